@@ -1,0 +1,1 @@
+//! Where a signal belongs: a new incident, an open one, or none.

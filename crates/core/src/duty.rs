@@ -1,0 +1,1 @@
+//! What the system owes at an instant.

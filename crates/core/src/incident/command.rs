@@ -1,0 +1,167 @@
+//! What people and machines ask of an incident. Who may ask is the shell's to check; whether it makes sense is decided here.
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    catalogue::Service,
+    id::{Id, IdSource, IncidentId, PageId, PersonId},
+    incident::{PageOutcome, ResponseRole},
+    policy::{EscalationPolicy, Roster},
+    signal::{Facts, SignalChange},
+    time::Timestamp,
+};
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Actor {
+    /// A person of the roster.
+    Person(PersonId),
+    /// A token that belongs to no person: an integration.
+    Token(String),
+    /// Quarterdeck itself.
+    System,
+}
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Person(person) => f.pad(person.as_str()),
+            Self::Token(name) => write!(f, "token {name}"),
+            Self::System => f.pad("quarterdeck"),
+        }
+    }
+}
+
+/// What `decide` may know besides the incident: the instant, fresh identifiers, who is on call, and what the catalogue says
+/// about the incident's service (none for signals about no known service).
+pub struct Ctx<'a> {
+    /// The instant of the decision.
+    pub now: Timestamp,
+    /// Fresh identifiers.
+    pub ids: &'a mut dyn IdSource,
+    /// People and schedules.
+    pub roster: &'a Roster,
+    /// The incident's service.
+    pub service: Option<&'a Service>,
+    /// How many services depend on it, itself included.
+    pub blast_radius: usize,
+}
+
+impl Ctx<'_> {
+    /// A fresh identifier.
+    pub fn fresh<K>(&mut self) -> Id<K> {
+        Id::from_bytes(self.ids.fresh())
+    }
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// A signal came, changed, was undone or ended.
+    Signal(SignalChange),
+    /// Somebody is on it.
+    Acknowledge {
+        /// Who.
+        by: Actor,
+    },
+    /// The harm has stopped.
+    Mitigate {
+        /// Who.
+        by: Actor,
+        /// What was done.
+        note: String,
+    },
+    /// It is over.
+    Resolve {
+        /// Who.
+        by: Actor,
+        /// What was done.
+        note: String,
+    },
+    /// It was not over.
+    Reopen {
+        /// Who.
+        by: Actor,
+        /// Why.
+        reason: String,
+    },
+    /// It was learned from.
+    Review {
+        /// Who.
+        by: Actor,
+        /// The review's digest or address.
+        note: String,
+    },
+    /// It is part of another incident.
+    MergeInto {
+        /// Who.
+        by: Actor,
+        /// Which other.
+        into: IncidentId,
+    },
+    /// The other side of a merge: take the facts of `from` over.
+    Absorb {
+        /// Who.
+        by: Actor,
+        /// Which other.
+        from: IncidentId,
+        /// Its facts.
+        facts: Facts,
+    },
+    /// A line for the timeline.
+    Note {
+        /// Who.
+        by: Actor,
+        /// The line.
+        text: String,
+    },
+    /// Take a role.
+    TakeRole {
+        /// Who asks.
+        by: Actor,
+        /// Which role.
+        role: ResponseRole,
+        /// Who takes it.
+        person: PersonId,
+    },
+    /// Page the next tier now.
+    Escalate {
+        /// Who.
+        by: Actor,
+        /// Why.
+        reason: String,
+    },
+    /// A person states facts about impact; with `replace`, instead of what signals claimed.
+    StateFacts {
+        /// Who.
+        by: Actor,
+        /// The facts.
+        facts: Facts,
+        /// Instead of, rather than together with, what is known. The only way to lower a severity by hand.
+        replace: bool,
+    },
+    /// Carry out all that is due at the instant of the context.
+    CarryOutDuties,
+    /// A page went out, or did not.
+    SettlePage {
+        /// Which.
+        page: PageId,
+        /// What became of it.
+        outcome: PageOutcome,
+        /// From hand-over to answer.
+        latency: Duration,
+    },
+}
+
+/// How an incident begins: everything `open` needs.
+#[derive(Debug, Clone)]
+pub struct Opening<'a> {
+    /// The first signal.
+    pub signal: std::sync::Arc<crate::signal::Signal>,
+    /// Frozen into the incident.
+    pub policy: &'a EscalationPolicy,
+    /// Whether it is an exercise.
+    pub drill: bool,
+}

@@ -1,0 +1,145 @@
+//! The two ways to say no. A refusal is the caller's to fix; an illegal history is ours, and somebody is paged for it.
+
+use crate::{
+    id::{IncidentId, PageId, PersonId, SignalId},
+    incident::Phase,
+};
+
+/// Why a command was refused. Each has a stable code for clients ([`Refusal::code`]) and a hint.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No such incident.
+    #[error("no incident {id}")]
+    NoSuchIncident {
+        /// What was asked for.
+        id: IncidentId,
+    },
+    /// The command makes no sense in this phase.
+    #[error("cannot {verb} incident {id}: it is {phase:?}")]
+    WrongPhase {
+        /// Which incident.
+        id: IncidentId,
+        /// What was asked.
+        verb: &'static str,
+        /// Where it stands.
+        phase: Phase,
+    },
+    /// Too long, or empty where something is needed.
+    #[error("{field} is {bytes} bytes: want 1 to {max}")]
+    BadText {
+        /// Which field.
+        field: &'static str,
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        max: usize,
+    },
+    /// Nobody of that name.
+    #[error("no person `{person}` in the roster")]
+    NoSuchPerson {
+        /// Who was named.
+        person: PersonId,
+    },
+    /// No such page here.
+    #[error("incident {id} has no page {page}")]
+    NoSuchPage {
+        /// Which incident.
+        id: IncidentId,
+        /// What was asked for.
+        page: PageId,
+    },
+    /// The page has an outcome already.
+    #[error("page {page} is settled already")]
+    PageSettled {
+        /// Which.
+        page: PageId,
+    },
+    /// An incident cannot be merged into itself, into a merged one, or into one that is over.
+    #[error("cannot merge incident {from} into {into}: {why}")]
+    BadMerge {
+        /// Which.
+        from: IncidentId,
+        /// Into which.
+        into: IncidentId,
+        /// Why not.
+        why: &'static str,
+    },
+    /// The incident has too many events for this command.
+    #[error("incident {id} has {events} events: only acknowledge, merge and resolve are accepted now")]
+    TooLong {
+        /// Which.
+        id: IncidentId,
+        /// How many.
+        events: u64,
+    },
+}
+
+impl Refusal {
+    /// A stable code for clients.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoSuchIncident { .. } => "no_such_incident",
+            Self::WrongPhase { .. } => "wrong_phase",
+            Self::BadText { .. } => "bad_text",
+            Self::NoSuchPerson { .. } => "no_such_person",
+            Self::NoSuchPage { .. } => "no_such_page",
+            Self::PageSettled { .. } => "page_settled",
+            Self::BadMerge { .. } => "bad_merge",
+            Self::TooLong { .. } => "incident_too_long",
+        }
+    }
+}
+
+/// A stored history that `decide` could not have written. The stream is set aside and the fallback contact is paged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IllegalHistory {
+    /// The first event must be `opened`, and only the first.
+    #[error("event {version} of incident {id} is `opened`, or the first is not")]
+    BadOpening {
+        /// Which incident.
+        id: IncidentId,
+        /// Which event.
+        version: u64,
+    },
+    /// Events must follow each other without holes.
+    #[error("incident {id}: want event {want}, got {got}")]
+    BadVersion {
+        /// Which incident.
+        id: IncidentId,
+        /// The next version.
+        want: u64,
+        /// What came.
+        got: u64,
+    },
+    /// The event names something that is not there.
+    #[error("event {version} of incident {id} names {what}, which is not there")]
+    Dangling {
+        /// Which incident.
+        id: IncidentId,
+        /// Which event.
+        version: u64,
+        /// What it names.
+        what: Named,
+    },
+    /// The event makes no sense in this phase.
+    #[error("event {version} of incident {id} does not fit phase {phase:?}")]
+    WrongPhase {
+        /// Which incident.
+        id: IncidentId,
+        /// Which event.
+        version: u64,
+        /// Where it stands.
+        phase: Phase,
+    },
+}
+
+/// What a dangling event names.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Named {
+    /// A page.
+    #[error("page {0}")]
+    Page(PageId),
+    /// A signal.
+    #[error("signal {0}")]
+    Signal(SignalId),
+}

@@ -1,0 +1,31 @@
+//! The words and the rules of incident response, and nothing else.
+//!
+//! The module list below is the reading order and the dependency order: a module uses those above it, never those below
+//! (`cargo xtask tidy` checks). Nothing here reads a clock, a file, a socket or a source of randomness: time and identifiers
+//! are arguments. Five pure functions carry the product:
+//!
+//! | function | from | to |
+//! |---|---|---|
+//! | `observe` (crate `quarterdeck-detect`) | chain event | signals |
+//! | [`incident::Incident::decide`] | command | events |
+//! | [`incident::Incident::apply`] | event | state |
+//! | [`duty::due`] | state, instant | duties |
+//! | [`duty::next_deadline`] | state | instant |
+//!
+//! Tests: beside each module for arithmetic, `tests/laws.rs` for the laws, `scenarios/` for behaviour.
+
+pub mod board;
+pub mod catalogue;
+pub mod chain;
+pub mod correlate;
+pub mod detector;
+pub mod duty;
+pub mod id;
+pub mod incident;
+pub mod limits;
+pub mod money;
+pub mod policy;
+pub mod priority;
+pub mod review;
+pub mod signal;
+pub mod time;

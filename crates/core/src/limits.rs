@@ -1,0 +1,59 @@
+//! Every bound in the product, with its unit and its reason.
+
+use std::time::Duration;
+
+/// Bytes of a name: fits a line of a terminal beside others, and a Prometheus label.
+pub const NAME_BYTES_MAX: usize = 64;
+/// Bytes of a title: a page on a lock screen shows about this much.
+pub const TITLE_BYTES_MAX: usize = 240;
+/// Bytes of a note or an explanation: a long paragraph; longer things are evidence, not notes.
+pub const TEXT_BYTES_MAX: usize = 16_384;
+/// Labels on one signal: Prometheus alerts rarely pass 30.
+pub const LABELS_MAX: usize = 64;
+/// Bytes of one label value.
+pub const LABEL_BYTES_MAX: usize = 4_096;
+/// Numbers in one explanation: more than a person reads.
+pub const NUMBERS_MAX: usize = 32;
+/// Signals attached one by one to an incident; past this they are counted and absorbed, so that a storm of 100,000 leaves a
+/// timeline that a person can read and a machine can fold in milliseconds.
+pub const SIGNALS_PER_INCIDENT_MAX: usize = 2_000;
+/// Events of one incident; past this only acknowledge, merge and resolve are accepted.
+pub const EVENTS_PER_INCIDENT_MAX: u64 = 10_000;
+/// Bytes of a request body: a full block with traces is about 2 MB; 100 alerts about 100 kB.
+pub const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of one answer of a node: `debug_traceBlock` of a full block reaches tens of megabytes.
+pub const NODE_BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Signals in one request: Prometheus sends 64 a batch by default.
+pub const SIGNALS_PER_REQUEST_MAX: usize = 10_000;
+/// Nesting of foreign JSON: traces nest deepest (the EVM allows 1,024 calls, real traces stay under 64 levels of two each).
+pub const JSON_DEPTH_MAX: usize = 127;
+/// Blocks walked back to find a common ancestor: beyond, the chain is not one we know, and a person must look.
+pub const FORK_WALK_BLOCKS_MAX: u64 = 256;
+/// Blocks back-filled per step after a reconnect, so that one long outage cannot starve the head.
+pub const BACKFILL_BLOCKS_PER_STEP_MAX: u64 = 64;
+/// Commands waiting for the engine; a full queue makes the sender wait (back-pressure), it drops nothing.
+pub const ENGINE_QUEUE_COMMANDS_MAX: usize = 8_192;
+/// Commands decided and committed together. Bounds the latency that one caller can add to another.
+pub const ENGINE_BATCH_COMMANDS_MAX: usize = 1_024;
+/// Pages handed to channels at once.
+pub const DELIVERIES_IN_FLIGHT_MAX: usize = 64;
+/// How long one attempt to deliver may take before its outcome is unknown.
+pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Attempts on one channel before the page moves to the person's next channel.
+pub const ATTEMPTS_PER_CHANNEL_MAX: u32 = 3;
+/// The longest delay that a provider's `Retry-After` can impose on a page: longer, and another channel is better.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+/// How old a signed webhook may be at its receiver.
+pub const REPLAY_WINDOW: Duration = Duration::from_secs(300);
+/// Tiers of an escalation policy: more never helped anyone.
+pub const TIERS_MAX: usize = 16;
+/// Rounds through an escalation policy before the fallback alone is repeated.
+pub const ROUNDS_MAX: u32 = 100;
+/// The shortest delay between tiers: a person needs this long to reach a phone.
+pub const TIER_DELAY_MIN: Duration = Duration::from_secs(10);
+/// The longest delay between tiers.
+pub const TIER_DELAY_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Services of the catalogue.
+pub const SERVICES_MAX: usize = 10_000;
+/// Depth of the dependency walk: the longest chain of services a person can reason about.
+pub const DEPENDENCY_DEPTH_MAX: usize = 16;

@@ -1,0 +1,153 @@
+//! Who answers, when: people, schedules, escalation policies.
+//!
+//! Hand-overs happen at local civil time in the schedule's zone. Where the clock skips that time, the hand-over is at the
+//! first instant after the skip; where the clock shows it twice, at the first. A day or week of a rotation is a calendar day or
+//! week, so a shift over a clock change is 23 or 25 hours longer or shorter than its neighbours, and nobody's hand-over slides.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{ChannelId, PersonId, PolicyId, ScheduleId},
+    incident::Severity,
+    time::{Timestamp, span_ms},
+};
+
+/// How to reach a person: a notifier and what it needs to find them there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// The configured notifier.
+    pub channel: ChannelId,
+    /// The address on it: a mailbox, a user, a routing key's name. Empty where the channel has one fixed place.
+    pub address: String,
+}
+
+/// Somebody who can be paged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// Their name in the configuration.
+    pub id: PersonId,
+    /// Their name among people.
+    pub name: String,
+    /// IANA zone, for showing times to them.
+    pub zone: String,
+    /// In the order in which they are tried.
+    pub contacts: Vec<Contact>,
+}
+
+/// How long a shift of a rotation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "every")]
+pub enum Shift {
+    /// Exact hours, regardless of the clock on the wall.
+    Hours {
+        /// 1 to 168.
+        count: u32,
+    },
+    /// Calendar days from hand-over to hand-over.
+    Days {
+        /// 1 to 366.
+        count: u32,
+    },
+    /// Calendar weeks.
+    Weeks {
+        /// 1 to 52.
+        count: u32,
+    },
+}
+
+/// People taking turns. The first has the first shift, which begins at `start`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rotation {
+    /// In the order of their turns.
+    pub people: Vec<PersonId>,
+    /// The first hand-over, as a civil date and time in the schedule's zone: `2026-01-05T09:00`.
+    pub start: jiff::civil::DateTime,
+    /// How long a turn is.
+    pub shift: Shift,
+}
+
+/// One person instead of whoever it would be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Override {
+    /// From this instant on.
+    pub from: Timestamp,
+    /// Until before this instant.
+    pub until: Timestamp,
+    /// Who.
+    pub person: PersonId,
+}
+
+/// A schedule: the last rotation of the list that has somebody wins, overrides win over all, a later one over an earlier one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// Its name.
+    pub id: ScheduleId,
+    /// IANA zone of its hand-overs.
+    pub zone: String,
+    /// Layers.
+    pub rotations: Vec<Rotation>,
+    /// Exceptions.
+    pub overrides: Vec<Override>,
+}
+
+/// Whom a tier reaches.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// Whoever is on call.
+    Schedule(ScheduleId),
+    /// Always the same person.
+    Person(PersonId),
+}
+
+/// One step of an escalation policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tier {
+    /// All are paged at once.
+    pub targets: Vec<Target>,
+    /// How long to wait for an acknowledgement before the next tier.
+    #[serde(with = "span_ms")]
+    pub delay: Duration,
+}
+
+/// Who is paged, in which order, and who is paged when nobody else answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EscalationPolicy {
+    /// Its name.
+    pub id: PolicyId,
+    /// At least one.
+    pub tiers: Vec<Tier>,
+    /// How often all tiers are gone through; at least 1.
+    pub rounds: u32,
+    /// Paged when a tier resolves to nobody, and after the last round, again and again at the last tier's delay.
+    pub fallback: PersonId,
+    /// How long an acknowledgement holds before the escalation goes on.
+    #[serde(with = "span_ms")]
+    pub acknowledgement: Duration,
+    /// The mildest severity that pages. Milder incidents are shown, not paged.
+    pub page_at: Severity,
+}
+
+/// People, schedules and policies, as a value. Built and validated by the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Roster {
+    /// By name.
+    pub people: BTreeMap<PersonId, Person>,
+    /// By name.
+    pub schedules: BTreeMap<ScheduleId, Schedule>,
+    /// By name.
+    pub policies: BTreeMap<PolicyId, EscalationPolicy>,
+}
+
+/// One person on call for a stretch of time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Turn {
+    /// Who; none: a hole in the schedule.
+    pub person: Option<PersonId>,
+    /// From this instant on.
+    pub from: Timestamp,
+    /// Until before this instant.
+    pub until: Timestamp,
+}

@@ -1,0 +1,1 @@
+//! The post-incident document, from events alone.
