@@ -1,1 +1,5 @@
-//! detect
+//! How signals are found: detectors, and the arithmetic they share. Pure: no I/O, no clock, no randomness.
+//!
+//! The module list is the reading order. A detector is one file in `detectors/` and one line in [`detectors::DETECTORS`].
+
+pub mod detectors;
