@@ -1,1 +1,7 @@
-//! server
+//! The shell: everything that touches the world. Rules live in `quarterdeck-core`, ways of finding in `quarterdeck-detect`.
+//!
+//! Reading order: what is stored, the one write path, the loops that carry duties out, then the doors in and out.
+
+pub mod clock;
+pub mod notify;
+pub mod store;
