@@ -57,3 +57,21 @@ pub const TIER_DELAY_MAX: Duration = Duration::from_secs(24 * 3600);
 pub const SERVICES_MAX: usize = 10_000;
 /// Depth of the dependency walk: the longest chain of services a person can reason about.
 pub const DEPENDENCY_DEPTH_MAX: usize = 16;
+/// The longest shift in hours: a week.
+pub const SHIFT_HOURS_MAX: u32 = 168;
+/// The longest shift in calendar days: a leap year.
+pub const SHIFT_DAYS_MAX: u32 = 366;
+/// The longest shift in calendar weeks: a year.
+pub const SHIFT_WEEKS_MAX: u32 = 52;
+/// Rotations of a schedule: a follow-the-sun week needs about ten.
+pub const ROTATIONS_MAX: usize = 64;
+/// People of one rotation: more, and nobody remembers how it is done when their turn comes.
+pub const PEOPLE_PER_ROTATION_MAX: usize = 256;
+/// Overrides of a schedule: a year of daily exceptions for ten people.
+pub const OVERRIDES_MAX: usize = 4_096;
+/// Targets of one tier: all are paged at once, and a crowd answers slower than a person.
+pub const TARGETS_PER_TIER_MAX: usize = 32;
+/// The longest that an acknowledgement can hold: an incident that nobody looked at for a week is forgotten.
+pub const ACKNOWLEDGEMENT_MAX: Duration = Duration::from_hours(7 * 24);
+/// The longest range of turns in one answer: ten years with their leap days, and one to spare. Hourly shifts give 96,000 turns.
+pub const TURNS_SPAN_MAX: Duration = Duration::from_hours(11 * 366 * 24);
