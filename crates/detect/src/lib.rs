@@ -2,4 +2,13 @@
 //!
 //! The module list is the reading order. A detector is one file in `detectors/` and one line in [`detectors::DETECTORS`].
 
+pub mod statistics;
+
+pub mod movement;
+pub mod watch;
+
+pub mod claim;
+
 pub mod detectors;
+
+pub mod rehearsal;
