@@ -1,1 +1,3 @@
-//! sim
+//! The virtual world: an embedded chain and the stories that run on it.
+
+pub mod chain;
