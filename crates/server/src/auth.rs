@@ -1,0 +1,76 @@
+//! Who is asking, and what they may do. Tokens are compared by digest, in constant time; the tokens themselves are stored nowhere.
+
+use std::{fmt, str::FromStr};
+
+use quarterdeck_core::{id::PersonId, incident::Actor};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::config::Token;
+
+/// What a token may do. Each may do what those before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Reads.
+    Viewer,
+    /// Acknowledges, notes, takes roles, posts signals.
+    Responder,
+    /// Mitigates, resolves, merges, escalates, states facts, sets silences.
+    Commander,
+    /// Everything, including erasure.
+    Admin,
+}
+
+impl Role {
+    /// All, from the least.
+    pub const ALL: [Self; 4] = [Self::Viewer, Self::Responder, Self::Commander, Self::Admin];
+}
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Viewer => "viewer",
+            Self::Responder => "responder",
+            Self::Commander => "commander",
+            Self::Admin => "admin",
+        })
+    }
+}
+impl FromStr for Role {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|role| role.to_string() == text)
+            .ok_or_else(|| format!("`{text}` is no role: want viewer, responder, commander or admin"))
+    }
+}
+
+/// Somebody whose token was right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// How the log calls the token.
+    pub token: String,
+    /// What they may do.
+    pub role: Role,
+    /// Who they are, if a person.
+    pub person: Option<PersonId>,
+}
+
+impl Caller {
+    /// As the log names them.
+    pub fn actor(&self) -> Actor {
+        self.person.clone().map_or_else(|| Actor::Token(self.token.clone()), Actor::Person)
+    }
+}
+
+/// The caller that a token belongs to. Looks at every token, so that the time tells nothing.
+pub fn identify(tokens: &[Token], presented: &str) -> Option<Caller> {
+    let digest: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
+    let mut found = None;
+    for token in tokens {
+        if bool::from(token.digest.ct_eq(&digest)) {
+            found = Some(token);
+        }
+    }
+    found.map(|token| Caller { token: token.name.clone(), role: token.role, person: token.person.clone() })
+}

@@ -1,0 +1,139 @@
+//! The configuration file: its shape, and its way into validated core types.
+//!
+//! One TOML file. Unknown keys are refused. Every fault is told with its line and what to do about it, and all of them at once.
+//! A value `env:NAME` or `file:PATH` is read from the environment or a file (paths are relative to the configuration file), so
+//! that secrets need not stand in it. `examples/` has a commented file for each kind of operator; a test loads every one.
+
+pub mod duration;
+pub mod fault;
+pub mod resolve;
+pub mod shape;
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use quarterdeck_core::{
+    board::Setting,
+    detector::Params,
+    id::{ChannelId, PersonId, SourceId},
+};
+
+pub use self::fault::{ConfigError, Fault};
+use crate::{auth::Role, notify::Notifier};
+
+/// Everything the program needs to start, checked.
+pub struct Configuration {
+    /// Where the console and the API listen.
+    pub listen: SocketAddr,
+    /// The address people reach the console at.
+    pub base_url: String,
+    /// Where the store, the log folder and the key live.
+    pub data: PathBuf,
+    /// Which store.
+    pub store: StoreKind,
+    /// The log's name in its checkpoints.
+    pub origin: String,
+    /// People, services, rules.
+    pub setting: Arc<Setting>,
+    /// Ways to reach people.
+    pub channels: Arc<BTreeMap<ChannelId, Arc<dyn Notifier>>>,
+    /// Who may use the API.
+    pub tokens: Vec<Token>,
+    /// Chains to watch.
+    pub sources: Vec<ChainSource>,
+    /// Monitors that may post signals.
+    pub integrations: Vec<Integration>,
+    /// Parameters of every detector of THE LIST that is on.
+    pub detectors: BTreeMap<String, Params>,
+    /// Digest of the file, for the log.
+    pub digest: String,
+    /// Things that are allowed and probably not meant.
+    pub warnings: Vec<Fault>,
+}
+
+/// Which store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreKind {
+    /// A file in the data folder: the default.
+    Sqlite,
+    /// A server, by URL.
+    Postgres(String),
+    /// Nothing is kept: for tries.
+    Memory,
+}
+
+/// Somebody's or something's right to use the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// How the log calls it.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// Whose it is, if a person's.
+    pub person: Option<PersonId>,
+    /// SHA-256 of the token: the token itself is nowhere.
+    pub digest: [u8; 32],
+}
+
+/// A chain to watch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChainSource {
+    /// Its name.
+    pub id: SourceId,
+    /// EIP-155 chain number; the node must agree.
+    pub chain: u64,
+    /// JSON-RPC over HTTP.
+    pub http: String,
+    /// JSON-RPC over WebSocket, for heads without polling.
+    pub ws: Option<String>,
+    /// Whether to read call traces.
+    pub traces: Traces,
+    /// Requests per second that this endpoint allows us.
+    pub requests_per_second: u32,
+    /// How long the head may stand still before that is a gap.
+    pub stale_after: std::time::Duration,
+    /// Blocks until a block counts as final where the node does not say.
+    pub confirmations: u64,
+    /// How often to ask for the head where there is no WebSocket.
+    pub poll_every: std::time::Duration,
+}
+
+/// Whether to read call traces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Traces {
+    /// If the node offers them.
+    Auto,
+    /// Always; their absence is a gap.
+    Required,
+    /// Never.
+    Off,
+}
+
+/// A monitor that may post signals.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Integration {
+    /// Its name.
+    pub id: SourceId,
+    /// SHA-256 of its key (PagerDuty's routing key, or the token in the path).
+    pub digest: [u8; 32],
+}
+
+/// Reads and checks the file.
+pub fn load(path: &Path) -> Result<Configuration, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    parse(&text, folder)
+}
+
+/// Checks the text of a file; relative paths start at `folder`.
+pub fn parse(text: &str, folder: &Path) -> Result<Configuration, ConfigError> {
+    let raw: shape::File = toml::from_str(text).map_err(|error| ConfigError::shape(text, &error))?;
+    let lines = fault::Lines::of(text);
+    resolve::resolve(raw, text, folder, &lines)
+}

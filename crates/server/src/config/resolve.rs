@@ -1,0 +1,254 @@
+//! From the file's shape to validated core types. Collects every fault instead of stopping at the first.
+
+mod response;
+mod watching;
+
+use std::{collections::BTreeMap, fs, net::SocketAddr, path::Path, sync::Arc};
+
+use quarterdeck_core::id::{Kind, Name};
+use sha2::{Digest, Sha256};
+
+use super::{
+    ConfigError, Configuration, Fault, Integration, StoreKind, Token,
+    fault::Lines,
+    shape::{self, File},
+};
+use crate::{
+    auth::Role,
+    notify::{NOTIFIERS, Notifier, Settings},
+};
+
+/// Where the console listens unless told otherwise: loopback, so that nothing is open by accident.
+pub const LISTEN: &str = "127.0.0.1:7117";
+
+/// Collects faults with their lines.
+pub(super) struct Faults<'a> {
+    lines: &'a Lines,
+    folder: &'a Path,
+    found: Vec<Fault>,
+}
+
+impl Faults<'_> {
+    /// Notes a fault of `key` in the `nth` section `header`.
+    pub(super) fn add(&mut self, header: &str, nth: usize, key: &str, what: impl Into<String>, remedy: &str) {
+        self.found.push(Fault {
+            line: self.lines.find(header, nth, key),
+            path: if key.is_empty() { header.to_owned() } else { format!("{header}[{nth}].{key}") },
+            what: what.into(),
+            remedy: remedy.to_owned(),
+        });
+    }
+    /// A value, or its fault noted.
+    pub(super) fn take<T, E: ToString>(
+        &mut self,
+        result: Result<T, E>,
+        (header, nth, key): (&str, usize, &str),
+        remedy: &str,
+    ) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.add(header, nth, key, error.to_string(), remedy);
+                None
+            }
+        }
+    }
+    /// A name, or its fault noted.
+    pub(super) fn name<K: Kind>(&mut self, text: &str, place: (&str, usize, &str)) -> Option<Name<K>> {
+        self.take(Name::new(text), place, "use lower-case letters, digits, `-`, `_` and `.`")
+    }
+    /// A value that may stand in the environment or in a file of its own.
+    pub(super) fn secret(&mut self, text: &str, place: (&str, usize, &str)) -> Option<String> {
+        self.take(indirect(text, self.folder), place, "set the variable, or correct the path")
+    }
+    /// A span, or its fault noted.
+    pub(super) fn span(&mut self, text: &str, place: (&str, usize, &str)) -> Option<std::time::Duration> {
+        self.take(super::duration::parse(text), place, "write a number with `s`, `m`, `h` or `d`")
+    }
+    /// Where relative paths start.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder
+    }
+}
+
+/// `env:NAME` and `file:PATH` are read; anything else is the value itself.
+#[expect(clippy::disallowed_methods, reason = "configuration may name environment variables for its secrets")]
+fn indirect(text: &str, folder: &Path) -> Result<String, String> {
+    if let Some(name) = text.strip_prefix("env:") {
+        return std::env::var(name).map_err(|_| format!("the environment has no `{name}`"));
+    }
+    if let Some(path) = text.strip_prefix("file:") {
+        let path = folder.join(path);
+        let read = fs::read_to_string(&path).map_err(|error| format!("read `{}`: {error}", path.display()))?;
+        return Ok(read.trim_end().to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// Checks everything.
+pub(super) fn resolve(file: File, text: &str, folder: &Path, lines: &Lines) -> Result<Configuration, ConfigError> {
+    let mut faults = Faults { lines, folder, found: Vec::new() };
+    let listen = file.server.listen.clone().unwrap_or_else(|| LISTEN.to_owned());
+    let listen = faults.take(
+        listen.parse::<SocketAddr>().map_err(|error| format!("`{listen}`: {error}")),
+        ("server", 0, "listen"),
+        "write an address and a port, for example `127.0.0.1:7117`",
+    );
+    let store = store(&file.store, &mut faults);
+    let channels = channels(&file.channel, &mut faults);
+    let setting = response::setting(&file, &channels, &mut faults);
+    let tokens = tokens(&file.token, setting.as_ref().map(|s| &s.roster), &mut faults);
+    let sources = watching::sources(&file.source, &mut faults);
+    let detectors = watching::detectors(&file.detectors, &mut faults);
+    let integrations = integrations(&file.integration, &mut faults);
+    let data = folder.join(file.server.data.as_deref().unwrap_or("quarterdeck-data"));
+    let (Some(listen), Some(store), Some(setting), true) = (listen, store, setting, faults.found.is_empty()) else {
+        return Err(ConfigError::Faults { faults: faults.found });
+    };
+    Ok(Configuration {
+        listen,
+        base_url: file.server.base_url.unwrap_or_else(|| format!("http://{listen}")),
+        data,
+        store,
+        origin: file.log.origin.unwrap_or_else(|| "quarterdeck.invalid/log".to_owned()),
+        warnings: warnings(&setting, lines),
+        setting: Arc::new(setting),
+        channels: Arc::new(channels),
+        tokens,
+        sources,
+        integrations,
+        detectors,
+        digest: Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect(),
+    })
+}
+
+fn store(section: &shape::StoreSection, faults: &mut Faults<'_>) -> Option<StoreKind> {
+    match (section.kind.as_deref().unwrap_or("sqlite"), &section.url) {
+        ("sqlite", None) => Some(StoreKind::Sqlite),
+        ("memory", None) => Some(StoreKind::Memory),
+        ("postgres", Some(url)) => faults.secret(url, ("store", 0, "url")).map(StoreKind::Postgres),
+        ("postgres", None) => {
+            faults.add("store", 0, "kind", "a PostgreSQL store needs `url`", "add `url = \"env:DATABASE_URL\"`");
+            None
+        }
+        ("sqlite" | "memory", Some(_)) => {
+            faults.add("store", 0, "url", "this kind of store has no `url`", "remove it, or set `kind = \"postgres\"`");
+            None
+        }
+        (other, _) => {
+            let what = format!("`{other}` is no kind of store");
+            faults.add("store", 0, "kind", what, "write `sqlite`, `postgres` or `memory`");
+            None
+        }
+    }
+}
+
+type Channels = BTreeMap<quarterdeck_core::id::ChannelId, Arc<dyn Notifier>>;
+
+fn channels(sections: &BTreeMap<String, BTreeMap<String, toml::Value>>, faults: &mut Faults<'_>) -> Channels {
+    let mut channels = BTreeMap::new();
+    for (id, values) in sections {
+        let header = format!("channel.{id}");
+        let Some(name) = faults.name(id, (&header, 0, "")) else { continue };
+        let kind = values.get("kind").and_then(toml::Value::as_str).unwrap_or_default();
+        let Some(kind) = NOTIFIERS.iter().find(|known| known.id() == kind) else {
+            let known: Vec<&str> = NOTIFIERS.iter().map(|known| known.id()).collect();
+            let what = format!("`{kind}` is no kind of notifier");
+            faults.add(&header, 0, "kind", what, &format!("write one of: {}", known.join(", ")));
+            continue;
+        };
+        let mut settings = BTreeMap::new();
+        for (key, value) in values.iter().filter(|(key, _)| *key != "kind") {
+            let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+            if let Some(text) = faults.secret(&text, (&header, 0, key)) {
+                settings.insert(key.clone(), text);
+            }
+        }
+        let built = kind.build(&Settings(settings));
+        if let Some(channel) = faults.take(built, (&header, 0, "kind"), "see the notifier's settings in the README") {
+            channels.insert(name, channel);
+        }
+    }
+    channels
+}
+
+fn tokens(
+    sections: &[shape::TokenSection],
+    roster: Option<&quarterdeck_core::policy::Roster>,
+    faults: &mut Faults<'_>,
+) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    for (nth, section) in sections.iter().enumerate() {
+        let role = faults.take(section.role.parse::<Role>(), ("token", nth, "role"), "choose one of the four roles");
+        let person = match &section.person {
+            None => None,
+            Some(text) => faults.name(text, ("token", nth, "person")),
+        };
+        if let (Some(person), Some(roster)) = (&person, roster)
+            && !roster.people.contains_key(person)
+        {
+            let what = format!("no person `{person}` is configured");
+            faults.add("token", nth, "person", what, "add a `[[person]]`, or correct the name");
+        }
+        let digest = match (&section.sha256, &section.token) {
+            (Some(hex), None) => faults.take(digest_of_hex(hex), ("token", nth, "sha256"), "write 64 hex digits"),
+            (None, Some(text)) => faults.secret(text, ("token", nth, "token")).and_then(|token| {
+                let long = token.len() >= 16;
+                if !long {
+                    faults.add("token", nth, "token", "the token is shorter than 16 characters", "make a longer one");
+                }
+                long.then(|| Sha256::digest(token.as_bytes()).into())
+            }),
+            _ => {
+                faults.add("token", nth, "name", "a token needs `sha256` or `token`, not both", "prefer `sha256`");
+                None
+            }
+        };
+        if let (Some(role), Some(digest)) = (role, digest) {
+            tokens.push(Token { name: section.name.clone(), role, person, digest });
+        }
+    }
+    tokens
+}
+
+fn digest_of_hex(text: &str) -> Result<[u8; 32], String> {
+    let mut digest = [0; 32];
+    alloy_primitives::hex::decode_to_slice(text, &mut digest).map_err(|error| format!("`{text}`: {error}"))?;
+    Ok(digest)
+}
+
+fn integrations(sections: &[shape::IntegrationSection], faults: &mut Faults<'_>) -> Vec<Integration> {
+    let mut integrations = Vec::new();
+    for (nth, section) in sections.iter().enumerate() {
+        let id = faults.name(&section.id, ("integration", nth, "id"));
+        let key = faults.secret(&section.key, ("integration", nth, "key"));
+        if let (Some(id), Some(key)) = (id, key) {
+            integrations.push(Integration { id, digest: Sha256::digest(key.as_bytes()).into() });
+        }
+    }
+    integrations
+}
+
+/// What is allowed and probably not meant.
+fn warnings(setting: &quarterdeck_core::board::Setting, lines: &Lines) -> Vec<Fault> {
+    let mut warnings = Vec::new();
+    if setting.catalogue.services.is_empty() {
+        warnings.push(Fault {
+            line: None,
+            path: "service".to_owned(),
+            what: "no service is configured".to_owned(),
+            remedy: "add `[[service]]` sections with addresses, so that severity knows what is at stake".to_owned(),
+        });
+    }
+    for (nth, service) in setting.catalogue.services.values().enumerate() {
+        if service.revenue_per_hour.cents() == 0 && service.assets.cents() == 0 && service.users == 0 {
+            warnings.push(Fault {
+                line: lines.find("service", nth, "id"),
+                path: format!("service `{}`", service.id),
+                what: "it has no users, no revenue and no assets".to_owned(),
+                remedy: "state them: they decide its severity".to_owned(),
+            });
+        }
+    }
+    warnings
+}

@@ -1,0 +1,309 @@
+//! People, schedules, policies, services and assets.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use quarterdeck_core::{
+    board::{Rules, Setting},
+    catalogue::{AddressList, Asset, Catalogue, Criticality, Role, Service, WatchedAddress},
+    chain::Address,
+    id::{PolicyId, ServiceId},
+    incident::Severity,
+    money::{Price, Usd},
+    policy::{Contact, EscalationPolicy, Override, Person, Roster, Rotation, Schedule, Shift, Target, Tier},
+    signal::Loudness,
+    time::Timestamp,
+};
+use serde::de::DeserializeOwned;
+
+use super::{Channels, Faults};
+use crate::config::shape::{self, File};
+
+/// How long an acknowledgement holds unless the policy says otherwise: long enough to work, short enough that a responder who
+/// fell asleep is noticed.
+const ACKNOWLEDGEMENT: Duration = Duration::from_secs(30 * 60);
+
+pub(super) fn setting(file: &File, channels: &Channels, faults: &mut Faults<'_>) -> Option<Setting> {
+    let roster = roster(file, channels, faults);
+    let default_policy = match (&file.response.default_policy, roster.policies.keys().next()) {
+        (Some(text), _) => {
+            let name: Option<PolicyId> = faults.name(text, ("response", 0, "default_policy"));
+            name.filter(|name| {
+                let known = roster.policies.contains_key(name);
+                if !known {
+                    let what = format!("no policy `{name}` is configured");
+                    faults.add("response", 0, "default_policy", what, "add a `[[policy]]`, or correct the name");
+                }
+                known
+            })
+        }
+        (None, Some(first)) => Some(first.clone()),
+        (None, None) => {
+            faults.add("policy", 0, "", "there is no escalation policy", "add a `[[policy]]`: a page needs a way to a person");
+            None
+        }
+    };
+    let catalogue = catalogue(file, &roster, default_policy.as_ref(), faults);
+    let rules = rules(&file.response, faults);
+    Some(Setting { roster, catalogue: Arc::new(catalogue), rules, default_policy: default_policy?, drill: false })
+}
+
+fn rules(section: &shape::Response, faults: &mut Faults<'_>) -> Rules {
+    let mut rules = Rules::default();
+    if let Some(span) = section.window.as_ref().and_then(|text| faults.span(text, ("response", 0, "window"))) {
+        rules.window = span;
+    }
+    if let Some(span) = section.reopen.as_ref().and_then(|text| faults.span(text, ("response", 0, "reopen"))) {
+        rules.reopen = span;
+    }
+    if let Some(text) = &section.open_at
+        && let Some(loudness) = word::<Loudness>(text, ("response", 0, "open_at"), faults)
+    {
+        rules.open_at = loudness;
+    }
+    rules
+}
+
+/// One of the words of a core enum.
+fn word<T: DeserializeOwned>(text: &str, place: (&str, usize, &str), faults: &mut Faults<'_>) -> Option<T> {
+    let parsed = serde_json::from_value(serde_json::Value::String(text.to_owned()));
+    faults.take(parsed, place, "choose one of the words listed")
+}
+
+fn roster(file: &File, channels: &Channels, faults: &mut Faults<'_>) -> Roster {
+    let mut roster = Roster::default();
+    for (nth, section) in file.person.iter().enumerate() {
+        let Some(id) = faults.name(&section.id, ("person", nth, "id")) else { continue };
+        let mut contacts = Vec::new();
+        for contact in &section.contacts {
+            let Some(channel) = faults.name(&contact.channel, ("person", nth, "contacts")) else { continue };
+            if !channels.contains_key(&channel) && !file.channel.contains_key(channel.as_str()) {
+                let what = format!("no channel `{channel}` is configured");
+                faults.add("person", nth, "contacts", what, "add a `[channel.…]`, or correct the name");
+            }
+            contacts.push(Contact { channel, address: contact.address.clone() });
+        }
+        let name = section.name.clone().unwrap_or_else(|| section.id.clone());
+        let zone = section.zone.clone().unwrap_or_else(|| "UTC".to_owned());
+        if roster.people.insert(id_clone(&id), Person { id, name, zone, contacts }).is_some() {
+            faults.add("person", nth, "id", format!("`{}` is there twice", section.id), "give each person an id of their own");
+        }
+    }
+    schedules(file, &mut roster, faults);
+    policies(file, &mut roster, faults);
+    let known: Vec<_> = roster.check();
+    for fault in known {
+        let (header, nth) = place_of(&fault, file);
+        faults.add(header, nth, "id", fault.to_string(), &fault.hint());
+    }
+    roster
+}
+
+fn id_clone<T: Clone>(id: &T) -> T {
+    id.clone()
+}
+
+/// The section that a fault of the roster is about, by the name in it.
+fn place_of(fault: &quarterdeck_core::policy::Fault, file: &File) -> (&'static str, usize) {
+    let text = fault.to_string();
+    let named = |id: &str| text.contains(&format!("`{id}`"));
+    if let Some(nth) = file.policy.iter().position(|section| named(&section.id)) {
+        return ("policy", nth);
+    }
+    if let Some(nth) = file.schedule.iter().position(|section| named(&section.id)) {
+        return ("schedule", nth);
+    }
+    ("person", file.person.iter().position(|section| named(&section.id)).unwrap_or(0))
+}
+
+fn schedules(file: &File, roster: &mut Roster, faults: &mut Faults<'_>) {
+    for (nth, section) in file.schedule.iter().enumerate() {
+        let Some(id) = faults.name(&section.id, ("schedule", nth, "id")) else { continue };
+        let mut rotations = Vec::new();
+        for rotation in &section.rotations {
+            let people = rotation.people.iter().filter_map(|text| faults.name(text, ("schedule", nth, "rotations"))).collect();
+            let start = faults.take(
+                rotation.start.parse().map_err(|error| format!("`{}`: {error}", rotation.start)),
+                ("schedule", nth, "rotations"),
+                "write the first hand-over as a local date and time, for example `2026-01-05T09:00`",
+            );
+            let shift = match (rotation.hours, rotation.days, rotation.weeks) {
+                (Some(count), None, None) => Some(Shift::Hours { count }),
+                (None, Some(count), None) => Some(Shift::Days { count }),
+                (None, None, Some(count)) => Some(Shift::Weeks { count }),
+                _ => {
+                    faults.add("schedule", nth, "rotations", "a rotation needs one of `hours`, `days`, `weeks`", "add one, for example `weeks = 1`");
+                    None
+                }
+            };
+            if let (Some(start), Some(shift)) = (start, shift) {
+                rotations.push(Rotation { people, start, shift });
+            }
+        }
+        let mut overrides = Vec::new();
+        for one in &section.overrides {
+            let place = ("schedule", nth, "overrides");
+            let remedy = "write an instant, for example `2026-12-24T18:00:00Z`";
+            let from = faults.take(one.from.parse::<Timestamp>().map_err(|e| format!("`{}`: {e}", one.from)), place, remedy);
+            let until = faults.take(one.until.parse::<Timestamp>().map_err(|e| format!("`{}`: {e}", one.until)), place, remedy);
+            if let (Some(from), Some(until), Some(person)) = (from, until, faults.name(&one.person, place)) {
+                overrides.push(Override { from, until, person });
+            }
+        }
+        let zone = section.zone.clone();
+        roster.schedules.insert(id_clone(&id), Schedule { id, zone, rotations, overrides });
+    }
+}
+
+fn policies(file: &File, roster: &mut Roster, faults: &mut Faults<'_>) {
+    for (nth, section) in file.policy.iter().enumerate() {
+        let place = |key| ("policy", nth, key);
+        let Some(id) = faults.name::<quarterdeck_core::id::kind::Policy>(&section.id, place("id")) else { continue };
+        let mut tiers = Vec::new();
+        for tier in &section.tiers {
+            let schedules = tier.schedules.iter().filter_map(|text| faults.name(text, place("tiers"))).map(Target::Schedule);
+            let mut targets: Vec<Target> = schedules.collect();
+            targets.extend(tier.people.iter().filter_map(|text| faults.name(text, place("tiers"))).map(Target::Person));
+            let delay = faults.span(&tier.delay, place("tiers"));
+            tiers.extend(delay.map(|delay| Tier { targets, delay }));
+        }
+        let acknowledgement = match &section.acknowledgement {
+            None => Some(ACKNOWLEDGEMENT),
+            Some(text) => faults.span(text, place("acknowledgement")),
+        };
+        let page_at = match &section.page_at {
+            None => Some(Severity::Sev3),
+            Some(text) => faults.take(text.parse::<Severity>(), place("page_at"), "write SEV1 to SEV5"),
+        };
+        let fallback = faults.name(&section.fallback, place("fallback"));
+        if let (Some(fallback), Some(acknowledgement), Some(page_at)) = (fallback, acknowledgement, page_at) {
+            let rounds = section.rounds.unwrap_or(3);
+            let policy = EscalationPolicy { id: id.clone(), tiers, rounds, fallback, acknowledgement, page_at };
+            roster.policies.insert(id, policy);
+        }
+    }
+}
+
+fn catalogue(file: &File, roster: &Roster, default_policy: Option<&PolicyId>, faults: &mut Faults<'_>) -> Catalogue {
+    let names: BTreeMap<&str, usize> = file.service.iter().enumerate().map(|(nth, s)| (s.id.as_str(), nth)).collect();
+    let mut services = Vec::new();
+    for (nth, section) in file.service.iter().enumerate() {
+        let mut depends_on = std::collections::BTreeSet::new();
+        for text in &section.depends_on {
+            if !names.contains_key(text.as_str()) {
+                let what = format!("no service `{text}` is configured");
+                faults.add("service", nth, "depends_on", what, "add a `[[service]]`, or correct the name");
+            }
+            depends_on.extend(faults.name::<quarterdeck_core::id::kind::Service>(text, ("service", nth, "depends_on")));
+        }
+        let policy = match &section.policy {
+            None => default_policy.cloned(),
+            Some(text) => faults.name(text, ("service", nth, "policy")),
+        };
+        if let Some(policy) = policy.as_ref().filter(|policy| !roster.policies.contains_key(*policy)) {
+            let what = format!("no policy `{policy}` is configured");
+            faults.add("service", nth, "policy", what, "add a `[[policy]]`, or correct the name");
+        }
+        let criticality = match &section.criticality {
+            None => Some(Criticality::default()),
+            Some(text) => word(text, ("service", nth, "criticality"), faults),
+        };
+        let addresses = addresses(section, nth, faults);
+        let id: Option<ServiceId> = faults.name(&section.id, ("service", nth, "id"));
+        if let (Some(id), Some(policy), Some(criticality)) = (id, policy, criticality) {
+            services.push(Service {
+                title: section.title.clone().unwrap_or_else(|| section.id.clone()),
+                id,
+                criticality,
+                users: section.users,
+                revenue_per_hour: Usd::from_dollars(section.revenue_per_hour_usd),
+                assets: Usd::from_dollars(section.assets_usd),
+                regulated: section.regulated,
+                depends_on,
+                policy,
+                addresses,
+            });
+        }
+    }
+    let mut catalogue = Catalogue::new(services, assets(&file.asset, faults));
+    lists(&file.list, &mut catalogue, faults);
+    catalogue
+}
+
+fn addresses(section: &shape::ServiceSection, nth: usize, faults: &mut Faults<'_>) -> Vec<WatchedAddress> {
+    let mut addresses = Vec::new();
+    for one in &section.addresses {
+        let place = ("service", nth, "addresses");
+        let address = address(&one.address, place, faults);
+        let role = word::<Role>(&one.role, place, faults);
+        if let (Some(address), Some(role)) = (address, role) {
+            let label = one.label.clone().unwrap_or_else(|| one.role.clone());
+            addresses.push(WatchedAddress { chain: one.chain, address, role, label });
+        }
+    }
+    addresses
+}
+
+fn address(text: &str, place: (&str, usize, &str), faults: &mut Faults<'_>) -> Option<Address> {
+    let parsed = text.parse::<Address>().map_err(|error| format!("`{text}` is no address: {error}"));
+    faults.take(parsed, place, "write 0x and 40 hex digits")
+}
+
+fn assets(sections: &[shape::AssetSection], faults: &mut Faults<'_>) -> Vec<Asset> {
+    let mut assets = Vec::new();
+    for (nth, section) in sections.iter().enumerate() {
+        let token = match &section.token {
+            None => None,
+            Some(text) => match address(text, ("asset", nth, "token"), faults) {
+                None => continue,
+                some => some,
+            },
+        };
+        let price = faults.take(micro_usd(&section.usd), ("asset", nth, "usd"), "write dollars, for example `2500.00`");
+        if section.decimals > 36 {
+            faults.add("asset", nth, "decimals", format!("{} decimals", section.decimals), "want 0 to 36");
+        }
+        if let Some(micro_usd) = price {
+            let price = Price { micro_usd, decimals: section.decimals };
+            assets.push(Asset { chain: section.chain, token, symbol: section.symbol.clone(), price });
+        }
+    }
+    assets
+}
+
+/// Dollars with up to six decimals as millionths.
+fn micro_usd(text: &str) -> Result<u64, String> {
+    let bad = || format!("`{text}` is no price");
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if fraction.len() > 6 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(bad());
+    }
+    let whole: u64 = whole.parse().map_err(|_| bad())?;
+    let fraction: u64 = format!("{fraction:0<6}").parse().map_err(|_| bad())?;
+    whole.checked_mul(1_000_000).and_then(|micro| micro.checked_add(fraction)).ok_or_else(bad)
+}
+
+/// A list file has an address in each line, and after a comma or a space why it is listed; `#` begins a comment.
+fn lists(sections: &[shape::ListSection], catalogue: &mut Catalogue, faults: &mut Faults<'_>) {
+    for (nth, section) in sections.iter().enumerate() {
+        let as_of = format!("{}T00:00:00Z", section.as_of).parse::<Timestamp>();
+        let as_of = faults.take(as_of, ("list", nth, "as_of"), "write the day it was drawn up, for example `2026-11-01`");
+        let path = faults.folder().join(&section.file);
+        let text = std::fs::read_to_string(&path).map_err(|error| format!("read `{}`: {error}", path.display()));
+        let text = faults.take(text, ("list", nth, "file"), "correct the path");
+        let (Some(as_of), Some(text)) = (as_of, text) else { continue };
+        let mut entries = Vec::new();
+        for (number, line) in (1..).zip(text.lines()) {
+            let line = line.split('#').next().unwrap_or_default().trim();
+            let (address, label) = line.split_once([',', ' ', '\t']).unwrap_or((line, ""));
+            match address.trim().parse::<Address>() {
+                Ok(address) => entries.push((address, label.trim().to_owned())),
+                Err(_) if line.is_empty() => {}
+                Err(error) => {
+                    let what = format!("line {number} of `{}`: `{address}`: {error}", section.file);
+                    faults.add("list", nth, "file", what, "each line begins with an address");
+                }
+            }
+        }
+        catalogue.add_list(AddressList { name: section.name.clone(), as_of }, entries);
+    }
+}

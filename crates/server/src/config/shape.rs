@@ -1,0 +1,218 @@
+//! The shape of the file, as serde reads it. What the values mean is in `resolve`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::Traces;
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    #[serde(default)]
+    pub(super) server: Server,
+    #[serde(default)]
+    pub(super) store: StoreSection,
+    #[serde(default)]
+    pub(super) log: Log,
+    #[serde(default)]
+    pub(super) response: Response,
+    #[serde(default)]
+    pub(super) token: Vec<TokenSection>,
+    #[serde(default)]
+    pub(super) person: Vec<PersonSection>,
+    #[serde(default)]
+    pub(super) channel: BTreeMap<String, BTreeMap<String, toml::Value>>,
+    #[serde(default)]
+    pub(super) schedule: Vec<ScheduleSection>,
+    #[serde(default)]
+    pub(super) policy: Vec<PolicySection>,
+    #[serde(default)]
+    pub(super) service: Vec<ServiceSection>,
+    #[serde(default)]
+    pub(super) asset: Vec<AssetSection>,
+    #[serde(default)]
+    pub(super) list: Vec<ListSection>,
+    #[serde(default)]
+    pub(super) source: Vec<SourceSection>,
+    #[serde(default)]
+    pub(super) integration: Vec<IntegrationSection>,
+    #[serde(default)]
+    pub(super) detectors: BTreeMap<String, BTreeMap<String, toml::Value>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Server {
+    pub(super) listen: Option<String>,
+    pub(super) base_url: Option<String>,
+    pub(super) data: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoreSection {
+    pub(super) kind: Option<String>,
+    pub(super) url: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Log {
+    pub(super) origin: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Response {
+    pub(super) default_policy: Option<String>,
+    pub(super) window: Option<String>,
+    pub(super) reopen: Option<String>,
+    pub(super) open_at: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TokenSection {
+    pub(super) name: String,
+    pub(super) role: String,
+    pub(super) person: Option<String>,
+    pub(super) sha256: Option<String>,
+    pub(super) token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PersonSection {
+    pub(super) id: String,
+    pub(super) name: Option<String>,
+    pub(super) zone: Option<String>,
+    pub(super) contacts: Vec<ContactSection>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ContactSection {
+    pub(super) channel: String,
+    #[serde(default)]
+    pub(super) address: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScheduleSection {
+    pub(super) id: String,
+    pub(super) zone: String,
+    pub(super) rotations: Vec<RotationSection>,
+    #[serde(default)]
+    pub(super) overrides: Vec<OverrideSection>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RotationSection {
+    pub(super) people: Vec<String>,
+    pub(super) start: String,
+    pub(super) hours: Option<u32>,
+    pub(super) days: Option<u32>,
+    pub(super) weeks: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OverrideSection {
+    pub(super) from: String,
+    pub(super) until: String,
+    pub(super) person: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PolicySection {
+    pub(super) id: String,
+    pub(super) tiers: Vec<TierSection>,
+    pub(super) rounds: Option<u32>,
+    pub(super) fallback: String,
+    pub(super) acknowledgement: Option<String>,
+    pub(super) page_at: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TierSection {
+    #[serde(default)]
+    pub(super) schedules: Vec<String>,
+    #[serde(default)]
+    pub(super) people: Vec<String>,
+    pub(super) delay: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ServiceSection {
+    pub(super) id: String,
+    pub(super) title: Option<String>,
+    pub(super) criticality: Option<String>,
+    #[serde(default)]
+    pub(super) users: u64,
+    #[serde(default)]
+    pub(super) revenue_per_hour_usd: u64,
+    #[serde(default)]
+    pub(super) assets_usd: u64,
+    #[serde(default)]
+    pub(super) regulated: bool,
+    #[serde(default)]
+    pub(super) depends_on: Vec<String>,
+    pub(super) policy: Option<String>,
+    #[serde(default)]
+    pub(super) addresses: Vec<AddressSection>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AddressSection {
+    pub(super) chain: u64,
+    pub(super) address: String,
+    pub(super) role: String,
+    pub(super) label: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AssetSection {
+    pub(super) chain: u64,
+    pub(super) token: Option<String>,
+    pub(super) symbol: String,
+    pub(super) decimals: u8,
+    pub(super) usd: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListSection {
+    pub(super) name: String,
+    pub(super) as_of: String,
+    pub(super) file: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SourceSection {
+    pub(super) id: String,
+    pub(super) chain: u64,
+    pub(super) http: String,
+    pub(super) ws: Option<String>,
+    pub(super) traces: Option<Traces>,
+    pub(super) requests_per_second: Option<u32>,
+    pub(super) stale_after: Option<String>,
+    pub(super) confirmations: Option<u64>,
+    pub(super) poll_every: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IntegrationSection {
+    pub(super) id: String,
+    pub(super) key: String,
+}

@@ -1,0 +1,289 @@
+//! The API: a handler says who may call it, parses, asks the engine or reads the published board, and renders a view. No rule
+//! and no SQL lives here.
+//!
+//! Permissions are argument types ([`Viewer`], [`Responder`], [`Commander`], [`Admin`]): a handler without one is open, and
+//! `tests/it/permissions.rs` compares every route of the OpenAPI document with the cases it tries.
+
+pub mod alertmanager;
+pub mod health;
+pub mod incidents;
+pub mod ingest;
+pub mod log;
+pub mod oncall;
+pub mod openapi;
+pub mod signals;
+pub mod silences;
+pub mod stream;
+pub mod views;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Json, Router,
+    extract::{FromRequestParts, Request},
+    http::{HeaderMap, Method, StatusCode, header, request::Parts},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use quarterdeck_api::ErrorBody;
+use quarterdeck_core::{board::Setting, detector::Params, incident::Refusal, limits::BODY_BYTES_MAX};
+use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
+
+use crate::{
+    auth::{Caller, Role, identify},
+    clock::Clock,
+    config::{Integration, Token},
+    engine::EngineError,
+    ingest::Sources,
+    loops::{engine::EngineHandle, watchdog::Watched},
+    store::{Store, StoreError},
+};
+
+/// What handlers may use.
+pub struct App {
+    /// The write path and the published board.
+    pub engine: EngineHandle,
+    /// For lists that the board does not hold.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Configuration as a value.
+    pub setting: Arc<Setting>,
+    /// Who may use the API.
+    pub tokens: Vec<Token>,
+    /// Monitors that may post signals.
+    pub integrations: Vec<Integration>,
+    /// The health of the chain sources.
+    pub sources: Arc<Sources>,
+    /// Parameters of the detectors that are on.
+    pub detectors: BTreeMap<String, Params>,
+    /// Detectors that did not hear their canary at the start.
+    pub deaf: Vec<String>,
+    /// What the watchdog saw.
+    pub watched: Arc<Watched>,
+    /// The log's verifier key.
+    pub vkey: String,
+    /// The log's name.
+    pub origin: String,
+    /// The address people reach the console at.
+    pub base_url: String,
+    /// Renders the metrics.
+    pub metrics: Option<metrics_exporter_prometheus::PrometheusHandle>,
+}
+
+/// Shared by all handlers.
+pub type Shared = Arc<App>;
+
+/// All routes: API, ingest, console.
+pub fn router(app: Shared) -> Router {
+    Router::new()
+        .merge(incidents::routes())
+        .merge(signals::routes())
+        .merge(silences::routes())
+        .merge(oncall::routes())
+        .merge(log::routes())
+        .merge(health::routes())
+        .merge(stream::routes())
+        .merge(ingest::routes())
+        .merge(alertmanager::routes())
+        .merge(openapi::routes())
+        .merge(crate::console::routes())
+        .fallback(|| async { Refused::new(StatusCode::NOT_FOUND, "no_such_path", "there is nothing at this path") })
+        .layer(axum::extract::DefaultBodyLimit::disable())
+        .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
+        .layer(middleware::from_fn(headers))
+        .layer(CatchPanicLayer::new())
+        .with_state(app)
+}
+
+/// Headers that every answer carries: no sniffing, no framing, nothing loaded from elsewhere.
+async fn headers(request: Request, next: Next) -> Response {
+    let mut answer = next.run(request).await;
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+    ] {
+        answer.headers_mut().entry(name).or_insert(header::HeaderValue::from_static(value));
+    }
+    answer
+}
+
+/// An answer that says no: what is wrong is the caller's to fix (4xx) or ours (5xx).
+#[derive(Debug)]
+pub struct Refused {
+    status: StatusCode,
+    body: ErrorBody,
+    retry_after: bool,
+}
+
+impl Refused {
+    /// With a stable code and a sentence.
+    pub fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
+        let body = ErrorBody { code: code.to_owned(), message: message.into(), hint: String::new() };
+        Self { status, body, retry_after: false }
+    }
+    /// With what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: &str) -> Self {
+        hint.clone_into(&mut self.body.hint);
+        self
+    }
+    /// 400.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
+    }
+    /// 404.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", message)
+    }
+    /// Status and message, for formats with error bodies of their own.
+    pub fn parts(&self) -> (StatusCode, &str) {
+        (self.status, &self.body.message)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let mut answer = (self.status, Json(self.body)).into_response();
+        if self.retry_after {
+            answer.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            answer.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+        }
+        answer
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        let status = match &refusal {
+            Refusal::NoSuchIncident { .. } | Refusal::NoSuchPage { .. } => StatusCode::NOT_FOUND,
+            Refusal::BadText { .. } | Refusal::NoSuchPerson { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Refusal::WrongPhase { .. }
+            | Refusal::PageSettled { .. }
+            | Refusal::BadMerge { .. }
+            | Refusal::TooLong { .. } => StatusCode::CONFLICT,
+        };
+        Self::new(status, refusal.code(), refusal.to_string())
+    }
+}
+
+impl From<EngineError> for Refused {
+    fn from(error: EngineError) -> Self {
+        let mut refused = Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_durable", error.to_string())
+            .hint("nothing was kept; send it again");
+        refused.retry_after = true;
+        refused
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(error = &error as &dyn std::error::Error, "a read failed");
+        let mut refused = Self::new(StatusCode::SERVICE_UNAVAILABLE, "store", error.to_string());
+        refused.retry_after = true;
+        refused
+    }
+}
+
+/// The name of the console's cookie.
+pub const COOKIE: &str = "quarterdeck_token";
+
+/// The token of a request: the header's, else the console's cookie.
+pub fn presented(headers: &HeaderMap) -> Option<(&str, bool)> {
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if let Some(token) = bearer.and_then(|value| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer "))) {
+        return Some((token.trim(), false));
+    }
+    let cookies = headers.get(header::COOKIE).and_then(|value| value.to_str().ok())?;
+    let pairs = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
+    pairs.into_iter().find(|(name, _)| *name == COOKIE).map(|(_, token)| (token, true))
+}
+
+/// Who is asking, if their token is right and may do what `least` may.
+pub fn caller(parts: &Parts, app: &App, least: Role) -> Result<Caller, Refused> {
+    let Some((token, cookie)) = presented(&parts.headers) else {
+        return Err(Refused::new(StatusCode::UNAUTHORIZED, "no_token", "this needs a token")
+            .hint("send `Authorization: Bearer …`, or log in to the console"));
+    };
+    let Some(caller) = identify(&app.tokens, token) else {
+        return Err(Refused::new(StatusCode::UNAUTHORIZED, "bad_token", "this token is not known"));
+    };
+    if cookie && !matches!(parts.method, Method::GET | Method::HEAD) && !same_origin(&parts.headers) {
+        return Err(Refused::new(StatusCode::FORBIDDEN, "foreign_origin", "this request came from another site"));
+    }
+    if caller.role < least {
+        let message = format!("this needs the role {least}; token `{}` has {}", caller.token, caller.role);
+        return Err(Refused::new(StatusCode::FORBIDDEN, "role", message));
+    }
+    Ok(caller)
+}
+
+/// A form or script of another site cannot act with the console's cookie.
+fn same_origin(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
+    match (text(header::ORIGIN), text(header::HOST)) {
+        (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, rest)| rest == host),
+        _ => false,
+    }
+}
+
+macro_rules! permission {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        pub struct $name(pub Caller);
+        impl FromRequestParts<Shared> for $name {
+            type Rejection = Refused;
+            async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Refused> {
+                caller(parts, app, Role::$name).map($name)
+            }
+        }
+    };
+}
+permission! {
+    /// May read.
+    Viewer
+}
+permission! {
+    /// May acknowledge, note, take roles, post signals.
+    Responder
+}
+permission! {
+    /// May mitigate, resolve, merge, escalate, state facts, silence.
+    Commander
+}
+permission! {
+    /// May do everything.
+    Admin
+}
+
+/// A JSON body: bounded by the router, strict about keys, with an error that says where.
+pub struct Body<T>(pub T);
+
+impl<T: serde::de::DeserializeOwned> axum::extract::FromRequest<Shared> for Body<T> {
+    type Rejection = Refused;
+    async fn from_request(request: Request, app: &Shared) -> Result<Self, Refused> {
+        let bytes = Bytes::from_request(request, app).await?;
+        serde_json::from_slice(&bytes.0).map(Body).map_err(|error| Refused::bad_request(format!("the body: {error}")))
+    }
+}
+
+/// A body as it came, bounded by the router.
+pub struct Bytes(pub axum::body::Bytes);
+
+impl axum::extract::FromRequest<Shared> for Bytes {
+    type Rejection = Refused;
+    async fn from_request(request: Request, app: &Shared) -> Result<Self, Refused> {
+        axum::body::Bytes::from_request(request, app).await.map(Bytes).map_err(|error| {
+            let status = error.status();
+            let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "body_too_large" } else { "bad_request" };
+            Refused::new(status, code, format!("the body: {error}; at most {BODY_BYTES_MAX} bytes are read"))
+        })
+    }
+}

@@ -1,0 +1,7 @@
+//! The loops: each takes no input but the state, so that a crash, a restart and the happy path run the same code.
+
+pub mod deliver;
+pub mod detect;
+pub mod engine;
+pub mod publish;
+pub mod watchdog;

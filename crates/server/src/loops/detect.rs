@@ -1,0 +1,120 @@
+//! Runs the detectors over what the sources see, and hands their signals to the engine together with the sources' cursors.
+//!
+//! Events wait in a bounded channel: when detection falls behind, sources wait, and a source that waits too long says so with a
+//! gap. Cursors are kept together with a snapshot of the detectors, in the same transaction as the signals: after a crash the
+//! sources go on from there, blocks in between are read again, and their signals have the same identifiers.
+
+use std::{sync::Arc, time::Duration};
+
+use quarterdeck_core::{
+    chain::ChainEvent,
+    id::SourceId,
+    signal::SignalChange,
+    time::Timestamp,
+};
+use quarterdeck_detect::pipeline::Pipeline;
+use tokio::sync::{mpsc, watch};
+
+use crate::{clock::Clock, engine::Work, loops::engine::EngineHandle, store::{Store, StoreError}};
+
+/// Events waiting for the detectors: a few blocks of back-fill per source; blocks are large.
+pub const EVENTS_WAITING_MAX: usize = 256;
+/// Blocks between two snapshots of the detectors: what is read again after a crash.
+const SNAPSHOT_BLOCKS: u64 = 64;
+/// How often the detectors are told the time, so that they notice silence.
+const TICK: Duration = Duration::from_secs(1);
+/// The pause before signals that the store refused are offered again.
+const AFTER_FAILURE: Duration = Duration::from_millis(500);
+
+/// What a source hands over: an event and where the source stands after it.
+#[derive(Debug)]
+pub struct Seen {
+    /// Which source.
+    pub source: SourceId,
+    /// What.
+    pub event: ChainEvent,
+    /// Where the source stands after it: JSON; none: nowhere new.
+    pub cursor: Option<String>,
+}
+
+/// The name under which the detectors' snapshot is kept.
+pub const SNAPSHOT: &str = "detectors";
+
+/// Takes up what the detectors learned before. One that cannot be taken up starts anew, which is said.
+pub async fn take_up(pipeline: &mut Pipeline, store: &dyn Store) -> Result<(), StoreError> {
+    if let Some(bytes) = store.snapshot(SNAPSHOT).await? {
+        match serde_json::from_slice(&bytes) {
+            Ok(snapshot) => {
+                for error in pipeline.restore(&snapshot) {
+                    tracing::warn!(%error, "a detector starts anew");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "all detectors start anew"),
+        }
+    }
+    Ok(())
+}
+
+/// Runs until the sources are gone or `stop` says so.
+pub async fn run(
+    mut pipeline: Pipeline,
+    mut seen: mpsc::Receiver<Seen>,
+    engine: EngineHandle,
+    clock: Arc<dyn Clock>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut cursors = std::collections::BTreeMap::new();
+    let mut blocks = 0;
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        let mut changes = Vec::new();
+        tokio::select! {
+            biased;
+            _ = stop.changed() => break,
+            one = seen.recv() => match one {
+                None => break,
+                Some(one) => {
+                    blocks += u64::from(matches!(one.event, ChainEvent::Block(_)));
+                    if let Some(cursor) = one.cursor {
+                        cursors.insert(one.source.to_string(), cursor);
+                    }
+                    pipeline.observe(&one.event, &mut changes);
+                }
+            },
+            _ = tick.tick() => pipeline.observe(&ChainEvent::Tick(clock.now()), &mut changes),
+        }
+        let keep = blocks >= SNAPSHOT_BLOCKS;
+        if keep {
+            blocks = 0;
+        }
+        if keep || !changes.is_empty() {
+            hand_over(&engine, changes, keep.then(|| (&cursors, &pipeline))).await;
+        }
+    }
+    hand_over(&engine, Vec::new(), Some((&cursors, &pipeline))).await;
+}
+
+type Kept<'a> = (&'a std::collections::BTreeMap<String, String>, &'a Pipeline);
+
+/// Offers signals until they are durable: a full disk delays them, it does not lose them.
+async fn hand_over(engine: &EngineHandle, changes: Vec<SignalChange>, keep: Option<Kept<'_>>) {
+    let (cursors, snapshots) = match keep {
+        Some((cursors, pipeline)) => {
+            let bytes = serde_json::to_vec(&pipeline.snapshot()).unwrap_or_default();
+            (cursors.clone().into_iter().collect(), vec![(SNAPSHOT.to_owned(), bytes)])
+        }
+        None => (Vec::new(), Vec::new()),
+    };
+    loop {
+        let work = Work::Hear { changes: changes.clone(), cursors: cursors.clone(), snapshots: snapshots.clone() };
+        match engine.ask(work).await {
+            Ok(_) | Err(crate::engine::EngineError::Stopped) => return,
+            Err(error) => {
+                tracing::error!(%error, signals = changes.len(), "cannot keep signals, trying again");
+                tokio::time::sleep(AFTER_FAILURE).await;
+            }
+        }
+    }
+}
+
