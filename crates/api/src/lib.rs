@@ -1,1 +1,391 @@
-//! api
+//! The HTTP API as types, and a typed client. What the console, the command line and foreign programs read and send.
+//!
+//! Times are RFC 3339 in UTC with milliseconds; spans are whole milliseconds in fields that end in `_ms`; money is whole US cents
+//! in fields that end in `_cents`. Identifiers are text: `inc_…`, `sig_…`, `pag_…`.
+
+pub mod client;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// One incident in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IncidentSummary {
+    /// `inc_…`
+    pub id: String,
+    /// One line.
+    pub title: String,
+    /// `SEV1` to `SEV5`.
+    pub severity: String,
+    /// `triggered`, `acknowledged`, `mitigated`, `resolved`, `reviewed`, `merged`.
+    pub phase: String,
+    /// The service it is about.
+    pub service: Option<String>,
+    /// An exercise.
+    pub drill: bool,
+    /// When it opened.
+    pub opened: String,
+    /// When it last changed.
+    pub changed: String,
+    /// Signals attached.
+    pub signals: usize,
+    /// Signals counted, not kept one by one.
+    pub absorbed: u64,
+    /// What it may cost.
+    pub money_at_risk_cents: u64,
+    /// Who acknowledged, while that holds.
+    pub acknowledged_by: Option<String>,
+    /// When the next step of the escalation is due.
+    pub next_step: Option<String>,
+}
+
+/// One incident, whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Incident {
+    /// What a list shows.
+    pub summary: IncidentSummary,
+    /// Why it is this bad.
+    pub score: Score,
+    /// What is claimed about impact.
+    pub facts: Facts,
+    /// Its signals, oldest first.
+    pub signals: Vec<Signal>,
+    /// Its pages, oldest first.
+    pub pages: Vec<Page>,
+    /// Roles taken: role → person.
+    pub roles: BTreeMap<String, String>,
+    /// The incident that it is part of.
+    pub merged_into: Option<String>,
+    /// Until when the acknowledgement holds.
+    pub acknowledged_until: Option<String>,
+    /// Tier of the escalation, from 1, and round, from 1.
+    pub tier: Option<usize>,
+    /// Round of the escalation, from 1.
+    pub round: u32,
+    /// What happened, in the order of the log.
+    pub timeline: Vec<TimelineRow>,
+}
+
+/// Why an incident is this bad.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Score {
+    /// 0 to 1000.
+    pub points: u32,
+    /// The severity that follows.
+    pub severity: String,
+    /// The addends.
+    pub terms: Vec<Term>,
+    /// Facts that decide alone.
+    pub gates: Vec<String>,
+    /// The facts in short.
+    pub vector: String,
+}
+
+/// One addend of a score.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Term {
+    /// What.
+    pub name: String,
+    /// The fact it came from.
+    pub fact: String,
+    /// What it adds.
+    pub points: u32,
+}
+
+/// What is claimed about impact.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Facts {
+    /// Money lost or in danger.
+    pub money_at_risk_cents: u64,
+    /// People and institutions who feel it; none: the service's.
+    pub users: Option<u64>,
+    /// Cannot be undone by us.
+    pub irreversible: bool,
+    /// A key or a privileged role is in the wrong hands.
+    pub key_compromise: bool,
+    /// Funds are leaving now.
+    pub theft: bool,
+}
+
+/// A signal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Signal {
+    /// `sig_…`
+    pub id: String,
+    /// Same claim, same fingerprint.
+    pub fingerprint: String,
+    /// Who says so.
+    pub detector: String,
+    /// `provisional`, `confirmed`, `retracted`, `ended`.
+    pub status: String,
+    /// `info`, `warning`, `error`, `critical`.
+    pub loudness: String,
+    /// The service.
+    pub service: Option<String>,
+    /// One line.
+    pub title: String,
+    /// Why, in words.
+    pub explanation: String,
+    /// The numbers behind them.
+    pub numbers: Vec<Number>,
+    /// What it claims about impact.
+    pub facts: Facts,
+    /// Thousandths.
+    pub confidence_permille: u16,
+    /// EIP-155 chain number.
+    pub chain: Option<u64>,
+    /// Height.
+    pub block: Option<u64>,
+    /// Block hash.
+    pub block_hash: Option<String>,
+    /// Transaction hash.
+    pub transaction: Option<String>,
+    /// Addresses with their parts.
+    pub parties: Vec<Party>,
+    /// Labels of an outside monitor.
+    pub labels: BTreeMap<String, String>,
+    /// A link back.
+    pub link: Option<String>,
+    /// When it happened, by its source.
+    pub event_time: String,
+    /// When we saw it.
+    pub observed: String,
+    /// The incident it belongs to.
+    pub incident: Option<String>,
+    /// Why it belongs to this one, or to none.
+    pub fate: String,
+    /// How often the same claim came again, as of the last doubling.
+    pub repeats: u64,
+}
+
+/// An address and its part in a signal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Party {
+    /// `victim`, `beneficiary`, `sender`, `listed` …
+    pub part: String,
+    /// The address.
+    pub address: String,
+}
+
+/// A number of an explanation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Number {
+    /// What it is.
+    pub name: String,
+    /// Exact.
+    pub value: String,
+    /// Its unit.
+    pub unit: String,
+}
+
+/// A page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Page {
+    /// `pag_…`
+    pub id: String,
+    /// To whom.
+    pub person: String,
+    /// By which notifier.
+    pub channel: String,
+    /// Why.
+    pub reason: String,
+    /// From 1.
+    pub tier: usize,
+    /// From 1.
+    pub round: u32,
+    /// The page that it repeats.
+    pub repeat_of: Option<String>,
+    /// When it was decided.
+    pub requested: String,
+    /// `delivered`, `failed`, `unknown`; none while under way.
+    pub outcome: Option<String>,
+    /// The channel's word.
+    pub detail: Option<String>,
+    /// When the outcome was known.
+    pub settled: Option<String>,
+}
+
+/// A row of a timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TimelineRow {
+    /// When.
+    pub at: String,
+    /// `opened`, `page_requested` …: the event's type without its version.
+    pub kind: String,
+    /// For a person.
+    pub text: String,
+    /// Place in the log.
+    pub log_index: u64,
+}
+
+/// Who is on call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OnCall {
+    /// The schedule.
+    pub schedule: String,
+    /// Who; none: a hole.
+    pub person: Option<String>,
+    /// Their name among people.
+    pub name: Option<String>,
+    /// Since when.
+    pub from: String,
+    /// Until when.
+    pub until: String,
+}
+
+/// A source of chain events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Source {
+    /// Its name.
+    pub id: String,
+    /// EIP-155 chain number.
+    pub chain: u64,
+    /// `connecting`, `catching_up`, `live`, `blind`.
+    pub state: String,
+    /// Height observed.
+    pub head: Option<u64>,
+    /// Height the node says it has.
+    pub node_head: Option<u64>,
+    /// When the last block was observed.
+    pub last_block: Option<String>,
+    /// Blocks observed since the start.
+    pub blocks: u64,
+    /// Reorganizations seen since the start.
+    pub reorgs: u64,
+    /// Gaps open now, for a person.
+    pub gaps: Vec<String>,
+    /// What the endpoint offers: `receipts`, `traces` …
+    pub capabilities: Vec<String>,
+    /// The endpoint without credentials.
+    pub endpoint: String,
+}
+
+/// A detector with its parameters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Detector {
+    /// Its name.
+    pub id: String,
+    /// Its row in the catalogue of detectors.
+    pub code: String,
+    /// One line.
+    pub title: String,
+    /// Markdown.
+    pub doc: String,
+    /// Whether it is on.
+    pub enabled: bool,
+    /// Whether it heard its canary at the start.
+    pub canary_heard: bool,
+    /// Its parameters.
+    pub params: Vec<Param>,
+}
+
+/// A parameter of a detector.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Param {
+    /// Its name.
+    pub name: String,
+    /// The value in force.
+    pub value: i64,
+    /// Its unit.
+    pub unit: String,
+    /// The value without configuration.
+    pub default: i64,
+    /// The least.
+    pub min: i64,
+    /// The greatest.
+    pub max: i64,
+    /// What it decides.
+    pub doc: String,
+}
+
+/// Where the log stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogHead {
+    /// Events.
+    pub size: u64,
+    /// Root, hex.
+    pub root: String,
+    /// The signed checkpoint.
+    pub checkpoint: Option<String>,
+    /// The verifier key.
+    pub vkey: String,
+}
+
+/// How the product itself is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Health {
+    /// Whether everything that must work works.
+    pub ready: bool,
+    /// What does not.
+    pub faults: Vec<String>,
+    /// Incidents open.
+    pub open_incidents: usize,
+    /// Duties overdue, by the watchdog.
+    pub overdue: Option<u64>,
+    /// The program's version.
+    pub version: String,
+}
+
+/// What an error answer says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ErrorBody {
+    /// Stable.
+    pub code: String,
+    /// For a person.
+    pub message: String,
+    /// What to do; may be empty.
+    #[serde(default)]
+    pub hint: String,
+}
+
+/// A note, a reason, what was done.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Text {
+    /// The text.
+    #[serde(default)]
+    pub text: String,
+}
+
+/// Into which incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Merge {
+    /// `inc_…`
+    pub into: String,
+}
+
+/// Who takes which role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TakeRole {
+    /// `commander`, `operations`, `communications`, `scribe`.
+    pub role: String,
+    /// Who; none: the caller.
+    pub person: Option<String>,
+}
+
+/// Facts that a person states.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StateFacts {
+    /// The facts.
+    pub facts: Facts,
+    /// Instead of what signals claimed.
+    #[serde(default)]
+    pub replace: bool,
+}
+
+/// What became of one posted signal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Accepted {
+    /// The incident it opened or joined.
+    pub incident: Option<String>,
+    /// What was done with it.
+    pub fate: String,
+    /// The key to end or repeat it with.
+    pub dedup_key: String,
+}

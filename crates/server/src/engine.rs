@@ -22,7 +22,13 @@ use quarterdeck_core::{
     signal::{SignalChange, SignalStatus},
     time::Timestamp,
 };
-use quarterdeck_ledger::{checkpoint, leaf::Entry, note::Signer, tree::Frontier};
+use quarterdeck_ledger::{
+    checkpoint::{self, Checkpoint},
+    hash::to_hex,
+    leaf::{Entry, EntryError},
+    note::{NoteError, SignerKey},
+    tree::Frontier,
+};
 use tokio::sync::{broadcast, oneshot};
 
 use crate::store::{Batch, OutboxPage, SignalRow, SignalUpdate, Store, StoreError, StoredEvent};
@@ -88,9 +94,23 @@ pub enum EngineError {
     /// The store did not take it. Nothing happened; ask again.
     #[error("make it durable: {0}")]
     Store(Arc<StoreError>),
+    /// An event that cannot be a leaf: a defect of ours.
+    #[error("make a leaf: {0}")]
+    Leaf(String),
     /// The program is stopping.
     #[error("the engine has stopped")]
     Stopped,
+}
+
+impl From<EntryError> for EngineError {
+    fn from(error: EntryError) -> Self {
+        Self::Leaf(error.to_string())
+    }
+}
+impl From<NoteError> for EngineError {
+    fn from(error: NoteError) -> Self {
+        Self::Leaf(error.to_string())
+    }
 }
 
 /// Why an engine could not start.
@@ -144,9 +164,7 @@ pub struct Parts {
     /// Salts of leaves. Not the same source: a leaked identifier must not tell a salt.
     pub salts: Box<dyn IdSource + Send>,
     /// Signs checkpoints.
-    pub signer: Signer,
-    /// The log's name in its checkpoints.
-    pub origin: String,
+    pub signer: SignerKey,
 }
 
 /// Where the log stands.
@@ -198,7 +216,7 @@ impl Engine {
             }
             for event in events {
                 let index = event.index;
-                frontier.append(&entry_of(&event).leaf_hash());
+                frontier.append(entry_of(&event)?.leaf_hash());
                 if let Some(recorded) = recorded_of(&event)? {
                     board.apply(&recorded).map_err(|source| StartError::Illegal { index, source })?;
                 }
@@ -206,7 +224,7 @@ impl Engine {
             }
         }
         let checkpoint = store.checkpoint().await?;
-        let root = hex(&frontier.root());
+        let root = to_hex(frontier.root().bytes());
         check_head(checkpoint.as_deref(), &parts, size, &frontier)?;
         let (news, _) = broadcast::channel(NEWS_KEPT);
         let published = Arc::new(Published {
@@ -240,7 +258,14 @@ impl Engine {
         if draft.is_empty() {
             return Ok(answers);
         }
-        let (batch, head, frontier) = self.seal(&draft);
+        let sealed = self.seal(&draft);
+        let (batch, head, frontier) = match sealed {
+            Ok(sealed) => sealed,
+            Err(error) => {
+                self.working = read(&self.published.board).clone();
+                return Err(error);
+            }
+        };
         match self.store.append(batch).await {
             Ok(()) => {
                 self.publish(draft.recorded, head, frontier);
@@ -327,7 +352,7 @@ impl Engine {
     }
 
     /// Salts, digests and signs: the draft as one transaction.
-    fn seal(&mut self, draft: &Draft) -> (Batch, LogHead, Frontier) {
+    fn seal(&mut self, draft: &Draft) -> Result<(Batch, LogHead, Frontier), EngineError> {
         let mut frontier = self.frontier.clone();
         let mut batch = Batch {
             cursors: draft.cursors.clone(),
@@ -342,24 +367,24 @@ impl Engine {
             let body = recorded.body.to_json();
             let salt = self.parts.salts.fresh();
             let stream = recorded.stream.to_string();
-            let entry = Entry::seal(&stream, recorded.version, &recorded.at.to_string(), &salt, body.as_bytes());
-            frontier.append(&entry.leaf_hash());
+            let entry = Entry::seal(&stream, recorded.version, &recorded.at.to_string(), &salt, body.as_bytes())?;
+            frontier.append(entry.leaf_hash());
             if let (Stream::Incident(id), Body::Incident(event)) = (&recorded.stream, &recorded.body) {
                 touched.insert(*id, ());
                 batch.pages.extend(outbox_page(*id, recorded.at, event));
             }
             let (version, at) = (recorded.version, recorded.at);
-            batch.events.push(StoredEvent { index, stream, version, at, content: Some((body, salt)), digest: entry.digest });
+            batch.events.push(StoredEvent { index, stream, version, at, content: Some((body, salt)), digest: *entry.digest() });
         }
         let deadline = |id: &IncidentId| self.working.incident(*id).and_then(quarterdeck_core::duty::next_deadline);
         batch.timers = touched.keys().map(|id| (*id, deadline(id))).collect();
         let size = self.size + draft.recorded.len() as u64;
         let root = frontier.root();
-        let note = checkpoint::sign_checkpoint(&self.parts.origin, size, &root, &self.parts.signer);
+        let note = checkpoint::sign_checkpoint(size, &root, &self.parts.signer)?;
         if !draft.recorded.is_empty() {
             batch.checkpoint = Some(note.clone());
         }
-        (batch, LogHead { size, root: hex(&root), checkpoint: Some(note) }, frontier)
+        Ok((batch, LogHead { size, root: to_hex(root.bytes()), checkpoint: Some(note) }, frontier))
     }
 
     fn publish(&mut self, recorded: Vec<Arc<Recorded>>, head: LogHead, frontier: Frontier) {
@@ -400,8 +425,9 @@ impl Engine {
 }
 
 /// The leaf of a stored event.
-pub fn entry_of(event: &StoredEvent) -> Entry {
-    Entry { stream: event.stream.clone(), version: event.version, at: event.at.to_string(), digest: event.digest }
+pub fn entry_of(event: &StoredEvent) -> Result<Entry, StartError> {
+    Entry::with_digest(&event.stream, event.version, &event.at.to_string(), event.digest)
+        .map_err(|error| StartError::Unreadable { index: event.index, detail: error.to_string() })
 }
 
 /// The event behind a stored row; none where it was erased.
@@ -419,11 +445,12 @@ fn check_head(note: Option<&str>, parts: &Parts, size: u64, frontier: &Frontier)
         None if size == 0 => Ok(()),
         None => Err(tampered("there is no checkpoint".to_owned())),
         Some(note) => {
-            let signed = checkpoint::open_checkpoint(note, &parts.signer.verifier()).map_err(|error| tampered(error.to_string()))?;
-            if signed.size == size && signed.root == frontier.root() {
+            let signed = Checkpoint::open(note.as_bytes(), parts.signer.verifier()).map_err(|error| tampered(error.to_string()))?;
+            if signed.size() == size && signed.root() == frontier.root() {
                 Ok(())
             } else {
-                Err(tampered(format!("it is signed for {} events with root {}", signed.size, hex(&signed.root))))
+                let detail = format!("it is signed for {} events with root {}", signed.size(), to_hex(signed.root().bytes()));
+                Err(tampered(detail))
             }
         }
     }
@@ -489,15 +516,6 @@ impl Draft {
             }
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        drop(write!(text, "{byte:02x}"));
-        text
-    })
 }
 
 /// Reads behind a lock that a panicking reader may have poisoned: the data is a fold and stays right.

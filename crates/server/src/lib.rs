@@ -3,5 +3,9 @@
 //! Reading order: what is stored, the one write path, the loops that carry duties out, then the doors in and out.
 
 pub mod clock;
-pub mod notify;
 pub mod store;
+pub mod notify;
+pub mod auth;
+pub mod config;
+pub mod engine;
+pub mod loops;

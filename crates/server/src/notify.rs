@@ -14,6 +14,8 @@ use quarterdeck_core::{
 };
 use serde::Serialize;
 
+pub mod message;
+
 /// What a person is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Message {

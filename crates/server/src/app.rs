@@ -1,0 +1,332 @@
+//! The one file that knows every concrete type: it makes the parts, joins them, starts them and stops them in the right order.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use quarterdeck_core::{
+    board::JournalEvent,
+    chain::ChainEvent,
+    detector::{Knowledge, Params},
+    id::{ChannelId, IdSource},
+    signal::SignalChange,
+};
+use quarterdeck_detect::{detectors::DETECTORS, pipeline::Pipeline};
+use quarterdeck_ledger::note::SignerKey;
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+
+use crate::{
+    clock::Clock,
+    config::{Configuration, StoreKind},
+    engine::{Engine, Parts, StartError, Work},
+    http,
+    ingest::Sources,
+    loops::{self, deliver::Deliver, detect::Seen, engine::EngineHandle, watchdog::Watched},
+    notify::Notifier,
+    store::{Store, StoreError, memory::MemoryStore, sqlite::SqliteStore},
+};
+
+/// Why the program cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The store cannot be opened.
+    #[error("open the store")]
+    Store(#[from] StoreError),
+    /// The stored log cannot be folded.
+    #[error("take up the stored log")]
+    Start(#[from] StartError),
+    /// The log's key cannot be read or made.
+    #[error("the log's key in `{path}`: {detail}")]
+    Key {
+        /// Where.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The address is taken, or not ours.
+    #[error("listen on {address}")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A store that this build does not have.
+    #[error("this build has no {what}: build it with `--features {feature}`")]
+    NotBuilt {
+        /// What.
+        what: &'static str,
+        /// The cargo feature.
+        feature: &'static str,
+    },
+}
+
+/// What differs between the world and a drill: handed in beside the configuration.
+pub struct World {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Identifiers.
+    pub ids: Box<dyn IdSource + Send>,
+    /// Salts.
+    pub salts: Box<dyn IdSource + Send>,
+    /// The log's key; none: from the data folder, made there at the first start.
+    pub signer: Option<SignerKey>,
+    /// Channels that are not in the configuration (a drill's inbox).
+    pub channels: BTreeMap<ChannelId, Arc<dyn Notifier>>,
+}
+
+/// Randomness of the operating system.
+pub struct SystemIds;
+
+impl IdSource for SystemIds {
+    /// Without randomness no page could be told from another: there is nothing sensible left to do.
+    #[expect(clippy::expect_used, reason = "an operating system without randomness cannot run this program")]
+    fn fresh(&mut self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).expect("invariant: the operating system has randomness");
+        bytes
+    }
+}
+
+/// A running program.
+pub struct Running {
+    /// Where it listens: the port is known even if 0 was asked for.
+    pub address: SocketAddr,
+    /// The write path.
+    pub engine: EngineHandle,
+    /// What is kept.
+    pub store: Arc<dyn Store>,
+    /// Where sources put what they see.
+    pub seen: mpsc::Sender<Seen>,
+    /// The health of sources.
+    pub sources: Arc<Sources>,
+    /// The folder with the log as files.
+    pub log_folder: PathBuf,
+    /// The log's verifier key.
+    pub vkey: String,
+    stop: watch::Sender<bool>,
+    early: JoinSet<()>,
+    late: JoinSet<()>,
+}
+
+impl Running {
+    /// Told when the program stops.
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stop.subscribe()
+    }
+    /// Stops: doors first, then what still waits is decided and made durable, then the log is published once more.
+    pub async fn stop(mut self) {
+        drop(self.stop.send(true));
+        drop(self.seen);
+        drop(self.engine);
+        while self.early.join_next().await.is_some() {}
+        while self.late.join_next().await.is_some() {}
+    }
+    /// Waits until `until` is done, then stops.
+    pub async fn run_until(self, until: impl Future<Output = ()>) {
+        until.await;
+        self.stop().await;
+    }
+}
+
+/// Starts everything.
+pub async fn start(configuration: Configuration, world: World) -> Result<Running, RunError> {
+    let World { clock, ids, salts, signer, channels: extra } = world;
+    let signer = match signer {
+        Some(signer) => signer,
+        None => log_key(&configuration.data, &configuration.origin)?,
+    };
+    let vkey = signer.verifier().to_string();
+    let store = open_store(&configuration).await?;
+    let parts = Parts { setting: Arc::clone(&configuration.setting), ids, salts, signer };
+    let engine = Engine::start(Arc::clone(&store), parts).await?;
+    let published = engine.published();
+    let (handle, waiting) = loops::engine::queue(published);
+    let (stop, stopping) = watch::channel(false);
+    let (mut early, mut late) = (JoinSet::new(), JoinSet::new());
+    let engine_stop = watch::channel(false);
+    late.spawn(loops::engine::run(engine, waiting, Arc::clone(&clock), engine_stop.1));
+
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let started = JournalEvent::Started { version, configuration: configuration.digest.clone() };
+    handle.ask(Work::Journal(started)).await.map_err(|error| store_fault(&error.to_string()))?;
+
+    let (mut pipeline, deaf) = detectors(&configuration);
+    for detector in &deaf {
+        let reason = "it did not hear its canary".to_owned();
+        let event = JournalEvent::DetectorSilent { detector: detector.clone(), reason };
+        handle.ask(Work::Journal(event)).await.map_err(|error| store_fault(&error.to_string()))?;
+    }
+    loops::detect::take_up(&mut pipeline, &*store).await?;
+    let (seen, events) = mpsc::channel(loops::detect::EVENTS_WAITING_MAX);
+    early.spawn(loops::detect::run(pipeline, events, handle.clone(), Arc::clone(&clock), stopping.clone()));
+
+    let mut channels = (*configuration.channels).clone();
+    channels.extend(extra);
+    let deliver = Arc::new(Deliver {
+        store: Arc::clone(&store),
+        engine: handle.clone(),
+        channels: Arc::new(channels),
+        setting: Arc::clone(&configuration.setting),
+        base_url: configuration.base_url.clone(),
+        clock: Arc::clone(&clock),
+        may_have_arrived: Mutex::new(BTreeSet::new()),
+    });
+    deliver.take_up().await?;
+    early.spawn(deliver.run(stopping.clone()));
+
+    let watched = Arc::new(Watched::default());
+    early.spawn(loops::watchdog::run(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&watched), stopping.clone()));
+    let log_folder = configuration.data.join("log");
+    early.spawn(loops::publish::run(Arc::clone(&store), handle.clone(), log_folder.clone(), vkey.clone(), stopping.clone()));
+
+    let sources = Arc::new(Sources::default());
+    for source in &configuration.sources {
+        let task = crate::ingest::evm::run(
+            source.clone(),
+            seen.clone(),
+            Arc::clone(&store),
+            Arc::clone(&sources),
+            Arc::clone(&clock),
+            stopping.clone(),
+        );
+        early.spawn(task);
+    }
+    let app = Arc::new(http::App {
+        engine: handle.clone(),
+        store: Arc::clone(&store),
+        clock,
+        setting: Arc::clone(&configuration.setting),
+        tokens: configuration.tokens,
+        integrations: configuration.integrations,
+        sources: Arc::clone(&sources),
+        detectors: configuration.detectors,
+        deaf,
+        watched,
+        vkey: vkey.clone(),
+        origin: configuration.origin,
+        base_url: configuration.base_url,
+        metrics: metrics_handle(),
+        tree: Mutex::default(),
+    });
+    let address = listen(configuration.listen, app, &mut early, stopping).await?;
+    late.spawn(async move {
+        // The engine goes on until every handle is gone: whoever still holds one is still answered.
+        drop(engine_stop.0);
+    });
+    Ok(Running { address, engine: handle, store, seen, sources, log_folder, vkey, stop, early, late })
+}
+
+fn store_fault(detail: &str) -> RunError {
+    RunError::Store(StoreError::Database { doing: "write the first event", source: detail.to_owned().into() })
+}
+
+async fn listen(
+    address: SocketAddr,
+    app: http::Shared,
+    tasks: &mut JoinSet<()>,
+    mut stopping: watch::Receiver<bool>,
+) -> Result<SocketAddr, RunError> {
+    let failed = |source| RunError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    tasks.spawn(async move {
+        let until = async move {
+            // The sender is dropped only when the program is gone.
+            drop(stopping.changed().await);
+        };
+        let served = axum::serve(listener, http::router(app)).with_graceful_shutdown(until).await;
+        if let Err(error) = served {
+            tracing::error!(%error, "the HTTP server ended");
+        }
+    });
+    Ok(bound)
+}
+
+async fn open_store(configuration: &Configuration) -> Result<Arc<dyn Store>, RunError> {
+    match &configuration.store {
+        StoreKind::Memory => Ok(Arc::new(MemoryStore::default())),
+        StoreKind::Sqlite => {
+            std::fs::create_dir_all(&configuration.data).map_err(|source| StoreError::Database {
+                doing: "make the data folder",
+                source: format!("`{}`: {source}", configuration.data.display()).into(),
+            })?;
+            Ok(SqliteStore::open(&configuration.data.join("quarterdeck.db"))?)
+        }
+        #[cfg(feature = "postgres")]
+        StoreKind::Postgres(url) => Ok(crate::store::postgres::PostgresStore::connect(url).await?),
+        #[cfg(not(feature = "postgres"))]
+        StoreKind::Postgres(_) => Err(RunError::NotBuilt { what: "PostgreSQL store", feature: "postgres" }),
+    }
+}
+
+/// The detectors that are on, and those that do not hear their own canary.
+pub fn detectors(configuration: &Configuration) -> (Pipeline, Vec<String>) {
+    let knowledge = Knowledge { catalogue: Arc::clone(&configuration.setting.catalogue) };
+    let pipeline = Pipeline::new(&configuration.detectors, &knowledge);
+    let deaf = DETECTORS.iter().filter(|kind| !hears(**kind)).map(|kind| kind.id().to_owned()).collect();
+    (pipeline, deaf)
+}
+
+/// Whether a fresh detector with default parameters speaks at its canary.
+pub fn hears(kind: &dyn quarterdeck_core::detector::DetectorKind) -> bool {
+    let Ok(params) = Params::resolve(kind.id(), kind.params(), &BTreeMap::new()) else { return false };
+    let (knowledge, events): (Knowledge, Vec<ChainEvent>) = kind.canary();
+    let mut detector = kind.build(&params, &knowledge);
+    let mut out = Vec::new();
+    for event in &events {
+        detector.observe(event, &mut out);
+    }
+    out.iter().any(|change| matches!(change, SignalChange::Raised { .. }))
+}
+
+/// The log's key: 32 bytes in hex, made at the first start, readable by nobody else.
+pub fn log_key(data: &Path, origin: &str) -> Result<SignerKey, RunError> {
+    let path = data.join("log.key");
+    let fault = |detail: String| RunError::Key { path: path.clone(), detail };
+    let seed = match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            let mut seed = [0; 32];
+            alloy_primitives::hex::decode_to_slice(text.trim(), &mut seed).map_err(|error| fault(error.to_string()))?;
+            seed
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let mut seed = [0; 32];
+            getrandom::fill(&mut seed).map_err(|error| fault(error.to_string()))?;
+            std::fs::create_dir_all(data).map_err(|error| fault(error.to_string()))?;
+            write_private(&path, &alloy_primitives::hex::encode(seed)).map_err(|error| fault(error.to_string()))?;
+            seed
+        }
+        Err(error) => return Err(fault(error.to_string())),
+    };
+    SignerKey::from_seed(origin, &seed).map_err(|error| fault(error.to_string()))
+}
+
+fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// The process' metrics. Installed once; a second program in one process (tests) shares them.
+fn metrics_handle() -> Option<metrics_exporter_prometheus::PrometheusHandle> {
+    static HANDLE: std::sync::OnceLock<Option<metrics_exporter_prometheus::PrometheusHandle>> = std::sync::OnceLock::new();
+    HANDLE
+        .get_or_init(|| match metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder() {
+            Ok(handle) => Some(handle),
+            Err(error) => {
+                tracing::warn!(%error, "no metrics");
+                None
+            }
+        })
+        .clone()
+}

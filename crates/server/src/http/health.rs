@@ -1,0 +1,100 @@
+//! How the product itself is: for load balancers, for Prometheus, for people.
+
+use axum::{Json, Router, extract::State, http::StatusCode, response::{IntoResponse, Response}, routing::get};
+use quarterdeck_api::{ErrorBody, Health, Source};
+use quarterdeck_core::time::Timestamp;
+use std::time::Duration;
+
+use super::{Shared, Viewer};
+use crate::{engine::read, ingest::SourceState};
+
+/// A watchdog that has not looked for this long is itself a fault.
+const WATCHDOG_SILENT: Duration = Duration::from_secs(15);
+
+/// Their routes.
+pub fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/health/live", get(live))
+        .route("/health/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/api/v1/health", get(health))
+        .route("/api/v1/sources", get(sources))
+}
+
+/// The process answers.
+#[utoipa::path(get, path = "/health/live", tag = "health", responses((status = 200)))]
+pub async fn live() -> StatusCode {
+    StatusCode::OK
+}
+
+/// Everything that must work works; 503 otherwise, without details: those need a token.
+#[utoipa::path(get, path = "/health/ready", tag = "health", responses((status = 200), (status = 503)))]
+pub async fn ready(State(app): State<Shared>) -> StatusCode {
+    if state(&app).ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+}
+
+/// What works and what does not.
+#[utoipa::path(get, path = "/api/v1/health", tag = "health", security(("token" = [])), responses((status = 200, body = Health), (status = 401, body = ErrorBody)))]
+pub async fn health(_: Viewer, State(app): State<Shared>) -> Json<Health> {
+    Json(state(&app))
+}
+
+/// The state of the product.
+pub fn state(app: &Shared) -> Health {
+    let now = app.clock.now();
+    let mut faults = Vec::new();
+    match (app.watched.looked(), app.watched.overdue()) {
+        (Some(looked), _) if now.since(looked) > WATCHDOG_SILENT => faults.push(format!("the watchdog has not looked since {looked}")),
+        (Some(_), None) => faults.push("the store does not answer".to_owned()),
+        (Some(_), Some(overdue)) if overdue > 0 => faults.push(format!("{overdue} duties are overdue")),
+        _ => {}
+    }
+    for (id, source) in app.sources.all() {
+        if source.state == SourceState::Blind {
+            faults.push(format!("source {id} is blind"));
+        }
+    }
+    faults.extend(app.deaf.iter().map(|detector| format!("detector {detector} does not hear its canary")));
+    let board = read(&app.engine.published().board);
+    Health {
+        ready: faults.is_empty(),
+        faults,
+        open_incidents: board.incidents().filter(|incident| incident.phase().is_open()).count(),
+        overdue: app.watched.overdue(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// The health of every chain source.
+#[utoipa::path(get, path = "/api/v1/sources", tag = "health", security(("token" = [])), responses((status = 200, body = Vec<Source>), (status = 401, body = ErrorBody)))]
+pub async fn sources(_: Viewer, State(app): State<Shared>) -> Json<Vec<Source>> {
+    Json(all_sources(&app))
+}
+
+/// The health of every chain source.
+pub fn all_sources(app: &Shared) -> Vec<Source> {
+    let view = |(id, source): (quarterdeck_core::id::SourceId, crate::ingest::SourceHealth)| Source {
+        id: id.to_string(),
+        chain: source.chain,
+        state: source.state.word().to_owned(),
+        head: source.head.map(|head| head.number),
+        node_head: source.node_head,
+        last_block: source.last_block.map(|at: Timestamp| at.to_string()),
+        blocks: source.blocks,
+        reorgs: source.reorgs,
+        gaps: source.gaps.iter().map(|gap| format!("{:?} since {}: {}", gap.kind, gap.since, gap.detail)).collect(),
+        capabilities: source.capabilities,
+        endpoint: source.endpoint,
+    };
+    app.sources.all().into_iter().map(view).collect()
+}
+
+/// Metrics in Prometheus' text form.
+#[utoipa::path(get, path = "/metrics", tag = "health", security(("token" = [])), responses((status = 200), (status = 401, body = ErrorBody)))]
+pub async fn metrics(_: Viewer, State(app): State<Shared>) -> Response {
+    let health = state(&app);
+    metrics::gauge!("quarterdeck_incidents_open").set(f64::from(u32::try_from(health.open_incidents).unwrap_or(u32::MAX)));
+    metrics::gauge!("quarterdeck_ready").set(if health.ready { 1.0 } else { 0.0 });
+    let text = app.metrics.as_ref().map(metrics_exporter_prometheus::PrometheusHandle::render).unwrap_or_default();
+    ([("content-type", "text/plain; version=0.0.4")], text).into_response()
+}

@@ -1,0 +1,46 @@
+//! The API's own description. Checked in as `openapi.json`; a test fails on a difference that nobody reviewed.
+
+use axum::{Json, Router, routing::get};
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{Http, HttpAuthScheme, SecurityScheme},
+};
+
+use super::{Shared, alertmanager, health, incidents, ingest, log, oncall, signals, silences, stream};
+
+/// The description.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Quarterdeck", description = "Incident command for crypto operations.", license(name = "Apache-2.0")),
+    paths(
+        incidents::list, incidents::show, incidents::acknowledge, incidents::mitigate, incidents::resolve, incidents::reopen,
+        incidents::escalate, incidents::note, incidents::take_role, incidents::state_facts, incidents::merge,
+        incidents::reviewed, incidents::review, incidents::bundle,
+        signals::list, signals::show, signals::detectors,
+        oncall::now, oncall::next,
+        log::head, log::inclusion, log::consistency,
+        silences::list, silences::set, silences::end,
+        health::live, health::ready, health::health, health::sources, health::metrics,
+        stream::events,
+        ingest::webhook, ingest::alertmanager_webhook, ingest::pagerduty,
+        alertmanager::post_alerts, alertmanager::get_alerts, alertmanager::groups, alertmanager::status,
+        alertmanager::receivers, alertmanager::get_silences, alertmanager::post_silences, alertmanager::get_silence,
+        alertmanager::delete_silence,
+    ),
+    modifiers(&Token)
+)]
+pub struct Description;
+
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let components = description.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    }
+}
+
+/// Its route.
+pub fn routes() -> Router<Shared> {
+    Router::new().route("/api/openapi.json", get(|| async { Json(Description::openapi()) }))
+}

@@ -1,0 +1,114 @@
+//! Signals with their reasons, detectors with their parameters, and the catalogue of services.
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, State},
+    routing::get,
+};
+use quarterdeck_api::{Detector, ErrorBody, Param, Signal};
+use quarterdeck_core::signal::SignalStatus;
+use quarterdeck_detect::detectors::DETECTORS;
+use serde::Deserialize;
+
+use super::{Refused, Shared, Viewer, incidents, views};
+use crate::store::SignalFilter;
+
+/// Signals in one list unless told otherwise: a screen or two.
+const LIST: usize = 100;
+/// Signals in one list at most.
+const LIST_MAX: usize = 1_000;
+
+/// Their routes.
+pub fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/api/v1/signals", get(list))
+        .route("/api/v1/signals/{id}", get(show))
+        .route("/api/v1/detectors", get(detectors))
+}
+
+/// Which signals.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListQuery {
+    incident: Option<String>,
+    status: Option<String>,
+    before: Option<String>,
+    limit: Option<usize>,
+}
+
+/// Newest first.
+#[utoipa::path(get, path = "/api/v1/signals", tag = "signals", security(("token" = [])),
+    params(("incident" = Option<String>, Query), ("status" = Option<String>, Query), ("before" = Option<String>, Query, description = "only those seen before this instant"), ("limit" = Option<usize>, Query)),
+    responses((status = 200, body = Vec<Signal>), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody)))]
+pub async fn list(_: Viewer, State(app): State<Shared>, Query(query): Query<ListQuery>) -> Result<Json<Vec<Signal>>, Refused> {
+    find(&app, &query).await.map(Json)
+}
+
+/// Signals as the query wants them.
+pub async fn find(app: &Shared, query: &ListQuery) -> Result<Vec<Signal>, Refused> {
+    let status = match query.status.as_deref() {
+        None => None,
+        Some(word) => Some(status(word)?),
+    };
+    let before = match &query.before {
+        None => None,
+        Some(text) => Some(text.parse().map_err(|error| Refused::bad_request(format!("before `{text}`: {error}")))?),
+    };
+    let incident = match &query.incident {
+        None => None,
+        Some(id) => Some(incidents::parse(id)?),
+    };
+    let filter = SignalFilter { incident, status, before, limit: query.limit.unwrap_or(LIST).min(LIST_MAX) };
+    app.store.signals(&filter).await?.iter().map(views::stored_signal).collect()
+}
+
+fn status(word: &str) -> Result<SignalStatus, Refused> {
+    [SignalStatus::Provisional, SignalStatus::Confirmed, SignalStatus::Retracted, SignalStatus::Ended]
+        .into_iter()
+        .find(|status| views::status_word(*status) == word)
+        .ok_or_else(|| {
+            Refused::bad_request(format!("`{word}` is no status: want provisional, confirmed, retracted or ended"))
+        })
+}
+
+/// One signal.
+#[utoipa::path(get, path = "/api/v1/signals/{id}", tag = "signals", security(("token" = [])), params(("id" = String, Path)),
+    responses((status = 200, body = Signal), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
+pub async fn show(_: Viewer, State(app): State<Shared>, Path(id): Path<String>) -> Result<Json<Signal>, Refused> {
+    let id = id.parse().map_err(|error: quarterdeck_core::id::BadId| Refused::bad_request(error.to_string()))?;
+    match app.store.signal(id).await? {
+        Some(row) => views::stored_signal(&row).map(Json),
+        None => Err(Refused::not_found(format!("no signal {id}"))),
+    }
+}
+
+/// Every detector of the list, with its parameters in force.
+#[utoipa::path(get, path = "/api/v1/detectors", tag = "signals", security(("token" = [])),
+    responses((status = 200, body = Vec<Detector>), (status = 401, body = ErrorBody)))]
+pub async fn detectors(_: Viewer, State(app): State<Shared>) -> Json<Vec<Detector>> {
+    let view = |kind: &&dyn quarterdeck_core::detector::DetectorKind| {
+        let params = app.detectors.get(kind.id());
+        Detector {
+            id: kind.id().to_owned(),
+            code: kind.code().to_owned(),
+            title: kind.title().to_owned(),
+            doc: kind.doc().to_owned(),
+            enabled: params.is_some(),
+            canary_heard: !app.deaf.iter().any(|deaf| deaf == kind.id()),
+            params: kind
+                .params()
+                .iter()
+                .map(|spec| Param {
+                    name: spec.name.to_owned(),
+                    value: params.map_or(spec.default, |params| params.get(spec.name)),
+                    unit: spec.unit.to_owned(),
+                    default: spec.default,
+                    min: spec.min,
+                    max: spec.max,
+                    doc: spec.doc.to_owned(),
+                })
+                .collect(),
+        }
+    };
+    Json(DETECTORS.iter().map(view).collect())
+}

@@ -1,0 +1,54 @@
+//! Server-sent events: what becomes durable, as it does. A listener that is too slow is told to read anew.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{
+    Router,
+    extract::State,
+    response::sse::{Event, KeepAlive, Sse},
+    routing::get,
+};
+use futures_util::{Stream, StreamExt as _};
+use quarterdeck_api::ErrorBody;
+use quarterdeck_core::{board::{Body, Stream as LogStream}, review};
+use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
+
+use super::{Shared, Viewer};
+use crate::engine::News;
+
+/// A line without meaning this often, so that proxies keep the connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Its route.
+pub fn routes() -> Router<Shared> {
+    Router::new().route("/api/v1/events", get(events))
+}
+
+/// `event: incident` with `{"incident","kind","text","at","log_index"}`; `event: journal`; `event: missed` when some were lost.
+#[utoipa::path(get, path = "/api/v1/events", tag = "events", security(("token" = [])), responses((status = 200, description = "text/event-stream"), (status = 401, body = ErrorBody)))]
+pub async fn events(_: Viewer, State(app): State<Shared>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let news = BroadcastStream::new(app.engine.published().news.subscribe());
+    let stream = news.map(|news| {
+        Ok(match news {
+            Ok(news) => event(&news),
+            Err(BroadcastStreamRecvError::Lagged(count)) => Event::default().event("missed").data(count.to_string()),
+        })
+    });
+    Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+}
+
+fn event(news: &News) -> Event {
+    let recorded = &news.recorded;
+    let (name, kind, text) = match &recorded.body {
+        Body::Incident(event) => ("incident", review::kind(event), review::line(event)),
+        Body::Journal(event) => ("journal", event.kind(), String::new()),
+    };
+    let incident = match &recorded.stream {
+        LogStream::Incident(id) => Some(id.to_string()),
+        LogStream::Journal => None,
+    };
+    let data = serde_json::json!({
+        "incident": incident, "kind": kind, "text": text, "at": recorded.at, "log_index": news.index,
+    });
+    Event::default().event(name).id(news.index.to_string()).data(data.to_string())
+}
