@@ -75,3 +75,26 @@ pub const TARGETS_PER_TIER_MAX: usize = 32;
 pub const ACKNOWLEDGEMENT_MAX: Duration = Duration::from_hours(7 * 24);
 /// The longest range of turns in one answer: ten years with their leap days, and one to spare. Hourly shifts give 96,000 turns.
 pub const TURNS_SPAN_MAX: Duration = Duration::from_hours(11 * 366 * 24);
+/// Services counted as stopped by one: the score's term is at its most by 32.
+pub const BLAST_RADIUS_MAX: usize = 256;
+/// Services looked at each way for an incident that a signal may belong to: beyond, the relation is too thin to go by, and the
+/// walk would cost more than the signal.
+pub const RELATED_SERVICES_MAX: usize = 64;
+/// Incidents looked at for one grouping key, the latest first: older ones have been quiet for longer.
+pub const GROUP_CANDIDATES_MAX: usize = 4;
+/// Merges followed from an incident to the one that holds it now: each was a person's deed.
+pub const MERGE_DEPTH_MAX: usize = 64;
+/// Signals remembered that belong to no incident: more than a person scrolls; older ones are in the log.
+pub const LOOSE_SIGNALS_MAX: usize = 10_000;
+/// Repeats of one claim remembered by identifier, so that a batch that is delivered twice is counted once.
+pub const REPEATS_REMEMBERED_MAX: usize = 16;
+/// Silences in force or remembered.
+pub const SILENCES_MAX: usize = 10_000;
+/// How long an ended silence is shown: as long as Alertmanager shows them, so that its tools find what they expect.
+pub const SILENCE_KEEP: Duration = Duration::from_secs(120 * 3600);
+/// Matchers of one silence.
+pub const MATCHERS_MAX: usize = 64;
+/// Bytes of a matcher's regular expression.
+pub const PATTERN_BYTES_MAX: usize = 1_024;
+/// Bytes of a compiled regular expression: 10,000 silences of them fit in memory.
+pub const PATTERN_COMPILED_BYTES_MAX: usize = 64 * 1024;
