@@ -2,7 +2,19 @@
 //!
 //! A notifier is one file in `notify/` and one line in [`NOTIFIERS`]. It describes itself (settings with their meaning, which of
 //! them are secret), sends one [`Message`] and classifies the answer; it never retries, never logs a secret and never decides
-//! whom to page. All are held to `notify/compliance.rs`.
+//! whom to page. All are held to `notify/compliance.rs`: a scripted provider that answers, refuses, babbles, falls silent and
+//! hangs up, and a sentinel secret that may appear in no error, receipt or debug output.
+
+mod exchange;
+pub mod message;
+pub mod pagerduty;
+pub mod slack;
+pub mod smtp;
+pub mod webhook;
+mod words;
+
+#[cfg(test)]
+mod compliance;
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
@@ -14,7 +26,7 @@ use quarterdeck_core::{
 };
 use serde::Serialize;
 
-pub mod message;
+use crate::clock::Clock;
 
 /// What a person is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -65,10 +77,11 @@ pub struct Receipt {
 /// Why a message was not taken: named for what the caller must do.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// The channel did not take it and says so; try again.
+    /// The channel did not take it and says so, or was never reached; try again.
     #[error("{reason}")]
     Retry {
-        /// Not earlier than this, if the channel said.
+        /// Not earlier than this, if the channel said. At most a day, and not cut to
+        /// [`quarterdeck_core::limits::RETRY_AFTER_MAX`]: the caller must see that another channel is better.
         after: Option<Duration>,
         /// Why, without secrets.
         reason: String,
@@ -87,9 +100,21 @@ pub enum SendError {
     },
 }
 
-/// One configured way to reach people.
+impl SendError {
+    pub(crate) fn retry(reason: impl Into<String>) -> Self {
+        Self::Retry { after: None, reason: reason.into() }
+    }
+    pub(crate) fn permanent(reason: impl Into<String>) -> Self {
+        Self::Permanent { reason: reason.into() }
+    }
+    pub(crate) fn unknown(reason: impl Into<String>) -> Self {
+        Self::Unknown { reason: reason.into() }
+    }
+}
+
+/// One configured way to reach people. Its `Debug` shows no secret: the compliance test looks.
 #[async_trait]
-pub trait Notifier: Send + Sync {
+pub trait Notifier: Send + Sync + fmt::Debug {
     /// Hands the message over, within [`quarterdeck_core::limits::DELIVERY_TIMEOUT`].
     async fn send(&self, message: &Message) -> Result<Receipt, SendError>;
 }
@@ -117,15 +142,51 @@ pub trait NotifierKind: Sync {
     fn address(&self) -> &'static str;
     /// Its settings.
     fn settings(&self) -> &'static [SettingSpec];
-    /// A notifier with these settings.
-    fn build(&self, settings: &Settings) -> Result<Arc<dyn Notifier>, SettingError>;
+    /// A notifier with these settings. Reads files that a setting names; opens no connection.
+    fn build(&self, settings: &Settings, parts: &Parts) -> Result<Arc<dyn Notifier>, SettingError>;
 }
+
+/// What notifiers share.
+#[derive(Clone)]
+pub struct Parts {
+    /// Tells them the time: signatures and `Retry-After` dates need the present, not the instant of the page.
+    pub clock: Arc<dyn Clock>,
+    /// Follows no redirect, keeps no connection, asks no proxy. See [`Parts::new`].
+    pub http: reqwest::Client,
+}
+
+impl Parts {
+    /// Parts with an HTTP client that trusts the machine's certificate authorities.
+    ///
+    /// Each page gets a fresh connection: one that idled since the last incident may have been dropped by something in between,
+    /// and a page written into it is neither delivered nor refused.
+    pub fn new(clock: Arc<dyn Clock>) -> Result<Self, PartsError> {
+        Ok(Self { clock, http: exchange::client(&[]).map_err(PartsError)? })
+    }
+}
+
+/// The HTTP client cannot be made: usually because the machine has no certificate authorities.
+#[derive(Debug, thiserror::Error)]
+#[error("make the HTTP client for pages")]
+pub struct PartsError(#[source] reqwest::Error);
 
 /// Settings by name, as the configuration gave them. Prints without values.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Settings(pub BTreeMap<String, String>);
 
 impl Settings {
+    /// Refuses names that `kind` does not have and values that are missing.
+    fn check(&self, kind: &dyn NotifierKind) -> Result<(), SettingError> {
+        let specs = kind.settings();
+        if let Some(name) = self.0.keys().find(|name| !specs.iter().any(|spec| spec.name == name.as_str())) {
+            let known: Vec<&str> = specs.iter().map(|spec| spec.name).collect();
+            return Err(SettingError::Unknown { kind: kind.id(), name: name.clone(), known: known.join(", ") });
+        }
+        match specs.iter().find(|spec| spec.required && self.get(spec.name).is_none_or(str::is_empty)) {
+            Some(spec) => Err(SettingError::Missing { kind: kind.id(), name: spec.name, doc: spec.doc }),
+            None => Ok(()),
+        }
+    }
     /// A setting's value.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
@@ -173,4 +234,9 @@ pub enum SettingError {
 }
 
 /// Every kind of notifier. One that is not here does not exist.
-pub const NOTIFIERS: &[&dyn NotifierKind] = &[];
+pub const NOTIFIERS: &[&dyn NotifierKind] = &[&pagerduty::PagerDuty, &slack::Slack, &smtp::Smtp, &webhook::Webhook];
+
+/// The kind of this name.
+pub fn kind(id: &str) -> Option<&'static dyn NotifierKind> {
+    NOTIFIERS.iter().copied().find(|kind| kind.id() == id)
+}
