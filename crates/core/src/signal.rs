@@ -34,6 +34,10 @@ impl Fingerprint {
     pub fn of(parts: &[&[u8]]) -> Self {
         Self(*Id::<crate::id::kind::Signal>::digest(parts).bytes())
     }
+    /// The fingerprint with exactly these bytes, as stored.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
     /// The bytes.
     pub const fn bytes(&self) -> &[u8; 16] {
         &self.0

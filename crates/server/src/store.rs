@@ -3,7 +3,16 @@
 //!
 //! A store keeps and finds; it knows no rule. One [`Batch`] is one transaction: all of it is durable when `append` returns, or
 //! none of it is. There is one writer: a batch whose first event does not take the next place of the log is refused, so that a
-//! second writer finds out at once. Three stores exist (memory, SQLite, PostgreSQL), held to `store/conformance.rs`.
+//! second writer finds out at once. Three stores exist (memory, SQLite, PostgreSQL), held to `store/conformance.rs`, which
+//! `tests/store.rs` runs.
+
+mod columns;
+pub mod conformance;
+pub mod memory;
+
+pub mod sqlite;
+
+use std::collections::HashMap;
 
 use async_trait::async_trait;
 use quarterdeck_core::{
@@ -11,6 +20,9 @@ use quarterdeck_core::{
     signal::{Fingerprint, SignalStatus},
     time::Timestamp,
 };
+
+/// Signals in one list: a screenful many times over, and about 1 MB of JSON at most.
+pub const SIGNALS_PER_LIST_MAX: usize = 1_000;
 
 /// An event as the log holds it. Its place in the log is its leaf's index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +97,7 @@ pub struct Batch {
     pub events: Vec<StoredEvent>,
     /// The signed checkpoint after these events.
     pub checkpoint: Option<String>,
-    /// New pages to deliver.
+    /// New pages to deliver. One that is there already stays as it is.
     pub pages: Vec<OutboxPage>,
     /// Pages whose outcome is among the events, or that nobody needs any more.
     pub settled: Vec<PageId>,
@@ -93,7 +105,7 @@ pub struct Batch {
     pub timers: Vec<(IncidentId, Option<Timestamp>)>,
     /// New signals. One that is there already stays as it is.
     pub signals: Vec<SignalRow>,
-    /// Changed signals.
+    /// Changed signals. One that is not there (any more) is passed over.
     pub signal_updates: Vec<SignalUpdate>,
     /// Where a source stands, by name: a small JSON text.
     pub cursors: Vec<(String, String)>,
@@ -110,6 +122,9 @@ pub struct SignalFilter {
     pub status: Option<SignalStatus>,
     /// Only those seen before this instant: for the next page of the list.
     pub before: Option<Timestamp>,
+    /// With `before`: also those seen at that very instant whose id is lower. The last row of one page gives both, so that none
+    /// is left out where many were seen in one millisecond.
+    pub before_id: Option<SignalId>,
     /// At most so many; the store caps it at 1,000.
     pub limit: usize,
 }
@@ -134,6 +149,24 @@ pub enum StoreError {
     Full {
         /// What was being done.
         doing: &'static str,
+    },
+    /// Another process, or another store of this one, writes there.
+    #[error("open store {place}: in use by {by}")]
+    InUse {
+        /// The file or the database.
+        place: String,
+        /// Who has it, as far as is known.
+        by: String,
+    },
+    /// A newer version of this program has been here. Running on would guess at what its columns mean.
+    #[error("open store {place}: it was written by a newer version (schema {found}; this program knows {known})")]
+    Newer {
+        /// The file or the database.
+        place: String,
+        /// Its schema's number.
+        found: u32,
+        /// The newest that this program knows.
+        known: u32,
     },
     /// What is stored cannot be read back.
     #[error("{doing}: stored {what} is damaged: {detail}")]
@@ -174,22 +207,69 @@ pub trait Store: Send + Sync + 'static {
     async fn claim_pages(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxPage>, StoreError>;
     /// Puts a claimed page back, to be tried at `not_before`.
     async fn release_page(&self, page: PageId, not_before: Timestamp) -> Result<(), StoreError>;
-    /// All pages not settled, oldest first.
+    /// All pages not settled, in the order in which they came.
     async fn outbox(&self, limit: usize) -> Result<Vec<OutboxPage>, StoreError>;
     /// Timers due at or before `now`, earliest first.
     async fn timers_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(IncidentId, Timestamp)>, StoreError>;
-    /// Signals, newest first.
+    /// Signals, newest first; those seen in one millisecond by id, highest first.
     async fn signals(&self, filter: &SignalFilter) -> Result<Vec<SignalRow>, StoreError>;
     /// One signal.
     async fn signal(&self, id: SignalId) -> Result<Option<SignalRow>, StoreError>;
-    /// Signals that still stand (provisional or confirmed): what the engine must know after a restart. Oldest first.
+    /// Signals that still stand (provisional or confirmed): what the engine must know after a restart. Oldest first, those seen in
+    /// one millisecond by id. An `after` that is not there (any more) is an error, since nobody could tell what follows it.
     async fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Result<Vec<SignalRow>, StoreError>;
     /// Where a source stands.
     async fn cursor(&self, name: &str) -> Result<Option<String>, StoreError>;
     /// What a detector learned.
     async fn snapshot(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
-    /// Erases the content of an event, for good; its place, digest and proof stay.
+    /// Erases the content of an event, for good; its place, digest and proof stay. Twice does no harm.
     async fn erase(&self, index: u64) -> Result<(), StoreError>;
     /// Drops signals that no incident holds, that are over or were seen before `before`. Returns how many.
     async fn forget_signals(&self, before: Timestamp) -> Result<u64, StoreError>;
+}
+
+/// Checks that events take the next places of the log and of their streams. `next_version` tells how long a stream is.
+fn check_follows(
+    events: &[StoredEvent],
+    size: u64,
+    mut next_version: impl FnMut(&str) -> Result<u64, StoreError>,
+) -> Result<(), StoreError> {
+    let mut heads: HashMap<&str, u64> = HashMap::new();
+    for (event, place) in events.iter().zip(size..) {
+        let next = match heads.get(event.stream.as_str()) {
+            Some(next) => *next,
+            None => next_version(&event.stream)?,
+        };
+        if event.index != place || event.version != next {
+            return Err(StoreError::Conflict {
+                index: event.index,
+                size: place,
+                stream: event.stream.clone(),
+                version: event.version,
+            });
+        }
+        heads.insert(&event.stream, next + 1);
+    }
+    Ok(())
+}
+
+/// Says that an event asked for by its place is not there.
+fn no_such_event(doing: &'static str, index: u64) -> StoreError {
+    StoreError::Damaged { doing, what: "log", detail: format!("it has no event {index}") }
+}
+
+/// Checks that events read back have the places that were asked for. A hole in the log must never pass for its end.
+fn check_unbroken(
+    doing: &'static str,
+    events: &[StoredEvent],
+    first: u64,
+    place: impl Fn(&StoredEvent) -> u64,
+) -> Result<(), StoreError> {
+    for (event, wanted) in events.iter().zip(first..) {
+        if place(event) != wanted {
+            let detail = format!("wanted place {wanted}, found {} of `{}`", place(event), event.stream);
+            return Err(StoreError::Damaged { doing, what: "log", detail });
+        }
+    }
+    Ok(())
 }

@@ -1,0 +1,83 @@
+//! How the words of the core become columns, the same in every database. It must never change what a number means: it is stored.
+//! Tests: below; reading back as written is in `conformance.rs`.
+
+use quarterdeck_core::{
+    id::{BadName, Kind, Name, SignalId},
+    signal::SignalStatus,
+};
+
+use super::{SIGNALS_PER_LIST_MAX, SignalFilter, StoreError};
+
+/// The number that stands for a status.
+pub(super) const fn status_code(status: SignalStatus) -> i16 {
+    match status {
+        SignalStatus::Provisional => 0,
+        SignalStatus::Confirmed => 1,
+        SignalStatus::Retracted => 2,
+        SignalStatus::Ended => 3,
+    }
+}
+
+/// The status that a number stands for.
+pub(super) fn status_of(doing: &'static str, code: i64) -> Result<SignalStatus, StoreError> {
+    match code {
+        0 => Ok(SignalStatus::Provisional),
+        1 => Ok(SignalStatus::Confirmed),
+        2 => Ok(SignalStatus::Retracted),
+        3 => Ok(SignalStatus::Ended),
+        _ => Err(damaged(doing, "signal status", format!("{code} stands for none"))),
+    }
+}
+
+/// A stored name.
+pub(super) fn name_of<K: Kind>(doing: &'static str, text: &str) -> Result<Name<K>, StoreError> {
+    Name::new(text).map_err(|bad: BadName| damaged(doing, "name", bad.to_string()))
+}
+
+#[cfg(feature = "postgres")]
+/// A stored digest, id or salt of exactly `N` bytes.
+pub(super) fn bytes_of<const N: usize>(doing: &'static str, bytes: &[u8]) -> Result<[u8; N], StoreError> {
+    bytes.try_into().map_err(|_| damaged(doing, "digest or id", format!("{} bytes instead of {N}", bytes.len())))
+}
+
+/// A stored count or place.
+pub(super) fn count_of(doing: &'static str, number: i64) -> Result<u64, StoreError> {
+    u64::try_from(number).map_err(|_| damaged(doing, "count", format!("{number} is negative")))
+}
+
+/// A count or place as the databases' integers hold it. What they cannot hold, no log reaches: then it is as good as the end.
+pub(super) fn integer(count: impl TryInto<i64>) -> i64 {
+    count.try_into().unwrap_or(i64::MAX)
+}
+
+/// How many rows a list of signals may have.
+pub(super) fn signals_limit(filter: &SignalFilter) -> usize {
+    filter.limit.min(SIGNALS_PER_LIST_MAX)
+}
+
+/// Says that something stored does not read back.
+pub(super) fn damaged(doing: &'static str, what: &'static str, detail: String) -> StoreError {
+    StoreError::Damaged { doing, what, detail }
+}
+
+/// Says that a list cannot go on after a signal that is not there.
+pub(super) fn no_signal(id: SignalId) -> StoreError {
+    damaged("list live signals", "signal", format!("{id} is not there, so what follows it is not known"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_reads_back_as_written_and_a_strange_one_is_damage() {
+        for status in [SignalStatus::Provisional, SignalStatus::Confirmed, SignalStatus::Retracted, SignalStatus::Ended]
+        {
+            assert_eq!(status_of("test", i64::from(status_code(status))).unwrap(), status);
+        }
+        assert_eq!(
+            status_of("read signal", 9).unwrap_err().to_string(),
+            "read signal: stored signal status is damaged: 9 stands for none"
+        );
+    }
+}

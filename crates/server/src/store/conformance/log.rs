@@ -1,0 +1,232 @@
+//! Promises about the log and the small things kept beside it.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use super::{
+    super::{Batch, SignalFilter, Store, StoreError, StoredEvent},
+    Broken, conflicts, differs, event, incident, journal, page, same, second, signal, signal_id,
+};
+use quarterdeck_core::{signal::SignalStatus, time::Timestamp};
+
+pub(super) async fn empty(store: Arc<dyn Store>) -> Result<(), Broken> {
+    let all = SignalFilter { limit: 10, ..SignalFilter::default() };
+    same("size", &store.size().await?, &0)?;
+    same("events", &store.events(0, 10).await?.len(), &0)?;
+    same("stream", &store.stream("journal").await?.len(), &0)?;
+    same("checkpoint", &store.checkpoint().await?, &None)?;
+    same("claimed pages", &store.claim_pages(Timestamp::MAX, 10).await?.len(), &0)?;
+    same("outbox", &store.outbox(10).await?.len(), &0)?;
+    same("timers", &store.timers_due(Timestamp::MAX, 10).await?.len(), &0)?;
+    same("signals", &store.signals(&all).await?.len(), &0)?;
+    same("signal", &store.signal(signal_id(1)).await?, &None)?;
+    same("live signals", &store.live_signals(None, 10).await?.len(), &0)?;
+    same("cursor", &store.cursor("mainnet").await?, &None)?;
+    same("snapshot", &store.snapshot("large-outflow").await?, &None)?;
+    same("forgotten", &store.forget_signals(Timestamp::MAX).await?, &0)?;
+    store.append(Batch::default()).await?;
+    same("size after an empty batch", &store.size().await?, &0)
+}
+
+pub(super) async fn reads_back(store: Arc<dyn Store>) -> Result<(), Broken> {
+    let of_incident = incident(1).to_string();
+    let mut events =
+        vec![event(0, "journal", 0), event(1, &of_incident, 0), event(2, "journal", 1), event(3, &of_incident, 1)];
+    if let [first, second, third, _] = events.as_mut_slice() {
+        first.at = Timestamp::MIN;
+        second.at = Timestamp::MAX;
+        second.content = Some((String::new(), [0; 16]));
+        third.content = None;
+    }
+    store.append(Batch { events: events.iter().take(1).cloned().collect(), ..Batch::default() }).await?;
+    store.append(Batch { events: events.iter().skip(1).cloned().collect(), ..Batch::default() }).await?;
+    same("size", &store.size().await?, &4)?;
+    same("events", &store.events(0, 10).await?, &events)?;
+    let of_stream = |stream: &str| events.iter().filter(|event| event.stream == stream).cloned().collect::<Vec<_>>();
+    same("journal", &store.stream("journal").await?, &of_stream("journal"))?;
+    same("incident's stream", &store.stream(&of_incident).await?, &of_stream(&of_incident))?;
+    same("unknown stream", &store.stream("journa").await?, &Vec::new())
+}
+
+pub(super) async fn ranges(store: Arc<dyn Store>) -> Result<(), Broken> {
+    store.append(journal(0, 1_000)).await?;
+    let places = |events: Vec<StoredEvent>| events.iter().map(|event| event.index).collect::<Vec<_>>();
+    same("from the start", &places(store.events(0, 3).await?), &vec![0, 1, 2])?;
+    same("from the middle", &places(store.events(500, 2).await?), &vec![500, 501])?;
+    same("over the end", &places(store.events(998, 10).await?), &vec![998, 999])?;
+    same("past the end", &places(store.events(1_000, 10).await?), &Vec::new())?;
+    same("far past the end", &places(store.events(u64::MAX, usize::MAX).await?), &Vec::new())?;
+    same("none", &places(store.events(0, 0).await?), &Vec::new())?;
+    same("all", &store.events(0, usize::MAX).await?, &journal(0, 1_000).events)
+}
+
+/// A batch that changes everything there is to change, so that a trace of it would show.
+fn wide(events: Vec<StoredEvent>) -> Result<Batch, Broken> {
+    Ok(Batch {
+        events,
+        checkpoint: Some("must not be kept".to_owned()),
+        pages: vec![page(1, second(0))?],
+        settled: vec![super::page_id(0)],
+        timers: vec![(incident(0), None), (incident(1), Some(second(1)))],
+        signals: vec![signal(1, second(0), SignalStatus::Confirmed)],
+        signal_updates: vec![super::super::SignalUpdate { id: signal_id(0), status: SignalStatus::Ended }],
+        cursors: vec![("mainnet".to_owned(), "2".to_owned())],
+        snapshots: vec![("large-outflow".to_owned(), vec![2])],
+    })
+}
+
+/// What `wide` must leave alone.
+async fn prepare(store: &Arc<dyn Store>) -> Result<(), Broken> {
+    let before = Batch {
+        events: vec![event(0, "journal", 0), event(1, "a", 0), event(2, "a", 1)],
+        checkpoint: Some("kept".to_owned()),
+        pages: vec![page(0, second(0))?],
+        timers: vec![(incident(0), Some(second(0)))],
+        signals: vec![signal(0, second(0), SignalStatus::Provisional)],
+        cursors: vec![("mainnet".to_owned(), "1".to_owned())],
+        snapshots: vec![("large-outflow".to_owned(), vec![1])],
+        ..Batch::default()
+    };
+    Ok(store.append(before).await?)
+}
+
+async fn untouched(store: &Arc<dyn Store>) -> Result<(), Broken> {
+    same("size", &store.size().await?, &3)?;
+    same("checkpoint", &store.checkpoint().await?.as_deref(), &Some("kept"))?;
+    same("outbox", &store.outbox(10).await?, &vec![page(0, second(0))?])?;
+    same("timers", &store.timers_due(second(9), 10).await?, &vec![(incident(0), second(0))])?;
+    same("live signals", &store.live_signals(None, 10).await?, &vec![signal(0, second(0), SignalStatus::Provisional)])?;
+    same("cursor", &store.cursor("mainnet").await?.as_deref(), &Some("1"))?;
+    same("snapshot", &store.snapshot("large-outflow").await?, &Some(vec![1]))
+}
+
+pub(super) async fn refuses_index(store: Arc<dyn Store>) -> Result<(), Broken> {
+    prepare(&store).await?;
+    for index in [0, 2, 4, u64::MAX] {
+        conflicts("a first event out of place", store.append(wide(vec![event(index, "b", 0)])?).await)?;
+        untouched(&store).await?;
+    }
+    conflicts("a hole", store.append(wide(vec![event(3, "b", 0), event(5, "b", 1)])?).await)?;
+    conflicts("a repeat", store.append(wide(vec![event(3, "b", 0), event(3, "b", 1)])?).await)?;
+    untouched(&store).await?;
+    match store.append(wide(vec![event(9, "b", 0)])?).await {
+        Err(StoreError::Conflict { index: 9, size: 3, stream, version: 0 }) if stream == "b" => {}
+        other => return Err(differs("what a conflict tells", &other, &"index 9, size 3, stream b, version 0")),
+    }
+    store.append(Batch { events: vec![event(3, "b", 0)], ..Batch::default() }).await?;
+    same("size after all that", &store.size().await?, &4)
+}
+
+pub(super) async fn refuses_version(store: Arc<dyn Store>) -> Result<(), Broken> {
+    prepare(&store).await?;
+    for version in [0, 1, 3, u64::MAX] {
+        conflicts("a version that does not follow", store.append(wide(vec![event(3, "a", version)])?).await)?;
+    }
+    conflicts("a new stream that begins late", store.append(wide(vec![event(3, "b", 1)])?).await)?;
+    let second_wrong = vec![event(3, "a", 2), event(4, "b", 0), event(5, "a", 2)];
+    conflicts("a repeat inside the batch", store.append(wide(second_wrong)?).await)?;
+    conflicts("a hole inside the batch", store.append(wide(vec![event(3, "a", 2), event(4, "a", 4)])?).await)?;
+    untouched(&store).await?;
+    let right = vec![event(3, "a", 2), event(4, "b", 0), event(5, "a", 3), event(6, "journal", 1)];
+    store.append(Batch { events: right, ..Batch::default() }).await?;
+    same("stream", &store.stream("a").await?.len(), &4)
+}
+
+pub(super) async fn one_winner(store: Arc<dyn Store>) -> Result<(), Broken> {
+    for round in 0..10 {
+        let writers = (0..16).map(|writer| {
+            let mut batch = journal(round, 1);
+            batch.cursors.push((format!("writer-{round}-{writer}"), "won".to_owned()));
+            store.append(batch)
+        });
+        let mut won = 0;
+        for outcome in join_all(writers).await {
+            if outcome.is_ok() {
+                won += 1;
+            } else {
+                conflicts("a writer that came late", outcome)?;
+            }
+        }
+        same("winners", &won, &1)?;
+        let mut traces = 0;
+        for writer in 0..16 {
+            traces += usize::from(store.cursor(&format!("writer-{round}-{writer}")).await?.is_some());
+        }
+        same("batches that left a trace", &traces, &1)?;
+    }
+    same("size", &store.size().await?, &10)
+}
+
+pub(super) async fn whole_batches(store: Arc<dyn Store>) -> Result<(), Broken> {
+    const BATCHES: u64 = 30;
+    const EVENTS: u64 = 7;
+    let write = async {
+        for batch in 0..BATCHES {
+            store.append(journal(batch * EVENTS, EVENTS)).await?;
+        }
+        Ok::<_, Broken>(())
+    };
+    let read = async {
+        let mut seen = 0;
+        while seen < BATCHES * EVENTS {
+            let size = store.size().await?;
+            let events = store.events(0, usize::MAX).await?.len() as u64;
+            let stream = store.stream("journal").await?.len() as u64;
+            same("a part of a batch", &(size % EVENTS, events % EVENTS, stream % EVENTS), &(0, 0, 0))?;
+            same("a log that only grows", &(seen <= size && size <= events && events <= stream), &true)?;
+            seen = stream;
+            tokio::task::yield_now().await;
+        }
+        Ok::<_, Broken>(())
+    };
+    let (written, read) = tokio::join!(write, read);
+    written.and(read)
+}
+
+pub(super) async fn checkpoint(store: Arc<dyn Store>) -> Result<(), Broken> {
+    for (index, note) in ["one\n", "two\n", "drei\n\n— Schlüssel\n"].into_iter().enumerate() {
+        let batch = Batch { checkpoint: Some(note.to_owned()), ..journal(index as u64, 1) };
+        store.append(batch).await?;
+        same("checkpoint", &store.checkpoint().await?.as_deref(), &Some(note))?;
+    }
+    store.append(journal(3, 1)).await?;
+    same("checkpoint after a batch without", &store.checkpoint().await?.is_some(), &true)
+}
+
+pub(super) async fn erasure(store: Arc<dyn Store>) -> Result<(), Broken> {
+    store.append(journal(0, 3)).await?;
+    for _twice in 0..2 {
+        store.erase(1).await?;
+        let mut want = journal(0, 3).events;
+        if let Some(event) = want.get_mut(1) {
+            event.content = None;
+        }
+        same("events", &store.events(0, 10).await?, &want)?;
+        same("stream", &store.stream("journal").await?, &want)?;
+    }
+    for absent in [3, u64::MAX] {
+        let outcome = store.erase(absent).await;
+        same("erasure of an event that is not there fails", &outcome.is_err(), &true)?;
+    }
+    Ok(store.append(journal(3, 1)).await?)
+}
+
+pub(super) async fn cursors_and_snapshots(store: Arc<dyn Store>) -> Result<(), Broken> {
+    let large: Vec<u8> = (0..1_000_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+    for (json, bytes) in [("{\"block\":1}", vec![]), ("{\"block\":2}", large), ("", vec![0, 255])] {
+        let batch = Batch {
+            cursors: vec![("mainnet".to_owned(), json.to_owned()), ("other".to_owned(), "x".to_owned())],
+            snapshots: vec![("large-outflow".to_owned(), bytes.clone())],
+            ..Batch::default()
+        };
+        store.append(batch).await?;
+        same("cursor", &store.cursor("mainnet").await?.as_deref(), &Some(json))?;
+        same("snapshot", &store.snapshot("large-outflow").await?, &Some(bytes))?;
+    }
+    same("unknown cursor", &store.cursor("large-outflow").await?, &None)?;
+    same("unknown snapshot", &store.snapshot("mainnet").await?, &None)?;
+    let twice = vec![("mainnet".to_owned(), "first".to_owned()), ("mainnet".to_owned(), "last".to_owned())];
+    store.append(Batch { cursors: twice, ..Batch::default() }).await?;
+    same("the last of two in a batch", &store.cursor("mainnet").await?.as_deref(), &Some("last"))
+}

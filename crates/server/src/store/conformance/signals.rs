@@ -1,0 +1,161 @@
+//! Promises about signals.
+
+use std::sync::Arc;
+
+use quarterdeck_core::{
+    id::SignalId,
+    signal::SignalStatus::{self, Confirmed, Ended, Provisional, Retracted},
+    time::Timestamp,
+};
+
+use super::{
+    super::{Batch, SIGNALS_PER_LIST_MAX, SignalFilter, SignalRow, SignalUpdate, Store},
+    Broken, incident, same, second, signal, signal_id,
+};
+
+fn batch(signals: Vec<SignalRow>) -> Batch {
+    Batch { signals, ..Batch::default() }
+}
+
+fn ids(rows: &[SignalRow]) -> Vec<SignalId> {
+    rows.iter().map(|row| row.id).collect()
+}
+
+fn wanted(ns: &[u64]) -> Vec<SignalId> {
+    ns.iter().copied().map(signal_id).collect()
+}
+
+pub(super) async fn lists(store: Arc<dyn Store>) -> Result<(), Broken> {
+    let statuses = [Confirmed, Retracted, Provisional, Ended, Confirmed, Retracted];
+    let rows: Vec<SignalRow> = (1_u64..)
+        .zip(statuses)
+        .map(|(n, status)| SignalRow {
+            incident: (n % 2 == 0).then(|| incident(n % 4)),
+            fate: if n % 2 == 0 { String::new() } else { "silenced by upgrade 桥".to_owned() },
+            ..signal(n, second(i64::try_from(n).unwrap_or(0)), status)
+        })
+        .collect();
+    store.append(batch(rows.iter().rev().cloned().collect())).await?;
+    let every = SignalFilter { limit: 10, ..SignalFilter::default() };
+    let newest_first: Vec<_> = rows.iter().rev().cloned().collect();
+    same("all", &store.signals(&every).await?, &newest_first)?;
+    same("cut", &ids(&store.signals(&SignalFilter { limit: 2, ..every.clone() }).await?), &wanted(&[6, 5]))?;
+    same("none", &store.signals(&SignalFilter::default()).await?, &vec![])?;
+    let confirmed = SignalFilter { status: Some(Confirmed), ..every.clone() };
+    same("by status", &ids(&store.signals(&confirmed).await?), &wanted(&[5, 1]))?;
+    let of_incident = SignalFilter { incident: Some(incident(2)), ..every.clone() };
+    same("by incident", &ids(&store.signals(&of_incident).await?), &wanted(&[6, 2]))?;
+    let before = SignalFilter { before: Some(second(5)), ..every.clone() };
+    same("before", &ids(&store.signals(&before).await?), &wanted(&[4, 3, 2, 1]))?;
+    let both = SignalFilter { incident: Some(incident(2)), status: Some(Retracted), before: Some(second(6)), ..every };
+    same("by all", &ids(&store.signals(&both).await?), &wanted(&[2]))?;
+    for row in rows {
+        same("one", &store.signal(row.id).await?, &Some(row))?;
+    }
+    Ok(())
+}
+
+/// Many signals of one instant, as a storm leaves them: listed in steps, none is left out and none comes twice.
+pub(super) async fn goes_on(store: Arc<dyn Store>) -> Result<(), Broken> {
+    const COUNT: u64 = 1_200;
+    let rows = (0..COUNT).map(|n| signal(n, second(i64::from(n == 0)), if n % 3 == 0 { Confirmed } else { Ended }));
+    store.append(batch(rows.collect())).await?;
+    let mut filter = SignalFilter { limit: usize::MAX, ..SignalFilter::default() };
+    let first = store.signals(&filter).await?;
+    same("the cap", &first.len(), &SIGNALS_PER_LIST_MAX)?;
+    for status in [None, Some(Confirmed)] {
+        filter = SignalFilter { status, limit: 97, ..SignalFilter::default() };
+        let mut found: Vec<SignalRow> = Vec::new();
+        loop {
+            let step = store.signals(&filter).await?;
+            let Some(last) = step.last() else { break };
+            (filter.before, filter.before_id) = (Some(last.observed), Some(last.id));
+            found.extend(step);
+        }
+        same("order", &found.is_sorted_by(|a, b| (a.observed, a.id) > (b.observed, b.id)), &true)?;
+        let count = if status.is_none() { COUNT } else { COUNT / 3 };
+        same("all in steps", &(found.len() as u64), &count)?;
+    }
+    Ok(())
+}
+
+pub(super) async fn twice_and_updated(store: Arc<dyn Store>) -> Result<(), Broken> {
+    let first = signal(1, second(1), Provisional);
+    let again = SignalRow { fate: "again".to_owned(), ..signal(1, second(9), Ended) };
+    store.append(batch(vec![first.clone(), again.clone()])).await?;
+    store.append(batch(vec![again])).await?;
+    same("the first stands", &store.signal(first.id).await?, &Some(first.clone()))?;
+    let update = |n, status| SignalUpdate { id: signal_id(n), status };
+    let updates = vec![update(1, Confirmed), update(77, Ended), update(2, Retracted)];
+    let changes = Batch { signal_updates: updates, ..batch(vec![signal(2, second(2), Provisional)]) };
+    store.append(changes).await?;
+    same("updated", &store.signal(first.id).await?, &Some(SignalRow { status: Confirmed, ..first }))?;
+    same("new and updated in one batch", &store.signal(signal_id(2)).await?.map(|row| row.status), &Some(Retracted))?;
+    same("not there, not made", &store.signal(signal_id(77)).await?, &None)?;
+    let live = store.live_signals(None, 10).await?;
+    same("found as it stands now", &ids(&live), &wanted(&[1]))?;
+    let retracted = SignalFilter { status: Some(Retracted), limit: 10, ..SignalFilter::default() };
+    same("listed as it stands now", &ids(&store.signals(&retracted).await?), &wanted(&[2]))
+}
+
+pub(super) async fn live(store: Arc<dyn Store>) -> Result<(), Broken> {
+    let status =
+        |n: u64| [Provisional, Ended, Confirmed, Retracted].into_iter().cycle().nth(usize::from(n % 4 != 0) * 2);
+    let instant = |n: u64| second(i64::try_from(n / 8).unwrap_or(0));
+    let rows: Vec<_> = (0..100).map(|n| signal(n, instant(n), status(n).unwrap_or(Provisional))).collect();
+    let over: Vec<_> =
+        (100..150).map(|n| signal(n, instant(n - 100), if n % 2 == 0 { Ended } else { Retracted })).collect();
+    store.append(batch(rows.iter().chain(&over).cloned().collect())).await?;
+    let mut want = rows;
+    want.sort_by_key(|row| (row.observed, row.id));
+    let mut found = Vec::new();
+    loop {
+        let step = store.live_signals(found.last().map(|row: &SignalRow| row.id), 7).await?;
+        if step.is_empty() {
+            break;
+        }
+        found.extend(step);
+    }
+    same("all in steps", &found, &want)?;
+    let first = want.first().map(|row| row.id);
+    let ended: Vec<_> = first.into_iter().map(|id| SignalUpdate { id, status: Ended }).collect();
+    store.append(Batch { signal_updates: ended, ..Batch::default() }).await?;
+    let after = store.live_signals(first, 1).await?;
+    same("after one that is over meanwhile", &ids(&after), &want.get(1).map(|row| row.id).into_iter().collect())?;
+    same("after one that is not there", &store.live_signals(Some(signal_id(999)), 1).await.is_err(), &true)
+}
+
+pub(super) async fn forgetting(store: Arc<dyn Store>) -> Result<(), Broken> {
+    let held = |row: SignalRow| SignalRow { incident: Some(incident(1)), ..row };
+    let rows = vec![
+        signal(1, second(1), Confirmed),
+        signal(2, second(9), Confirmed),
+        signal(3, second(9), Ended),
+        signal(4, second(1), Retracted),
+        held(signal(5, second(1), Ended)),
+        held(signal(6, second(1), Provisional)),
+        signal(7, second(5), Provisional),
+    ];
+    store.append(batch(rows)).await?;
+    same("how many", &store.forget_signals(second(5)).await?, &3)?;
+    same("again", &store.forget_signals(second(5)).await?, &0)?;
+    let all = SignalFilter { limit: 10, ..SignalFilter::default() };
+    let mut left = ids(&store.signals(&all).await?);
+    left.sort_unstable();
+    let mut want = wanted(&[2, 5, 6, 7]);
+    want.sort_unstable();
+    same("what is left", &left, &want)?;
+    store.append(batch(vec![signal(1, second(3), SignalStatus::Confirmed)])).await?;
+    same("what was forgotten may come again", &store.signal(signal_id(1)).await?.is_some(), &true)
+}
+
+pub(super) async fn forgets_many(store: Arc<dyn Store>) -> Result<(), Broken> {
+    const COUNT: u64 = 12_000;
+    for first in (0..COUNT).step_by(3_000) {
+        let rows = (first..first + 3_000).map(|n| signal(n, second(0), if n % 2 == 0 { Confirmed } else { Ended }));
+        store.append(batch(rows.collect())).await?;
+    }
+    same("those that are over", &store.forget_signals(second(0)).await?, &(COUNT / 2))?;
+    same("the rest", &store.forget_signals(Timestamp::MAX).await?, &(COUNT / 2))?;
+    same("none is left", &store.live_signals(None, 10).await?.len(), &0)
+}

@@ -1,0 +1,263 @@
+//! A store in memory: for simulations and tests of what stands on a store. It forgets everything at the end of the process, and
+//! must answer every question exactly as the durable stores do. Tests: `conformance.rs` and the comparison in `tests/store.rs`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use async_trait::async_trait;
+use quarterdeck_core::{
+    id::{IncidentId, PageId, SignalId},
+    signal::SignalStatus,
+    time::Timestamp,
+};
+
+use super::{
+    Batch, OutboxPage, SignalFilter, SignalRow, Store, StoreError, StoredEvent, check_follows, columns, no_such_event,
+};
+
+/// Keeps everything in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    events: Vec<StoredEvent>,
+    /// Places of the log, by stream.
+    streams: BTreeMap<String, Vec<usize>>,
+    checkpoint: Option<String>,
+    outbox: Outbox,
+    timers: BTreeMap<IncidentId, Timestamp>,
+    due: BTreeSet<(Timestamp, IncidentId)>,
+    signals: BTreeMap<SignalId, SignalRow>,
+    /// The order of lists.
+    seen: BTreeSet<(Timestamp, SignalId)>,
+    cursors: BTreeMap<String, String>,
+    snapshots: BTreeMap<String, Vec<u8>>,
+}
+
+/// Pages in the order in which they came.
+#[derive(Debug, Default)]
+struct Outbox {
+    next: u64,
+    pages: BTreeMap<u64, OutboxPage>,
+    places: BTreeMap<PageId, u64>,
+    /// Those not under way, by the instant from which they may be tried.
+    ready: BTreeSet<(Timestamp, u64)>,
+}
+
+impl MemoryStore {
+    /// A store with nothing in it.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self::default())
+    }
+
+    /// No holder of this lock can panic half-way through a change, so a poisoned lock still guards whole state.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Outbox {
+    fn insert(&mut self, page: OutboxPage) {
+        if self.places.contains_key(&page.page) {
+            return;
+        }
+        let place = self.next;
+        self.next += 1;
+        self.places.insert(page.page, place);
+        if !page.under_way {
+            self.ready.insert((page.not_before, place));
+        }
+        self.pages.insert(place, page);
+    }
+
+    fn settle(&mut self, id: PageId) {
+        let Some(place) = self.places.remove(&id) else { return };
+        if let Some(page) = self.pages.remove(&place) {
+            self.ready.remove(&(page.not_before, place));
+        }
+    }
+
+    fn claim(&mut self, now: Timestamp, limit: usize) -> Vec<OutboxPage> {
+        let due: Vec<_> = self.ready.range(..=(now, u64::MAX)).take(limit).copied().collect();
+        let mut claimed = Vec::with_capacity(due.len());
+        for entry in due {
+            self.ready.remove(&entry);
+            if let Some(page) = self.pages.get_mut(&entry.1) {
+                page.attempts = page.attempts.saturating_add(1);
+                page.under_way = true;
+                claimed.push(page.clone());
+            }
+        }
+        claimed
+    }
+
+    fn release(&mut self, id: PageId, not_before: Timestamp) {
+        let Some(place) = self.places.get(&id) else { return };
+        if let Some(page) = self.pages.get_mut(place) {
+            self.ready.remove(&(page.not_before, *place));
+            page.under_way = false;
+            page.not_before = not_before;
+            self.ready.insert((not_before, *place));
+        }
+    }
+}
+
+impl State {
+    fn append(&mut self, batch: Batch) -> Result<(), StoreError> {
+        let size = self.size();
+        check_follows(&batch.events, size, |stream| {
+            Ok(self.streams.get(stream).map_or(0, |places| places.len() as u64))
+        })?;
+        for event in batch.events {
+            self.streams.entry(event.stream.clone()).or_default().push(self.events.len());
+            self.events.push(event);
+        }
+        if batch.checkpoint.is_some() {
+            self.checkpoint = batch.checkpoint;
+        }
+        batch.pages.into_iter().for_each(|page| self.outbox.insert(page));
+        batch.settled.into_iter().for_each(|page| self.outbox.settle(page));
+        batch.timers.into_iter().for_each(|(incident, due)| self.set_timer(incident, due));
+        batch.signals.into_iter().for_each(|row| self.insert_signal(row));
+        for update in batch.signal_updates {
+            if let Some(row) = self.signals.get_mut(&update.id) {
+                row.status = update.status;
+            }
+        }
+        self.cursors.extend(batch.cursors);
+        self.snapshots.extend(batch.snapshots);
+        Ok(())
+    }
+
+    fn size(&self) -> u64 {
+        self.events.len() as u64
+    }
+
+    fn set_timer(&mut self, incident: IncidentId, due: Option<Timestamp>) {
+        let before = match due {
+            Some(due) => {
+                self.due.insert((due, incident));
+                self.timers.insert(incident, due)
+            }
+            None => self.timers.remove(&incident),
+        };
+        if let Some(before) = before
+            && due != Some(before)
+        {
+            self.due.remove(&(before, incident));
+        }
+    }
+
+    fn insert_signal(&mut self, row: SignalRow) {
+        if !self.signals.contains_key(&row.id) {
+            self.seen.insert((row.observed, row.id));
+            self.signals.insert(row.id, row);
+        }
+    }
+
+    fn list_signals(&self, filter: &SignalFilter) -> Vec<SignalRow> {
+        let before = filter.before.map(|instant| (instant, filter.before_id));
+        let wanted = |row: &&SignalRow| {
+            filter.incident.is_none_or(|incident| row.incident == Some(incident))
+                && filter.status.is_none_or(|status| row.status == status)
+                && before.is_none_or(|before| (row.observed, Some(row.id)) < before)
+        };
+        let newest_first = self.seen.iter().rev().filter_map(|(_, id)| self.signals.get(id));
+        newest_first.filter(wanted).take(columns::signals_limit(filter)).cloned().collect()
+    }
+
+    fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Result<Vec<SignalRow>, StoreError> {
+        let start = match after {
+            None => None,
+            Some(id) => {
+                Some(self.signals.get(&id).map(|row| (row.observed, id)).ok_or_else(|| columns::no_signal(id))?)
+            }
+        };
+        let rows = self.seen.iter().filter(|place| start.is_none_or(|start| **place > start));
+        let live = rows.filter_map(|(_, id)| self.signals.get(id)).filter(|row| is_live(row.status));
+        Ok(live.take(limit).cloned().collect())
+    }
+
+    fn forget_signals(&mut self, before: Timestamp) -> u64 {
+        let gone: Vec<_> = self
+            .signals
+            .values()
+            .filter(|row| row.incident.is_none() && (!is_live(row.status) || row.observed < before))
+            .map(|row| (row.observed, row.id))
+            .collect();
+        for place in &gone {
+            self.seen.remove(place);
+            self.signals.remove(&place.1);
+        }
+        gone.len() as u64
+    }
+}
+
+const fn is_live(status: SignalStatus) -> bool {
+    matches!(status, SignalStatus::Provisional | SignalStatus::Confirmed)
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn append(&self, batch: Batch) -> Result<(), StoreError> {
+        self.state().append(batch)
+    }
+    async fn size(&self) -> Result<u64, StoreError> {
+        Ok(self.state().size())
+    }
+    async fn events(&self, from: u64, limit: usize) -> Result<Vec<StoredEvent>, StoreError> {
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        Ok(self.state().events.iter().skip(from).take(limit).cloned().collect())
+    }
+    async fn stream(&self, stream: &str) -> Result<Vec<StoredEvent>, StoreError> {
+        let state = self.state();
+        let places = state.streams.get(stream).into_iter().flatten();
+        Ok(places.filter_map(|place| state.events.get(*place)).cloned().collect())
+    }
+    async fn checkpoint(&self) -> Result<Option<String>, StoreError> {
+        Ok(self.state().checkpoint.clone())
+    }
+    async fn claim_pages(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxPage>, StoreError> {
+        Ok(self.state().outbox.claim(now, limit))
+    }
+    async fn release_page(&self, page: PageId, not_before: Timestamp) -> Result<(), StoreError> {
+        self.state().outbox.release(page, not_before);
+        Ok(())
+    }
+    async fn outbox(&self, limit: usize) -> Result<Vec<OutboxPage>, StoreError> {
+        Ok(self.state().outbox.pages.values().take(limit).cloned().collect())
+    }
+    async fn timers_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(IncidentId, Timestamp)>, StoreError> {
+        let state = self.state();
+        let due = state.due.iter().take_while(|(due, _)| *due <= now);
+        Ok(due.take(limit).map(|(due, incident)| (*incident, *due)).collect())
+    }
+    async fn signals(&self, filter: &SignalFilter) -> Result<Vec<SignalRow>, StoreError> {
+        Ok(self.state().list_signals(filter))
+    }
+    async fn signal(&self, id: SignalId) -> Result<Option<SignalRow>, StoreError> {
+        Ok(self.state().signals.get(&id).cloned())
+    }
+    async fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Result<Vec<SignalRow>, StoreError> {
+        self.state().live_signals(after, limit)
+    }
+    async fn cursor(&self, name: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.state().cursors.get(name).cloned())
+    }
+    async fn snapshot(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.state().snapshots.get(name).cloned())
+    }
+    async fn erase(&self, index: u64) -> Result<(), StoreError> {
+        let mut state = self.state();
+        let place = usize::try_from(index).unwrap_or(usize::MAX);
+        let event = state.events.get_mut(place).ok_or_else(|| no_such_event("erase event", index))?;
+        event.content = None;
+        Ok(())
+    }
+    async fn forget_signals(&self, before: Timestamp) -> Result<u64, StoreError> {
+        Ok(self.state().forget_signals(before))
+    }
+}

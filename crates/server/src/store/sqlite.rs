@@ -1,0 +1,136 @@
+//! The store of one machine: an SQLite file.
+//!
+//! One thread owns the only connection that writes and commits what waits together (`sqlite/writer.rs`); a few connections read
+//! beside it. It must never answer before the bytes are synced, never run two writers on one file, and never take a damaged row
+//! for an absent one. Tests: `conformance.rs` and `tests/store.rs`; full disks and damaged files below.
+
+mod append;
+mod claim;
+mod open;
+mod read;
+mod writer;
+
+use std::{path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use quarterdeck_core::{
+    id::{IncidentId, PageId, SignalId},
+    time::Timestamp,
+};
+use rusqlite::ErrorCode;
+
+use self::{open::Limits, read::Readers, writer::Writer};
+use super::{Batch, OutboxPage, SignalFilter, SignalRow, Store, StoreError, StoredEvent};
+
+/// Signals forgotten in one transaction: about 50 ms, so that no append waits longer for the cleaning.
+const FORGET_CHUNK: usize = 5_000;
+
+/// Keeps everything in one SQLite file (and its `-wal`, `-shm` and `.lock` beside it).
+#[derive(Debug)]
+pub struct SqliteStore {
+    writer: Writer,
+    readers: Arc<Readers>,
+}
+
+impl SqliteStore {
+    /// Opens the file at `path`, creating it if need be, and brings its schema up to date.
+    ///
+    /// Fails with `InUse` if another process has it, `Newer` if a newer version of this program wrote it, `Damaged` if it is not
+    /// ours or not readable. Blocks for a few milliseconds, longer after a crash with much to recover.
+    pub fn open(path: &Path) -> Result<Arc<Self>, StoreError> {
+        Self::open_with(path, &Limits::default())
+    }
+
+    fn open_with(path: &Path, limits: &Limits) -> Result<Arc<Self>, StoreError> {
+        let opened = open::open(path, limits)?;
+        Ok(Arc::new(Self { writer: Writer::start(opened)?, readers: Readers::new(path) }))
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn append(&self, batch: Batch) -> Result<(), StoreError> {
+        self.writer.run(append::DOING, move |connection| append::append(connection, &batch)).await
+    }
+    async fn size(&self) -> Result<u64, StoreError> {
+        self.readers.run("read size of log", read::size).await
+    }
+    async fn events(&self, from: u64, limit: usize) -> Result<Vec<StoredEvent>, StoreError> {
+        self.readers.run("read events", move |connection| read::events(connection, from, limit)).await
+    }
+    async fn stream(&self, stream: &str) -> Result<Vec<StoredEvent>, StoreError> {
+        let stream = stream.to_owned();
+        self.readers.run("read stream", move |connection| read::stream(connection, &stream)).await
+    }
+    async fn checkpoint(&self) -> Result<Option<String>, StoreError> {
+        self.readers.run("read checkpoint", read::checkpoint).await
+    }
+    async fn claim_pages(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxPage>, StoreError> {
+        self.writer.run(claim::DOING, move |connection| claim::claim_pages(connection, now, limit)).await
+    }
+    async fn release_page(&self, page: PageId, not_before: Timestamp) -> Result<(), StoreError> {
+        self.writer.run("release page", move |connection| claim::release_page(connection, page, not_before)).await
+    }
+    async fn outbox(&self, limit: usize) -> Result<Vec<OutboxPage>, StoreError> {
+        self.readers.run("list outbox", move |connection| claim::outbox(connection, limit)).await
+    }
+    async fn timers_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(IncidentId, Timestamp)>, StoreError> {
+        self.readers.run("list timers", move |connection| read::timers_due(connection, now, limit)).await
+    }
+    async fn signals(&self, filter: &SignalFilter) -> Result<Vec<SignalRow>, StoreError> {
+        let filter = filter.clone();
+        self.readers.run("list signals", move |connection| read::signals(connection, &filter)).await
+    }
+    async fn signal(&self, id: SignalId) -> Result<Option<SignalRow>, StoreError> {
+        self.readers.run("read signal", move |connection| read::signal(connection, id)).await
+    }
+    async fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Result<Vec<SignalRow>, StoreError> {
+        self.readers.run("list live signals", move |connection| read::live_signals(connection, after, limit)).await
+    }
+    async fn cursor(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let name = name.to_owned();
+        self.readers.run("read cursor", move |connection| read::cursor(connection, &name)).await
+    }
+    async fn snapshot(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let name = name.to_owned();
+        self.readers.run("read snapshot", move |connection| read::snapshot(connection, &name)).await
+    }
+    async fn erase(&self, index: u64) -> Result<(), StoreError> {
+        self.writer.run("erase event", move |connection| append::erase(connection, index)).await?;
+        self.writer.empty_wal("erase event").await
+    }
+    async fn forget_signals(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let mut forgotten = 0;
+        loop {
+            let chunk = move |connection: &_| append::forget_signals(connection, before, FORGET_CHUNK);
+            let gone = self.writer.run("forget signals", chunk).await?;
+            forgotten += gone as u64;
+            if gone < FORGET_CHUNK {
+                return Ok(forgotten);
+            }
+        }
+    }
+}
+
+/// What an error of SQLite means for us.
+fn fault(doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
+    use rusqlite::Error as E;
+    move |error| match &error {
+        E::SqliteFailure(code, _) if code.code == ErrorCode::DiskFull => StoreError::Full { doing },
+        // The index of the write-ahead log is grown by writing to it; only a full disk refuses that.
+        E::SqliteFailure(code, _) if code.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE => {
+            StoreError::Full { doing }
+        }
+        E::SqliteFailure(code, _) if matches!(code.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            super::columns::damaged(doing, "database file", error.to_string())
+        }
+        E::FromSqlConversionFailure(..)
+        | E::IntegralValueOutOfRange(..)
+        | E::Utf8Error(..)
+        | E::InvalidColumnType(..) => super::columns::damaged(doing, "row", error.to_string()),
+        _ => StoreError::Database { doing, source: Box::new(error) },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! What only a file can do: fill up, be damaged, be somebody else's, be open twice, come from a newer program.
+
+use std::{fs, path::PathBuf};
+
+use quarterdeck_core::signal::{Fingerprint, SignalStatus};
+use tempfile::TempDir;
+
+use super::{super::SignalFilter, *};
+
+fn place() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("quarterdeck.db");
+    (folder, path)
+}
+
+fn event(index: u64, text: &str) -> StoredEvent {
+    StoredEvent {
+        index,
+        stream: "journal".to_owned(),
+        version: index,
+        at: Timestamp::from_ms(0),
+        content: Some((text.to_owned(), [7; 16])),
+        digest: [9; 32],
+    }
+}
+
+fn large_signal(n: u64) -> SignalRow {
+    SignalRow {
+        id: SignalId::digest(&[&n.to_be_bytes()]),
+        fingerprint: Fingerprint::of(&[]),
+        status: SignalStatus::Confirmed,
+        incident: None,
+        fate: String::new(),
+        observed: Timestamp::from_ms(0),
+        json: "x".repeat(3_000),
+    }
+}
+
+/// Appends an event and ten large signals.
+async fn append_large(store: &SqliteStore, index: u64) -> Result<(), StoreError> {
+    let signals = (index * 10..index * 10 + 10).map(large_signal).collect();
+    store.append(Batch { events: vec![event(index, "full")], signals, ..Batch::default() }).await
+}
+
+#[tokio::test]
+async fn a_full_store_says_so_writes_nothing_of_the_batch_and_works_again_when_there_is_space() {
+    let (_folder, path) = place();
+    let store = SqliteStore::open_with(&path, &Limits { pages_max: Some(300) }).unwrap();
+    let mut size = 0;
+    let full = loop {
+        match append_large(&store, size).await {
+            Ok(()) => size += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(full, StoreError::Full { .. }), "{full:?}");
+    assert!(size > 10, "full after {size} batches");
+    assert_eq!(store.size().await.unwrap(), size);
+    assert_eq!(store.signal(large_signal(size * 10).id).await.unwrap(), None);
+    assert!(matches!(append_large(&store, size).await, Err(StoreError::Full { .. })), "still full");
+    assert_eq!(store.forget_signals(Timestamp::MAX).await.unwrap(), size * 10);
+    append_large(&store, size).await.unwrap();
+    assert_eq!(store.size().await.unwrap(), size + 1);
+}
+
+#[tokio::test]
+async fn in_a_group_commit_only_the_piece_that_does_not_fit_fails() {
+    let (_folder, path) = place();
+    let store = SqliteStore::open_with(&path, &Limits { pages_max: Some(300) }).unwrap();
+    let huge = Batch { snapshots: vec![("huge".to_owned(), vec![1; 4_000_000])], ..Batch::default() };
+    let small = |n: u64| Batch { cursors: vec![(format!("cursor-{n}"), "1".to_owned())], ..Batch::default() };
+    let (first, huge, second, third) =
+        tokio::join!(store.append(small(1)), store.append(huge), store.append(small(2)), store.append(small(3)));
+    assert!(matches!(huge, Err(StoreError::Full { .. })), "{huge:?}");
+    for outcome in [first, second, third] {
+        outcome.unwrap();
+    }
+    assert_eq!(store.snapshot("huge").await.unwrap(), None);
+    assert_eq!(store.cursor("cursor-3").await.unwrap().as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn one_file_has_one_writer() {
+    let (_folder, path) = place();
+    let store = SqliteStore::open(&path).unwrap();
+    let second = SqliteStore::open(&path).unwrap_err();
+    let text = second.to_string();
+    assert!(text.ends_with(&format!("in use by process {}", std::process::id())), "{text}");
+    drop(store);
+    SqliteStore::open(&path).unwrap();
+}
+
+#[tokio::test]
+async fn what_is_no_store_of_ours_is_refused_and_left_alone() {
+    let (_folder, path) = place();
+    fs::write(&path, "this is a letter to my mother, not a database. ".repeat(100)).unwrap();
+    let before = fs::read(&path).unwrap();
+    let error = SqliteStore::open(&path).unwrap_err();
+    assert!(matches!(error, StoreError::Damaged { what: "database file", .. }), "{error:?}");
+    assert_eq!(fs::read(&path).unwrap(), before);
+
+    let (_folder, path) = place();
+    rusqlite::Connection::open(&path).unwrap().execute_batch("CREATE TABLE bookmarks (url TEXT)").unwrap();
+    let error = SqliteStore::open(&path).unwrap_err().to_string();
+    assert!(error.contains("belongs to another program"), "{error}");
+}
+
+#[tokio::test]
+async fn a_damaged_page_of_the_file_is_an_error_not_an_absent_row() {
+    let (_folder, path) = place();
+    let store = SqliteStore::open(&path).unwrap();
+    for index in 0..50 {
+        append_large(&store, index).await.unwrap();
+    }
+    drop(store);
+    let mut bytes = fs::read(&path).unwrap();
+    let length = bytes.len();
+    bytes[8_192..length - 4_096].fill(0xA5);
+    fs::write(&path, bytes).unwrap();
+    let filter = SignalFilter { limit: 1_000, ..SignalFilter::default() };
+    let outcome = match SqliteStore::open(&path) {
+        Ok(store) => store.signals(&filter).await.map(|_| ()),
+        Err(error) => Err(error),
+    };
+    assert!(matches!(outcome, Err(StoreError::Damaged { .. })), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_hole_in_the_log_is_damage() {
+    let (_folder, path) = place();
+    let store = SqliteStore::open(&path).unwrap();
+    store.append(Batch { events: (0..4).map(|n| event(n, "x")).collect(), ..Batch::default() }).await.unwrap();
+    drop(store);
+    rusqlite::Connection::open(&path).unwrap().execute("DELETE FROM event WHERE place = 1", []).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
+    let error = store.events(0, 10).await.unwrap_err().to_string();
+    assert_eq!(error, "read events: stored log is damaged: wanted place 1, found 2 of `journal`");
+    assert!(store.stream("journal").await.is_err());
+    assert!(store.events(1, 10).await.is_err());
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_program_is_refused() {
+    let (_folder, path) = place();
+    drop(SqliteStore::open(&path).unwrap());
+    rusqlite::Connection::open(&path).unwrap().execute("INSERT INTO migration VALUES (99, 'later', '')", []).unwrap();
+    let error = SqliteStore::open(&path).unwrap_err();
+    assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_is_erased_is_in_no_file_any_more() {
+    let secret = "+49 30 901820 is the number of Gloria";
+    let (folder, path) = place();
+    let store = SqliteStore::open(&path).unwrap();
+    store.append(Batch { events: vec![event(0, "first"), event(1, secret)], ..Batch::default() }).await.unwrap();
+    let files_with_secret = || {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(folder.path()).unwrap() {
+            let path = entry.unwrap().path();
+            let bytes = fs::read(&path).unwrap();
+            if bytes.windows(secret.len()).any(|window| window == secret.as_bytes()) {
+                found.push(path);
+            }
+        }
+        found
+    };
+    assert_eq!(files_with_secret().len(), 1, "in the write-ahead log, or this test shows nothing");
+    store.erase(1).await.unwrap();
+    assert_eq!(files_with_secret(), Vec::<PathBuf>::new());
+    assert_eq!(store.events(1, 1).await.unwrap()[0].digest, [9; 32]);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_file_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let (folder, path) = place();
+    let store = SqliteStore::open(&path).unwrap();
+    store.append(Batch { events: vec![event(0, "x")], ..Batch::default() }).await.unwrap();
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", entry.path());
+    }
+}
+
+#[test]
+fn migrations_are_numbered_without_holes_and_named_as_their_files() {
+    for (place, (number, name, _)) in (1..).zip(open::MIGRATIONS) {
+        assert_eq!(*number, place);
+        let file = format!("migrations/sqlite/{number:04}_{name}.sql");
+        assert!(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(&file).exists(), "{file}");
+    }
+}
