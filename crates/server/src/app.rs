@@ -8,7 +8,7 @@ use std::{
 };
 
 use quarterdeck_core::{
-    board::JournalEvent,
+    journal::JournalEvent,
     chain::ChainEvent,
     detector::{Knowledge, Params},
     id::{ChannelId, IdSource},

@@ -17,13 +17,16 @@ use std::{
 };
 
 use quarterdeck_core::{
-    board::Setting,
+    correlate::Setting,
     detector::Params,
     id::{ChannelId, PersonId, SourceId},
 };
 
 pub use self::fault::{ConfigError, Fault};
-use crate::{auth::Role, notify::Notifier};
+use crate::{
+    auth::Role,
+    notify::{Notifier, Parts},
+};
 
 /// Everything the program needs to start, checked.
 pub struct Configuration {
@@ -123,17 +126,17 @@ pub struct Integration {
     pub digest: [u8; 32],
 }
 
-/// Reads and checks the file.
-pub fn load(path: &Path) -> Result<Configuration, ConfigError> {
+/// Reads and checks the file. `parts` is what notifiers share.
+pub fn load(path: &Path, parts: &Parts) -> Result<Configuration, ConfigError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    parse(&text, folder)
+    parse(&text, folder, parts)
 }
 
 /// Checks the text of a file; relative paths start at `folder`.
-pub fn parse(text: &str, folder: &Path) -> Result<Configuration, ConfigError> {
+pub fn parse(text: &str, folder: &Path, parts: &Parts) -> Result<Configuration, ConfigError> {
     let raw: shape::File = toml::from_str(text).map_err(|error| ConfigError::shape(text, &error))?;
     let lines = fault::Lines::of(text);
-    resolve::resolve(raw, text, folder, &lines)
+    resolve::resolve(raw, text, folder, &lines, parts)
 }

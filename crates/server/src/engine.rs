@@ -16,7 +16,10 @@ use std::{
 };
 
 use quarterdeck_core::{
-    board::{Board, Body, Fate, JournalEvent, Recorded, Setting, Silence, Stream},
+    board::{Board, Fate},
+    correlate::Setting,
+    journal::{Body, JournalEvent, Recorded, Stream},
+    silence::Silence,
     id::{IdSource, IncidentId, PageId, SilenceId},
     incident::{Actor, Command, IllegalHistory, IncidentEvent, Refusal},
     signal::{SignalChange, SignalStatus},

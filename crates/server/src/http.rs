@@ -26,7 +26,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use quarterdeck_api::ErrorBody;
-use quarterdeck_core::{board::Setting, detector::Params, incident::Refusal, limits::BODY_BYTES_MAX};
+use quarterdeck_core::{correlate::Setting, detector::Params, incident::Refusal, limits::BODY_BYTES_MAX};
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
 
 use crate::{

@@ -1,6 +1,7 @@
 //! The shell: everything that touches the world. Rules live in `quarterdeck-core`, ways of finding in `quarterdeck-detect`.
 //!
-//! Reading order: what is stored, the one write path, the loops that carry duties out, then the doors in and out.
+//! Reading order: what is stored, the one write path, the loops that carry duties out, then the doors in and out, and last the
+//! one file that joins them.
 
 pub mod clock;
 pub mod store;
@@ -8,4 +9,8 @@ pub mod notify;
 pub mod auth;
 pub mod config;
 pub mod engine;
+pub mod ingest;
 pub mod loops;
+pub mod http;
+pub mod console;
+pub mod app;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     auth::Role,
-    notify::{NOTIFIERS, Notifier, Settings},
+    notify::{NOTIFIERS, Notifier, Parts, Settings},
 };
 
 /// Where the console listens unless told otherwise: loopback, so that nothing is open by accident.
@@ -86,7 +86,7 @@ fn indirect(text: &str, folder: &Path) -> Result<String, String> {
 }
 
 /// Checks everything.
-pub(super) fn resolve(file: File, text: &str, folder: &Path, lines: &Lines) -> Result<Configuration, ConfigError> {
+pub(super) fn resolve(file: File, text: &str, folder: &Path, lines: &Lines, parts: &Parts) -> Result<Configuration, ConfigError> {
     let mut faults = Faults { lines, folder, found: Vec::new() };
     let listen = file.server.listen.clone().unwrap_or_else(|| LISTEN.to_owned());
     let listen = faults.take(
@@ -95,7 +95,7 @@ pub(super) fn resolve(file: File, text: &str, folder: &Path, lines: &Lines) -> R
         "write an address and a port, for example `127.0.0.1:7117`",
     );
     let store = store(&file.store, &mut faults);
-    let channels = channels(&file.channel, &mut faults);
+    let channels = channels(&file.channel, parts, &mut faults);
     let setting = response::setting(&file, &channels, &mut faults);
     let tokens = tokens(&file.token, setting.as_ref().map(|s| &s.roster), &mut faults);
     let sources = watching::sources(&file.source, &mut faults);
@@ -145,7 +145,11 @@ fn store(section: &shape::StoreSection, faults: &mut Faults<'_>) -> Option<Store
 
 type Channels = BTreeMap<quarterdeck_core::id::ChannelId, Arc<dyn Notifier>>;
 
-fn channels(sections: &BTreeMap<String, BTreeMap<String, toml::Value>>, faults: &mut Faults<'_>) -> Channels {
+fn channels(
+    sections: &BTreeMap<String, BTreeMap<String, toml::Value>>,
+    parts: &Parts,
+    faults: &mut Faults<'_>,
+) -> Channels {
     let mut channels = BTreeMap::new();
     for (id, values) in sections {
         let header = format!("channel.{id}");
@@ -164,7 +168,7 @@ fn channels(sections: &BTreeMap<String, BTreeMap<String, toml::Value>>, faults: 
                 settings.insert(key.clone(), text);
             }
         }
-        let built = kind.build(&Settings(settings));
+        let built = kind.build(&Settings(settings), parts);
         if let Some(channel) = faults.take(built, (&header, 0, "kind"), "see the notifier's settings in the README") {
             channels.insert(name, channel);
         }
@@ -230,7 +234,7 @@ fn integrations(sections: &[shape::IntegrationSection], faults: &mut Faults<'_>)
 }
 
 /// What is allowed and probably not meant.
-fn warnings(setting: &quarterdeck_core::board::Setting, lines: &Lines) -> Vec<Fault> {
+fn warnings(setting: &quarterdeck_core::correlate::Setting, lines: &Lines) -> Vec<Fault> {
     let mut warnings = Vec::new();
     if setting.catalogue.services.is_empty() {
         warnings.push(Fault {

@@ -4,7 +4,7 @@ use std::sync::MutexGuard;
 
 use axum::{Json, Router, extract::{Query, State}, routing::get};
 use quarterdeck_api::{ErrorBody, LogHead};
-use quarterdeck_core::{board::Stream, id::IncidentId};
+use quarterdeck_core::{id::IncidentId, journal::Stream};
 use quarterdeck_ledger::{
     bundle::{Bundle, BundleEvent},
     tree::{Tree, consistency_proof, inclusion_proof},

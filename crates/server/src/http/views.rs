@@ -2,7 +2,7 @@
 
 use quarterdeck_api as api;
 use quarterdeck_core::{
-    board::{Body, Stream},
+    journal::{Body, Stream},
     id::IncidentId,
     incident::{Incident, IncidentEvent, PageOutcome, PageRecord},
     priority::Score,

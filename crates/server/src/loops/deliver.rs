@@ -10,7 +10,7 @@ use std::{
 };
 
 use quarterdeck_core::{
-    board::Setting,
+    correlate::Setting,
     id::{ChannelId, PageId},
     incident::PageOutcome,
     limits::{ATTEMPTS_PER_CHANNEL_MAX, DELIVERIES_IN_FLIGHT_MAX, DELIVERY_TIMEOUT, RETRY_AFTER_MAX},

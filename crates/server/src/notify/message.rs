@@ -1,7 +1,7 @@
 //! What a page says: composed from the incident as it stands when the page leaves.
 
 use quarterdeck_core::{
-    board::Setting,
+    correlate::Setting,
     incident::{Incident, PageReason},
     limits::TITLE_BYTES_MAX,
 };

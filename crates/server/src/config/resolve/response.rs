@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use quarterdeck_core::{
-    board::{Rules, Setting},
     catalogue::{AddressList, Asset, Catalogue, Criticality, Role, Service, WatchedAddress},
     chain::Address,
+    correlate::{Rules, Setting},
     id::{PolicyId, ServiceId},
     incident::Severity,
     money::{Price, Usd},
@@ -44,7 +44,8 @@ pub(super) fn setting(file: &File, channels: &Channels, faults: &mut Faults<'_>)
     };
     let catalogue = catalogue(file, &roster, default_policy.as_ref(), faults);
     let rules = rules(&file.response, faults);
-    Some(Setting { roster, catalogue: Arc::new(catalogue), rules, default_policy: default_policy?, drill: false })
+    default_policy.as_ref()?;
+    Some(Setting { roster, catalogue: Arc::new(catalogue), rules, default_policy, drill: false })
 }
 
 fn rules(section: &shape::Response, faults: &mut Faults<'_>) -> Rules {
@@ -84,7 +85,7 @@ fn roster(file: &File, channels: &Channels, faults: &mut Faults<'_>) -> Roster {
         }
         let name = section.name.clone().unwrap_or_else(|| section.id.clone());
         let zone = section.zone.clone().unwrap_or_else(|| "UTC".to_owned());
-        if roster.people.insert(id_clone(&id), Person { id, name, zone, contacts }).is_some() {
+        if roster.people.insert(id.clone(), Person { id, name, zone, contacts }).is_some() {
             faults.add("person", nth, "id", format!("`{}` is there twice", section.id), "give each person an id of their own");
         }
     }
@@ -96,10 +97,6 @@ fn roster(file: &File, channels: &Channels, faults: &mut Faults<'_>) -> Roster {
         faults.add(header, nth, "id", fault.to_string(), &fault.hint());
     }
     roster
-}
-
-fn id_clone<T: Clone>(id: &T) -> T {
-    id.clone()
 }
 
 /// The section that a fault of the roster is about, by the name in it.
@@ -150,7 +147,7 @@ fn schedules(file: &File, roster: &mut Roster, faults: &mut Faults<'_>) {
             }
         }
         let zone = section.zone.clone();
-        roster.schedules.insert(id_clone(&id), Schedule { id, zone, rotations, overrides });
+        roster.schedules.insert(id.clone(), Schedule { id, zone, rotations, overrides });
     }
 }
 
