@@ -175,6 +175,8 @@ pub enum GapKind {
     StaleHead,
     /// Our own queue was full for too long.
     Overload,
+    /// Nodes of the same chain say different things about the same height, for longer than a block takes to spread.
+    Disagreement,
 }
 
 /// A stretch in which we could not look.

@@ -91,6 +91,8 @@ pub struct ChainSource {
     pub chain: u64,
     /// JSON-RPC over HTTP.
     pub http: String,
+    /// Other nodes of the same chain, asked whether they agree about the head. Never the same node twice.
+    pub witnesses: Vec<String>,
     /// JSON-RPC over WebSocket, for heads without polling.
     pub ws: Option<String>,
     /// Whether to read call traces.

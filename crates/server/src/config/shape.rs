@@ -203,6 +203,8 @@ pub(super) struct SourceSection {
     pub(super) chain: u64,
     pub(super) http: String,
     pub(super) ws: Option<String>,
+    #[serde(default)]
+    pub(super) witnesses: Vec<String>,
     pub(super) traces: Option<Traces>,
     pub(super) requests_per_second: Option<u32>,
     pub(super) stale_after: Option<String>,

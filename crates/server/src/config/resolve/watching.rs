@@ -24,6 +24,8 @@ pub(super) fn sources(sections: &[shape::SourceSection], faults: &mut Faults<'_>
         let id = faults.name(&section.id, place("id"));
         let http = faults.secret(&section.http, place("http"));
         let ws = section.ws.as_ref().and_then(|text| faults.secret(text, place("ws")));
+        let witnesses: Vec<String> =
+            section.witnesses.iter().filter_map(|text| faults.secret(text, place("witnesses"))).collect();
         for (key, url, schemes) in [("http", &http, ["http", "https"]), ("ws", &ws, ["ws", "wss"])] {
             let Some(text) = url else { continue };
             if !url::Url::parse(text).is_ok_and(|parsed| schemes.contains(&parsed.scheme())) {
@@ -45,6 +47,7 @@ pub(super) fn sources(sections: &[shape::SourceSection], faults: &mut Faults<'_>
                 chain: section.chain,
                 http,
                 ws,
+                witnesses,
                 traces: section.traces.unwrap_or(Traces::Auto),
                 requests_per_second: section.requests_per_second.unwrap_or(REQUESTS_PER_SECOND).max(1),
                 stale_after,
