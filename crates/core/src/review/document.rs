@@ -42,7 +42,7 @@ pub(super) enum Block {
 fn text(text: impl Into<String>) -> Piece {
     Piece::Text(text.into())
 }
-fn code(text: impl ToString) -> Piece {
+fn code(text: &impl ToString) -> Piece {
     Piece::Code(text.to_string())
 }
 fn cite(index: u64) -> Piece {
@@ -83,7 +83,7 @@ fn top(review: &Review) -> Vec<Block> {
     let log = &review.log;
     let severity = &review.severity;
     let mut line =
-        vec![text("Incident "), code(review.id), text(format!(", {}. Severity: first ", phase(review.phase)))];
+        vec![text("Incident "), code(&review.id), text(format!(", {}. Severity: first ", phase(review.phase)))];
     for (word, at) in [("", severity.first), (", worst ", severity.worst), (", last ", severity.last)] {
         line.extend([text(format!("{word}{} ", at.severity)), cite(at.log_index)]);
     }
@@ -125,7 +125,7 @@ fn impact(review: &Review) -> Vec<Block> {
     for (name, found) in optional {
         rows.push(match found {
             Some(found) => figure(name, found),
-            None => row(vec![vec![text(name)], vec![text("not claimed")], vec![], vec![]]),
+            None => row(vec![vec![text(name)], vec![text("no standing claim")], vec![], vec![]]),
         });
     }
     vec![heading("Impact"), Block::Table { head: &["", "", "exactly", "log"], rows }]
@@ -203,8 +203,8 @@ fn pages(review: &Review) -> Vec<Block> {
 }
 
 fn page(page: &PageRow) -> TableRow {
-    let mut which = vec![code(page.page)];
-    if let Some(of) = page.repeat_of {
+    let mut which = vec![code(&page.page)];
+    if let Some(of) = &page.repeat_of {
         which.extend([text(", a repeat of "), code(of)]);
     }
     let outcome = match (page.outcome, page.settled_log_index) {
@@ -237,8 +237,9 @@ fn signals(review: &Review) -> Vec<Block> {
 
 fn signal_lines(signal: &SignalRow) -> Vec<Line> {
     let here = || cite(signal.log_index);
-    let sure = format!(" by {}, {} ‰ sure ", signal.detector, signal.confidence_permille);
-    let mut lines = vec![vec![text("Signal "), code(signal.id), text(sure), here()]];
+    let (percent, tenths) = (signal.confidence_permille / 10, signal.confidence_permille % 10);
+    let sure = format!(" by {}, {percent}.{tenths} % sure ", signal.detector);
+    let mut lines = vec![vec![text("Signal "), code(&signal.id), text(sure), here()]];
     let mut standing = format!("Status: {}", words::status(signal.status));
     if let Some(why) = &signal.retracted_because {
         standing = format!("{standing}, because: {why}");

@@ -16,9 +16,8 @@ use crate::{
 };
 
 pub(super) fn draft(events: &[Entry], context: &Context<'_>) -> Result<Review, Unreviewable> {
-    let ((first, _, at, opening), last) = match (events.first(), events.last()) {
-        (Some(first), Some(last)) => (first, last),
-        (None, _) | (_, None) => return Err(Unreviewable::NoEvents { id: context.incident }),
+    let (Some((first, _, at, opening)), Some(last)) = (events.first(), events.last()) else {
+        return Err(Unreviewable::NoEvents { id: context.incident });
     };
     let IncidentEvent::Opened { title, signal, score, drill, .. } = opening else {
         return Err(Unreviewable::BadOpening { id: context.incident, index: *first });
@@ -48,7 +47,7 @@ pub(super) fn draft(events: &[Entry], context: &Context<'_>) -> Result<Review, U
     let severity = fold.severities(score);
     let impact = fold.impact(score);
     let durations = fold.durations(signal);
-    let summary = fold.summary(signal, *drill, &severity, &durations);
+    let summary = fold.summary(signal, *drill, &severity, &impact, &durations);
     fold.unsettled_pages();
     Ok(Review {
         id: context.incident,
@@ -167,7 +166,7 @@ impl<'a> Fold<'a> {
             IncidentEvent::SignalAttached { signal } => self.attach(index, signal),
             IncidentEvent::SignalsAbsorbed { count, signal } => self.absorb(index, *count, *signal),
             IncidentEvent::SignalConfirmed { signal } => {
-                self.change_signal(index, *signal, SignalStatus::Confirmed, None)
+                self.change_signal(index, *signal, SignalStatus::Confirmed, None);
             }
             IncidentEvent::SignalRetracted { signal, reason } => {
                 self.change_signal(index, *signal, SignalStatus::Retracted, Some(reason.clone()));
@@ -184,26 +183,7 @@ impl<'a> Fold<'a> {
             IncidentEvent::MergedFrom { facts, .. } => {
                 self.claims.push(Claim { signal: None, facts: facts.clone(), log_index: index });
             }
-            IncidentEvent::PageRequested { page, person, channel, reason, tier, round, repeat_of, .. } => {
-                self.page_places.insert(*page, self.pages.len());
-                self.pages.push(PageRow {
-                    page: *page,
-                    person: person.clone(),
-                    name: self.names.person(person),
-                    channel: channel.clone(),
-                    reason: words::reason(reason),
-                    tier: *tier,
-                    round: *round,
-                    repeat_of: *repeat_of,
-                    requested: at,
-                    requested_log_index: index,
-                    outcome: None,
-                    detail: None,
-                    latency_ms: None,
-                    settled: None,
-                    settled_log_index: None,
-                });
-            }
+            IncidentEvent::PageRequested { .. } => self.request(at, index, event),
             IncidentEvent::PageSettled { page, outcome, latency_ms } => {
                 self.settle(at, index, *page, outcome, *latency_ms);
             }
@@ -319,6 +299,30 @@ impl<'a> Fold<'a> {
             row.status_log_index = index;
             row.retracted_because = why;
         }
+    }
+
+    fn request(&mut self, at: Timestamp, index: u64, event: &IncidentEvent) {
+        let IncidentEvent::PageRequested { page, person, channel, reason, tier, round, repeat_of, .. } = event else {
+            return;
+        };
+        self.page_places.insert(*page, self.pages.len());
+        self.pages.push(PageRow {
+            page: *page,
+            person: person.clone(),
+            name: self.names.person(person),
+            channel: channel.clone(),
+            reason: words::reason(reason),
+            tier: *tier,
+            round: *round,
+            repeat_of: *repeat_of,
+            requested: at,
+            requested_log_index: index,
+            outcome: None,
+            detail: None,
+            latency_ms: None,
+            settled: None,
+            settled_log_index: None,
+        });
     }
 
     fn settle(&mut self, at: Timestamp, index: u64, page: PageId, outcome: &PageOutcome, latency: Duration) {

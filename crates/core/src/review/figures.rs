@@ -98,16 +98,24 @@ impl Fold<'_> {
 
     fn interval(&self, name: &'static str, from: Point, to: Option<Point>) -> Interval {
         let span_ms = to.as_ref().map(|to| to.at.as_ms().saturating_sub(from.at.as_ms()));
+        let again = if self.reopened.is_empty() { "" } else { " since it was reopened" };
         let text = match span_ms {
             Some(span_ms) => signed_span(span_ms),
-            None if self.phase.is_open() => "not yet".to_owned(),
-            None => "not recorded".to_owned(),
+            None if self.phase.is_open() => format!("not yet{again}"),
+            None => format!("not recorded{again}"),
         };
         Interval { name, from, to, span_ms, uncertainty_ms: 0, text, note: None }
     }
 
     /// The review in a few sentences.
-    pub(super) fn summary(&self, first: &Signal, drill: bool, severity: &Severities, d: &Durations) -> Vec<Sentence> {
+    pub(super) fn summary(
+        &self,
+        first: &Signal,
+        drill: bool,
+        severity: &Severities,
+        impact: &Impact,
+        d: &Durations,
+    ) -> Vec<Sentence> {
         let mut sentences = vec![self.opening(first, drill, severity.first.severity)];
         let index = self.opened.log_index;
         if let (Some(_), true) = (d.detect.span_ms, first.position.is_some()) {
@@ -117,6 +125,11 @@ impl Fold<'_> {
         if severity.worst.severity > severity.first.severity {
             let text = format!("It was {} at worst.", severity.worst.severity);
             sentences.push(Sentence { text, log_indexes: vec![severity.worst.log_index] });
+        }
+        if self.highest.is_some_and(|(amount, _)| amount > Usd::ZERO) {
+            let money = &impact.money_at_risk_highest;
+            let text = format!("Money at risk by the highest score: {}.", money.text);
+            sentences.push(Sentence { text, log_indexes: vec![money.log_index] });
         }
         sentences.extend(self.paged());
         sentences.push(match &self.acknowledged {

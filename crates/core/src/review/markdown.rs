@@ -71,17 +71,19 @@ fn escape(text: &str) -> String {
     let text = super::one_line(text);
     let mut out = String::with_capacity(text.len());
     let mut before = ' ';
-    for character in text.chars() {
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let at_end_of_word = characters.peek().is_none_or(|next| next.is_whitespace());
         let special = match character {
             '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '|' | '~' | '&' | '#' | '@' | '$' => true,
             // Between letters an underscore is only a letter; elsewhere it can begin emphasis.
             '_' => !before.is_alphanumeric(),
             // `http://…`, `www.…` and `mailto:` become links by themselves.
             ':' => before.is_alphabetic() && ["http", "https", "ftp", "mailto", "xmpp"].iter().any(|s| ends(&out, s)),
-            '.' => ends(&out, "www") || numbered(&out),
+            '.' => ends(&out, "www") || (at_end_of_word && numbered(&out)),
             // At the start of a line these make lists and underlines, and so do a number's full stop and bracket.
             '-' | '+' | '=' => out.is_empty(),
-            ')' => numbered(&out),
+            ')' => at_end_of_word && numbered(&out),
             _ => false,
         };
         if special {
@@ -116,6 +118,7 @@ mod tests {
             ("see www.evil.example or mail a@b.c", r"see www\.evil.example or mail a\@b.c"),
             ("- no list", r"\- no list"),
             ("1. no list, 2. of 3.5", r"1\. no list, 2. of 3.5"),
+            ("3.1 s", "3.1 s"),
             ("snake_case and _stress_", r"snake_case and \_stress_"),
             ("&lt; \u{202e}txt.exe\u{7}", "\\&lt; \u{fffd}txt.exe\u{fffd}"),
         ];

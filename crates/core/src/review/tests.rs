@@ -83,15 +83,15 @@ fn score(severity: Severity, dollars: u64) -> Score {
     }
 }
 
-fn policy() -> Box<EscalationPolicy> {
-    Box::new(EscalationPolicy {
+fn policy() -> EscalationPolicy {
+    EscalationPolicy {
         id: "default".parse().unwrap(),
         tiers: vec![Tier { targets: vec![Target::Person("ada".parse().unwrap())], delay: Duration::from_mins(5) }],
         rounds: 2,
         fallback: "eve".parse().unwrap(),
         acknowledgement: Duration::from_mins(30),
         page_at: Severity::Sev3,
-    })
+    }
 }
 
 fn opened(title: &str, at: Timestamp) -> IncidentEvent {
@@ -99,7 +99,7 @@ fn opened(title: &str, at: Timestamp) -> IncidentEvent {
         title: title.to_owned(),
         service: Some("bridge".parse().unwrap()),
         signal: Arc::new(signal(1, title, at)),
-        policy: policy(),
+        policy: Box::new(policy()),
         score: score(Severity::Sev2, 2_500_000),
         drill: false,
     }
@@ -147,7 +147,7 @@ fn theft() -> Vec<Entry> {
     let story = [
         (17, "00:59:58.120", opened("Pool | `drained`\n<script>alert(1)</script>", at("00:59:58.120"))),
         (18, "00:59:58.120", page(1, "ada", PageReason::Opened, None)),
-        (20, "00:59:58.431", settled(1, PageOutcome::Unknown { error: "no answer in 10 s".to_owned() }, 10_000)),
+        (20, "01:00:08.120", settled(1, PageOutcome::Unknown { error: "no answer in 10 s".to_owned() }, 10_000)),
         (21, "01:00:08.500", page(2, "ada", PageReason::MayHaveArrived, Some(1))),
         (22, "01:00:08.731", settled(2, PageOutcome::Delivered { receipt: "250 ok | id=7".to_owned() }, 231)),
         (
@@ -217,7 +217,7 @@ fn durations_come_with_both_ends() {
     insta::assert_snapshot!(lines.join("\n"), @r#"
     detect: 3.1 s = Some(3120) ms, block time [17] to Some(("observed", 17))
     acknowledge: 32.8 s = Some(32887) ms, opened [17] to Some(("acknowledged", 24))
-    mitigate: not recorded = None ms, opened [17] to None
+    mitigate: not recorded since it was reopened = None ms, opened [17] to None
     resolve: 50 min 1 s = Some(3001880) ms, opened [17] to Some(("resolved", 40))
     "#);
     assert_eq!(d.detect.uncertainty_ms, 999);
@@ -321,8 +321,8 @@ fn no_review_of_what_is_no_history() {
 }
 
 fn an_event(kind: u8, number: u8, at: Timestamp) -> IncidentEvent {
-    let by = if number % 2 == 0 { person("ada") } else { Actor::System };
-    let facts = Facts { users: (number % 3 == 0).then_some(u64::from(number)), ..Facts::default() };
+    let by = if number.is_multiple_of(2) { person("ada") } else { Actor::System };
+    let facts = Facts { users: number.is_multiple_of(3).then_some(u64::from(number)), ..Facts::default() };
     let outcome = match number % 3 {
         0 => PageOutcome::Delivered { receipt: String::new() },
         1 => PageOutcome::Failed { error: "refused".to_owned() },
@@ -332,7 +332,10 @@ fn an_event(kind: u8, number: u8, at: Timestamp) -> IncidentEvent {
     let known = id(number % 8);
     match kind {
         0 => IncidentEvent::SignalAttached { signal: Arc::new(monitor_signal(number % 8, "again", at)) },
-        1 => IncidentEvent::SignalsAbsorbed { count: u64::from(number), signal: (number % 2 == 0).then_some(known) },
+        1 => IncidentEvent::SignalsAbsorbed {
+            count: u64::from(number),
+            signal: number.is_multiple_of(2).then_some(known),
+        },
         2 => IncidentEvent::SignalConfirmed { signal: known },
         3 => IncidentEvent::SignalRetracted { signal: known, reason: "undone".to_owned() },
         4 => IncidentEvent::SignalEnded { signal: known, at },
@@ -340,7 +343,7 @@ fn an_event(kind: u8, number: u8, at: Timestamp) -> IncidentEvent {
             let score = score(severity, u64::from(number) * 1_000);
             IncidentEvent::SeverityChanged(SeverityChange { from: severity, to: severity, score })
         }
-        6 => IncidentEvent::FactsStated { by, facts, replace: number % 2 == 0 },
+        6 => IncidentEvent::FactsStated { by, facts, replace: number.is_multiple_of(2) },
         7 => {
             let next = Some(at);
             IncidentEvent::Escalated { tier: None, round: 2, reason: PageReason::NotAcknowledged, by, next }

@@ -14,7 +14,7 @@ pub(super) const UNKNOWN: &str = "unknown";
 /// Why a block's time is no time of the attack.
 pub(super) const BLOCK_TIME: &str =
     "a block's time is to the second and says when the block was built, not when the transaction was sent";
-const SOURCE_TIME: &str = "by the source's own clock, whose error is not known";
+const SOURCE_TIME: &str = "an event time is by the source's own clock, whose error is not known";
 const SECOND_MS: i64 = 1_000;
 
 impl Context<'_> {
