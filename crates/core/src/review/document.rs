@@ -4,6 +4,7 @@ use super::{
     Figure, Interval, PageRow, Reading, Review, ScoreRow, Sentence, SignalRow,
     words::{self, phase},
 };
+use crate::time::Timestamp;
 
 /// Part of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub(super) enum Piece {
     Text(String),
     /// An identifier, a hash, a vector.
     Code(String),
+    /// An instant, which no line break may cut.
+    Instant(Timestamp),
     /// Where it comes from.
     Cite(Vec<u64>),
 }
@@ -44,6 +47,9 @@ fn text(text: impl Into<String>) -> Piece {
 }
 fn code(text: &impl ToString) -> Piece {
     Piece::Code(text.to_string())
+}
+fn instant(at: Timestamp) -> Piece {
+    Piece::Instant(at)
 }
 fn cite(index: u64) -> Piece {
     Piece::Cite(vec![index])
@@ -144,7 +150,9 @@ fn durations(review: &Review) -> Vec<Block> {
 
 fn interval(interval: &Interval) -> TableRow {
     let end = |point: Option<&super::Point>| match point {
-        Some(point) => vec![text(format!("{} {} ", point.what, point.at)), cite(point.log_index)],
+        Some(point) => {
+            vec![text(format!("{} ", point.what)), instant(point.at), text(" "), cite(point.log_index)]
+        }
         None => vec![],
     };
     let mut took = interval.text.clone();
@@ -166,13 +174,8 @@ fn interval(interval: &Interval) -> TableRow {
 
 fn timeline(review: &Review) -> Vec<Block> {
     let rows = review.timeline.iter().map(|row| {
-        let readings = row.readings.iter().map(reading).collect::<Vec<_>>().join("; ");
-        let cells = vec![
-            vec![cite(row.log_index)],
-            vec![text(row.at.to_string())],
-            vec![text(&row.text)],
-            vec![text(readings)],
-        ];
+        let cells =
+            vec![vec![cite(row.log_index)], vec![instant(row.at)], vec![text(&row.text)], readings(&row.readings)];
         TableRow { anchor: Some(row.log_index), cells }
     });
     let mut notes: Vec<&str> = review.timeline.iter().flat_map(|row| &row.readings).filter_map(|r| r.note).collect();
@@ -187,10 +190,15 @@ fn timeline(review: &Review) -> Vec<Block> {
 }
 
 /// `block time 2026-01-01T00:00:00.000Z (to 1000 ms)`: the width only where it is more than our own millisecond.
-fn reading(reading: &Reading) -> String {
-    let width_ms = reading.until.since(reading.from).as_millis();
-    let width = if width_ms > 1 { format!(" (to {width_ms} ms)") } else { String::new() };
-    format!("{} {}{width}", reading.clock, reading.from)
+fn readings(readings: &[Reading]) -> Line {
+    let mut line = Line::new();
+    for reading in readings {
+        let width_ms = reading.until.since(reading.from).as_millis();
+        let width = if width_ms > 1 { format!(" (to {width_ms} ms)") } else { String::new() };
+        let after = if line.is_empty() { "" } else { "; " };
+        line.extend([text(format!("{after}{} ", reading.clock)), instant(reading.from), text(width)]);
+    }
+    line
 }
 
 fn pages(review: &Review) -> Vec<Block> {
@@ -220,7 +228,7 @@ fn page(page: &PageRow) -> TableRow {
         vec![text(&page.name)],
         vec![text(page.channel.to_string())],
         vec![text(format!("{} (tier {}, round {})", page.reason, page.tier.saturating_add(1), page.round))],
-        vec![text(format!("{} ", page.requested)), cite(page.requested_log_index)],
+        vec![instant(page.requested), text(" "), cite(page.requested_log_index)],
         outcome,
         latency.map_or_else(Vec::new, |(ms, index)| vec![text(format!("{ms} ")), cite(index)]),
     ])
@@ -275,7 +283,7 @@ fn score(score: &ScoreRow) -> TableRow {
     let terms = score.terms.iter().map(|term| format!("{}: {} (+{})", term.name, term.fact, term.points));
     row(vec![
         vec![cite(score.log_index)],
-        vec![text(score.at.to_string())],
+        vec![instant(score.at)],
         vec![text(score.severity.to_string())],
         vec![text(score.points.to_string())],
         vec![code(&score.vector)],
@@ -291,7 +299,7 @@ fn people(review: &Review) -> Vec<Block> {
         let rows = review.roles.iter().map(|taken| {
             row(vec![
                 vec![cite(taken.log_index)],
-                vec![text(taken.at.to_string())],
+                vec![instant(taken.at)],
                 vec![text(words::role(taken.role))],
                 vec![text(&taken.name)],
             ])
@@ -303,7 +311,7 @@ fn people(review: &Review) -> Vec<Block> {
         blocks.extend(nothing("Notes"));
     } else {
         let rows = review.notes.iter().map(|note| {
-            let (at, by) = (text(note.at.to_string()), text(&note.by));
+            let (at, by) = (instant(note.at), text(&note.by));
             row(vec![vec![cite(note.log_index)], vec![at], vec![by], vec![text(&note.text)]])
         });
         blocks.push(heading("Notes"));

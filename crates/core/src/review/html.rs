@@ -16,10 +16,11 @@ h2{font-size:1.2rem;margin:2rem 0 .5rem;border-bottom:1px solid var(--line);padd
 h3{font-size:1rem;margin:1.2rem 0 .3rem}
 code{font:.875em ui-monospace,monospace}
 a{color:var(--link)}
+time{white-space:nowrap}
 .cite{font-size:.8em;text-decoration:none;white-space:nowrap}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line);min-width:4rem}
+th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line);overflow-wrap:break-word}
 th{color:var(--dim);font-weight:600}
 tr:target{background:var(--band);outline:2px solid var(--link)}
 @media print{body{max-width:none;padding:0;font-size:9pt}.wide{overflow:visible}tr,li{break-inside:avoid}
@@ -75,6 +76,7 @@ fn inline(line: &Line) -> String {
         .map(|piece| match piece {
             Piece::Text(text) => escape(text),
             Piece::Code(text) => format!("<code>{}</code>", escape(text)),
+            Piece::Instant(at) => format!("<time datetime=\"{at}\">{at}</time>"),
             Piece::Cite(indexes) => {
                 let links: Vec<String> =
                     indexes.iter().map(|i| format!("<a class=\"cite\" href=\"#log-{i}\">{i}</a>")).collect();

@@ -51,6 +51,7 @@ fn inline(line: &Line) -> String {
         .map(|piece| match piece {
             Piece::Text(text) => escape(text),
             Piece::Code(text) => code(text),
+            Piece::Instant(at) => at.to_string(),
             Piece::Cite(indexes) => {
                 format!("[{}]", indexes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
             }
