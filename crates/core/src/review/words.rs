@@ -1,0 +1,213 @@
+//! What happened, in words: one line of the timeline for each event, and how people, reasons and outcomes are called.
+
+use super::{Context, Reading};
+use crate::{
+    id::{PersonId, ServiceId},
+    incident::{Actor, IncidentEvent, PageOutcome, PageReason, Phase, ResponseRole},
+    signal::{Facts, Signal, SignalStatus},
+    time::{Timestamp, human_span},
+};
+
+pub(super) const DELIVERED: &str = "delivered";
+pub(super) const FAILED: &str = "failed";
+pub(super) const UNKNOWN: &str = "unknown";
+/// Why a block's time is no time of the attack.
+pub(super) const BLOCK_TIME: &str =
+    "a block's time is to the second and says when the block was built, not when the transaction was sent";
+const SOURCE_TIME: &str = "an event time is by the source's own clock, whose error is not known";
+const SECOND_MS: i64 = 1_000;
+
+impl Context<'_> {
+    /// How people call a person.
+    pub(super) fn person(&self, person: &PersonId) -> String {
+        (self.person_name)(person).unwrap_or_else(|| person.to_string())
+    }
+
+    /// How people call a service.
+    pub(super) fn service(&self, service: &ServiceId) -> String {
+        (self.service_title)(service).unwrap_or_else(|| service.to_string())
+    }
+
+    pub(super) fn actor(&self, actor: &Actor) -> String {
+        match actor {
+            Actor::Person(person) => self.person(person),
+            Actor::Token(_) | Actor::System => actor.to_string(),
+        }
+    }
+}
+
+/// Why a page went out, to read after "paged because".
+pub(super) const fn reason(reason: &PageReason) -> &'static str {
+    match reason {
+        PageReason::Opened => "it opened, or became bad enough to page",
+        PageReason::NotAcknowledged => "nobody acknowledged in time",
+        PageReason::AcknowledgementExpired => "the acknowledgement ran out",
+        PageReason::SeverityRose => "the severity rose",
+        PageReason::Asked => "somebody asked for it",
+        PageReason::Fallback => "only the fallback was left",
+        PageReason::Failed => "the page before failed",
+        PageReason::MayHaveArrived => "the page before may not have arrived",
+        PageReason::Reopened => "it was reopened",
+    }
+}
+
+/// What became of a page, in a word and in the channel's own words.
+pub(super) fn outcome(outcome: &PageOutcome) -> (&'static str, &str) {
+    match outcome {
+        PageOutcome::Delivered { receipt } => (DELIVERED, receipt),
+        PageOutcome::Failed { error } => (FAILED, error),
+        PageOutcome::Unknown { error } => (UNKNOWN, error),
+    }
+}
+
+pub(super) const fn role(role: ResponseRole) -> &'static str {
+    match role {
+        ResponseRole::Commander => "commander",
+        ResponseRole::Operations => "operations",
+        ResponseRole::Communications => "communications",
+        ResponseRole::Scribe => "scribe",
+    }
+}
+
+pub(super) const fn status(status: SignalStatus) -> &'static str {
+    match status {
+        SignalStatus::Provisional => "provisional",
+        SignalStatus::Confirmed => "confirmed",
+        SignalStatus::Retracted => "retracted",
+        SignalStatus::Ended => "ended",
+    }
+}
+
+pub(super) const fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Triggered => "triggered",
+        Phase::Acknowledged => "acknowledged",
+        Phase::Mitigated => "mitigated",
+        Phase::Resolved => "resolved",
+        Phase::Reviewed => "reviewed",
+        Phase::Merged => "merged",
+    }
+}
+
+fn facts(facts: &Facts) -> String {
+    let mut parts = vec![format!("{} at risk", facts.money_at_risk)];
+    parts.extend(facts.users.map(|users| format!("{users} users")));
+    parts.extend(facts.irreversible.then(|| "irreversible".to_owned()));
+    parts.extend(facts.key_compromise.then(|| "key compromise".to_owned()));
+    parts.extend(facts.theft.then(|| "theft in progress".to_owned()));
+    parts.join(", ")
+}
+
+fn tier(tier: Option<usize>) -> String {
+    tier.map_or_else(|| "the fallback".to_owned(), |tier| format!("tier {}", tier.saturating_add(1)))
+}
+
+/// `, asked by …`, unless it was `usual` who asked.
+fn asked(by: &Actor, usual: &Actor, names: &Context<'_>) -> String {
+    if by == usual { String::new() } else { format!(", asked by {}", names.actor(by)) }
+}
+
+/// One line of the timeline. Tiers are counted from 1, as people count.
+pub(super) fn line(event: &IncidentEvent, names: &Context<'_>) -> String {
+    match event {
+        IncidentEvent::Opened { title, service, signal, score, drill, .. } => {
+            let what = if *drill { "Drill opened" } else { "Opened" };
+            let on = service.as_ref().map_or_else(String::new, |service| format!(" on {}", names.service(service)));
+            format!("{what} as {score}{on}: {title} (signal of {})", signal.detector)
+        }
+        IncidentEvent::SignalAttached { signal } => format!("Signal of {} joined: {}", signal.detector, signal.title),
+        IncidentEvent::SignalsAbsorbed { count, signal: Some(signal) } => {
+            format!("Signal {signal} came again, counted {count}")
+        }
+        IncidentEvent::SignalsAbsorbed { count, signal: None } => {
+            format!("Further signals were counted, not kept one by one: {count}")
+        }
+        IncidentEvent::SignalConfirmed { signal } => format!("Signal {signal} is confirmed: its block is final"),
+        IncidentEvent::SignalRetracted { signal, reason } => format!("Signal {signal} is retracted: {reason}"),
+        IncidentEvent::SignalEnded { signal, .. } => format!("Signal {signal} is over, says its source"),
+        IncidentEvent::SeverityChanged(change) if change.from == change.to => format!("Score is now {}", change.score),
+        IncidentEvent::SeverityChanged(change) => {
+            format!("Severity changed from {} to {}", change.from, change.score)
+        }
+        IncidentEvent::FactsStated { by, facts: stated, replace } => {
+            let instead = if *replace { "instead of what was known" } else { "besides what was known" };
+            format!("{} stated, {instead}: {}", names.actor(by), facts(stated))
+        }
+        IncidentEvent::Escalated { tier: to, round, reason: why, by, next } => {
+            let next = next.map_or_else(String::new, |next| format!("; next step at {next}"));
+            let by = asked(by, &Actor::System, names);
+            format!("Escalated to {} in round {round}: {}{by}{next}", tier(*to), reason(why))
+        }
+        IncidentEvent::PageRequested { page, person, channel, reason: why, repeat_of, .. } => {
+            let repeat = repeat_of.map_or_else(String::new, |of| format!(", a repeat of {of}"));
+            format!("Page {page} to {} by {channel}{repeat}: {}", names.person(person), reason(why))
+        }
+        IncidentEvent::PageImpossible { person, reason: why, tier: from } => {
+            let whom = person.as_ref().map_or_else(|| "anybody".to_owned(), |person| names.person(person));
+            format!("No way to page {whom} in {}: {why}", tier(Some(*from)))
+        }
+        IncidentEvent::PageSettled { page, outcome: became, latency_ms } => {
+            let (word, detail) = outcome(became);
+            format!("Page {page} {word} after {}: {detail}", human_span(*latency_ms))
+        }
+        IncidentEvent::Acknowledged { by, until } => format!("{} acknowledged, until {until}", names.actor(by)),
+        IncidentEvent::AcknowledgementExpired {} => "The acknowledgement ran out".to_owned(),
+        IncidentEvent::Mitigated { by, note } => format!("{} mitigated: {note}", names.actor(by)),
+        IncidentEvent::Resolved { by, note } => format!("{} resolved: {note}", names.actor(by)),
+        IncidentEvent::Reopened { by, reason } => format!("{} reopened: {reason}", names.actor(by)),
+        IncidentEvent::Reviewed { by, note } => format!("{} reviewed: {note}", names.actor(by)),
+        IncidentEvent::MergedInto { by, into } => format!("{} merged it into {into}", names.actor(by)),
+        IncidentEvent::MergedFrom { by, from, facts: brought } => {
+            format!("{} merged {from} into it, which brought: {}", names.actor(by), facts(brought))
+        }
+        IncidentEvent::RoleTaken { by, role: taken, person } => {
+            let by = asked(by, &Actor::Person(person.clone()), names);
+            format!("{} is {}{by}", names.person(person), role(*taken))
+        }
+        IncidentEvent::NoteAdded { by, text } => format!("{}: {text}", names.actor(by)),
+    }
+}
+
+/// What other clocks said about an event.
+pub(super) fn readings(event: &IncidentEvent) -> Vec<Reading> {
+    match event {
+        IncidentEvent::Opened { signal, .. } | IncidentEvent::SignalAttached { signal } => of_signal(signal),
+        IncidentEvent::SignalEnded { at, .. } => {
+            vec![reading("ended, by the source".to_owned(), *at, 1, Some(SOURCE_TIME))]
+        }
+        IncidentEvent::SignalsAbsorbed { .. }
+        | IncidentEvent::SignalConfirmed { .. }
+        | IncidentEvent::SignalRetracted { .. }
+        | IncidentEvent::SeverityChanged(_)
+        | IncidentEvent::FactsStated { .. }
+        | IncidentEvent::Escalated { .. }
+        | IncidentEvent::PageRequested { .. }
+        | IncidentEvent::PageImpossible { .. }
+        | IncidentEvent::PageSettled { .. }
+        | IncidentEvent::Acknowledged { .. }
+        | IncidentEvent::AcknowledgementExpired {}
+        | IncidentEvent::Mitigated { .. }
+        | IncidentEvent::Resolved { .. }
+        | IncidentEvent::Reopened { .. }
+        | IncidentEvent::Reviewed { .. }
+        | IncidentEvent::MergedInto { .. }
+        | IncidentEvent::MergedFrom { .. }
+        | IncidentEvent::RoleTaken { .. }
+        | IncidentEvent::NoteAdded { .. } => Vec::new(),
+    }
+}
+
+fn of_signal(signal: &Signal) -> Vec<Reading> {
+    let mut readings = Vec::new();
+    let block_time = signal.position.as_ref().map(|position| position.block_time);
+    readings.extend(block_time.map(|at| reading("block time".to_owned(), at, SECOND_MS, Some(BLOCK_TIME))));
+    if block_time != Some(signal.event_time) {
+        readings.push(reading(format!("event time by {}", signal.detector), signal.event_time, 1, Some(SOURCE_TIME)));
+    }
+    readings.push(reading("observed".to_owned(), signal.observed, 1, None));
+    readings
+}
+
+fn reading(clock: String, from: Timestamp, width_ms: i64, note: Option<&'static str>) -> Reading {
+    Reading { clock, from, until: Timestamp::from_ms(from.as_ms().saturating_add(width_ms)), note }
+}
