@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     chain::{Address, ChainNumber, U256},
     id::{PolicyId, ServiceId},
-    limits::DEPENDENCY_DEPTH_MAX,
+    limits::{BLAST_RADIUS_MAX, DEPENDENCY_DEPTH_MAX, RELATED_SERVICES_MAX},
     money::{Price, Usd},
 };
 
@@ -136,10 +136,14 @@ pub struct Catalogue {
     pub listed: BTreeMap<Address, ListedAddress>,
     /// Which service and watched address an address belongs to. Filled by [`Catalogue::index`].
     watched: BTreeMap<(ChainNumber, Address), (ServiceId, usize)>,
+    /// Which services need a service directly: the reverse of `depends_on`.
+    needed_by: BTreeMap<ServiceId, BTreeSet<ServiceId>>,
+    /// How many services stop with a service, where more than itself.
+    radius: BTreeMap<ServiceId, usize>,
 }
 
 impl Catalogue {
-    /// A catalogue with its address index built.
+    /// A catalogue with its indexes built.
     pub fn new(services: Vec<Service>, assets: Vec<Asset>) -> Self {
         let mut catalogue = Self {
             services: services.into_iter().map(|service| (service.id.clone(), service)).collect(),
@@ -150,7 +154,12 @@ impl Catalogue {
             for (place, watched) in service.addresses.iter().enumerate() {
                 catalogue.watched.insert((watched.chain, watched.address), (service.id.clone(), place));
             }
+            for needed in &service.depends_on {
+                catalogue.needed_by.entry(needed.clone()).or_default().insert(service.id.clone());
+            }
         }
+        let radius = |service| (ServiceId::clone(service), catalogue.walk(service, BLAST_RADIUS_MAX, &Self::users_of).len());
+        catalogue.radius = catalogue.needed_by.keys().map(radius).collect();
         catalogue
     }
 
@@ -182,31 +191,96 @@ impl Catalogue {
 
     /// `from` and everything that stops working when it does, nearest first.
     pub fn dependents(&self, from: &ServiceId) -> Vec<ServiceId> {
-        self.walk(from, |catalogue, current| {
-            catalogue.services.values().filter(|s| s.depends_on.contains(current)).map(|s| s.id.clone()).collect()
-        })
+        self.walk(from, usize::MAX, &Self::users_of).into_iter().cloned().collect()
     }
 
     /// `from` and everything it needs to work, nearest first.
     pub fn dependencies(&self, from: &ServiceId) -> Vec<ServiceId> {
-        self.walk(from, |catalogue, current| {
-            catalogue.services.get(current).map(|s| s.depends_on.iter().cloned().collect()).unwrap_or_default()
-        })
+        self.walk(from, usize::MAX, &Self::needs_of).into_iter().cloned().collect()
     }
 
-    fn walk(&self, from: &ServiceId, next: impl Fn(&Self, &ServiceId) -> Vec<ServiceId>) -> Vec<ServiceId> {
-        let mut found = vec![from.clone()];
-        let mut layer = vec![from.clone()];
+    /// How many services stop working when `from` does, itself included; at most [`BLAST_RADIUS_MAX`]. Found when the
+    /// catalogue is built.
+    pub fn blast_radius(&self, from: &ServiceId) -> usize {
+        self.radius.get(from).copied().unwrap_or(1)
+    }
+
+    /// The services whose trouble may be the same trouble as that of `from`: itself, then what it needs, nearest first, then
+    /// what needs it. At most [`RELATED_SERVICES_MAX`] each way.
+    pub fn related<'a>(&'a self, from: &'a ServiceId) -> impl Iterator<Item = &'a ServiceId> {
+        let needs = self.walk(from, RELATED_SERVICES_MAX, &Self::needs_of);
+        let users = self.walk(from, RELATED_SERVICES_MAX, &Self::users_of);
+        needs.into_iter().chain(users.into_iter().skip(1))
+    }
+
+    fn users_of(&self, service: &ServiceId) -> Option<&BTreeSet<ServiceId>> {
+        self.needed_by.get(service)
+    }
+
+    fn needs_of(&self, service: &ServiceId) -> Option<&BTreeSet<ServiceId>> {
+        self.services.get(service).map(|service| &service.depends_on)
+    }
+
+    /// Layer by layer, at most `most` services. A service that is not in the catalogue is found as itself alone.
+    fn walk<'a>(
+        &'a self,
+        from: &'a ServiceId,
+        most: usize,
+        next: &dyn Fn(&'a Self, &ServiceId) -> Option<&'a BTreeSet<ServiceId>>,
+    ) -> Vec<&'a ServiceId> {
+        let mut found = vec![from];
+        let mut seen = BTreeSet::from([from]);
+        let mut layer = vec![from];
         for _ in 0..DEPENDENCY_DEPTH_MAX {
-            let mut further: Vec<ServiceId> = Vec::new();
-            for service in layer.iter().flat_map(|current| next(self, current)) {
-                if !found.contains(&service) && !further.contains(&service) {
+            let mut further = Vec::new();
+            for service in layer.iter().filter_map(|current| next(self, current)).flatten() {
+                if found.len() < most && seen.insert(service) {
+                    found.push(service);
                     further.push(service);
                 }
             }
-            found.extend(further.iter().cloned());
             layer = further;
+            if layer.is_empty() {
+                break;
+            }
         }
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{PolicyId, ServiceId};
+
+    fn service(id: &str, depends_on: &[&str]) -> Service {
+        let name = |text: &str| ServiceId::new(text).unwrap();
+        Service {
+            id: name(id),
+            title: id.to_owned(),
+            criticality: Criticality::Medium,
+            users: 0,
+            revenue_per_hour: Usd::ZERO,
+            assets: Usd::ZERO,
+            regulated: false,
+            depends_on: depends_on.iter().map(|text| name(text)).collect(),
+            policy: PolicyId::new("all").unwrap(),
+            addresses: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn relations_are_walked_nearest_first_and_end_in_a_circle() {
+        let catalogue = Catalogue::new(
+            vec![service("web", &["api"]), service("api", &["db", "rpc"]), service("db", &[]), service("rpc", &["web"])],
+            Vec::new(),
+        );
+        let words = |found: Vec<ServiceId>| found.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let id = |text: &str| ServiceId::new(text).unwrap();
+        assert_eq!(words(catalogue.dependencies(&id("web"))), "web api db rpc");
+        assert_eq!(words(catalogue.dependents(&id("db"))), "db api web rpc");
+        assert_eq!(words(catalogue.related(&id("db")).cloned().collect()), "db api web rpc");
+        assert_eq!(catalogue.blast_radius(&id("db")), 4);
+        assert_eq!(catalogue.blast_radius(&id("unknown")), 1);
     }
 }

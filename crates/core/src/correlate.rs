@@ -1,1 +1,194 @@
 //! Where a signal belongs: a new incident, an open one, or none.
+//!
+//! In this order, the first that fits:
+//! 1. the incident that has the same claim, if it is open, or was over only lately;
+//! 2. the one that has a signal about the same transaction, or about the same service in the same block: several detectors on
+//!    one attack make one incident;
+//! 3. the one of the same service, then of the services it needs, nearest first, then of the services that need it, if a signal
+//!    came to it within the window. So the trouble of a cause absorbs the trouble of its effects;
+//! 4. for a signal about no known service: the one of the same detector and `alertname` (or title), or detector and chain,
+//!    within the window;
+//! 5. a new one, if the signal is loud enough. A quieter one joins by 1 and 2 only; else it is noted.
+//!
+//! An exercise and the real thing never mix. Costs a few look-ups, whatever the number of incidents. Tests: in `board`.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use crate::{
+    catalogue::{Catalogue, Service},
+    chain::{B256, ChainNumber},
+    id::{DetectorId, IncidentId, PolicyId, ServiceId},
+    incident::Severity,
+    limits::GROUP_CANDIDATES_MAX,
+    policy::{EscalationPolicy, Roster, Target, Tier},
+    signal::{Loudness, Signal},
+};
+
+/// The knobs of correlation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// How long after its last signal an incident takes in signals that are only related. Default: 15 minutes.
+    pub window: Duration,
+    /// How long after it was over an incident is reopened by its own claims; later they open a new one. Default: 30 minutes.
+    pub reopen: Duration,
+    /// The quietest signal that opens an incident. Default: [`Loudness::Warning`].
+    pub open_at: Loudness,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { window: Duration::from_secs(15 * 60), reopen: Duration::from_secs(30 * 60), open_at: Loudness::Warning }
+    }
+}
+
+/// The configuration, as far as the rules read it, as a value.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Setting {
+    /// People, schedules and policies.
+    pub roster: Roster,
+    /// Services, addresses, assets.
+    pub catalogue: Arc<Catalogue>,
+    /// The knobs of correlation.
+    pub rules: Rules,
+    /// The policy of signals about no known service.
+    pub default_policy: Option<PolicyId>,
+    /// Whether what opens now is an exercise.
+    pub drill: bool,
+}
+
+impl Setting {
+    /// The service that a signal or an incident is about, if the catalogue knows it.
+    pub fn service(&self, id: Option<&ServiceId>) -> Option<&Service> {
+        self.catalogue.services.get(id?)
+    }
+
+    /// How many services stop when this one does, itself included.
+    pub fn blast_radius(&self, id: Option<&ServiceId>) -> usize {
+        id.map_or(1, |id| self.catalogue.blast_radius(id))
+    }
+
+    /// The policy of an incident about this service: its own, else the default, else the first there is. Where there is none
+    /// at all, one that pages everybody: better loud than nobody. The configuration refuses that state.
+    pub fn policy(&self, service: Option<&Service>) -> EscalationPolicy {
+        let own = service.map(|service| &service.policy);
+        let named = [own, self.default_policy.as_ref()].into_iter().flatten();
+        let mut known = named.filter_map(|name| self.roster.policies.get(name));
+        known.next().or_else(|| self.roster.policies.values().next()).cloned().unwrap_or_else(|| self.everybody(own))
+    }
+
+    fn everybody(&self, name: Option<&PolicyId>) -> EscalationPolicy {
+        let id = name.or(self.default_policy.as_ref()).cloned().unwrap_or_else(PolicyId::unnamed);
+        let five_minutes = Duration::from_secs(300);
+        EscalationPolicy {
+            tiers: vec![Tier {
+                targets: self.roster.people.keys().cloned().map(Target::Person).collect(),
+                delay: five_minutes,
+            }],
+            rounds: 1,
+            fallback: self.roster.people.keys().next().cloned().unwrap_or_else(crate::id::PersonId::unnamed),
+            acknowledgement: five_minutes * 12,
+            page_at: Severity::Sev3,
+            id,
+        }
+    }
+}
+
+/// What signals of one incident have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Group {
+    /// About one transaction.
+    Transaction(B256),
+    /// About one service in one block.
+    Block(B256, ServiceId),
+    /// About one service.
+    Service(ServiceId),
+    /// About no known service, on one chain, by one detector.
+    Chain(DetectorId, ChainNumber),
+    /// About no known service: one kind of thing that one monitor says.
+    Kind(DetectorId, String),
+}
+
+impl Group {
+    /// The groups that make two signals one incident at any time.
+    pub(crate) fn tight(signal: &Signal) -> impl Iterator<Item = Self> {
+        let position = signal.position.as_ref();
+        let transaction = position.and_then(|position| position.transaction).map(Self::Transaction);
+        let block = position.zip(signal.service.clone()).map(|(at, service)| Self::Block(at.block.hash, service));
+        transaction.into_iter().chain(block)
+    }
+
+    /// The group that makes two signals one incident within the window.
+    pub(crate) fn loose(signal: &Signal) -> Self {
+        match (&signal.service, &signal.position) {
+            (Some(service), _) => Self::Service(service.clone()),
+            (None, Some(position)) => Self::Chain(signal.detector.clone(), position.block.chain),
+            (None, None) => {
+                let kind = signal.labels.get("alertname").unwrap_or(&signal.title);
+                Self::Kind(signal.detector.clone(), kind.clone())
+            }
+        }
+    }
+
+    fn all(signal: &Signal) -> impl Iterator<Item = Self> {
+        Self::tight(signal).chain([Self::loose(signal)])
+    }
+}
+
+/// Which incidents have signals of which group. Only open ones are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Groups(HashMap<Group, Vec<IncidentId>>);
+
+impl Groups {
+    /// The incident has this signal now: it becomes the latest of the signal's groups.
+    pub(crate) fn add(&mut self, signal: &Signal, incident: IncidentId) {
+        for group in Group::all(signal) {
+            let members = self.0.entry(group).or_default();
+            if members.last() != Some(&incident) {
+                members.retain(|member| *member != incident);
+                members.push(incident);
+            }
+        }
+    }
+
+    /// The incident no longer takes in signals by this signal's groups.
+    pub(crate) fn remove(&mut self, signal: &Signal, incident: IncidentId) {
+        for group in Group::all(signal) {
+            if let Some(members) = self.0.get_mut(&group) {
+                members.retain(|member| *member != incident);
+                if members.is_empty() {
+                    self.0.remove(&group);
+                }
+            }
+        }
+    }
+
+    /// The latest incidents of a group that fit, at most [`GROUP_CANDIDATES_MAX`] looked at.
+    pub(crate) fn find(&self, group: &Group, fits: impl Fn(IncidentId) -> bool) -> Option<IncidentId> {
+        let members = self.0.get(group)?;
+        members.iter().rev().take(GROUP_CANDIDATES_MAX).copied().find(|id| fits(*id))
+    }
+
+    /// The incident that a signal belongs to by its groups. `open` says whether an incident takes signals in at all, `recent`
+    /// whether one came to it within the window.
+    pub(crate) fn home(
+        &self,
+        signal: &Signal,
+        setting: &Setting,
+        open: impl Fn(IncidentId) -> bool,
+        recent: impl Fn(IncidentId) -> bool,
+    ) -> Option<IncidentId> {
+        if let Some(found) = Group::tight(signal).find_map(|group| self.find(&group, &open)) {
+            return Some(found);
+        }
+        if signal.loudness < setting.rules.open_at {
+            return None;
+        }
+        let fits = |id| open(id) && recent(id);
+        if let Some(found) = self.find(&Group::loose(signal), fits) {
+            return Some(found);
+        }
+        let service = signal.service.as_ref()?;
+        let mut related = setting.catalogue.related(service).skip(1);
+        related.find_map(|other| self.find(&Group::Service(other.clone()), fits))
+    }
+}

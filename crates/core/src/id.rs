@@ -246,6 +246,10 @@ impl<K: Kind> Name<K> {
             Err(BadName { text: text.chars().take(40).collect(), word: K::WORD })
         }
     }
+    /// The name of what nobody named.
+    pub fn unnamed() -> Self {
+        Self(Arc::from("unnamed"), PhantomData)
+    }
     /// The word.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,13 +1,38 @@
 //! The incident: what people respond to. It is a fold of its events and nothing else.
 //!
-//! `decide` turns a command into events or a refusal, `apply` turns an event into state; both are pure and in this folder.
-//! What is owed at an instant is in [`crate::duty`].
+//! `decide` turns a command into events or a refusal, `apply` turns an event into state; both are pure and in this folder,
+//! with `listen`: what a signal does to an incident. What is owed at an instant is in [`crate::duty`].
+//!
+//! ```text
+//!  triggered ──► acknowledged ──► mitigated ──► resolved ──► reviewed        open, not reviewed ──► merged
+//!      ▲               │              │             │            │
+//!      └───────────────┴──────────────┴─────────────┴────────────┘
+//!        expired, or        reopened by a person or by a signal
+//!        severity rose
+//! ```
+//!
+//! An acknowledgement is given for a severity. If the severity rises above it, the acknowledgement is void, the incident is
+//! triggered again and the escalation starts from the first tier.
+//!
+//! A signal that was true and is over (ended) keeps counting for the severity; one that was undone (retracted) does not. So a
+//! monitor that flaps cannot page an acknowledged incident again and again.
+//!
+//! Tests: beside `decide`, `listen` and `duty`; the laws in `tests/laws.rs`.
 
+pub mod apply;
 pub mod command;
+pub mod decide;
 pub mod event;
+pub mod listen;
+pub mod read;
 pub mod refusal;
 
-use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +45,7 @@ use crate::{
     id::{ChannelId, IncidentId, PageId, PersonId, ServiceId, SignalId},
     policy::EscalationPolicy,
     priority::Score,
-    signal::{Facts, Signal, SignalStatus},
+    signal::{Facts, Fingerprint, Loudness, Signal, SignalStatus},
     time::Timestamp,
 };
 
@@ -127,7 +152,7 @@ pub struct PageRecord {
     pub address: String,
     /// Why now.
     pub reason: PageReason,
-    /// Tier and round that owed it.
+    /// The tier that owed it, from 0; the number of tiers stands for the fallback after the last round.
     pub tier: usize,
     /// Round, from 1.
     pub round: u32,
@@ -152,6 +177,10 @@ pub struct Escalation {
     pub round: u32,
     /// When the next step is due; none while acknowledged, over, or too mild to page.
     pub next: Option<Timestamp>,
+    /// Why the next step is owed.
+    pub why: PageReason,
+    /// When the last step was taken.
+    pub stepped: Option<Timestamp>,
 }
 
 /// Somebody's word that they are on it.
@@ -163,6 +192,8 @@ pub struct Acknowledgement {
     pub at: Timestamp,
     /// Until when it holds.
     pub until: Timestamp,
+    /// The severity for which it was given. Above it, it is void.
+    pub severity: Severity,
 }
 
 /// A signal as the incident knows it.
@@ -172,10 +203,19 @@ pub struct Attached {
     pub signal: Arc<Signal>,
     /// How it stands now.
     pub status: SignalStatus,
-    /// How often the same claim came again.
+    /// How often the same claim came again, as of the last recorded doubling: up to as many again may be uncounted.
     pub repeats: u64,
-    /// When it came last.
+    /// When it was last heard of, as of the last recorded doubling.
     pub last: Timestamp,
+    /// Whether its facts count for the severity; not once a person stated facts instead of them, nor when retracted.
+    pub counts: bool,
+}
+
+impl Attached {
+    /// Whether what it claims still goes on, as far as anyone said.
+    pub const fn is_live(&self) -> bool {
+        matches!(self.status, SignalStatus::Provisional | SignalStatus::Confirmed)
+    }
 }
 
 /// An incident. Private fields: [`Incident::apply`] is the only way to change one.
@@ -188,17 +228,36 @@ pub struct Incident {
     pub(crate) phase: Phase,
     pub(crate) severity: Severity,
     pub(crate) score: Score,
+    /// All that is claimed: by signals that count, by people, by incidents merged into this one.
     pub(crate) facts: Facts,
+    /// The part of the facts that does not come from this incident's own signals.
+    pub(crate) stated: Facts,
+    /// The loudest signal that counts.
+    pub(crate) loudness: Loudness,
+    /// Something says that it still goes on: a live signal, or a person who reopened it.
+    pub(crate) stands: bool,
+    /// Signals that are live.
+    pub(crate) live: usize,
+    /// Signals whose facts count.
+    pub(crate) counted: usize,
     pub(crate) signals: BTreeMap<SignalId, Attached>,
+    /// Every attached signal by what it claims, for repeats and ends.
+    #[serde(skip)]
+    pub(crate) claims: BTreeSet<(Fingerprint, SignalId)>,
     pub(crate) absorbed: u64,
     pub(crate) escalation: Escalation,
     pub(crate) acknowledgement: Option<Acknowledgement>,
     pub(crate) pages: BTreeMap<PageId, PageRecord>,
+    /// Pages that did not arrive, or perhaps not, and for which the next contact is owed.
+    pub(crate) owed: BTreeSet<PageId>,
     pub(crate) roles: BTreeMap<ResponseRole, PersonId>,
     pub(crate) merged_into: Option<IncidentId>,
     pub(crate) opened: Timestamp,
     pub(crate) mitigated: Option<Timestamp>,
     pub(crate) resolved: Option<Timestamp>,
+    /// When a signal was last attached or counted.
+    pub(crate) last_signal: Timestamp,
     pub(crate) last_event: Timestamp,
+    /// Version of the last event; the first is 0.
     pub(crate) version: u64,
 }

@@ -57,3 +57,44 @@ pub const TIER_DELAY_MAX: Duration = Duration::from_secs(24 * 3600);
 pub const SERVICES_MAX: usize = 10_000;
 /// Depth of the dependency walk: the longest chain of services a person can reason about.
 pub const DEPENDENCY_DEPTH_MAX: usize = 16;
+/// The longest shift in hours: a week.
+pub const SHIFT_HOURS_MAX: u32 = 168;
+/// The longest shift in calendar days: a leap year.
+pub const SHIFT_DAYS_MAX: u32 = 366;
+/// The longest shift in calendar weeks: a year.
+pub const SHIFT_WEEKS_MAX: u32 = 52;
+/// Rotations of a schedule: a follow-the-sun week needs about ten.
+pub const ROTATIONS_MAX: usize = 64;
+/// People of one rotation: more, and nobody remembers how it is done when their turn comes.
+pub const PEOPLE_PER_ROTATION_MAX: usize = 256;
+/// Overrides of a schedule: a year of daily exceptions for ten people.
+pub const OVERRIDES_MAX: usize = 4_096;
+/// Targets of one tier: all are paged at once, and a crowd answers slower than a person.
+pub const TARGETS_PER_TIER_MAX: usize = 32;
+/// The longest that an acknowledgement can hold: an incident that nobody looked at for a week is forgotten.
+pub const ACKNOWLEDGEMENT_MAX: Duration = Duration::from_hours(7 * 24);
+/// The longest range of turns in one answer: ten years with their leap days, and one to spare. Hourly shifts give 96,000 turns.
+pub const TURNS_SPAN_MAX: Duration = Duration::from_hours(11 * 366 * 24);
+/// Services counted as stopped by one: the score's term is at its most by 32.
+pub const BLAST_RADIUS_MAX: usize = 256;
+/// Services looked at each way for an incident that a signal may belong to: beyond, the relation is too thin to go by, and the
+/// walk would cost more than the signal.
+pub const RELATED_SERVICES_MAX: usize = 64;
+/// Incidents looked at for one grouping key, the latest first: older ones have been quiet for longer.
+pub const GROUP_CANDIDATES_MAX: usize = 4;
+/// Merges followed from an incident to the one that holds it now: each was a person's deed.
+pub const MERGE_DEPTH_MAX: usize = 64;
+/// Signals remembered that belong to no incident: more than a person scrolls; older ones are in the log.
+pub const LOOSE_SIGNALS_MAX: usize = 10_000;
+/// Repeats of one claim remembered by identifier, so that a batch that is delivered twice is counted once.
+pub const REPEATS_REMEMBERED_MAX: usize = 16;
+/// Silences in force or remembered.
+pub const SILENCES_MAX: usize = 10_000;
+/// How long an ended silence is shown: as long as Alertmanager shows them, so that its tools find what they expect.
+pub const SILENCE_KEEP: Duration = Duration::from_secs(120 * 3600);
+/// Matchers of one silence.
+pub const MATCHERS_MAX: usize = 64;
+/// Bytes of a matcher's regular expression.
+pub const PATTERN_BYTES_MAX: usize = 1_024;
+/// Bytes of a compiled regular expression: 10,000 silences of them fit in memory.
+pub const PATTERN_COMPILED_BYTES_MAX: usize = 64 * 1024;

@@ -2,12 +2,30 @@
 //!
 //! Hand-overs happen at local civil time in the schedule's zone. Where the clock skips that time, the hand-over is at the
 //! first instant after the skip; where the clock shows it twice, at the first. A day or week of a rotation is a calendar day or
-//! week, so a shift over a clock change is 23 or 25 hours longer or shorter than its neighbours, and nobody's hand-over slides.
+//! week, so a shift over a clock change is an hour (or whatever the zone changes by) longer or shorter than its neighbours, and
+//! nobody's hand-over slides. Both rules in one: a hand-over is the first instant at which the wall clock shows its civil time or
+//! a later one.
+//!
+//! Zone rules are those bundled in the program, so that two nodes, and a drill next year, give the same answer. Nothing here
+//! panics on a schedule that was never checked: what makes no sense has nobody, and a tier that has nobody pages its fallback.
+//!
+//! Tests: worked examples beside the code; `tests/oncall.rs` compares with an independent oracle at every clock change of ten
+//! years in 24 zones.
+
+mod check;
+mod cover;
+mod rota;
+mod schedule;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    check::Fault,
+    cover::{Hole, Missing, holes},
+    rota::zone,
+};
 use crate::{
     id::{ChannelId, PersonId, PolicyId, ScheduleId},
     incident::Severity,
@@ -80,6 +98,7 @@ pub struct Override {
 }
 
 /// A schedule: the last rotation of the list that has somebody wins, overrides win over all, a later one over an earlier one.
+/// A rotation has nobody before its start, and never if it has no people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schedule {
     /// Its name.

@@ -1,15 +1,15 @@
 //! What people and machines ask of an incident. Who may ask is the shell's to check; whether it makes sense is decided here.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     catalogue::Service,
-    id::{Id, IdSource, IncidentId, PageId, PersonId},
+    id::{Id, IdSource, IncidentId, PageId, PersonId, SignalId},
     incident::{PageOutcome, ResponseRole},
     policy::{EscalationPolicy, Roster},
-    signal::{Facts, SignalChange},
+    signal::{Facts, Signal, SignalChange},
     time::Timestamp,
 };
 
@@ -101,14 +101,23 @@ pub enum Command {
         /// Which other.
         into: IncidentId,
     },
-    /// The other side of a merge: take the facts of `from` over.
+    /// The other side of a merge: take the facts and the live signals of `from` over. The board asks this, nobody else.
     Absorb {
         /// Who.
         by: Actor,
         /// Which other.
         from: IncidentId,
-        /// Its facts.
+        /// What people stated about it.
         facts: Facts,
+        /// Its live signals that count, as they stand.
+        signals: Vec<Arc<Signal>>,
+    },
+    /// The same claim came again, or signals past the limit came. The board counts and asks this at doublings.
+    Count {
+        /// The signal that is repeated; none: distinct signals past the limit.
+        signal: Option<SignalId>,
+        /// How many since the last such command.
+        count: u64,
     },
     /// A line for the timeline.
     Note {
@@ -159,7 +168,7 @@ pub enum Command {
 #[derive(Debug, Clone)]
 pub struct Opening<'a> {
     /// The first signal.
-    pub signal: std::sync::Arc<crate::signal::Signal>,
+    pub signal: Arc<Signal>,
     /// Frozen into the incident.
     pub policy: &'a EscalationPolicy,
     /// Whether it is an exercise.

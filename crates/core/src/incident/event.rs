@@ -166,7 +166,7 @@ pub enum IncidentEvent {
         address: String,
         /// Why now.
         reason: PageReason,
-        /// From 0.
+        /// From 0; the number of tiers stands for the fallback after the last round.
         tier: usize,
         /// From 1.
         round: u32,
@@ -180,7 +180,7 @@ pub enum IncidentEvent {
         person: Option<PersonId>,
         /// Why not.
         reason: String,
-        /// From 0.
+        /// From 0; the number of tiers stands for the fallback after the last round.
         tier: usize,
     },
     /// What became of a page.
@@ -273,4 +273,34 @@ pub enum IncidentEvent {
         /// The line.
         text: String,
     },
+}
+
+impl IncidentEvent {
+    /// The type with its version: `opened.v1`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Opened { .. } => "opened.v1",
+            Self::SignalAttached { .. } => "signal_attached.v1",
+            Self::SignalsAbsorbed { .. } => "signals_absorbed.v1",
+            Self::SignalConfirmed { .. } => "signal_confirmed.v1",
+            Self::SignalRetracted { .. } => "signal_retracted.v1",
+            Self::SignalEnded { .. } => "signal_ended.v1",
+            Self::SeverityChanged(_) => "severity_changed.v1",
+            Self::FactsStated { .. } => "facts_stated.v1",
+            Self::Escalated { .. } => "escalated.v1",
+            Self::PageRequested { .. } => "page_requested.v1",
+            Self::PageImpossible { .. } => "page_impossible.v1",
+            Self::PageSettled { .. } => "page_settled.v1",
+            Self::Acknowledged { .. } => "acknowledged.v1",
+            Self::AcknowledgementExpired {} => "acknowledgement_expired.v1",
+            Self::Mitigated { .. } => "mitigated.v1",
+            Self::Resolved { .. } => "resolved.v1",
+            Self::Reopened { .. } => "reopened.v1",
+            Self::Reviewed { .. } => "reviewed.v1",
+            Self::MergedInto { .. } => "merged_into.v1",
+            Self::MergedFrom { .. } => "merged_from.v1",
+            Self::RoleTaken { .. } => "role_taken.v1",
+            Self::NoteAdded { .. } => "note_added.v1",
+        }
+    }
 }

@@ -1,0 +1,54 @@
+//! Who can be reached, and where. Never waits and never sends. Tests: in `duty.rs`.
+
+use crate::{
+    id::PersonId,
+    incident::{Incident, PageRecord},
+    policy::{Contact, Roster, Target, Tier},
+    time::Timestamp,
+};
+
+/// What became of looking for somebody.
+pub(super) enum Reach {
+    /// They have a contact; this is their first.
+    Person(PersonId, Contact),
+    /// There is nobody, or no way to reach them; and why.
+    Nobody(Option<PersonId>, String),
+}
+
+/// Everybody whom a tier reaches at this instant.
+pub(super) fn reach(tier: &Tier, roster: &Roster, now: Timestamp) -> Vec<Reach> {
+    if tier.targets.is_empty() {
+        return vec![Reach::Nobody(None, "the tier names nobody".to_owned())];
+    }
+    tier.targets.iter().map(|target| self::target(target, roster, now)).collect()
+}
+
+/// One person by name.
+pub(super) fn person(id: &PersonId, roster: &Roster) -> Reach {
+    let Some(person) = roster.people.get(id) else {
+        return Reach::Nobody(Some(id.clone()), format!("no person `{id}` in the roster"));
+    };
+    match person.contacts.first() {
+        Some(contact) => Reach::Person(id.clone(), contact.clone()),
+        None => Reach::Nobody(Some(id.clone()), format!("person `{id}` has no contact")),
+    }
+}
+
+/// The contact to try after this page: the person's first, as they are now, that the page and those it repeats did not try.
+pub(super) fn next_contact(incident: &Incident, page: &PageRecord, roster: &Roster) -> Option<Contact> {
+    let contacts = &roster.people.get(&page.person)?.contacts;
+    let untried = |contact: &&Contact| {
+        !incident.chain(page.id).any(|tried| tried.channel == contact.channel && tried.address == contact.address)
+    };
+    contacts.iter().find(untried).cloned()
+}
+
+fn target(target: &Target, roster: &Roster, now: Timestamp) -> Reach {
+    match target {
+        Target::Person(id) => person(id, roster),
+        Target::Schedule(schedule) => match roster.resolve(target, now) {
+            Some(found) => person(&found.id, roster),
+            None => Reach::Nobody(None, format!("nobody is on call in schedule `{schedule}`")),
+        },
+    }
+}

@@ -1,0 +1,190 @@
+//! What is recorded, and where: each incident has its stream, and what belongs to no incident is on the journal.
+//! Tests: below, and `tests/golden.rs`.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    chain::Gap,
+    id::{BadId, DetectorId, IncidentId, SignalId, SilenceId},
+    incident::{Actor, IncidentEvent},
+    signal::{Signal, SignalStatus},
+    silence::Silence,
+    time::Timestamp,
+};
+
+/// One event in its place: what the store appends and the log commits to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// Whose history.
+    pub stream: Stream,
+    /// Its place there, from 0, without holes.
+    pub version: u64,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// What happened.
+    pub body: Body,
+}
+
+/// A history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stream {
+    /// What belongs to no incident.
+    Journal,
+    /// One incident.
+    Incident(IncidentId),
+}
+
+impl fmt::Display for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Journal => f.pad("journal"),
+            Self::Incident(id) => fmt::Display::fmt(id, f),
+        }
+    }
+}
+impl FromStr for Stream {
+    type Err = BadId;
+    fn from_str(text: &str) -> Result<Self, BadId> {
+        if text == "journal" { Ok(Self::Journal) } else { text.parse().map(Self::Incident) }
+    }
+}
+
+/// What happened. The stream says which of the two it is, so the stored text carries no tag for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// To an incident.
+    Incident(IncidentEvent),
+    /// To the product.
+    Journal(JournalEvent),
+}
+
+impl Body {
+    /// The stored text: JSON on one line.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        match self {
+            Self::Incident(event) => serde_json::to_string(event),
+            Self::Journal(event) => serde_json::to_string(event),
+        }
+    }
+    /// Reads the stored text of an event on `stream`.
+    pub fn from_json(stream: &Stream, text: &str) -> Result<Self, serde_json::Error> {
+        match stream {
+            Stream::Journal => serde_json::from_str(text).map(Self::Journal),
+            Stream::Incident(_) => serde_json::from_str(text).map(Self::Incident),
+        }
+    }
+    /// The event's type with its version: `opened.v1`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Incident(event) => event.kind(),
+            Self::Journal(event) => event.kind(),
+        }
+    }
+}
+
+/// What happened to the product rather than to an incident. Stored for ever: never change a variant, add one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum JournalEvent {
+    /// The program began to run.
+    #[serde(rename = "started.v1")]
+    Started {
+        /// Of the program.
+        version: String,
+        /// Digest of the configuration, in hex.
+        configuration: String,
+    },
+    /// A silence was set, or set anew.
+    #[serde(rename = "silence_set.v1")]
+    SilenceSet {
+        /// The silence.
+        silence: Silence,
+    },
+    /// A silence was ended by hand.
+    #[serde(rename = "silence_expired.v1")]
+    SilenceExpired {
+        /// Which.
+        id: SilenceId,
+        /// Who.
+        by: Actor,
+    },
+    /// We could not look.
+    #[serde(rename = "gap_opened.v1")]
+    GapOpened {
+        /// Where and why.
+        gap: Gap,
+    },
+    /// We can look again, or have caught up.
+    #[serde(rename = "gap_closed.v1")]
+    GapClosed {
+        /// Where and why.
+        gap: Gap,
+    },
+    /// A detector cannot be trusted to speak: it did not hear its canary, or could not take up its snapshot.
+    #[serde(rename = "detector_silent.v1")]
+    DetectorSilent {
+        /// Which.
+        detector: DetectorId,
+        /// Why.
+        reason: String,
+    },
+    /// A signal was heard that belongs to no incident: too quiet to open one, or silenced.
+    #[serde(rename = "signal_noted.v1")]
+    SignalNoted {
+        /// The signal.
+        signal: Arc<Signal>,
+        /// The silence that kept it from opening; none: too quiet.
+        silence: Option<SilenceId>,
+    },
+    /// Such a signal was confirmed, undone, or is over.
+    #[serde(rename = "signal_turned.v1")]
+    SignalTurned {
+        /// Which.
+        signal: SignalId,
+        /// How it stands now.
+        status: SignalStatus,
+        /// Why; empty where the status says it.
+        reason: String,
+    },
+    /// The history of an incident could not be read and was set aside.
+    #[serde(rename = "stream_set_aside.v1")]
+    StreamSetAside {
+        /// Which incident.
+        incident: IncidentId,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl JournalEvent {
+    /// The type with its version: `started.v1`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "started.v1",
+            Self::SilenceSet { .. } => "silence_set.v1",
+            Self::SilenceExpired { .. } => "silence_expired.v1",
+            Self::GapOpened { .. } => "gap_opened.v1",
+            Self::GapClosed { .. } => "gap_closed.v1",
+            Self::DetectorSilent { .. } => "detector_silent.v1",
+            Self::SignalNoted { .. } => "signal_noted.v1",
+            Self::SignalTurned { .. } => "signal_turned.v1",
+            Self::StreamSetAside { .. } => "stream_set_aside.v1",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Id;
+
+    #[test]
+    fn a_stream_reads_back_as_printed() {
+        for stream in [Stream::Journal, Stream::Incident(Id::from_bytes([9; 16]))] {
+            assert_eq!(stream.to_string().parse::<Stream>(), Ok(stream));
+        }
+        assert!("page".parse::<Stream>().is_err());
+    }
+}

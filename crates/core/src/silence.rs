@@ -1,0 +1,273 @@
+//! Silences: for a while, signals of some kind open nothing and page nobody. They are recorded all the same.
+//!
+//! Matchers mean what they mean in Prometheus Alertmanager, so that its tools work unchanged: all must match, a label that is
+//! not there is empty, and a regular expression must match the whole value. Every signal has the labels `detector`, `service`
+//! and `fingerprint` besides its own; its own come first. Tests: below.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use regex_lite::{Regex, RegexBuilder};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+
+use crate::{
+    id::SilenceId,
+    limits::{LABEL_BYTES_MAX, MATCHERS_MAX, PATTERN_BYTES_MAX, PATTERN_COMPILED_BYTES_MAX, TEXT_BYTES_MAX},
+    signal::Signal,
+    time::Timestamp,
+};
+
+/// A silence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Silence {
+    /// Which.
+    pub id: SilenceId,
+    /// All must match.
+    pub matchers: Vec<Matcher>,
+    /// From this instant on.
+    pub starts: Timestamp,
+    /// Until before this instant.
+    pub ends: Timestamp,
+    /// Who, in the words of the client.
+    pub created_by: String,
+    /// Why.
+    pub comment: String,
+}
+
+/// Why a silence was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadSilence {
+    /// It would silence everything.
+    #[error("at least one matcher must not match the empty string")]
+    MatchesAll,
+    /// Too many matchers.
+    #[error("{count} matchers: want at most {MATCHERS_MAX}")]
+    TooMany {
+        /// How many.
+        count: usize,
+    },
+    /// It ends before it begins, or is over already.
+    #[error("it ends at {ends}, not after {after}")]
+    Over {
+        /// When it would end.
+        ends: Timestamp,
+        /// When it begins, or now.
+        after: Timestamp,
+    },
+    /// A matcher without a name, with a text that is too long, or with a bad expression.
+    #[error("matcher `{name}`: {why}")]
+    BadMatcher {
+        /// Its label.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The comment is too long.
+    #[error("comment of {bytes} bytes: want at most {TEXT_BYTES_MAX}")]
+    LongComment {
+        /// How long.
+        bytes: usize,
+    },
+}
+
+impl Silence {
+    /// Whether it makes sense at `now`.
+    pub fn check(&self, now: Timestamp) -> Result<(), BadSilence> {
+        let after = self.starts.max(now);
+        if self.ends <= after {
+            return Err(BadSilence::Over { ends: self.ends, after });
+        }
+        if self.matchers.len() > MATCHERS_MAX {
+            return Err(BadSilence::TooMany { count: self.matchers.len() });
+        }
+        if self.comment.len() > TEXT_BYTES_MAX {
+            return Err(BadSilence::LongComment { bytes: self.comment.len() });
+        }
+        if self.matchers.iter().all(|matcher| matcher.matches("")) {
+            return Err(BadSilence::MatchesAll);
+        }
+        Ok(())
+    }
+
+    /// Whether it is in force at `now`.
+    pub fn is_active(&self, now: Timestamp) -> bool {
+        self.starts <= now && now < self.ends
+    }
+
+    /// Whether it means this signal.
+    pub fn matches(&self, signal: &Signal) -> bool {
+        self.matchers.iter().all(|matcher| matcher.matches(&label(signal, &matcher.name)))
+    }
+
+    /// Whether it means a thing with these labels.
+    pub fn matches_labels(&self, labels: &BTreeMap<String, String>) -> bool {
+        self.matchers.iter().all(|matcher| matcher.matches(labels.get(&matcher.name).map_or("", String::as_str)))
+    }
+}
+
+/// The value of a signal's label; empty where there is none.
+fn label<'a>(signal: &'a Signal, name: &str) -> Cow<'a, str> {
+    if let Some(value) = signal.labels.get(name) {
+        return Cow::Borrowed(value);
+    }
+    match name {
+        "detector" => Cow::Borrowed(signal.detector.as_str()),
+        "service" => Cow::Borrowed(signal.service.as_ref().map_or("", |service| service.as_str())),
+        "fingerprint" => Cow::Owned(signal.fingerprint.to_string()),
+        _ => Cow::Borrowed(""),
+    }
+}
+
+/// One condition on a label.
+#[derive(Debug, Clone)]
+pub struct Matcher {
+    name: String,
+    value: String,
+    is_equal: bool,
+    /// Present if the value is a regular expression. It follows from the value.
+    pattern: Option<Regex>,
+}
+
+impl Matcher {
+    /// `name=value`, or `!=` where not `is_equal`, or `=~` and `!~` where `is_regex`.
+    pub fn new(name: &str, value: &str, is_regex: bool, is_equal: bool) -> Result<Self, BadSilence> {
+        let bad = |why: String| BadSilence::BadMatcher { name: name.chars().take(40).collect(), why };
+        if name.is_empty() || name.len() > LABEL_BYTES_MAX {
+            return Err(bad(format!("a name of {} bytes: want 1 to {LABEL_BYTES_MAX}", name.len())));
+        }
+        let most = if is_regex { PATTERN_BYTES_MAX } else { LABEL_BYTES_MAX };
+        if value.len() > most {
+            return Err(bad(format!("a value of {} bytes: want at most {most}", value.len())));
+        }
+        let pattern = if is_regex {
+            // On its own first, so that `a)|(b` cannot break out of the group that anchors it.
+            Regex::new(value).map_err(|error| bad(error.to_string()))?;
+            let mut anchored = RegexBuilder::new(&format!("^(?:{value})$"));
+            let built = anchored.dot_matches_new_line(true).size_limit(PATTERN_COMPILED_BYTES_MAX).build();
+            Some(built.map_err(|error| bad(error.to_string()))?)
+        } else {
+            None
+        };
+        Ok(Self { name: name.to_owned(), value: value.to_owned(), is_equal, pattern })
+    }
+    /// The label.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+    /// What it is compared with.
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+    /// Whether the value is a regular expression.
+    pub const fn is_regex(&self) -> bool {
+        self.pattern.is_some()
+    }
+    /// Whether the label must match, rather than must not.
+    pub const fn is_equal(&self) -> bool {
+        self.is_equal
+    }
+    /// Whether a label of this value satisfies it.
+    pub fn matches(&self, value: &str) -> bool {
+        let same = self.pattern.as_ref().map_or(self.value == value, |pattern| pattern.is_match(value));
+        same == self.is_equal
+    }
+}
+
+impl PartialEq for Matcher {
+    fn eq(&self, other: &Self) -> bool {
+        self.stored() == other.stored()
+    }
+}
+impl Eq for Matcher {}
+
+/// A matcher as it is stored.
+#[derive(PartialEq, Serialize, Deserialize)]
+struct Stored<'a> {
+    name: Cow<'a, str>,
+    value: Cow<'a, str>,
+    is_regex: bool,
+    is_equal: bool,
+}
+
+impl Matcher {
+    fn stored(&self) -> Stored<'_> {
+        Stored {
+            name: Cow::Borrowed(&self.name),
+            value: Cow::Borrowed(&self.value),
+            is_regex: self.is_regex(),
+            is_equal: self.is_equal,
+        }
+    }
+}
+impl Serialize for Matcher {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.stored().serialize(serializer)
+    }
+}
+impl<'de> Deserialize<'de> for Matcher {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Stored { name, value, is_regex, is_equal } = Stored::deserialize(deserializer)?;
+        Self::new(&name, &value, is_regex, is_equal).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Id;
+
+    fn silence(matchers: Vec<Matcher>) -> Silence {
+        Silence {
+            id: Id::from_bytes([1; 16]),
+            matchers,
+            starts: Timestamp::from_secs(100),
+            ends: Timestamp::from_secs(200),
+            created_by: "alice".to_owned(),
+            comment: "moving the node".to_owned(),
+        }
+    }
+    fn matcher(name: &str, value: &str, is_regex: bool, is_equal: bool) -> Matcher {
+        Matcher::new(name, value, is_regex, is_equal).unwrap()
+    }
+
+    #[test]
+    fn matchers_mean_what_they_mean_in_alertmanager() {
+        let labels: BTreeMap<String, String> =
+            [("alertname", "NodeDown"), ("env", "prod")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        let cases = [
+            (matcher("alertname", "NodeDown", false, true), true),
+            (matcher("alertname", "Node", true, true), false),
+            (matcher("alertname", "Node.*", true, true), true),
+            (matcher("alertname", "Disk|Node.+", true, true), true),
+            (matcher("env", "dev", false, false), true),
+            (matcher("env", "dev|prod", true, false), false),
+            (matcher("missing", "", false, true), true),
+            (matcher("missing", ".+", true, true), false),
+        ];
+        for (matcher, want) in cases {
+            assert_eq!(silence(vec![matcher.clone()]).matches_labels(&labels), want, "{matcher:?}");
+        }
+    }
+
+    #[test]
+    fn a_silence_that_means_everything_is_refused() {
+        let now = Timestamp::from_secs(50);
+        assert_eq!(silence(Vec::new()).check(now), Err(BadSilence::MatchesAll));
+        assert_eq!(silence(vec![matcher("a", ".*", true, true)]).check(now), Err(BadSilence::MatchesAll));
+        assert_eq!(silence(vec![matcher("a", "b", false, true)]).check(now), Ok(()));
+        assert!(silence(vec![matcher("a", "b", false, true)]).check(Timestamp::from_secs(200)).is_err());
+    }
+
+    #[test]
+    fn absurd_patterns_are_refused() {
+        for bad in ["(", "a)|(b", &"x".repeat(2_000), "(a{1000}){1000}"] {
+            assert!(Matcher::new("a", bad, true, true).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_matcher_reads_back() {
+        let written = serde_json::to_string(&matcher("a", "b|c", true, false)).unwrap();
+        assert_eq!(written, r#"{"name":"a","value":"b|c","is_regex":true,"is_equal":false}"#);
+        assert_eq!(serde_json::from_str::<Matcher>(&written).unwrap(), matcher("a", "b|c", true, false));
+    }
+}
