@@ -21,7 +21,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 /// The shortest deadline that can be set.
 const TIMEOUT_MIN: Duration = Duration::from_millis(50);
 /// The longest delay read from `Retry-After`: what is longer is a mistake, or means "never".
-const RETRY_AFTER_READ_MAX: Duration = Duration::from_secs(24 * 3600);
+const RETRY_AFTER_READ_MAX: Duration = Duration::from_hours(24);
 
 /// The deadline's setting, shared by all kinds.
 pub(crate) const TIMEOUT: SettingSpec = SettingSpec {
@@ -312,8 +312,8 @@ mod tests {
     #[test]
     fn a_delay_is_seconds_or_a_date() {
         let now: Timestamp = "2015-10-21T07:27:00Z".parse().unwrap();
-        assert_eq!(retry_after("120", now), Some(Duration::from_secs(120)));
-        assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:00 GMT", now), Some(Duration::from_secs(60)));
+        assert_eq!(retry_after("120", now), Some(Duration::from_mins(2)));
+        assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:00 GMT", now), Some(Duration::from_mins(1)));
         assert_eq!(retry_after("Wed, 21 Oct 2015 07:00:00 GMT", now), Some(Duration::ZERO));
         assert_eq!(retry_after("99999999999999999", now), Some(RETRY_AFTER_READ_MAX));
         for nonsense in ["", "soon", "-3", "1.5"] {

@@ -134,7 +134,8 @@ struct Reply {
 #[derive(Serialize)]
 struct Event<'a> {
     routing_key: &'a str,
-    event_action: &'static str,
+    #[serde(rename = "event_action")]
+    action: &'static str,
     dedup_key: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload: Option<Payload<'a>>,
@@ -173,13 +174,13 @@ struct Link {
 
 fn compose<'a>(message: &'a Message, routing_key: &'a str, source: &'a str) -> Event<'a> {
     let link = link(message).map(String::from);
-    let (event_action, payload) = match message.kind {
+    let (action, payload) = match message.kind {
         MessageKind::Resolved => ("resolve", None),
         MessageKind::Page => ("trigger", Some(payload(message, source))),
     };
     Event {
         routing_key,
-        event_action,
+        action,
         dedup_key: message.incident.to_string(),
         payload,
         client: "Quarterdeck",

@@ -278,10 +278,9 @@ impl Notifier for Sender {
             () = &mut deadline => return Err(SendError::unknown(late("hand over the message"))),
         };
         let receipt = self.judge(answer)?;
-        match timeout(FAREWELL_TIMEOUT, connection.quit()).await {
-            Ok(Ok(_)) => {}
-            // The message is taken; how the server takes leave changes nothing.
-            Ok(Err(_)) | Err(_) => tracing::debug!(host = %self.host, "the mail server did not say goodbye"),
+        // The message is taken; how the server takes leave changes nothing.
+        if !matches!(timeout(FAREWELL_TIMEOUT, connection.quit()).await, Ok(Ok(_))) {
+            tracing::debug!(host = %self.host, "the mail server did not say goodbye");
         }
         Ok(receipt)
     }

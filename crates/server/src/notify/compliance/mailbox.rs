@@ -17,7 +17,6 @@ use super::{
     Notifier, kind, notifier,
     provider::{CERTIFICATE_FILE, acceptor},
 };
-use std::sync::Arc as Shared;
 
 /// Where in the conversation the server is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,7 +96,7 @@ impl Mailbox {
         self.mails.lock().unwrap().clone()
     }
     /// A notifier that writes here, with a password in which the sentinel stands.
-    pub(super) fn notifier(&self, tls: &str, more: &[(&str, &str)]) -> Shared<dyn Notifier> {
+    pub(super) fn notifier(&self, tls: &str, more: &[(&str, &str)]) -> Arc<dyn Notifier> {
         let port = self.port().to_string();
         let mut settings = vec![
             ("host", "localhost"),
