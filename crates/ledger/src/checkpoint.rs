@@ -10,7 +10,7 @@
 //!
 //! A log must never sign two checkpoints of which neither extends the other; [`Checkpoint::contradicts`] finds the plain
 //! case, consistency proofs the others. We write no extension lines, since nobody can audit them; we accept some of others.
-//! Tests: below, `tests/laws.rs`, `tests/vectors.rs`.
+//! Tests: below, `tests/it/laws.rs`, `tests/it/vectors.rs`.
 
 use std::fmt;
 

@@ -14,7 +14,7 @@
 //! <digest>     64 lower-case hexadecimal digits: SHA-256(0x51 ‖ salt ‖ body), salt of 16 bytes
 //! ```
 //!
-//! Tests: below and `tests/laws.rs`.
+//! Tests: below and `tests/it/laws.rs`.
 
 use std::fmt;
 
@@ -28,6 +28,9 @@ pub const SALT_BYTES: usize = 16;
 pub const STREAM_BYTES_MAX: usize = 128;
 /// Bytes of any entry, ours or foreign: tlog-tiles writes the length in two bytes.
 pub const ENTRY_BYTES_MAX: usize = 65_535;
+
+/// Bytes of a body: an event with its texts and numbers; longer things are evidence, which an event names by digest.
+pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 
 const HEADER: &str = "quarterdeck/v1";
 /// Sets the digest of a body apart from every other use of SHA-256 here (0x00 leaves, 0x01 nodes).
@@ -54,6 +57,9 @@ impl Entry {
     ) -> Result<Self, EntryError> {
         check_stream(stream)?;
         check_instant(at)?;
+        if body.len() > BODY_BYTES_MAX {
+            return Err(EntryError::Body);
+        }
         Ok(Self { stream: stream.to_owned(), version, at: at.to_owned(), digest: body_digest(salt, body) })
     }
     /// The entry for an event whose body may be erased by now: what a store that keeps the digest needs.
@@ -122,6 +128,8 @@ pub enum EntryError {
     At,
     /// The digest is not 64 lower-case hexadecimal digits.
     Digest,
+    /// The body is longer than [`BODY_BYTES_MAX`].
+    Body,
 }
 
 impl fmt::Display for EntryError {
@@ -133,6 +141,7 @@ impl fmt::Display for EntryError {
             Self::Version => "the version of an entry is not a plain decimal number",
             Self::At => "the instant of an entry is not of the form `2026-11-20T22:33:00.123Z`",
             Self::Digest => "the digest of an entry is not 64 lower-case hexadecimal digits",
+            Self::Body => "the body of an entry is longer than 1048576 bytes",
         })
     }
 }
@@ -253,5 +262,7 @@ mod tests {
     fn the_longest_entry_fits_a_bundle() {
         let entry = Entry::seal(&"s".repeat(STREAM_BYTES_MAX), u64::MAX, AT, &[0; 16], b"").unwrap();
         assert!(entry.encode().len() < ENTRY_BYTES_MAX);
+        assert!(Entry::seal("s", 0, AT, &[0; 16], &vec![0; BODY_BYTES_MAX]).is_ok());
+        assert_eq!(Entry::seal("s", 0, AT, &[0; 16], &vec![0; BODY_BYTES_MAX + 1]), Err(EntryError::Body));
     }
 }

@@ -14,8 +14,8 @@
 //! | prove to an outsider | [`bundle::Bundle`] |
 //! | check a log folder | [`verify::verify_folder`] |
 //!
-//! Tests: beside each module; laws in `tests/laws.rs`; vectors that others wrote in `tests/vectors.rs`; a flipped bit at
-//! every place of a folder in `tests/tampering.rs`.
+//! Tests: beside each module; laws in `tests/it/laws.rs`; vectors that others wrote in `tests/it/vectors.rs`; a flipped bit at
+//! every place of a folder in `tests/it/tampering.rs`.
 
 pub mod hash;
 
@@ -30,3 +30,7 @@ pub mod note;
 pub mod checkpoint;
 
 pub mod tiles;
+
+pub mod folder;
+
+pub mod verify;

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A signature by a key we were not told to trust is ignored; one by a trusted key that fails spoils the whole note. The
-//! text must never be looked at before [`Note::verify`] has said yes. Tests: below, `tests/laws.rs`, `tests/vectors.rs`.
+//! text must never be looked at before [`Note::verify`] has said yes. Tests: below, `tests/it/laws.rs`, `tests/it/vectors.rs`.
 
 use std::{fmt, str::FromStr};
 

@@ -4,7 +4,7 @@
 //! many, or in the wrong order, is refused. Hashes of a length other than 32 bytes cannot get here (see [`Hash`]).
 //! Consistency from a tree without leaves is refused: it proves nothing, and a caller who relies on it has a mistake.
 //! (Witnesses accept it, with an empty proof, when they meet a log for the first time; that is their layer's rule.)
-//! Tests: below, `tests/laws.rs`, and the vectors of others in `tests/vectors.rs`.
+//! Tests: below, `tests/it/laws.rs`, and the vectors of others in `tests/it/vectors.rs`.
 
 use std::fmt;
 

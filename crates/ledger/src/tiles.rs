@@ -2,7 +2,7 @@
 //!
 //! A tile is 256 consecutive hashes of one level, eight levels of the tree apart; an entry bundle is the 256 entries under
 //! a tile of level 0. The last tile of a level is partial and its path says how wide. This module knows paths and bytes,
-//! not what they mean together (that is `folder` and `verify`). Tests: below and `tests/laws.rs`.
+//! not what they mean together (that is `folder` and `verify`). Tests: below and `tests/it/laws.rs`.
 
 use std::fmt;
 
@@ -144,6 +144,15 @@ impl FileKind {
         match u8::try_from(decimal(level)?) {
             Ok(level) if level < TILE_LEVELS_MAX => Some(Self::Tile(level, slice)),
             _ => None,
+        }
+    }
+}
+impl FileKind {
+    /// The slice that the file holds.
+    pub const fn slice(&self) -> Option<Slice> {
+        match self {
+            Self::Checkpoint | Self::Key => None,
+            Self::Tile(_, slice) | Self::Entries(slice) | Self::Bodies(slice) => Some(*slice),
         }
     }
 }

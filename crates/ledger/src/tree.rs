@@ -2,7 +2,7 @@
 //!
 //! A [`Frontier`] is all that appending needs: the roots of the complete subtrees, about log₂(size) hashes. Proofs need
 //! older nodes too; they come from a [`HashSource`]: a database, the tiles of a folder, or a [`Tree`] in memory.
-//! Must never look at what a leaf says. Tests: below, `tests/laws.rs` (every size against the definition).
+//! Must never look at what a leaf says. Tests: below, `tests/it/laws.rs` (every size against the definition).
 
 use std::{convert::Infallible, fmt};
 
@@ -56,8 +56,12 @@ impl Frontier {
     }
     /// The root of the tree.
     pub fn root(&self) -> Hash {
-        let joined = self.peaks.iter().rev().copied().reduce(|right, left| Hash::of_node(&left, &right));
-        joined.unwrap_or(Hash::EMPTY_ROOT)
+        self.root_beside(None)
+    }
+    /// The root of a tree that goes on to the right of this one with a subtree smaller than any here.
+    pub(crate) fn root_beside(&self, right: Option<Hash>) -> Hash {
+        let from_right = right.into_iter().chain(self.peaks.iter().rev().copied());
+        from_right.reduce(|right, left| Hash::of_node(&left, &right)).unwrap_or(Hash::EMPTY_ROOT)
     }
     /// The frontier of the first `size` leaves of a stored tree.
     pub fn of<S: HashSource>(source: &S, size: u64) -> Result<Self, BuildError<S::Error>> {
@@ -87,6 +91,19 @@ impl Frontier {
         }
         Ok(Self { size, peaks: peaks.iter().copied().map(Hash::from_bytes).collect() })
     }
+}
+
+impl Extend<Hash> for Frontier {
+    fn extend<I: IntoIterator<Item = Hash>>(&mut self, leaves: I) {
+        leaves.into_iter().for_each(|leaf| self.append(leaf));
+    }
+}
+
+/// The root over these hashes taken as leaves; for hashes of a higher level, the root of the subtree over them.
+pub fn root_over(hashes: &[Hash]) -> Hash {
+    let mut frontier = Frontier::new();
+    frontier.extend(hashes.iter().copied());
+    frontier.root()
 }
 
 /// Where the nodes of a tree are kept.

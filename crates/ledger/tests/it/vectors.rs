@@ -1,13 +1,6 @@
 //! Vectors that others wrote: proofs of transparency-dev/merkle (most must fail) and a whole small log of tessera.
 //! The data is not part of this repository; see `data` below for where it is looked for.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    clippy::disallowed_methods,
-    reason = "a test reads its data, says what it left out and stops at a surprise"
-)]
-
 use std::{fs, path::PathBuf};
 
 use quarterdeck_ledger::{

@@ -1,0 +1,394 @@
+//! Checking a whole log folder from the outside, and saying where something is wrong.
+//!
+//! Every file is accounted for and every byte has a meaning, so one flipped bit anywhere is found: entries are hashed into
+//! the tree, the tree is compared with every tile and with the signed head, bodies must open their entries, older partial
+//! files must agree with the wider ones, versions of a stream must follow one another. Where entries and tiles differ, the
+//! side that leads to the signed root is believed and the other is named.
+//!
+//! It cannot see what was never logged, nor a log that shows others another face; for that, compare checkpoints with
+//! theirs ([`verify_folder_after`]). Must never repair. Tests: `tests/it/tampering.rs`, `tests/it/vectors.rs`.
+
+mod report;
+mod slices;
+
+use std::collections::{BTreeSet, HashMap};
+
+pub use report::{Checked, Contents, FINDINGS_MAX, Finding, KeySource, Place, Report, What};
+
+use crate::{
+    checkpoint::Checkpoint,
+    folder::{Files, TileHashes, bytes_max},
+    hash::Hash,
+    leaf::Fields,
+    note::VerifierKey,
+    tiles::{FileKind, Slice, TILE_LEVELS_MAX, TILE_WIDTH, decode_bundle, tile_hashes},
+    tree::{Frontier, TREE_SIZE_MAX, root_at, root_over},
+};
+
+/// Bundles in a row that may be missing before the rest is only counted: a head that claims a great size must not cost much.
+const MISSING_IN_A_ROW_MAX: u64 = 16;
+
+/// Checks a log folder. Without a trusted key the folder's own `log.vkey` is used, and the report says so.
+pub fn verify_folder(files: &dyn Files, trusted: Option<&VerifierKey>) -> Report {
+    verify_folder_after(files, trusted, &[])
+}
+
+/// Checks a log folder, and that it extends the checkpoints that the caller has seen before or got from others.
+pub fn verify_folder_after(files: &dyn Files, trusted: Option<&VerifierKey>, known: &[Checkpoint]) -> Report {
+    let mut run = Run::new(files, trusted);
+    run.list_files();
+    run.read_key(trusted);
+    match run.read_head() {
+        Some(head) => {
+            run.contents(head.size(), Some(head.root()));
+            run.beyond(head.size());
+            for older in known {
+                run.known_head(&head, older);
+            }
+        }
+        // A head that is refused says nothing; the files can still be checked against one another.
+        None => run.contents(run.size_of_files(), None),
+    }
+    run.report.checked.streams = u64::try_from(run.streams.len()).unwrap_or(u64::MAX);
+    run.report
+}
+
+/// One verification under way.
+struct Run<'a> {
+    files: &'a dyn Files,
+    listed: BTreeSet<FileKind>,
+    streams: HashMap<String, u64>,
+    disputes: Vec<Dispute>,
+    report: Report,
+}
+
+/// A slice whose entries and tile do not give the same hashes.
+struct Dispute {
+    slice: Slice,
+    by_entries: Option<Hash>,
+    by_tile: Option<Hash>,
+    /// What the tile above says, for a full slice.
+    by_parent: Option<Hash>,
+}
+
+/// Which file of a disputed slice is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Entries,
+    Tile,
+    Neither,
+}
+
+impl Dispute {
+    /// The side that the tile above bears out; `otherwise` if it bears out none.
+    fn borne_out(&self, otherwise: Side) -> Side {
+        match self.by_parent {
+            Some(parent) if self.by_entries == Some(parent) => Side::Entries,
+            Some(parent) if self.by_tile == Some(parent) => Side::Tile,
+            _ => otherwise,
+        }
+    }
+    fn root(&self, side: Side) -> Option<Hash> {
+        match side {
+            Side::Entries => self.by_entries,
+            Side::Tile => self.by_tile,
+            Side::Neither => None,
+        }
+    }
+}
+
+impl<'a> Run<'a> {
+    fn new(files: &'a dyn Files, trusted: Option<&VerifierKey>) -> Self {
+        let report = Report {
+            key: trusted.cloned(),
+            key_source: if trusted.is_some() { KeySource::Given } else { KeySource::Folder },
+            head: None,
+            root: None,
+            contents: Contents::EntriesOnly,
+            checked: Checked::default(),
+            erased: Vec::new(),
+            findings: Vec::new(),
+            findings_left_out: 0,
+        };
+        Self { files, listed: BTreeSet::new(), streams: HashMap::new(), disputes: Vec::new(), report }
+    }
+
+    fn list_files(&mut self) {
+        let paths = match self.files.list() {
+            Ok(paths) => paths,
+            Err(error) => return self.report.note(".", Place::default(), What::Unreadable(error.reason)),
+        };
+        for path in paths {
+            match FileKind::of_path(&path) {
+                Some(kind) => {
+                    self.listed.insert(kind);
+                }
+                None => self.report.note(path, Place::default(), What::Unknown),
+            }
+        }
+        if self.listed.iter().any(|kind| matches!(kind, FileKind::Bodies(_))) {
+            self.report.contents = Contents::Bodies;
+        }
+    }
+
+    /// The whole file, or a finding.
+    fn read(&mut self, kind: FileKind) -> Option<Vec<u8>> {
+        let wrong = match self.files.read(&kind.to_string(), bytes_max(kind)) {
+            Ok(Some(bytes)) => {
+                self.report.checked.files += 1;
+                self.report.checked.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+                return Some(bytes);
+            }
+            Ok(None) => What::Missing,
+            Err(error) => What::Unreadable(error.reason),
+        };
+        self.report.note(kind, Place::default(), wrong);
+        None
+    }
+
+    fn read_key(&mut self, trusted: Option<&VerifierKey>) {
+        if !self.listed.contains(&FileKind::Key) {
+            if self.report.contents == Contents::Bodies {
+                self.report.note(FileKind::Key, Place::default(), What::Missing);
+            }
+            return;
+        }
+        let Some(bytes) = self.read(FileKind::Key) else { return };
+        let text = str::from_utf8(&bytes).unwrap_or_default();
+        match text.strip_suffix('\n').unwrap_or_default().parse::<VerifierKey>() {
+            Err(error) => self.report.note(FileKind::Key, Place::default(), What::Key(error)),
+            Ok(found) => match trusted {
+                Some(key) if *key != found => {
+                    self.report.note(FileKind::Key, Place::default(), What::OtherKey(Box::new(found)));
+                }
+                _ => self.report.key = Some(found),
+            },
+        }
+    }
+
+    /// The head, if it can be believed.
+    fn read_head(&mut self) -> Option<Checkpoint> {
+        let bytes = self.read(FileKind::Checkpoint)?;
+        let head = match &self.report.key {
+            None => Err(What::NoKey),
+            Some(key) => match Checkpoint::open(&bytes, key) {
+                Ok(head) if head.size() > TREE_SIZE_MAX => Err(What::HeadSize(head.size())),
+                Ok(head) => Ok(head),
+                Err(error) => Err(What::Head(error)),
+            },
+        };
+        match head {
+            Ok(head) => {
+                self.report.head = Some(head.clone());
+                Some(head)
+            }
+            Err(wrong) => {
+                self.report.note(FileKind::Checkpoint, Place::default(), wrong);
+                None
+            }
+        }
+    }
+
+    /// How many entries the bundles hold, by their paths.
+    fn size_of_files(&self) -> u64 {
+        let bundles = self.listed.iter().filter_map(|kind| match kind {
+            FileKind::Entries(slice) => Some(slice.end()),
+            _ => None,
+        });
+        bundles.max().unwrap_or(0)
+    }
+
+    /// Checks entries, tiles and bodies of a log of this size, and that they lead to this root.
+    fn contents(&mut self, size: u64, root: Option<Hash>) {
+        let Some((mut slice_roots, tail)) = self.slices(size) else { return };
+        self.settle(root, &mut slice_roots, tail);
+        self.upper_tiles(size, &slice_roots);
+    }
+
+    /// Reads all entries and the tiles over them. Gives the root of each full slice, and of the partial one at the end;
+    /// those in dispute are filled in later. `None` if too much is missing to go on.
+    fn slices(&mut self, size: u64) -> Option<(Vec<Option<Hash>>, Option<Option<Hash>>)> {
+        let (mut full, mut tail, mut missing) = (Vec::new(), None, 0);
+        for slice in Slice::all(size) {
+            let absent =
+                [FileKind::Entries(slice), FileKind::Tile(0, slice)].iter().all(|kind| !self.listed.contains(kind));
+            missing = if absent { missing + 1 } else { 0 };
+            if missing > MISSING_IN_A_ROW_MAX {
+                let more = size.div_ceil(TILE_WIDTH) - slice.index();
+                self.report.note(FileKind::Entries(slice), Place::default(), What::MissingMore(more));
+                return None;
+            }
+            let root = self.slice(slice, size);
+            if slice.is_partial() { tail = Some(root) } else { full.push(root) }
+        }
+        Some((full, tail))
+    }
+
+    /// Checks one slice if its entries and its tile agree; otherwise puts it aside, to be settled by the head.
+    fn slice(&mut self, slice: Slice, size: u64) -> Option<Hash> {
+        let entries = self.read(FileKind::Entries(slice));
+        let tile = self.read(FileKind::Tile(0, slice));
+        let bundle = entries.as_deref().unwrap_or_default();
+        let by_entries = slices::leaf_hashes(slice, bundle);
+        let by_tile = tile.as_deref().and_then(|bytes| slices::hashes_of_tile(slice, bytes));
+        let root = match (by_entries, by_tile) {
+            (Some(leaves), Some(hashes)) if leaves == hashes => {
+                self.report.checked.entries += u64::from(slice.width());
+                self.report.checked.tile_hashes += u64::from(slice.width());
+                self.bodies(slice, bundle, &leaves);
+                self.narrower(slice, bundle, &leaves);
+                Some(root_over(&leaves))
+            }
+            (leaves, hashes) => {
+                let by_parent = if slice.is_partial() { None } else { self.parent(slice, size) };
+                let (by_entries, by_tile) = (leaves.as_deref().map(root_over), hashes.as_deref().map(root_over));
+                self.disputes.push(Dispute { slice, by_entries, by_tile, by_parent });
+                None
+            }
+        };
+        self.follow_streams(slice, bundle);
+        root
+    }
+
+    fn parent(&self, slice: Slice, size: u64) -> Option<Hash> {
+        use crate::tree::{HashSource, Node};
+        match TileHashes::new(self.files, size).hash(Node { level: 8, index: slice.index() }) {
+            Ok(hash) => hash,
+            // An unreadable tile is found again when its level is checked.
+            Err(_) => None,
+        }
+    }
+
+    /// The versions of each stream must follow one another from 0, in the order of the log.
+    fn follow_streams(&mut self, slice: Slice, bundle: &[u8]) {
+        for (index, item) in (slice.begin()..slice.end()).zip(decode_bundle(bundle)) {
+            let Ok((byte, bytes)) = item else { return };
+            let place = || Place::entry(index, byte);
+            let fields = match Fields::parse(bytes) {
+                Ok(fields) => fields,
+                Err(_) if index == 0 && self.report.contents != Contents::Bodies => {
+                    self.report.contents = Contents::Foreign;
+                    return;
+                }
+                Err(_) if self.report.contents == Contents::Foreign => return,
+                Err(error) => {
+                    self.report.note(FileKind::Entries(slice), place(), What::Entry(error));
+                    continue;
+                }
+            };
+            if self.report.contents == Contents::Foreign {
+                return;
+            }
+            let want = match self.streams.get_mut(fields.stream) {
+                Some(next) => next,
+                None => self.streams.entry(fields.stream.to_owned()).or_insert(0),
+            };
+            // After a damaged entry the numbers cannot be trusted; the damage itself is reported.
+            if *want != fields.version && self.disputes.is_empty() {
+                let event = Some((fields.stream.to_owned(), fields.version));
+                let what = What::Version { want: *want, got: fields.version };
+                self.report.note(FileKind::Entries(slice), Place { event, ..place() }, what);
+            }
+            *want = fields.version.saturating_add(1);
+        }
+    }
+
+    /// Finds the choice of sides that leads to the root of the head, and checks the files of the disputed slices by it.
+    fn settle(&mut self, want: Option<Hash>, slice_roots: &mut [Option<Hash>], tail: Option<Option<Hash>>) {
+        let disputes = std::mem::take(&mut self.disputes);
+        let choices: [fn(&Dispute) -> Side; 4] = [
+            |dispute| dispute.borne_out(Side::Tile),
+            |dispute| dispute.borne_out(Side::Entries),
+            |_| Side::Tile,
+            |_| Side::Entries,
+        ];
+        let mut got = None;
+        let mut choose: Option<fn(&Dispute) -> Side> = None;
+        for choice in choices {
+            let mut tail = tail;
+            for dispute in &disputes {
+                let root = dispute.root(choice(dispute));
+                match usize::try_from(dispute.slice.index()).map(|index| slice_roots.get_mut(index)) {
+                    Ok(Some(slot)) => *slot = root,
+                    _ => tail = Some(root),
+                }
+            }
+            let root = whole_root(slice_roots, tail);
+            got = got.or(root);
+            if want.is_some() && root == want {
+                (got, choose) = (root, Some(choice));
+                break;
+            }
+        }
+        self.report.root = got;
+        if let (None, Some(got), Some(want)) = (choose, got, want) {
+            self.report.note(FileKind::Checkpoint, Place::default(), What::Root { want, got });
+        }
+        for dispute in &disputes {
+            let side = choose.map_or(dispute.borne_out(Side::Neither), |choose| choose(dispute));
+            self.disputed(dispute.slice, side);
+        }
+        self.disputes = disputes;
+    }
+
+    /// Compares the tiles above level 0 with the roots of the slices.
+    fn upper_tiles(&mut self, size: u64, slice_roots: &[Option<Hash>]) {
+        let Some(mut below) = slice_roots.iter().copied().collect::<Option<Vec<Hash>>>() else { return };
+        for level in 1..TILE_LEVELS_MAX {
+            for slice in Slice::all(tile_hashes(level, size)) {
+                let want = slices::part(&below, slice);
+                if let Some(bytes) = self.read(FileKind::Tile(level, slice)) {
+                    self.tile(FileKind::Tile(level, slice), slice, &bytes, want);
+                }
+                self.narrower_tiles(level, slice, want);
+            }
+            below = below.as_chunks::<256>().0.iter().map(|hashes| root_over(hashes)).collect();
+        }
+    }
+
+    /// Names the files that cover more than the head does.
+    fn beyond(&mut self, size: u64) {
+        for kind in &self.listed {
+            let end = match kind {
+                FileKind::Checkpoint | FileKind::Key => continue,
+                FileKind::Entries(slice) | FileKind::Bodies(slice) => slice.end() > size,
+                FileKind::Tile(level, slice) => slice.end() > tile_hashes(*level, size),
+            };
+            if end {
+                self.report.note(kind, Place::default(), What::BeyondHead { size });
+            }
+        }
+    }
+
+    /// Checks that this log extends a head that the caller knows.
+    fn known_head(&mut self, head: &Checkpoint, older: &Checkpoint) {
+        let wrong = if older.origin() != head.origin() {
+            Some(What::OtherLog(older.origin().to_owned()))
+        } else if older.size() > head.size() {
+            Some(What::SetBack { known: older.size(), size: head.size() })
+        } else {
+            match root_at(&TileHashes::new(self.files, head.size()), older.size()) {
+                Ok(got) if got == older.root() => None,
+                Ok(got) => Some(What::Rewritten { size: older.size(), want: older.root(), got }),
+                Err(error) => Some(What::Unreadable(error.to_string())),
+            }
+        };
+        match wrong {
+            Some(what) => self.report.note(FileKind::Checkpoint, Place::default(), what),
+            None => self.report.checked.older_heads += 1,
+        }
+    }
+}
+
+/// The root over full slices and a partial one at the end; `None` if one of them is not known.
+fn whole_root(slice_roots: &[Option<Hash>], tail: Option<Option<Hash>>) -> Option<Hash> {
+    let mut frontier = Frontier::new();
+    for root in slice_roots {
+        frontier.append((*root)?);
+    }
+    let tail = match tail {
+        Some(root) => Some(root?),
+        None => None,
+    };
+    Some(frontier.root_beside(tail))
+}
