@@ -96,7 +96,11 @@ pub fn score(facts: &Facts, loudness: Loudness, service: Option<&Service>, blast
     let users = facts.users.or(service.map(|service| service.users)).unwrap_or(0);
     let radius = u64::try_from(blast_radius).unwrap_or(u64::MAX).max(1);
     let terms: Vec<Term> = [
-        ("money at risk", facts.money_at_risk.to_string(), doublings(facts.money_at_risk.cents(), MONEY_FLOOR_CENTS, 20, 400)),
+        (
+            "money at risk",
+            facts.money_at_risk.to_string(),
+            doublings(facts.money_at_risk.cents(), MONEY_FLOOR_CENTS, 20, 400),
+        ),
         ("criticality", word_of(criticality).to_owned(), points_of(criticality)),
         ("users", users.to_string(), doublings(users, USERS_FLOOR, 7, 120)),
         ("irreversible", "yes".to_owned(), if facts.irreversible { 100 } else { 0 }),
@@ -113,7 +117,14 @@ pub fn score(facts: &Facts, loudness: Loudness, service: Option<&Service>, blast
     let gates = gates(facts);
     let by_points = BANDS.iter().find(|(from, _)| points >= *from).map_or(Severity::Sev5, |(_, severity)| *severity);
     let severity = gates.iter().map(|(_, least)| *least).fold(by_points, Severity::max);
-    let vector = Vector { money_at_risk_usd: facts.money_at_risk.dollars(), criticality, users, radius, loudness, facts: facts.clone() };
+    let vector = Vector {
+        money_at_risk_usd: facts.money_at_risk.dollars(),
+        criticality,
+        users,
+        radius,
+        loudness,
+        facts: facts.clone(),
+    };
     Score {
         points,
         severity,
@@ -246,7 +257,13 @@ impl FromStr for Vector {
         }
         let money_at_risk_usd = number(next("M")?)?;
         let (word, bad) = next("C")?;
-        let all = [None, Some(Criticality::Low), Some(Criticality::Medium), Some(Criticality::High), Some(Criticality::Critical)];
+        let all = [
+            None,
+            Some(Criticality::Low),
+            Some(Criticality::Medium),
+            Some(Criticality::High),
+            Some(Criticality::Critical),
+        ];
         let criticality = all.into_iter().find(|known| word_of(*known) == word).ok_or(bad)?;
         let users = number(next("U")?)?;
         let facts = Facts {

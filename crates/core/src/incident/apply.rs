@@ -217,7 +217,8 @@ impl Incident {
             self.counted = self.counted.saturating_sub(usize::from(before.counts));
         }
         self.claims.insert((signal.fingerprint, signal.id));
-        let attached = Attached { signal: Arc::clone(signal), status: signal.status, repeats: 0, last: at, counts: true };
+        let attached =
+            Attached { signal: Arc::clone(signal), status: signal.status, repeats: 0, last: at, counts: true };
         self.live = self.live.saturating_add(usize::from(attached.is_live()));
         self.counted = self.counted.saturating_add(1);
         self.stands |= attached.is_live();

@@ -43,7 +43,9 @@ impl Incident {
         }
         let known = self.signals.get(&signal.id);
         let asleep = !matches!(self.phase, Phase::Triggered | Phase::Acknowledged);
-        if known.is_some_and(|known| known.is_live() || (known.status == SignalStatus::Ended && signal.observed <= known.last)) {
+        if known.is_some_and(|known| {
+            known.is_live() || (known.status == SignalStatus::Ended && signal.observed <= known.last)
+        }) {
             // Delivered twice, or late: it says nothing new.
             return Ok(Heard::Known);
         }
