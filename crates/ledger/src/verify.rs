@@ -21,8 +21,8 @@ use crate::{
     hash::Hash,
     leaf::Fields,
     note::VerifierKey,
-    tiles::{FileKind, Slice, TILE_LEVELS_MAX, TILE_WIDTH, decode_bundle, tile_hashes},
-    tree::{Frontier, TREE_SIZE_MAX, root_at, root_over},
+    tiles::{FileKind, Slice, TILE_HEIGHT, TILE_LEVELS_MAX, TILE_WIDTH, decode_bundle, tile_hashes},
+    tree::{Frontier, HashSource, Node, TREE_SIZE_MAX, root_at, root_over},
 };
 
 /// Bundles in a row that may be missing before the rest is only counted: a head that claims a great size must not cost much.
@@ -200,15 +200,15 @@ impl<'a> Run<'a> {
 
     /// Checks entries, tiles and bodies of a log of this size, and that they lead to this root.
     fn contents(&mut self, size: u64, root: Option<Hash>) {
-        let Some((mut slice_roots, tail)) = self.slices(size) else { return };
-        self.settle(root, &mut slice_roots, tail);
+        let Some(mut slice_roots) = self.slices(size) else { return };
+        self.settle(size, root, &mut slice_roots);
         self.upper_tiles(size, &slice_roots);
     }
 
-    /// Reads all entries and the tiles over them. Gives the root of each full slice, and of the partial one at the end;
-    /// those in dispute are filled in later. `None` if too much is missing to go on.
-    fn slices(&mut self, size: u64) -> Option<(Vec<Option<Hash>>, Option<Option<Hash>>)> {
-        let (mut full, mut tail, mut missing) = (Vec::new(), None, 0);
+    /// Reads all entries and the tiles over them. Gives the root of each slice; those in dispute are filled in later.
+    /// `None` if too much is missing to go on.
+    fn slices(&mut self, size: u64) -> Option<Vec<Option<Hash>>> {
+        let (mut roots, mut missing) = (Vec::new(), 0);
         for slice in Slice::all(size) {
             let absent =
                 [FileKind::Entries(slice), FileKind::Tile(0, slice)].iter().all(|kind| !self.listed.contains(kind));
@@ -218,10 +218,9 @@ impl<'a> Run<'a> {
                 self.report.note(FileKind::Entries(slice), Place::default(), What::MissingMore(more));
                 return None;
             }
-            let root = self.slice(slice, size);
-            if slice.is_partial() { tail = Some(root) } else { full.push(root) }
+            roots.push(self.slice(slice, size));
         }
-        Some((full, tail))
+        Some(roots)
     }
 
     /// Checks one slice if its entries and its tile agree; otherwise puts it aside, to be settled by the head.
@@ -251,12 +250,9 @@ impl<'a> Run<'a> {
     }
 
     fn parent(&self, slice: Slice, size: u64) -> Option<Hash> {
-        use crate::tree::{HashSource, Node};
-        match TileHashes::new(self.files, size).hash(Node { level: 8, index: slice.index() }) {
-            Ok(hash) => hash,
-            // An unreadable tile is found again when its level is checked.
-            Err(_) => None,
-        }
+        // An unreadable tile is found again when its level is checked.
+        let node = Node { level: TILE_HEIGHT, index: slice.index() };
+        TileHashes::new(self.files, size).hash(node).unwrap_or_default()
     }
 
     /// The versions of each stream must follow one another from 0, in the order of the log.
@@ -294,7 +290,7 @@ impl<'a> Run<'a> {
     }
 
     /// Finds the choice of sides that leads to the root of the head, and checks the files of the disputed slices by it.
-    fn settle(&mut self, want: Option<Hash>, slice_roots: &mut [Option<Hash>], tail: Option<Option<Hash>>) {
+    fn settle(&mut self, size: u64, want: Option<Hash>, slice_roots: &mut [Option<Hash>]) {
         let disputes = std::mem::take(&mut self.disputes);
         let choices: [fn(&Dispute) -> Side; 4] = [
             |dispute| dispute.borne_out(Side::Tile),
@@ -305,15 +301,13 @@ impl<'a> Run<'a> {
         let mut got = None;
         let mut choose: Option<fn(&Dispute) -> Side> = None;
         for choice in choices {
-            let mut tail = tail;
             for dispute in &disputes {
-                let root = dispute.root(choice(dispute));
-                match usize::try_from(dispute.slice.index()).map(|index| slice_roots.get_mut(index)) {
-                    Ok(Some(slot)) => *slot = root,
-                    _ => tail = Some(root),
+                let slot = usize::try_from(dispute.slice.index()).map(|index| slice_roots.get_mut(index));
+                if let Ok(Some(slot)) = slot {
+                    *slot = dispute.root(choice(dispute));
                 }
             }
-            let root = whole_root(slice_roots, tail);
+            let root = whole_root(size, slice_roots);
             got = got.or(root);
             if want.is_some() && root == want {
                 (got, choose) = (root, Some(choice));
@@ -325,15 +319,16 @@ impl<'a> Run<'a> {
             self.report.note(FileKind::Checkpoint, Place::default(), What::Root { want, got });
         }
         for dispute in &disputes {
-            let side = choose.map_or(dispute.borne_out(Side::Neither), |choose| choose(dispute));
-            self.disputed(dispute.slice, side);
+            let believed = choose.map_or(dispute.borne_out(Side::Neither), |choose| choose(dispute));
+            self.disputed(dispute.slice, believed);
         }
         self.disputes = disputes;
     }
 
     /// Compares the tiles above level 0 with the roots of the slices.
     fn upper_tiles(&mut self, size: u64, slice_roots: &[Option<Hash>]) {
-        let Some(mut below) = slice_roots.iter().copied().collect::<Option<Vec<Hash>>>() else { return };
+        let full = slice_roots.iter().take(full_slices(size)).copied();
+        let Some(mut below) = full.collect::<Option<Vec<Hash>>>() else { return };
         for level in 1..TILE_LEVELS_MAX {
             for slice in Slice::all(tile_hashes(level, size)) {
                 let want = slices::part(&below, slice);
@@ -380,15 +375,20 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The root over full slices and a partial one at the end; `None` if one of them is not known.
-fn whole_root(slice_roots: &[Option<Hash>], tail: Option<Option<Hash>>) -> Option<Hash> {
+/// How many of the slices of a log are full.
+fn full_slices(size: u64) -> usize {
+    usize::try_from(size / TILE_WIDTH).unwrap_or(usize::MAX)
+}
+
+/// The root over the roots of all slices, of which the last may be partial; `None` if one of them is not known.
+fn whole_root(size: u64, slice_roots: &[Option<Hash>]) -> Option<Hash> {
+    let mut roots = slice_roots.iter();
     let mut frontier = Frontier::new();
-    for root in slice_roots {
+    for root in roots.by_ref().take(full_slices(size)) {
         frontier.append((*root)?);
     }
-    let tail = match tail {
-        Some(root) => Some(root?),
-        None => None,
-    };
-    Some(frontier.root_beside(tail))
+    match roots.next() {
+        Some(tail) => Some(frontier.root_beside(Some((*tail)?))),
+        None => Some(frontier.root()),
+    }
 }
