@@ -1,0 +1,268 @@
+//! Files of a recording: says what a file is, and puts the files of a folder together into blocks.
+
+use std::collections::BTreeMap;
+
+use alloy_primitives::{Address, B256, address};
+use quarterdeck_core::{
+    chain::{Block, Call, ChainNumber},
+    signal::Fingerprint,
+};
+
+use super::{
+    DecodeError, answer, attach_receipts, attach_traces, decode_block, decode_call_trace,
+    etl::{self, EtlRows},
+    json::{Next, Reader},
+    mev,
+};
+
+/// Contracts that stand for a chain: a bare trace does not say which chain it is from, but nearly all of them touch one.
+const LANDMARKS: [(Address, ChainNumber); 12] = [
+    (address!("C02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2"), 1),
+    (address!("A0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48"), 1),
+    (address!("dAC17F958D2ee523a2206206994597C13D831ec7"), 1),
+    (address!("6B175474E89094C44Da98b954EedeAC495271d0F"), 1),
+    (address!("bb4CdB9CBd36B01bD1cBaEBF2De08d9173bc095c"), 56),
+    (address!("e9e7CEA3DedcA5984780Bafc599bD69ADd087D56"), 56),
+    (address!("55d398326f99059fF775485246999027B3197955"), 56),
+    (address!("0d500B1d8E8eF31E21C99d1Db9A6444d3ADf1270"), 137),
+    (address!("2791Bca1f2de4661ED88A30C99A7a9449Aa84174"), 137),
+    (address!("82aF49447D8a07e3bd95BD0d56f35241523fBab1"), 42_161),
+    (address!("e91D153E0b41518A2Ce8Dd3D7944Fa863463a97d"), 100),
+    (address!("B31f66AA3C1e785363F0875A1B74E27b85FD66c7"), 43_114),
+];
+
+/// How folders of recordings call chains.
+const FOLDERS: [(&str, ChainNumber); 6] =
+    [("eth", 1), ("bsc", 56), ("polygon", 137), ("arbitrum", 42_161), ("gnosis", 100), ("avalanche", 43_114)];
+
+/// What one file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recorded {
+    /// A block, with whatever came with it.
+    Block(Box<Block>),
+    /// One transaction known by its trace only: a block of its own, without number, time or neighbours.
+    Trace(Box<Block>),
+    /// Receipts of a block that another file holds: the body.
+    Receipts(Vec<u8>),
+    /// Traces of a block that another file holds: the body.
+    Traces(Vec<u8>),
+    /// ethereum-etl lines.
+    Rows(EtlRows),
+}
+
+/// Says what a file is and reads it. `name` is its path: `56_123.json` or a folder `bsc` gives the chain of a block that does
+/// not name its own, and a trace file named by a transaction hash gives the hash. `chain` is used where nothing says.
+pub fn sniff(name: &str, bytes: &[u8], chain: Option<ChainNumber>) -> Result<Recorded, DecodeError> {
+    let stem = stem(name);
+    let named = stem.split_once('_').and_then(|(chain, _)| chain.parse().ok()).or_else(|| chain_of_folder(name));
+    match form(bytes, name)? {
+        Form::Block => match decode_block(bytes, None) {
+            Err(DecodeError::Missing { field: "chainId" }) => decode_block(bytes, named.or(chain)),
+            decoded => decoded,
+        }
+        .map(|block| Recorded::Block(Box::new(block))),
+        Form::Mev => answer(bytes, |reader| mev::block(reader, named.or(chain).unwrap_or(1)))
+            .map(|block| Recorded::Block(Box::new(block))),
+        Form::Tree => {
+            let calls = decode_call_trace(bytes)?;
+            Ok(Recorded::Trace(Box::new(lone(stem, bytes, calls, named.or(chain)))))
+        }
+        Form::Receipts => Ok(Recorded::Receipts(bytes.to_vec())),
+        Form::Traces => Ok(Recorded::Traces(bytes.to_vec())),
+        Form::Rows => etl::rows(bytes).map(Recorded::Rows),
+    }
+}
+
+/// The files of a recording, put together.
+#[derive(Debug, Default)]
+pub struct Recording {
+    chain: Option<ChainNumber>,
+    blocks: Vec<Block>,
+    lone: Vec<Block>,
+    receipts: Vec<(String, Vec<u8>)>,
+    traces: Vec<(String, Vec<u8>)>,
+    rows: EtlRows,
+}
+
+impl Recording {
+    /// An empty recording. `chain` is used for files that do not say theirs.
+    pub fn new(chain: Option<ChainNumber>) -> Self {
+        Self { chain, ..Self::default() }
+    }
+
+    /// Adds a file. The order does not matter.
+    pub fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), DecodeError> {
+        match sniff(name, bytes, self.chain)? {
+            Recorded::Block(block) => self.blocks.push(*block),
+            Recorded::Trace(block) => self.lone.push(*block),
+            Recorded::Receipts(body) => self.receipts.push((name.to_owned(), body)),
+            Recorded::Traces(body) => self.traces.push((name.to_owned(), body)),
+            Recorded::Rows(rows) => self.rows.extend(rows),
+        }
+        Ok(())
+    }
+
+    /// The blocks in order of chain and height, then the lone traces in the order in which they were added. Receipts and traces
+    /// find their block by trying each of the same name's folder: one that fits none is an error.
+    pub fn finish(mut self) -> Result<Vec<Block>, DecodeError> {
+        self.blocks.extend(self.rows.assemble(self.chain.unwrap_or(1))?);
+        let by_hash: BTreeMap<B256, usize> =
+            self.blocks.iter().enumerate().map(|(place, block)| (block.hash, place)).collect();
+        for (name, body) in &self.receipts {
+            attach(&mut self.blocks, &by_hash, name, body, attach_receipts)?;
+        }
+        for (name, body) in &self.traces {
+            attach(&mut self.blocks, &by_hash, name, body, attach_traces)?;
+        }
+        self.blocks.sort_by_key(|block| (block.chain, block.number, block.hash));
+        self.blocks.dedup_by_key(|block| block.hash);
+        self.blocks.append(&mut self.lone);
+        Ok(self.blocks)
+    }
+}
+
+type Attach = fn(&mut Block, &[u8]) -> Result<(), DecodeError>;
+
+/// Finds the block of a body by the first block or transaction hash it names.
+fn attach(
+    blocks: &mut [Block],
+    by_hash: &BTreeMap<B256, usize>,
+    name: &str,
+    body: &[u8],
+    how: Attach,
+) -> Result<(), DecodeError> {
+    let named = answer(body, first_hashes)?;
+    let place = named.iter().find_map(|hash| by_hash.get(hash).copied()).or_else(|| {
+        blocks.iter().position(|block| block.transactions.iter().any(|transaction| named.contains(&transaction.hash)))
+    });
+    match place.and_then(|place| blocks.get_mut(place)) {
+        Some(block) => how(block, body),
+        // A block without transactions has empty receipts and traces: they say nothing that is not known.
+        None if named.is_empty() => Ok(()),
+        None => Err(DecodeError::mismatch("block of a file", name, "a block of the same recording")),
+    }
+}
+
+fn first_hashes(reader: &mut Reader<'_>) -> Result<Vec<B256>, DecodeError> {
+    let mut found = Vec::new();
+    reader.array("elements", super::CALLS_PER_BODY_MAX, |reader| {
+        reader.object(|r, key| match key {
+            b"blockHash" | b"transactionHash" | b"txHash" if found.len() < 2 && !r.null()? => {
+                found.push(super::value::hash(r, "blockHash")?);
+                Ok(())
+            }
+            _ => r.skip_deep(),
+        })
+    })?;
+    Ok(found)
+}
+
+enum Form {
+    Block,
+    Mev,
+    Tree,
+    Receipts,
+    Traces,
+    Rows,
+}
+
+/// The form of a body, from the keys of its first object.
+fn form(bytes: &[u8], name: &str) -> Result<Form, DecodeError> {
+    let unknown = || DecodeError::Unrecognised { name: name.chars().take(120).collect() };
+    let is_line = etl::row_type(&Reader::new(bytes.split(|b| *b == b'\n').next().unwrap_or_default()));
+    if let Ok(Some(kind)) = is_line
+        && matches!(&*kind, b"block" | b"transaction" | b"log" | b"token_transfer")
+    {
+        return Ok(Form::Rows);
+    }
+    let found = if super::is_enveloped(&Reader::new(bytes)) {
+        let mut found = None;
+        let mut reader = Reader::new(bytes);
+        // `answer` wants the value read to its end; a null or an error of the node is reported as such.
+        reader.object(|reader, key| {
+            if key == b"result" && !matches!(reader.peek()?, Next::Null) {
+                found = Some(keys(&mut reader.clone())?);
+            }
+            if key == b"error" && reader.peek()? == Next::Object {
+                return Err(super::rpc_error(reader)?);
+            }
+            reader.skip_deep()
+        })?;
+        found.ok_or(DecodeError::NullBlock)?
+    } else {
+        keys(&mut Reader::new(bytes))?
+    };
+    let has = |key: &str| found.keys.iter().any(|known| known == key.as_bytes());
+    match (found.array, ()) {
+        (false, ()) if has("transactions") => Ok(Form::Block),
+        (false, ()) if has("traces") && has("block_number") => Ok(Form::Mev),
+        (false, ()) if has("from") && has("type") => Ok(Form::Tree),
+        (true, ()) if has("transactionHash") && has("logs") => Ok(Form::Receipts),
+        (true, ()) if has("action") || has("result") => Ok(Form::Traces),
+        _ => Err(unknown()),
+    }
+}
+
+struct Keys {
+    array: bool,
+    keys: Vec<Vec<u8>>,
+}
+
+/// The keys of an object, or of an array's first object.
+fn keys(reader: &mut Reader<'_>) -> Result<Keys, DecodeError> {
+    /// No form that we read has more keys.
+    const KEYS_MAX: usize = 64;
+    let array = reader.peek()? == Next::Array;
+    let mut keys = Vec::new();
+    if array {
+        reader.enter_array()?;
+        if !reader.element(&mut true)? {
+            return Ok(Keys { array, keys });
+        }
+    }
+    if reader.peek()? != Next::Object {
+        return Ok(Keys { array, keys });
+    }
+    reader.object(|reader, key| {
+        if keys.len() < KEYS_MAX {
+            keys.push(key.to_vec());
+        }
+        reader.skip_deep()
+    })?;
+    Ok(Keys { array, keys })
+}
+
+fn stem(name: &str) -> &str {
+    let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    file.split_once('.').map_or(file, |(stem, _)| stem)
+}
+
+fn chain_of_folder(name: &str) -> Option<ChainNumber> {
+    let mut folders = name.split(['/', '\\']).rev().skip(1).map(str::to_ascii_lowercase);
+    folders.find_map(|folder| FOLDERS.iter().find(|(word, _)| folder.starts_with(word)).map(|(_, chain)| *chain))
+}
+
+/// A block of one transaction. Its hash is a digest of the body: the same file always gives the same signals.
+fn lone(stem: &str, bytes: &[u8], calls: Vec<Call>, chain: Option<ChainNumber>) -> Block {
+    let digest = Fingerprint::of(&[b"lone trace", bytes]);
+    let mut padded = [0; 32];
+    for (to, from) in padded.iter_mut().zip(digest.bytes()) {
+        *to = *from;
+    }
+    let block_hash = B256::from(padded);
+    let hash = stem.split('_').find_map(|part| part.parse::<B256>().ok()).unwrap_or(block_hash);
+    let chain = chain_of(&calls).or(chain).unwrap_or(1);
+    let transaction = mev::transaction(hash, 0, calls);
+    Block { chain, hash: block_hash, transactions: vec![transaction], has_traces: true, ..Block::default() }
+}
+
+/// The chain whose landmarks a trace touches most.
+fn chain_of(calls: &[Call]) -> Option<ChainNumber> {
+    let mut touched: BTreeMap<ChainNumber, usize> = BTreeMap::new();
+    for call in calls {
+        if let Some((_, chain)) = LANDMARKS.iter().find(|(address, _)| call.to == Some(*address)) {
+            *touched.entry(*chain).or_default() += 1;
+        }
+    }
+    touched.into_iter().max_by_key(|(_, count)| *count).map(|(chain, _)| chain)
+}

@@ -1,0 +1,102 @@
+//! Every recorded real block, trace and attack decodes, and the counts are those of their description.
+
+#![expect(clippy::panic, reason = "a test")]
+
+#[path = "data/unpack.rs"]
+mod data;
+
+use std::collections::BTreeSet;
+
+use data::unpack;
+use quarterdeck_core::chain::Block;
+use quarterdeck_formats::evm::{self, Recorded, Recording};
+
+fn block(name: &str, bytes: &[u8]) -> Block {
+    match evm::sniff(name, bytes, Some(1)).unwrap_or_else(|e| panic!("{name}: {e}")) {
+        Recorded::Block(block) | Recorded::Trace(block) => *block,
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+#[test]
+fn mainnet_blocks() {
+    let Some(files) = unpack("evm-mainnet-blocks/blocks.tar.zst") else { return };
+    let blocks: Vec<Block> = files.iter().map(|(name, bytes)| block(name, bytes)).collect();
+    assert_eq!((blocks.len(), blocks.iter().map(|b| b.transactions.len()).sum::<usize>()), (70, 21_394));
+    assert!(blocks.iter().all(|b| b.chain == 1 && !b.has_receipts && !b.has_traces));
+    let london = blocks.iter().find(|b| b.number == 12_965_000).unwrap();
+    assert_eq!(london.base_fee, Some(1_000_000_000));
+    assert_eq!(london.time.to_string(), "2021-08-05T12:33:42.000Z");
+}
+
+#[test]
+fn preattack_blocks() {
+    let Some(files) = unpack("evm-preattack-blocks/blocks.tar.zst") else { return };
+    let blocks: Vec<Block> = files.iter().map(|(name, bytes)| block(name, bytes)).collect();
+    assert_eq!((blocks.len(), blocks.iter().map(|b| b.transactions.len()).sum::<usize>()), (29, 4_698));
+    assert_eq!(blocks.iter().map(|b| b.chain).collect::<BTreeSet<_>>(), BTreeSet::from([1, 56, 100, 137, 42_161]));
+}
+
+#[test]
+fn traced_blocks() {
+    let Some(files) = unpack("evm-mainnet-blocks-traced/blocks.tar.zst") else { return };
+    let blocks: Vec<Block> = files.iter().map(|(name, bytes)| block(name, bytes)).collect();
+    assert_eq!(blocks.len(), 14);
+    let hashes: BTreeSet<_> = blocks.iter().flat_map(|b| b.transactions.iter().map(|t| t.hash)).collect();
+    let calls: usize = blocks.iter().flat_map(|b| &b.transactions).map(|t| t.calls.len()).sum();
+    assert_eq!((hashes.len(), calls), (2_718, 13_633));
+    assert!(blocks.iter().flat_map(|b| &b.transactions).all(|t| t.calls[0].from == t.from));
+}
+
+#[test]
+fn attack_traces() {
+    let Some(files) = unpack("evm-exploit-traces/call_traces.tar.zst") else { return };
+    let blocks: Vec<Block> = files.iter().map(|(name, bytes)| block(name, bytes)).collect();
+    let calls: usize = blocks.iter().map(|b| b.transactions[0].calls.len()).sum();
+    assert_eq!((blocks.len(), calls), (67, 25_086));
+    for ((name, _), block) in files.iter().zip(&blocks) {
+        assert!(name.contains(&block.transactions[0].hash.to_string()), "{name}: hash from the name");
+        let chain = if name.contains("BSC") { 56 } else { 1 };
+        assert_eq!(block.chain, chain, "{name}");
+    }
+    assert_eq!(blocks.iter().flat_map(|b| &b.transactions[0].calls).map(|c| c.depth).max(), Some(64));
+}
+
+#[test]
+fn lines_of_four_tables_make_blocks_with_logs() {
+    let mut recording = Recording::new(Some(1));
+    for table in ["logs", "transactions", "token_transfers", "blocks"] {
+        let Some(files) = unpack(&format!("evm-congestion-may2023/{table}.jsonl.zst")) else { return };
+        for (name, bytes) in files {
+            recording.add(&name, &bytes).unwrap();
+        }
+    }
+    let blocks = recording.finish().unwrap();
+    let transactions: Vec<_> = blocks.iter().flat_map(|b| &b.transactions).collect();
+    assert_eq!((blocks.len(), transactions.len()), (2, 298));
+    assert_eq!(transactions.iter().map(|t| t.logs.len()).sum::<usize>(), 681);
+    assert_eq!(transactions.iter().filter(|t| t.status == Some(false)).count(), 9);
+    assert!(blocks.iter().all(|b| b.has_receipts && b.chain == 1));
+    assert_eq!(blocks[0].reference().number + 1, blocks[1].number);
+    assert_eq!(blocks[1].parent, blocks[0].hash);
+}
+
+/// Real bodies cut off anywhere, or with one byte changed anywhere, are an error or a block, never a panic.
+#[test]
+fn damaged_real_bodies_never_panic() {
+    for archive in [
+        "evm-mainnet-blocks-traced/blocks.tar.zst",
+        "evm-exploit-traces/call_traces.tar.zst",
+        "evm-preattack-blocks/blocks.tar.zst",
+    ] {
+        let Some(files) = unpack(archive) else { return };
+        let (name, body) = files.iter().min_by_key(|(_, body)| body.len()).unwrap();
+        let step = (body.len() / 400).max(1);
+        for at in (0..body.len()).step_by(step) {
+            assert!(evm::sniff(name, &body[..at], None).is_err(), "{name} cut at {at}");
+            let mut changed = body.clone();
+            changed[at] ^= 0x15;
+            drop(evm::sniff(name, &changed, None));
+        }
+    }
+}
