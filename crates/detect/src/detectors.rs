@@ -1,6 +1,20 @@
 //! THE LIST of detectors.
 
+pub mod frequency_spike;
+pub mod listed_entity;
+pub mod observation_loss;
+pub mod reorganization;
+pub mod sudden_outflow;
+pub mod unusual_size;
+
 use quarterdeck_core::detector::DetectorKind;
 
 /// Every detector, in the order of the catalogue. A detector that is not here does not exist: there is no other registration.
-pub const DETECTORS: &[&dyn DetectorKind] = &[];
+pub const DETECTORS: &[&dyn DetectorKind] = &[
+    &unusual_size::UnusualSize,
+    &frequency_spike::FrequencySpike,
+    &sudden_outflow::SuddenOutflow,
+    &listed_entity::ListedEntity,
+    &reorganization::Reorganization,
+    &observation_loss::ObservationLoss,
+];

@@ -2,6 +2,7 @@
 //!
 //! The module list is the reading order. A detector is one file in `detectors/` and one line in [`detectors::DETECTORS`].
 
+pub mod at_rest;
 pub mod statistics;
 
 pub mod movement;
@@ -12,3 +13,6 @@ pub mod claim;
 pub mod detectors;
 
 pub mod rehearsal;
+
+#[cfg(test)]
+mod testing;

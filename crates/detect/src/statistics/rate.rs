@@ -8,7 +8,9 @@ use super::magnitude::f64_of;
 /// first count); later ones fade with `memory_windows`.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct EwmaRate {
+    #[serde(with = "crate::at_rest::bits")]
     mean: f64,
+    #[serde(with = "crate::at_rest::bits")]
     variance: f64,
     windows: u32,
 }
