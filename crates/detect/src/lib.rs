@@ -16,3 +16,4 @@ pub mod rehearsal;
 
 #[cfg(test)]
 mod testing;
+pub mod pipeline;

