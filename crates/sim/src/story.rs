@@ -38,7 +38,10 @@ pub const SETUP_BLOCKS: u64 = 20;
 /// Blocks until one is final. Ethereum needs 64 and more; a drill should not wait thirteen minutes for it.
 pub const FINALITY_BLOCKS: u64 = 12;
 
-/// Why a story could not go on. None of it is an input's fault: it means that contracts, set-up and traffic disagree.
+/// Refused transactions remembered until somebody asks: far more than one attack can cause.
+const REFUSED_MAX: usize = 1_024;
+
+/// Why a story could not go on. But for a second reorganization, it means that contracts, set-up and traffic disagree.
 #[derive(Debug, thiserror::Error)]
 pub enum StoryError {
     /// The chain refused.
@@ -62,6 +65,12 @@ pub enum StoryError {
         pending: usize,
         /// How many the EVM would not execute.
         refused: usize,
+    },
+    /// Two reorganizations at once.
+    #[error("prepare a reorganization: another is due at height {due}")]
+    AlreadyPlanned {
+        /// When the other will be.
+        due: u64,
     },
     /// A view returned less than a word.
     #[error("read `{view}` of {contract}: the answer is no word")]
@@ -124,8 +133,8 @@ impl World {
         self.chain.head().time.plus(BLOCK_TIME)
     }
 
-    /// What the EVM would not execute since this was last asked: empty unless an attack emptied an account that had
-    /// something queued.
+    /// What the EVM would not execute since this was last asked (the newest thousand): empty unless an attack emptied an
+    /// account that had something queued.
     pub fn take_refused(&mut self) -> Vec<Refused> {
         std::mem::take(&mut self.refused)
     }
@@ -146,10 +155,16 @@ impl World {
             }
         }
         self.refused.extend(self.chain.take_refused());
+        self.refused.drain(..self.refused.len().saturating_sub(REFUSED_MAX));
         let head = self.chain.head().number;
         let finalized = head.checked_sub(FINALITY_BLOCKS).and_then(|number| self.chain.finalized(number));
         events.extend(finalized.map(ChainEvent::Finalized));
         Ok(events)
+    }
+
+    /// Queues a transaction of anybody's for the next block: a response that a drill wants carried out, for instance.
+    pub fn submit(&mut self, draft: Draft) -> Result<B256, StoryError> {
+        Ok(self.chain.submit(draft)?)
     }
 
     /// What `who` holds of a token, in its smallest units.

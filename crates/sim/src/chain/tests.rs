@@ -232,6 +232,29 @@ fn a_reorganization_replaces_one_payment_and_keeps_the_rest() {
 }
 
 #[test]
+fn undoing_blocks_restores_accounts_code_and_storage() {
+    let (mut chain, token) = with_token();
+    let (number, before) = (chain.head().number, chain.state_digest());
+    chain.submit(send(alice(), token, transfer(bob(), 1_000_000))).unwrap();
+    mine(&mut chain);
+    assert_eq!(holds(&chain, token, alice()), U256::ZERO, "a word became zero");
+    chain.submit(send(bob(), token, transfer(alice(), 1))).unwrap();
+    chain.submit(send(bob(), token, transfer(alice(), 2_000_000))).unwrap();
+    let vault = alice().create(chain.next_nonce(alice()));
+    let input = Contract::YieldVault.init_code(&[]);
+    chain.submit(Draft { from: alice(), input, gas: 2_000_000, ..Draft::default() }).unwrap();
+    let statuses: Vec<_> = mine(&mut chain).transactions.iter().map(|tx| tx.status).collect();
+    assert_eq!(statuses, [Some(true), Some(false), Some(true)]);
+    assert!(chain.has_code(vault));
+    for undone in (number + 1..=chain.head().number).rev() {
+        assert_ne!(chain.state_digest(), before);
+        assert!(chain.state.undo_block(undone));
+    }
+    assert_eq!(chain.state_digest(), before);
+    assert!(!chain.has_code(vault));
+}
+
+#[test]
 fn a_reorganization_without_replacement_still_makes_other_blocks() {
     let (mut chain, token) = with_token();
     chain.submit(send(alice(), token, transfer(bob(), 5))).unwrap();

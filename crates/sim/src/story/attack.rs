@@ -154,7 +154,8 @@ impl Attack {
     fn launched(self, world: &World, transactions: Vec<B256>) -> Launched {
         let block = world.chain.head().number + 1;
         let transaction = transactions.last().copied().unwrap_or_default();
-        let visible = world.plan.as_ref().map_or(block, |plan| plan.due.max(block));
+        let planned = world.plan.as_ref().filter(|_| self == Self::Reorg);
+        let visible = planned.map_or(block, |plan| plan.due);
         Launched { attack: self, transactions, transaction, block, visible }
     }
 }
@@ -239,6 +240,7 @@ fn hot_wallet_theft(world: &mut World) -> Result<Vec<B256>, StoryError> {
 
 fn double_spend(world: &mut World) -> Result<Vec<B256>, StoryError> {
     let Cast { thief, thief_reserve, hot_wallet, .. } = world.cast;
+    nothing_planned(world)?;
     let coins = U256::from(DOUBLE_SPEND_COINS) * COIN;
     let paid = world.pay(thief, hot_wallet, coins)?;
     let replace = BTreeMap::from([(paid, payment(thief, thief_reserve, coins))]);
@@ -248,9 +250,15 @@ fn double_spend(world: &mut World) -> Result<Vec<B256>, StoryError> {
 
 fn benign_reorg(world: &mut World) -> Result<Vec<B256>, StoryError> {
     let Cast { market_maker, hot_wallet, .. } = world.cast;
+    nothing_planned(world)?;
     let paid = world.pay(market_maker, hot_wallet, COIN)?;
     prepare(world, 1, BTreeMap::new());
     Ok(vec![paid])
+}
+
+/// Refuses a second reorganization while one is due.
+fn nothing_planned(world: &World) -> Result<(), StoryError> {
+    world.plan.as_ref().map_or(Ok(()), |plan| Err(StoryError::AlreadyPlanned { due: plan.due }))
 }
 
 /// The next `depth` blocks will be left.

@@ -134,6 +134,14 @@ fn the_same_seed_gives_the_same_bytes() {
     assert_ne!(digest(7), digest(8));
 }
 
+/// Changes only when contracts or traffic are changed on purpose; on any machine and in any profile it is this.
+#[test]
+fn the_sixtieth_block_of_seed_seven_is_known() {
+    let mut world = world(7);
+    let last = (0..60).map(|_| next_block(&mut world)).last().unwrap();
+    insta::assert_snapshot!(last.hash, @"0xd597eca8984b237844af95eb5eac8789379a2fbfc389912e26957725c8c192fd");
+}
+
 #[test]
 fn traces_agree_with_transactions_logs_and_balances() {
     let mut world = world(11);
@@ -311,6 +319,21 @@ fn a_reorganization_takes_a_deposit_back() {
 }
 
 #[test]
+fn one_reorganization_at_a_time_beside_anything_else() {
+    let mut world = world(7);
+    let reorg = Attack::Reorg.launch(&mut world).unwrap();
+    let second = Attack::Reorg.launch_lookalike(&mut world);
+    assert!(matches!(second, Err(StoryError::AlreadyPlanned { due }) if due == reorg.visible));
+    step(&mut world);
+    let theft = Attack::FlashLoan.launch(&mut world).unwrap();
+    assert_eq!(theft.visible, theft.block);
+    let (_, branch, _) = until_reorg(&mut world);
+    let again = find(&branch.adopted[1], theft.transaction);
+    assert_eq!(again.status, Some(true), "the theft is on the new branch too");
+    assert!(usd_of(&world, world.cast.thief) > dollars(8_000_000));
+}
+
+#[test]
 fn a_listed_address_pays_an_ordinary_sum() {
     let mut world = world(7);
     let launched = Attack::Listed.launch(&mut world).unwrap();
@@ -352,6 +375,21 @@ fn arbitrage_pays_and_brings_the_pools_together() {
     let price = |pool| world.read(pool, "spotPrice()", &[]).unwrap();
     let apart = price(pool).abs_diff(price(outside_pool));
     assert!(apart < dollars(2) / U256::from(50), "6 % apart before, now {apart}");
+}
+
+#[test]
+fn a_paused_bridge_releases_nothing() {
+    let mut world = world(7);
+    let Cast { bridge, pauser, relayer, .. } = world.cast;
+    let pause = abi::call("pause()", &[]);
+    world.submit(Draft { from: pauser, to: Some(bridge), input: pause, gas: 100_000, ..Draft::default() }).unwrap();
+    let locked = usd_of(&world, bridge);
+    for _ in 0..5 {
+        let block = next_block(&mut world);
+        let tried = block.transactions.iter().filter(|tx| tx.from == relayer);
+        assert!(tried.into_iter().all(|tx| tx.status == Some(false)));
+    }
+    assert_eq!(usd_of(&world, bridge), locked);
 }
 
 #[test]
