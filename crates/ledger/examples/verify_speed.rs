@@ -5,7 +5,6 @@
     clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     clippy::cast_precision_loss,
     reason = "a measurement reads the clock and prints"
 )]

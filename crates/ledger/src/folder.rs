@@ -170,7 +170,7 @@ pub fn files_for<S: HashSource>(
     }
     let mut files = Vec::new();
     let mut rest = sealed;
-    for slice in Slice::from(from, to) {
+    for slice in Slice::covering(from, to) {
         let (now, later) = rest.split_at_checked(slice.width().into()).unwrap_or((rest, &[]));
         rest = later;
         let entries: Vec<Vec<u8>> = now.iter().map(|sealed| sealed.entry.encode()).collect();
@@ -185,7 +185,7 @@ pub fn files_for<S: HashSource>(
         files.push((FileKind::Tile(0, slice).to_string(), encode_tile(&leaves)));
     }
     for level in 1..TILE_LEVELS_MAX {
-        for slice in Slice::from(tile_hashes(level, from), tile_hashes(level, to)) {
+        for slice in Slice::covering(tile_hashes(level, from), tile_hashes(level, to)) {
             let tile = tile_of(hashes, level, slice).map_err(PublishError::Tree)?;
             files.push((FileKind::Tile(level, slice).to_string(), encode_tile(&tile)));
         }
@@ -237,7 +237,7 @@ impl HashSource for TileHashes<'_> {
     fn hash(&self, node: Node) -> Result<Option<Hash>, FileError> {
         let (level, above) = (node.level / TILE_HEIGHT, node.level % TILE_HEIGHT);
         let Some(first) = node.index.checked_mul(1 << above) else { return Ok(None) };
-        let slice = Slice::from(first, tile_hashes(level, self.size)).next();
+        let slice = Slice::covering(first, tile_hashes(level, self.size)).next();
         let Some(slice) = slice else { return Ok(None) };
         let path = FileKind::Tile(level, slice).to_string();
         let Some(bytes) = self.files.read(&path, TILE_BYTES_MAX)? else { return Ok(None) };

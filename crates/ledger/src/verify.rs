@@ -28,6 +28,9 @@ use crate::{
 /// Bundles in a row that may be missing before the rest is only counted: a head that claims a great size must not cost much.
 const MISSING_IN_A_ROW_MAX: u64 = 16;
 
+/// Disputed slices that are decided one by one; more than these are decided alike. Each doubles the roots to try.
+const OPEN_DISPUTES_MAX: usize = 6;
+
 /// Checks a log folder. Without a trusted key the folder's own `log.vkey` is used, and the report says so.
 pub fn verify_folder(files: &dyn Files, trusted: Option<&VerifierKey>) -> Report {
     verify_folder_after(files, trusted, &[])
@@ -292,35 +295,29 @@ impl<'a> Run<'a> {
     /// Finds the choice of sides that leads to the root of the head, and checks the files of the disputed slices by it.
     fn settle(&mut self, size: u64, want: Option<Hash>, slice_roots: &mut [Option<Hash>]) {
         let disputes = std::mem::take(&mut self.disputes);
-        let choices: [fn(&Dispute) -> Side; 4] = [
-            |dispute| dispute.borne_out(Side::Tile),
-            |dispute| dispute.borne_out(Side::Entries),
-            |_| Side::Tile,
-            |_| Side::Entries,
-        ];
-        let mut got = None;
-        let mut choose: Option<fn(&Dispute) -> Side> = None;
-        for choice in choices {
-            for dispute in &disputes {
+        let (mut first, mut settled) = (None, None);
+        for sides in choices(&disputes) {
+            for (dispute, side) in disputes.iter().zip(&sides) {
                 let slot = usize::try_from(dispute.slice.index()).map(|index| slice_roots.get_mut(index));
                 if let Ok(Some(slot)) = slot {
-                    *slot = dispute.root(choice(dispute));
+                    *slot = dispute.root(*side);
                 }
             }
             let root = whole_root(size, slice_roots);
-            got = got.or(root);
+            first = first.or(root);
             if want.is_some() && root == want {
-                (got, choose) = (root, Some(choice));
+                settled = Some(sides);
                 break;
             }
         }
-        self.report.root = got;
-        if let (None, Some(got), Some(want)) = (choose, got, want) {
+        self.report.root = if settled.is_some() { want } else { first };
+        if let (None, Some(got), Some(want)) = (&settled, first, want) {
             self.report.note(FileKind::Checkpoint, Place::default(), What::Root { want, got });
         }
-        for dispute in &disputes {
-            let believed = choose.map_or(dispute.borne_out(Side::Neither), |choose| choose(dispute));
-            self.disputed(dispute.slice, believed);
+        let sides =
+            settled.unwrap_or_else(|| disputes.iter().map(|dispute| dispute.borne_out(Side::Neither)).collect());
+        for (dispute, side) in disputes.iter().zip(sides) {
+            self.disputed(dispute.slice, side);
         }
         self.disputes = disputes;
     }
@@ -373,6 +370,24 @@ impl<'a> Run<'a> {
             None => self.report.checked.older_heads += 1,
         }
     }
+}
+
+/// Which sides to try: what the tiles above bear out with every way of deciding the rest, then one side throughout.
+fn choices(disputes: &[Dispute]) -> impl Iterator<Item = Vec<Side>> {
+    let open = disputes.iter().filter(|dispute| dispute.borne_out(Side::Neither) == Side::Neither).count();
+    let by_tiles_above = (0..1_usize << open.min(OPEN_DISPUTES_MAX)).map(|ways| {
+        let mut bit = 0;
+        let side = |dispute: &Dispute| match dispute.borne_out(Side::Neither) {
+            Side::Neither => {
+                let entries = ways >> bit & 1 == 1;
+                bit = (bit + 1).min(OPEN_DISPUTES_MAX - 1);
+                if entries { Side::Entries } else { Side::Tile }
+            }
+            side => side,
+        };
+        disputes.iter().map(side).collect()
+    });
+    by_tiles_above.chain([Side::Tile, Side::Entries].map(|side| vec![side; disputes.len()]))
 }
 
 /// How many of the slices of a log are full.
