@@ -43,9 +43,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             #[expect(clippy::cast_precision_loss, reason = "200,000")]
             let cost = start.elapsed().as_secs_f64() * 1e9 / (BLOCKS * TRANSFERS) as f64;
             *sum += cost;
-            cells.push(format!("{cost:.1} ({})", out.len()));
+            cells.push(format!("{:>20}", format!("{cost:.1} ({})", out.len())));
         }
-        println!("{:<20} {:>20} {:>20} {:>20}", kind.id(), cells[0], cells[1], cells[2]);
+        println!("{:<20} {}", kind.id(), cells.join(" "));
     }
     println!("{:<20} {:>20.1} {:>20.1} {:>20.1}", "all", sums[0], sums[1], sums[2]);
     println!(

@@ -23,7 +23,6 @@ pub fn load<T: DeserializeOwned>(detector: &'static str, snapshot: &Value) -> Re
 pub mod bits {
     use serde::{Deserialize, Deserializer, Serializer};
     /// Writes the 64 bits.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
     pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(value.to_bits())
     }

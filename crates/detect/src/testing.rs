@@ -18,7 +18,9 @@ pub(crate) fn build(kind: &dyn DetectorKind, knowledge: &Knowledge, given: &[(&s
 pub(crate) fn observe(kind: &dyn DetectorKind, knowledge: &Knowledge, events: &[ChainEvent]) -> Vec<SignalChange> {
     let mut detector = build(kind, knowledge, &[]);
     let mut out = Vec::new();
-    events.iter().for_each(|event| detector.observe(event, &mut out));
+    for event in events {
+        detector.observe(event, &mut out);
+    }
     out
 }
 

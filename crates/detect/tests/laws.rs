@@ -1,6 +1,8 @@
 //! Laws that hold for every detector of THE LIST, over random histories: blocks with payments, token transfers, calls and traces,
 //! reorganizations, gaps, ticks, among a few addresses so that they meet.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use proptest::prelude::*;
@@ -155,7 +157,9 @@ fn fresh(kind: &dyn DetectorKind, knowledge: &Knowledge) -> Box<dyn Detector> {
 
 fn tell(detector: &mut dyn Detector, events: &[ChainEvent]) -> Vec<SignalChange> {
     let mut out = Vec::new();
-    events.iter().for_each(|event| detector.observe(event, &mut out));
+    for event in events {
+        detector.observe(event, &mut out);
+    }
     out
 }
 

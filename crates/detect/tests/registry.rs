@@ -1,6 +1,9 @@
 //! Walks THE LIST: whoever adds a detector owes the reader a name, prose, bounded parameters, a scenario, a canary that is heard
 //! and a snapshot that forgets nothing.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::disallowed_methods, reason = "a test reads the scenarios")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
@@ -26,7 +29,9 @@ fn fresh(kind: &dyn DetectorKind, knowledge: &Knowledge) -> Box<dyn Detector> {
 
 fn tell(detector: &mut dyn Detector, events: &[ChainEvent]) -> Vec<SignalChange> {
     let mut out = Vec::new();
-    events.iter().for_each(|event| detector.observe(event, &mut out));
+    for event in events {
+        detector.observe(event, &mut out);
+    }
     out
 }
 
@@ -107,7 +112,7 @@ fn every_detector_has_a_scenario_that_fires_and_one_that_is_quiet() {
         let says = format!("#=> signal {}", kind.id());
         let fires = |timeline: &&str| timeline.contains(&says);
         assert!(timelines.iter().any(fires), "{} never fires", path.display());
-        assert!(!timelines.iter().all(|timeline| fires(&timeline)), "{} is never quiet", path.display());
+        assert!(!timelines.iter().all(|timeline| fires(timeline)), "{} is never quiet", path.display());
     }
 }
 

@@ -468,7 +468,7 @@ mod tests {
         let until_here = observe(&FrequencySpike, &rehearsal::knowledge(), &chain.events);
         assert_eq!((raised(&until_here).len(), ended(&until_here).len()), (1, 0));
         let signal = &raised(&until_here)[0];
-        assert_eq!(signal.service.as_ref().map(|s| s.as_str()), Some("custody"));
+        assert_eq!(signal.service.as_ref().map(quarterdeck_core::id::Name::as_str), Some("custody"));
         assert!(signal.title.contains("calls of 0x64726177 on vault within 60 s, expected 10."), "{}", signal.title);
         windows(&mut chain, 4, 2);
         let changes = observe(&FrequencySpike, &rehearsal::knowledge(), &chain.events);

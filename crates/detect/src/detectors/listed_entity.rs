@@ -222,10 +222,11 @@ impl Observer {
     fn look(&self, block: &Block, transaction: &Transaction, out: &mut Vec<SignalChange>) {
         let mut met: Vec<&ListedAddress> = Vec::new();
         let mut note = |address: Address| {
-            if let Some(entry) = self.listed.get(&address) {
-                if met.len() < PER_TRANSACTION_MAX && !met.iter().any(|had| had.address == address) {
-                    met.push(entry);
-                }
+            if let Some(entry) = self.listed.get(&address)
+                && met.len() < PER_TRANSACTION_MAX
+                && !met.iter().any(|had| had.address == address)
+            {
+                met.push(entry);
             }
         };
         each_party(transaction, &mut note);
@@ -429,7 +430,7 @@ mod tests {
         for _ in 0..3 {
             chain.block(vec![coin(HOT, LISTED, 10)]);
         }
-        chain.tick(Duration::from_secs(86_400));
+        chain.tick(Duration::from_hours(24));
         let changes = observe(&ListedEntity, &knowledge(8), &chain.events);
         let titles: Vec<String> = raised(&changes).iter().map(|signal| signal.title.clone()).collect();
         assert_eq!(titles.iter().filter(|title| title.starts_with("the list ofac-sdn is")).count(), 2);
@@ -443,7 +444,7 @@ mod tests {
     fn a_list_drawn_up_anew_ends_its_signal() {
         let mut chain = Rehearsal::default();
         chain.block(vec![]);
-        chain.tick(Duration::from_secs(120));
+        chain.tick(Duration::from_mins(2));
         let mut before = crate::testing::build(&ListedEntity, &knowledge(8), &[]);
         let mut out = Vec::new();
         before.observe(&chain.events[0], &mut out);

@@ -302,14 +302,9 @@ impl Observer {
             blind.told = true;
             self.claim_gap(gap, at, open + 1).raise(out);
         }
-        if open == 0 {
-            if let Some(blind) = found.map(|place| self.state.blinds.remove(place)).filter(|blind| blind.told) {
-                out.push(self.voice.ended(
-                    "gap",
-                    &[blind.source.as_str().as_bytes(), kind_word(blind.kind).as_bytes()],
-                    at,
-                ));
-            }
+        let over = found.filter(|_| open == 0).map(|place| self.state.blinds.remove(place));
+        if over.is_some_and(|blind| blind.told) {
+            out.push(self.voice.ended("gap", &entity, at));
         }
     }
 
@@ -525,7 +520,7 @@ mod tests {
         let signal = &raised(&changes)[0];
         assert_eq!(signal.title, "blind on chain 1 for 1 min 0 s: eth-1 does not answer");
         assert_eq!((changes.len(), signal.loudness), (1, Loudness::Error));
-        assert_eq!(signal.service.as_ref().map(|service| service.as_str()), Some("custody"));
+        assert_eq!(signal.service.as_ref().map(Name::as_str), Some("custody"));
         let closed = [&events[..], &[gap(GapKind::Unreachable, 1_000, 7, Some(1_100))]].concat();
         assert_eq!(ended(&observe(&ObservationLoss, &rehearsal::knowledge(), &closed)), [signal.fingerprint]);
     }
@@ -566,7 +561,7 @@ mod tests {
             chain.tick(Duration::ZERO);
         }
         // The mean interval is 12 s, so the bound is ten of them.
-        chain.tick(Duration::from_secs(120));
+        chain.tick(Duration::from_mins(2));
         assert_eq!(told(&chain.events), (0, 0));
         chain.tick(Duration::from_secs(121));
         assert_eq!(told(&chain.events), (1, 0));

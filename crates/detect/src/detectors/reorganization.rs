@@ -337,7 +337,7 @@ impl Observer {
     }
 
     fn explain(&self, reorg: &Reorg, impact: &Impact, stolen: &[&Conflict], at_risk: Usd) -> String {
-        let mut text = format!(
+        let mut sentences = vec![format!(
             "Chain {} left {} of its blocks after height {} and joined {} others. Of the transactions in what it left, {} are in the new branch too, {} are in neither yet, {} were replaced by another of the same sender and nonce.",
             reorg.chain,
             reorg.dropped.len(),
@@ -346,29 +346,22 @@ impl Observer {
             impact.included_again,
             impact.dropped,
             impact.conflicted
-        );
+        )];
         if impact.blocks_unknown > 0 {
-            text.push_str(&format!(
-                " {} of the blocks left were never seen by us: what they had is unknown.",
-                impact.blocks_unknown
-            ));
+            let unknown = impact.blocks_unknown;
+            sentences.push(format!("{unknown} of the blocks left were never seen by us: what they had is unknown."));
         }
         if !impact.waiting.is_empty() || !stolen.is_empty() {
-            text.push_str(&format!(
-                " Ours: {} wait, {} replaced, {at_risk} at risk.",
-                impact.waiting.len(),
-                stolen.len()
-            ));
+            let (waiting, replaced) = (impact.waiting.len(), stolen.len());
+            sentences.push(format!("Ours: {waiting} wait, {replaced} replaced, {at_risk} at risk."));
         }
-        for conflict in stolen.iter().take(NAMED_MAX) {
-            text.push_str(&self.name(reorg.chain, conflict));
-        }
-        text
+        sentences.extend(stolen.iter().take(NAMED_MAX).map(|conflict| self.name(reorg.chain, conflict)));
+        sentences.join(" ")
     }
 
     fn name(&self, chain: ChainNumber, conflict: &Conflict) -> String {
         let whose: Vec<String> = conflict.ours.watched.iter().map(|address| self.watch.name(chain, *address)).collect();
-        format!(" {} of {} → {} ({}).", conflict.ours.hash, whose.join(", "), conflict.by, conflict.ours.worth)
+        format!("{} of {} → {} ({}).", conflict.ours.hash, whose.join(", "), conflict.by, conflict.ours.worth)
     }
 
     /// The service of our touched transactions, if it is one; without any, the chain's only one.
@@ -401,7 +394,7 @@ impl Observer {
                 continue;
             }
             let text = format!(
-                "A reorganization dropped a transaction of ours, and block {} now has another of the same sender and nonce in its place:{}",
+                "A reorganization dropped a transaction of ours, and block {} now has another of the same sender and nonce in its place: {}",
                 block.number,
                 self.name(block.chain, &conflict)
             );

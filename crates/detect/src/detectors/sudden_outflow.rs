@@ -330,11 +330,10 @@ impl Observer {
         out: &mut Vec<SignalChange>,
     ) {
         let sent = gwei(transaction.value);
-        if let Some(to) = transaction.to.filter(|_| transaction.status != Some(false) && sent >= bounds.out_min) {
-            if transaction.nonce <= self.limits.nonce_max {
-                let outflow = Outflow { from: transaction.from, to, gwei: sent };
-                self.judge(block, transaction, outflow, bounds, out);
-            }
+        let judged = sent >= bounds.out_min && transaction.nonce <= self.limits.nonce_max;
+        if let Some(to) = transaction.to.filter(|_| judged && transaction.status != Some(false)) {
+            let outflow = Outflow { from: transaction.from, to, gwei: sent };
+            self.judge(block, transaction, outflow, bounds, out);
         }
         let mut booked: Vec<(Address, i64)> = Vec::new();
         each_coin_movement(transaction, |movement| {
