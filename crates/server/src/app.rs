@@ -8,6 +8,7 @@ use std::{
 };
 
 use quarterdeck_core::{
+    correlate::Setting,
     journal::JournalEvent,
     chain::ChainEvent,
     detector::{Knowledge, Params},
@@ -101,8 +102,10 @@ impl IdSource for SystemIds {
 
 /// A running program.
 pub struct Running {
-    /// Where it listens: the port is known even if 0 was asked for.
-    pub address: SocketAddr,
+    /// Where it listens: the port is known even if 0 was asked for. None: nowhere, as in a drill without a console.
+    pub address: Option<SocketAddr>,
+    /// How everything is configured.
+    pub setting: Arc<Setting>,
     /// The write path.
     pub engine: EngineHandle,
     /// What is kept.
@@ -227,12 +230,16 @@ pub async fn start(configuration: Configuration, world: World) -> Result<Running
         metrics: metrics_handle(),
         tree,
     });
-    let address = listen(configuration.listen, app, &mut early, stopping).await?;
+    let address = match configuration.listen {
+        Some(address) => Some(listen(address, app, &mut early, stopping).await?),
+        None => None,
+    };
     late.spawn(async move {
         // The engine goes on until every handle is gone: whoever still holds one is still answered.
         drop(engine_stop.0);
     });
-    Ok(Running { address, engine: handle, store, seen, sources, log_folder, key, stop, early, late })
+    let setting = configuration.setting;
+    Ok(Running { address, setting, engine: handle, store, seen, sources, log_folder, key, stop, early, late })
 }
 
 fn store_fault(detail: &str) -> RunError {

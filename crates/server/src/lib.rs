@@ -10,6 +10,7 @@ pub mod auth;
 pub mod config;
 pub mod engine;
 pub mod log_tree;
+pub mod log_files;
 pub mod ingest;
 pub mod loops;
 pub mod http;

@@ -39,3 +39,8 @@ impl Modify for Token {
 pub fn routes() -> Router<Shared> {
     Router::new().route("/api/openapi.json", get(|| async { Json(Description::openapi()) }))
 }
+
+/// The description as it is checked in.
+pub fn text() -> Result<String, serde_json::Error> {
+    Description::openapi().to_pretty_json()
+}
