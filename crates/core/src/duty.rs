@@ -142,12 +142,6 @@ impl Incident {
         self.take_step(&step, by, next, ctx, events);
     }
 
-    /// Whether somebody asked for this page, or for the one that it repeats: then it is owed even while acknowledged.
-    pub(crate) fn was_asked_for(&self, page: PageId) -> bool {
-        let open = matches!(self.phase, Phase::Triggered | Phase::Acknowledged);
-        open && self.chain(page).last().is_some_and(|first| first.reason == PageReason::Asked)
-    }
-
     /// This page and those that it repeats, the first page last.
     fn chain(&self, page: PageId) -> impl Iterator<Item = &PageRecord> {
         std::iter::successors(self.pages.get(&page), |page| page.repeat_of.and_then(|before| self.pages.get(&before)))
