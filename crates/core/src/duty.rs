@@ -118,7 +118,7 @@ impl Incident {
                         person: Some(page.person.clone()),
                         reason: "every contact was tried".to_owned(),
                         tier: page.tier,
-                    }))
+                    }));
                 }
                 Duty::Step(step) => {
                     // An asked-for step that failed while somebody is on it starts no clock.

@@ -1,6 +1,8 @@
 //! Events are for ever: a file per event and version, which must read and write back byte for byte. A file is never changed;
 //! a new event, or a new version of one, brings its own.
 
+#![expect(clippy::unwrap_used, reason = "a test stops where something is not as it should be")]
+
 use std::{collections::BTreeSet, fs, path::Path, str::FromStr};
 
 use quarterdeck_core::board::{Body, Stream};

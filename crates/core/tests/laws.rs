@@ -1,6 +1,13 @@
 //! The laws of response, over random signals, commands and waits: quiescence, wake-up, silence, replay, and that a contact is
 //! always owed. Each case drives a board as the engine does: decide, record, apply, carry out what is due.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test stops where a law is broken"
+)]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -50,7 +57,7 @@ fn setting() -> Setting {
         tiers,
         rounds,
         fallback: name(fallback),
-        acknowledgement: Duration::from_secs(1_800),
+        acknowledgement: Duration::from_mins(30),
         page_at: Severity::Sev4,
     };
     let policies = [
@@ -295,7 +302,7 @@ impl World {
         let position = on_chain.then(|| ChainPosition {
             block: BlockRef { chain: 1, number: u64::from(occurrence), hash: B256::repeat_byte(occurrence) },
             block_time: self.now,
-            transaction: (claim % 2 == 0).then(|| B256::repeat_byte(occurrence)),
+            transaction: claim.is_multiple_of(2).then(|| B256::repeat_byte(occurrence)),
             index: None,
         });
         Signal {

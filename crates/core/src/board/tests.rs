@@ -38,7 +38,7 @@ fn person(id: &str, channels: &[&str]) -> Person {
 
 fn tier(people: &[&str]) -> Tier {
     let targets = people.iter().map(|id| Target::Person(name(id))).collect();
-    Tier { targets, delay: Duration::from_secs(300) }
+    Tier { targets, delay: Duration::from_mins(5) }
 }
 
 fn service(id: &str, criticality: Criticality, depends_on: &[&str]) -> Service {
@@ -64,7 +64,7 @@ fn setting() -> Setting {
         tiers: vec![tier(&["ann"]), tier(&["bob"])],
         rounds: 2,
         fallback: name("boss"),
-        acknowledgement: Duration::from_secs(3_600),
+        acknowledgement: Duration::from_hours(1),
         page_at: Severity::Sev3,
     };
     let roster = Roster {
@@ -290,7 +290,7 @@ fn a_tier_that_reaches_nobody_pages_the_fallback_in_the_same_step() {
     policy.tiers = vec![
         Tier {
             targets: vec![Target::Schedule(name("empty")), Target::Person(name("mute"))],
-            delay: Duration::from_secs(60),
+            delay: Duration::from_mins(1),
         },
         tier(&["mute", "bob", "bob"]),
     ];
@@ -543,7 +543,7 @@ fn a_silence_keeps_signals_from_opening_and_is_recorded() {
         id: Id::from_bytes([5; 16]),
         matchers: vec![Matcher::new("service", "api|web", true, true).unwrap()],
         starts: desk.now,
-        ends: desk.now.plus(Duration::from_secs(600)),
+        ends: desk.now.plus(Duration::from_mins(10)),
         created_by: "ann".to_owned(),
         comment: "moving".to_owned(),
     };

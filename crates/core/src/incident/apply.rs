@@ -232,15 +232,12 @@ impl Incident {
 
     fn count(&mut self, count: u64, signal: Option<SignalId>, at: Timestamp) {
         self.last_signal = at;
-        match signal.and_then(|id| self.signals.get_mut(&id)) {
-            Some(attached) => {
-                attached.repeats = attached.repeats.saturating_add(count);
-                attached.last = at;
-            }
-            None => {
-                self.absorbed = self.absorbed.saturating_add(count);
-                self.stands = true;
-            }
+        if let Some(attached) = signal.and_then(|id| self.signals.get_mut(&id)) {
+            attached.repeats = attached.repeats.saturating_add(count);
+            attached.last = at;
+        } else {
+            self.absorbed = self.absorbed.saturating_add(count);
+            self.stands = true;
         }
     }
 
