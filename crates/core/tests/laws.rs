@@ -95,14 +95,7 @@ fn setting() -> Setting {
 /// One thing that happens.
 #[derive(Debug, Clone)]
 enum Happening {
-    Raise {
-        claim: u8,
-        occurrence: u8,
-        on_chain: bool,
-        service: Option<usize>,
-        facts: Facts,
-        loudness: Loudness,
-    },
+    Raise(Claim),
     Confirm(prop::sample::Index),
     Retract(prop::sample::Index),
     End(u8),
@@ -112,6 +105,17 @@ enum Happening {
     Settle(prop::sample::Index, PageOutcome),
     Ask(prop::sample::Index, Asked),
     Merge(prop::sample::Index, prop::sample::Index),
+}
+
+/// A signal that may be raised, in what matters here.
+#[derive(Debug, Clone)]
+struct Claim {
+    claim: u8,
+    occurrence: u8,
+    on_chain: bool,
+    service: Option<usize>,
+    facts: Facts,
+    loudness: Loudness,
 }
 
 #[derive(Debug, Clone)]
@@ -175,8 +179,8 @@ fn happening() -> impl Strategy<Value = Happening> {
     let index = any::<prop::sample::Index>;
     prop_oneof![
         6 => (0..6_u8, 0..4_u8, any::<bool>(), prop::option::of(0..4_usize), facts(), loudness()).prop_map(
-            |(claim, occurrence, on_chain, service, facts, loudness)| Happening::Raise {
-                claim, occurrence, on_chain, service, facts, loudness
+            |(claim, occurrence, on_chain, service, facts, loudness)| {
+                Happening::Raise(Claim { claim, occurrence, on_chain, service, facts, loudness })
             }
         ),
         1 => index().prop_map(Happening::Confirm),
@@ -247,8 +251,8 @@ impl World {
 
     fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::Raise { claim, occurrence, on_chain, service, facts, loudness } => {
-                let signal = self.signal(claim, occurrence, on_chain, service, facts, loudness);
+            Happening::Raise(claim) => {
+                let signal = self.signal(claim);
                 self.raised.push(signal.id);
                 self.take(&SignalChange::Raised { signal: Arc::new(signal) });
             }
@@ -290,15 +294,8 @@ impl World {
         }
     }
 
-    fn signal(
-        &self,
-        claim: u8,
-        occurrence: u8,
-        on_chain: bool,
-        service: Option<usize>,
-        facts: Facts,
-        loudness: Loudness,
-    ) -> Signal {
+    fn signal(&self, claim: Claim) -> Signal {
+        let Claim { claim, occurrence, on_chain, service, facts, loudness } = claim;
         let position = on_chain.then(|| ChainPosition {
             block: BlockRef { chain: 1, number: u64::from(occurrence), hash: B256::repeat_byte(occurrence) },
             block_time: self.now,
