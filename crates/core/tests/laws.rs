@@ -110,7 +110,7 @@ enum Happening {
 /// A signal that may be raised, in what matters here.
 #[derive(Debug, Clone)]
 struct Claim {
-    claim: u8,
+    number: u8,
     occurrence: u8,
     on_chain: bool,
     service: Option<usize>,
@@ -179,8 +179,8 @@ fn happening() -> impl Strategy<Value = Happening> {
     let index = any::<prop::sample::Index>;
     prop_oneof![
         6 => (0..6_u8, 0..4_u8, any::<bool>(), prop::option::of(0..4_usize), facts(), loudness()).prop_map(
-            |(claim, occurrence, on_chain, service, facts, loudness)| {
-                Happening::Raise(Claim { claim, occurrence, on_chain, service, facts, loudness })
+            |(number, occurrence, on_chain, service, facts, loudness)| {
+                Happening::Raise(Claim { number, occurrence, on_chain, service, facts, loudness })
             }
         ),
         1 => index().prop_map(Happening::Confirm),
@@ -295,7 +295,7 @@ impl World {
     }
 
     fn signal(&self, claim: Claim) -> Signal {
-        let Claim { claim, occurrence, on_chain, service, facts, loudness } = claim;
+        let Claim { number, occurrence, on_chain, service, facts, loudness } = claim;
         let position = on_chain.then(|| ChainPosition {
             block: BlockRef { chain: 1, number: u64::from(occurrence), hash: B256::repeat_byte(occurrence) },
             block_time: self.now,
@@ -303,14 +303,14 @@ impl World {
             index: None,
         });
         Signal {
-            id: Id::digest(&[&[claim, occurrence]]),
-            fingerprint: Fingerprint::of(&[&[claim]]),
+            id: Id::digest(&[&[number, occurrence]]),
+            fingerprint: Fingerprint::of(&[&[number]]),
             detector: name("pool_drain"),
             parameters: String::new(),
             status: if on_chain { SignalStatus::Provisional } else { SignalStatus::Confirmed },
             loudness,
             service: service.map(|place| name(SERVICES[place].0)),
-            title: format!("claim {claim}"),
+            title: format!("claim {number}"),
             explanation: Explanation::default(),
             facts,
             confidence_permille: 900,
