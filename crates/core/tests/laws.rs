@@ -299,7 +299,7 @@ impl World {
         let position = on_chain.then(|| ChainPosition {
             block: BlockRef { chain: 1, number: u64::from(occurrence), hash: B256::repeat_byte(occurrence) },
             block_time: self.now,
-            transaction: claim.is_multiple_of(2).then(|| B256::repeat_byte(occurrence)),
+            transaction: number.is_multiple_of(2).then(|| B256::repeat_byte(occurrence)),
             index: None,
         });
         Signal {
