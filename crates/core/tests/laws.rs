@@ -135,7 +135,7 @@ fn facts() -> impl Strategy<Value = Facts> {
     let dollars = prop_oneof![3 => Just(0), 2 => 0..1_000_000_u64, 1 => 0..u64::MAX / 100];
     (
         dollars,
-        prop::option::of(0..1_000_000_u64),
+        prop::option::of(prop_oneof![0..50_u64, 0..1_000_000_u64]),
         prop::bool::weighted(0.2),
         prop::bool::weighted(0.05),
         prop::bool::weighted(0.1),
@@ -170,7 +170,7 @@ fn asked() -> impl Strategy<Value = Asked> {
         1 => Just(Asked::Review),
         1 => Just(Asked::Note),
         1 => Just(Asked::TakeRole),
-        1 => Just(Asked::Escalate),
+        3 => Just(Asked::Escalate),
         2 => (facts(), any::<bool>()).prop_map(|(facts, replace)| Asked::State(facts, replace)),
     ]
 }
@@ -224,12 +224,14 @@ impl World {
     }
 
     fn take(&mut self, change: &SignalChange) {
-        let before: BTreeMap<IncidentId, Severity> = self.board.incidents().map(|i| (i.id(), i.severity())).collect();
+        let how_bad = |incident: &Incident| (incident.severity(), incident.score().points);
+        let before: BTreeMap<IncidentId, (Severity, u32)> =
+            self.board.incidents().map(|incident| (incident.id(), how_bad(incident))).collect();
         let (recorded, fate) = self.board.take_signal(change, &self.setting, self.now, &mut self.ids);
         self.keep(recorded);
         if matches!(change, SignalChange::Raised { .. }) {
-            for (id, severity) in before {
-                assert!(self.board.incident(id).unwrap().severity() >= severity, "a claim never lowers a severity");
+            for (id, before) in before {
+                assert!(how_bad(self.board.incident(id).unwrap()) >= before, "a claim never lowers a severity");
             }
             assert!(!matches!(fate, Fate::Unknown));
         }
@@ -438,7 +440,7 @@ fn check_pages(incident: &Incident, events: &[(Timestamp, &IncidentEvent)]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 384, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_laws_of_response_hold(happenings in prop::collection::vec((happening(), prop::bool::weighted(0.8)), 1..80)) {
@@ -499,6 +501,15 @@ proptest! {
         prop_assert!(after.severity >= before.severity);
         let vector: priority::Vector = after.vector.parse().unwrap();
         prop_assert_eq!(vector.to_string(), after.vector);
+    }
+
+    #[test]
+    fn more_money_alone_never_lowers_a_score(cents in any::<u64>(), shift in 0..64_u32, permille in 0..1_000_u64) {
+        let claim = |cents| Facts { money_at_risk: Usd::from_cents(cents), ..Facts::default() };
+        let less = cents >> shift;
+        let more = less.saturating_add(less / 1_000 * permille).saturating_add(permille);
+        let points = |cents| priority::score(&claim(cents), Loudness::Info, None, 1).points;
+        prop_assert!(points(less) <= points(more));
     }
 
     #[test]
