@@ -37,7 +37,7 @@ pub struct Rules {
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { window: Duration::from_secs(15 * 60), reopen: Duration::from_secs(30 * 60), open_at: Loudness::Warning }
+        Self { window: Duration::from_mins(15), reopen: Duration::from_mins(30), open_at: Loudness::Warning }
     }
 }
 
@@ -90,7 +90,7 @@ impl Setting {
 }
 
 /// Between pages to everybody where no policy is configured: the usual time to answer a page.
-const EVERYBODY_DELAY: Duration = Duration::from_secs(300);
+const EVERYBODY_DELAY: Duration = Duration::from_mins(5);
 
 /// What signals of one incident have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -118,7 +118,7 @@ impl Incident {
                         person: Some(page.person.clone()),
                         reason: "every contact was tried".to_owned(),
                         tier: page.tier,
-                    }))
+                    }));
                 }
                 Duty::Step(step) => {
                     // An asked-for step that failed while somebody is on it starts no clock.
@@ -140,12 +140,6 @@ impl Incident {
         let step = Step { reason: PageReason::Asked, ..self.escalation.following() };
         let next = self.wants_answer().then(|| ctx.now.plus(self.escalation.policy.delay(step.tier)));
         self.take_step(&step, by, next, ctx, events);
-    }
-
-    /// Whether somebody asked for this page, or for the one that it repeats: then it is owed even while acknowledged.
-    pub(crate) fn was_asked_for(&self, page: PageId) -> bool {
-        let open = matches!(self.phase, Phase::Triggered | Phase::Acknowledged);
-        open && self.chain(page).last().is_some_and(|first| first.reason == PageReason::Asked)
     }
 
     /// This page and those that it repeats, the first page last.

@@ -2,7 +2,7 @@
 //!
 //! | term | points |
 //! |---|---|
-//! | money at risk | 20 for each doubling above $1,000: $100 k is 132, $1 M 199, $10 M 265; at most 400 |
+//! | money at risk | 20 for each doubling above $1,000: $100 k is 133, $1 M 199, $10 M 266; at most 400 |
 //! | criticality of the service | low 0, medium 60, high 140, critical 220; a service we do not know counts 100 |
 //! | users | 7 for each doubling above 10; at most 120 |
 //! | irreversible | 100 |
@@ -297,7 +297,7 @@ mod tests {
         let points: Vec<u32> = [0, 999, 1_000, 2_000, 100_000, 1_000_000, 10_000_000, 1_000_000_000, u64::MAX / 100]
             .map(|dollars| doublings(dollars * 100, MONEY_FLOOR_CENTS, 20, 400))
             .into();
-        assert_eq!(points, [0, 0, 0, 20, 132, 199, 265, 398, 400]);
+        assert_eq!(points, [0, 0, 0, 20, 133, 199, 266, 398, 400]);
     }
 
     #[test]
@@ -323,7 +323,7 @@ mod tests {
         assert_eq!(score.vector, "QD:1/M:2500000/C:unknown/U:120000/I:y/K:n/T:y/B:4/L:error");
         let terms: Vec<String> =
             score.terms.iter().map(|term| format!("{} ({}) {}", term.name, term.fact, term.points)).collect();
-        insta::assert_snapshot!(terms.join("; "), @"");
+        insta::assert_snapshot!(terms.join("; "), @"money at risk ($2.5 M) 226; criticality (unknown) 100; users (120000) 95; irreversible (yes) 100; theft (in progress) 60; blast radius (4 services) 32; loudness (error) 150");
         assert_eq!(score.points, score.terms.iter().map(|term| term.points).sum::<u32>());
     }
 
