@@ -16,6 +16,7 @@ use quarterdeck_core::{
 use quarterdeck_detect::{
     detectors::DETECTORS,
     rehearsal::{self, HOT, Rehearsal, TOKEN},
+    statistics::{Magnitude, RobustWindow},
 };
 
 const BLOCKS: usize = 2_000;
@@ -55,7 +56,37 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         1e9 / sums[1],
         1e9 / sums[2]
     );
+    windows();
     Ok(())
+}
+
+/// A full window of 2,048 samples, among 1,024 of them, so that none stays in the cache: the worst case of a population.
+fn windows() {
+    let mut random = Random(11);
+    let mut windows = vec![RobustWindow::default(); 1_024];
+    let draw = |random: &mut Random| Magnitude::from_steps(u16::try_from(random.next() % 8_000).unwrap_or(0));
+    for window in &mut windows {
+        (0..2_048).for_each(|_| window.push(draw(&mut random)));
+    }
+    let rounds = 1_000_000_u32;
+    let start = Instant::now();
+    for round in 0..rounds {
+        if let Some(window) = windows.get_mut(usize::try_from(round.wrapping_mul(7_919) % 1_024).unwrap_or(0)) {
+            window.push(draw(&mut random));
+        }
+    }
+    let push = start.elapsed().as_secs_f64() * 1e9 / f64::from(rounds);
+    let start = Instant::now();
+    let mut sum = 0.0;
+    for round in 0..rounds {
+        if let Some(window) = windows.get(usize::try_from(round.wrapping_mul(7_919) % 1_024).unwrap_or(0)) {
+            sum += window.deviation(Magnitude::from_steps(9_000), 0.1).map_or(0.0, |found| found.tail);
+        }
+    }
+    let judge = start.elapsed().as_secs_f64() * 1e9 / f64::from(rounds);
+    println!(
+        "a full window out of cache: {push:.0} ns to take a sample in, {judge:.0} ns to judge one (check {sum:.1e})"
+    );
 }
 
 fn world(mut catalogue: Catalogue) -> Knowledge {
