@@ -24,7 +24,7 @@ use crate::{
 };
 
 const ID: &str = "unusual_size";
-/// Populations kept. A window is at most 8 KiB, so all of them at most 8 MiB.
+/// Populations kept. A window is at most 4 KiB, so all of them at most 4 MiB.
 const POPULATIONS_MAX: usize = 1_024;
 /// Signals about one transaction: past this, one more says nothing new.
 const PER_TRANSACTION_MAX: u32 = 16;
@@ -64,7 +64,7 @@ const PARAMS: &[ParamSpec] = &[
         doc: "A population with fewer transfers is not judged.",
         default: 50,
         min: 20,
-        max: 2_048,
+        max: 1_024,
     },
     ParamSpec {
         name: "spread_min_hundredths_decade",
@@ -111,11 +111,11 @@ const PARAMS: &[ParamSpec] = &[
 const DOC: &str = "## What it watches
 
 Every transfer of a priced asset into or out of a watched address, by the logarithm of its amount. It is compared with the
-last 2,048 transfers of the same address, asset and direction; while there are fewer than `samples_min`, with those of all
+last 1,024 transfers of the same address, asset and direction; while there are fewer than `samples_min`, with those of all
 watched addresses of the same role. It speaks when the robust z, `0.6745 · (x − median) / MAD`, passes
 `limit_hundredths_sigma` and the transfer is worth at least `floor_usd`. Money has heavy tails, so the largest amounts of the same
 window must also make one as large less likely than ten to minus `tail_exponent`; and where more than half of the amounts are equal
-(MAD of zero) it must be larger than 99.95 % of them. On a chain without watched addresses all transfers of an asset are one
+(MAD of zero) it must be larger than 99.95 % of them, which for so few is all. On a chain without watched addresses all transfers of an asset are one
 population, the floor is `chain_floor_usd`, and what is found is only noted.
 
 Seen are the transaction's own coins, coins moved by calls where traces are read, and ERC-20 transfers by their logs (without
