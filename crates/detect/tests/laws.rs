@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use proptest::prelude::*;
 use quarterdeck_core::{
     catalogue::{AddressList, Catalogue},
-    chain::{Address, Block, Call, CallKind, ChainEvent, Gap, GapKind, Transaction, U256},
+    chain::{Address, Block, Call, CallKind, ChainEvent, Gap, GapKind, Reorg, Transaction, U256},
     detector::{Detector, DetectorKind, Knowledge, Params},
     id::{Name, kind},
     limits::{NUMBERS_MAX, TEXT_BYTES_MAX, TITLE_BYTES_MAX},
@@ -164,7 +164,7 @@ fn tell(detector: &mut dyn Detector, events: &[ChainEvent]) -> Vec<SignalChange>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// A restored detector behaves as the original, and the same history gives the same signals.
     #[test]
@@ -210,6 +210,59 @@ proptest! {
                     }
                 }
             }
+        }
+    }
+}
+
+/// Heights, times and amounts at the edge of their types are survived, in any order, and so is what comes after.
+#[test]
+fn the_edges_are_survived() {
+    let edges = [0, 1, u64::MAX - 1, u64::MAX];
+    let mut events = Vec::new();
+    for (number, seconds) in edges.iter().flat_map(|number| edges.map(|seconds| (*number, seconds))) {
+        let all = (0..7).flat_map(|from| (0..7).map(move |to| (who(from), who(to))));
+        let transactions = all.map(|(from, to)| Transaction {
+            value: U256::MAX,
+            nonce: number,
+            status: None,
+            ..rehearsal::token(TOKEN, from, to, U256::MAX)
+        });
+        let time = Timestamp::from_secs(seconds);
+        let transactions = transactions.collect();
+        let block = Arc::new(Block {
+            chain: rehearsal::CHAIN,
+            number,
+            time,
+            transactions,
+            has_receipts: true,
+            ..Block::default()
+        });
+        let reference = block.reference();
+        let (dropped, adopted) = (vec![reference], vec![Arc::clone(&block)]);
+        let reorg = Reorg { chain: rehearsal::CHAIN, ancestor: reference, dropped, adopted, observed: time };
+        let gap = Gap {
+            source: Name::<kind::Source>::new("edge").unwrap(),
+            chain: u64::MAX,
+            kind: GapKind::MissingBlock,
+            from_block: Some(u64::MAX),
+            to_block: Some(0),
+            since: time,
+            closed: (number == 0).then_some(Timestamp::MIN),
+            detail: "é".repeat(100_000),
+        };
+        let empty = Reorg { dropped: Vec::new(), adopted: Vec::new(), ..reorg.clone() };
+        events.extend([ChainEvent::Gap(Arc::new(gap)), ChainEvent::Block(block), ChainEvent::Tick(time)]);
+        events.extend([reorg, empty].map(|reorg| ChainEvent::Reorg(Arc::new(reorg))));
+    }
+    for knowledge in worlds() {
+        for kind in DETECTORS {
+            let mut detector = fresh(*kind, &knowledge);
+            let before = tell(detector.as_mut(), &events);
+            assert!(before.len() < 5_000, "{} said {} things", kind.id(), before.len());
+            detector.restore(&serde_json::from_str(&detector.snapshot().to_string()).unwrap()).unwrap();
+            let (world, canary) = kind.canary();
+            tell(fresh(*kind, &world).as_mut(), &canary);
+            tell(detector.as_mut(), &canary);
         }
     }
 }

@@ -279,7 +279,8 @@ impl Observer {
         let fresh = Clock { last_block: block.number.wrapping_sub(1), window: now, ..Clock::default() };
         let clock = self.clocks.entry(block.chain).or_insert(fresh);
         let mut before = *clock;
-        let follows = block.number == clock.last_block.wrapping_add(1);
+        // A clock that goes back was wrong before, or is now: either way this window is not whole.
+        let follows = block.number == clock.last_block.wrapping_add(1) && now >= clock.window;
         clock.last_block = block.number;
         if !follows {
             // Blocks are missing: what this window had is unknown, and so is everything between.

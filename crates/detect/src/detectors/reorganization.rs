@@ -26,6 +26,8 @@ use crate::{
 const ID: &str = "reorganization";
 /// Blocks kept per chain: as far as a fork is walked back (`FORK_WALK_BLOCKS_MAX`).
 const BLOCKS_MAX: usize = 256;
+/// Transactions kept per chain, about 80 bytes each: 256 blocks of 2,000. Of larger blocks fewer are kept.
+const ENTRIES_MAX: usize = 512_000;
 /// Chains followed.
 const CHAINS_MAX: usize = 256;
 /// Our dropped transactions that are followed until they return or are replaced.
@@ -234,10 +236,11 @@ impl Observer {
         if blocks.iter().rev().any(|known| known.hash == block.hash) {
             return;
         }
-        if blocks.len() >= BLOCKS_MAX {
-            blocks.pop_front();
+        let mut entries = block.transactions.len() + blocks.iter().map(|known| known.entries.len()).sum::<usize>();
+        while blocks.len() >= BLOCKS_MAX || (entries > ENTRIES_MAX && !blocks.is_empty()) {
+            entries -= blocks.pop_front().map_or(0, |oldest| oldest.entries.len());
         }
-        let entries = block.transactions.iter().map(|t| Entry(t.hash, t.from, t.nonce)).collect();
+        let entries = block.transactions.iter().take(ENTRIES_MAX).map(|t| Entry(t.hash, t.from, t.nonce)).collect();
         blocks.push_back(Remembered { number: block.number, hash: block.hash, entries, ours });
     }
 

@@ -24,7 +24,7 @@ use crate::{
 };
 
 const ID: &str = "unusual_size";
-/// Populations kept. A window is at most 8 KiB, so all of them at most 8 MiB.
+/// Populations kept. A window is at most 4 KiB, so all of them at most 4 MiB.
 const POPULATIONS_MAX: usize = 1_024;
 /// Signals about one transaction: past this, one more says nothing new.
 const PER_TRANSACTION_MAX: u32 = 16;
@@ -43,6 +43,14 @@ const PARAMS: &[ParamSpec] = &[
         max: 2_000,
     },
     ParamSpec {
+        name: "tail_exponent",
+        unit: "powers of ten",
+        doc: "And only if the largest amounts seen make one as large less likely than ten to minus this.",
+        default: 4,
+        min: 1,
+        max: 15,
+    },
+    ParamSpec {
         name: "loud_hundredths_sigma",
         unit: "hundredths of σ",
         doc: "From this robust z on, and from `loud_usd` on, an outgoing transfer is an error instead of a warning.",
@@ -56,7 +64,7 @@ const PARAMS: &[ParamSpec] = &[
         doc: "A population with fewer transfers is not judged.",
         default: 50,
         min: 20,
-        max: 2_048,
+        max: 1_024,
     },
     ParamSpec {
         name: "spread_min_hundredths_decade",
@@ -103,11 +111,12 @@ const PARAMS: &[ParamSpec] = &[
 const DOC: &str = "## What it watches
 
 Every transfer of a priced asset into or out of a watched address, by the logarithm of its amount. It is compared with the
-last 2,048 transfers of the same address, asset and direction; while there are fewer than `samples_min`, with those of all
+last 1,024 transfers of the same address, asset and direction; while there are fewer than `samples_min`, with those of all
 watched addresses of the same role. It speaks when the robust z, `0.6745 · (x − median) / MAD`, passes
-`limit_hundredths_sigma` and the transfer is worth at least `floor_usd`. Where more than half of the amounts are equal (MAD of
-zero), the amount must also be larger than 99.95 % of them. On a chain without watched addresses all transfers of an asset are
-one population, the floor is `chain_floor_usd`, and what is found is only noted.
+`limit_hundredths_sigma` and the transfer is worth at least `floor_usd`. Money has heavy tails, so the largest amounts of the same
+window must also make one as large less likely than ten to minus `tail_exponent`; and where more than half of the amounts are equal
+(MAD of zero) it must be larger than 99.95 % of them, which for so few is all. On a chain without watched addresses all transfers of an asset are one
+population, the floor is `chain_floor_usd`, and what is found is only noted.
 
 Seen are the transaction's own coins, coins moved by calls where traces are read, and ERC-20 transfers by their logs (without
 receipts: plain `transfer` calls). Tokens without a price are ignored, since anyone can make a token say that you moved it.
@@ -172,6 +181,7 @@ impl DetectorKind for UnusualSize {
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     sigma: f64,
+    tail: f64,
     loud_sigma: f64,
     samples_min: usize,
     spread_min_decades: f64,
@@ -187,6 +197,7 @@ impl Limits {
         let hundredths = |name: &str| crate::statistics::magnitude::f64_of(whole(name)) / 100.0;
         Self {
             sigma: hundredths("limit_hundredths_sigma"),
+            tail: 10_f64.powi(-i32::try_from(params.get("tail_exponent")).unwrap_or(4)),
             loud_sigma: hundredths("loud_hundredths_sigma"),
             samples_min: usize::try_from(whole("samples_min")).unwrap_or(usize::MAX),
             spread_min_decades: hundredths("spread_min_hundredths_decade"),
@@ -199,6 +210,7 @@ impl Limits {
     fn unusual(&self, found: &Deviation) -> bool {
         found.samples >= self.samples_min
             && found.sigma > self.sigma + ROUNDING
+            && found.tail < self.tail
             && (found.mad_decades > 0.0 || found.rank > RANK_MIN)
     }
 }
@@ -343,8 +355,8 @@ impl Observer {
             .service(Some(watched.service.clone()))
             .title(format!("{} {verb} {amount} ({worth}) {with} {}", watched.label, short(other)))
             .text(format!(
-                "{} {verb} {amount} ({worth}) {with} {other}. That is {:.1} standard deviations above the median of {usual}, measured over {} earlier transfers ({whose}).",
-                watched.label, found.sigma, found.samples
+                "{} {verb} {amount} ({worth}) {with} {other}. That is {:.1} standard deviations above the median of {usual}, measured over {} earlier transfers ({whose}); by the largest of those, one transfer in {:.0} is this large.",
+                watched.label, found.sigma, found.samples, 1.0 / found.tail.max(1e-15)
             ))
             .facts(Facts {
                 money_at_risk: if outgoing { worth } else { Usd::ZERO },
@@ -359,7 +371,9 @@ impl Observer {
         let usual = self.watch.amount(block.chain, movement.token, found.median.amount());
         claim
             .number("robust z", format!("{:.2}", found.sigma), "σ")
-            .number("limit", format!("{:.2}", self.limits.sigma), "σ")
+            .number("limit of z", format!("{:.2}", self.limits.sigma), "σ")
+            .number("tail", format!("{:.1e}", found.tail), "per transfer")
+            .number("limit of the tail", format!("{:.0e}", self.limits.tail), "per transfer")
             .number("amount", movement.amount, "raw units")
             .number("worth", worth, "USD")
             .number("median", usual, "")
@@ -378,7 +392,7 @@ fn token_bytes(movement: &Movement) -> &[u8] {
 mod tests {
     use super::*;
     use crate::rehearsal::{COLD, HOT, TOKEN, coin, token};
-    use crate::testing::{observe, raised};
+    use crate::testing::{build, observe, raised};
 
     const OUTSIDE: Address = Address::repeat_byte(0xee);
 
@@ -416,15 +430,24 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_not_above_the_limit() {
-        // 61 equal transfers: the spread is the floor of 0.1 decades, so the limit of 3.5σ is a factor of 10^0.35 = 2.2387.
-        let near = |milli: u64| {
+    fn the_limits_are_not_above_the_limits() {
+        let near = |tail_exponent: i64, milli: u64| {
             let mut chain = Rehearsal::default();
-            (0..61).for_each(|_| drop(chain.block(vec![coin(HOT, OUTSIDE, 10_000)])));
+            for _ in 0..61 {
+                chain.block(vec![coin(HOT, OUTSIDE, 10_000)]);
+            }
             chain.block(vec![coin(HOT, OUTSIDE, milli)]);
-            told(&chain).len()
+            let mut detector = build(&UnusualSize, &rehearsal::knowledge(), &[("tail_exponent", tail_exponent)]);
+            let mut out = Vec::new();
+            for event in &chain.events {
+                detector.observe(event, &mut out);
+            }
+            out.len()
         };
-        assert_eq!((near(22_380), near(22_470)), (0, 1));
+        // Equal amounts: the spread is the floor of 0.1 decades, so 3.5σ is a factor of 10^0.35 = 2.2387.
+        assert_eq!((near(1, 22_380), near(1, 22_470)), (0, 1));
+        // A tail of 10/61 · (1 + d / (10 · 0.05))^-10 is 10^-4 at d = 0.548 decades, a factor of 3.533.
+        assert_eq!((near(4, 35_200), near(4, 35_450)), (0, 1));
     }
 
     #[test]
