@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 
 use quarterdeck_core::{
     limits::{BODY_BYTES_MAX, LABEL_BYTES_MAX, LABELS_MAX, SIGNALS_PER_REQUEST_MAX},
-    signal::{Fingerprint, Loudness, SignalChange},
+    signal::{Fingerprint, Loudness},
     time::Timestamp,
 };
 use serde::Deserialize;
@@ -34,7 +34,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     bounds::{FormatError, instant, quote, read},
-    heard::{Batch, Claim, Heard, Hearing, fingerprint, service},
+    heard::{Batch, Claim, Heard, Hearing, ended, fingerprint, service},
 };
 
 /// Labels or annotations by name.
@@ -100,7 +100,7 @@ impl PostedAlert {
             return Err(FormatError::at(path, "start time must be before end time"));
         }
         match ends {
-            Some(at) if at <= hearing.now => Ok(ended(hearing, &labels, at)),
+            Some(at) if at <= hearing.now => Ok(ended(hearing, claim_of(hearing, &labels), at)),
             _ => {
                 let expires = ends.unwrap_or_else(|| hearing.now.plus(hearing.resolve_timeout));
                 Ok(self.claim(hearing, labels, starts).raised(hearing, Some(expires)))
@@ -170,10 +170,6 @@ impl PostedAlert {
     }
 }
 
-fn ended(hearing: &Hearing<'_>, labels: &LabelSet, at: Timestamp) -> Heard {
-    Heard { change: SignalChange::Ended { fingerprint: claim_of(hearing, labels), at }, expires: None }
-}
-
 /// Our identity of an alert.
 fn claim_of(hearing: &Hearing<'_>, labels: &LabelSet) -> Fingerprint {
     let parts: Vec<&[u8]> = labels.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]).collect();
@@ -203,6 +199,7 @@ fn loudness(severity: &str) -> Loudness {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use quarterdeck_core::signal::SignalChange;
     use serde_json::json;
 
     use super::*;
@@ -217,7 +214,10 @@ mod tests {
 
     #[test]
     fn what_prometheus_posts_is_a_signal() {
-        let batch = with_hearing(|hearing| parse_alerts(POSTED.as_bytes(), hearing).unwrap());
+        let batch = with_hearing(|hearing| {
+            let hearing = Hearing { now: "2026-11-20T21:23:20Z".parse().unwrap(), ..*hearing };
+            parse_alerts(POSTED.as_bytes(), &hearing).unwrap()
+        });
         assert_eq!(batch.refused, []);
         let [heard] = batch.heard.as_slice() else { panic!("{batch:?}") };
         let signal = raised(heard);

@@ -133,7 +133,8 @@ impl Claim {
             parties: Vec::new(),
             labels: self.labels,
             link: self.link.filter(|link| is_link(link)),
-            event_time: self.start,
+            // A source whose clock is fast does not make a thing happen after it was heard of.
+            event_time: self.start.min(hearing.now),
             observed: hearing.now,
         };
         Heard { change: SignalChange::Raised { signal: Arc::new(signal) }, expires }
@@ -142,6 +143,11 @@ impl Claim {
 
 /// A monitor says what it sees; doubting it is the business of whoever wrote its rule.
 const CONFIDENCE_PERMILLE: u16 = 1_000;
+
+/// The end of a claim, not later than it was heard of.
+pub(crate) fn ended(hearing: &Hearing<'_>, fingerprint: Fingerprint, at: Timestamp) -> Heard {
+    Heard { change: SignalChange::Ended { fingerprint, at: at.min(hearing.now) }, expires: None }
+}
 
 /// The claim's identity among all sources.
 pub(crate) fn fingerprint(source: &SourceId, key: &[&[u8]]) -> Fingerprint {

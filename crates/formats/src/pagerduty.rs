@@ -11,14 +11,14 @@ use std::{collections::BTreeMap, fmt};
 
 use quarterdeck_core::{
     limits::{LABEL_BYTES_MAX, LABELS_MAX},
-    signal::{Fingerprint, Loudness, SignalChange},
+    signal::{Fingerprint, Loudness},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
     bounds::{FormatError, clip, instant, quote, read},
-    heard::{Claim, Heard, Hearing, fingerprint, service},
+    heard::{Claim, Heard, Hearing, ended, fingerprint, service},
 };
 
 /// Bytes of an event.
@@ -134,10 +134,7 @@ pub fn parse_event(bytes: &[u8], hearing: &Hearing<'_>) -> Result<Received, Refu
     let event = match (action.as_str(), claim) {
         ("trigger", Some(claim)) => Event::Heard(Claim { fingerprint, ..claim }.raised(hearing, None)),
         ("acknowledge", _) => Event::Acknowledge { fingerprint },
-        _ => {
-            let change = SignalChange::Ended { fingerprint, at: hearing.now };
-            Event::Heard(Heard { change, expires: None })
-        }
+        _ => Event::Heard(ended(hearing, fingerprint, hearing.now)),
     };
     Ok(Received { routing_key, dedup_key, event })
 }
@@ -263,6 +260,7 @@ fn link(posted: &Posted) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use quarterdeck_core::signal::SignalChange;
 
     use super::*;
     use crate::heard::tests::{raised, with_hearing};

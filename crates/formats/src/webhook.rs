@@ -22,14 +22,14 @@ use std::collections::BTreeMap;
 use quarterdeck_core::{
     limits::{BODY_BYTES_MAX, LABEL_BYTES_MAX, LABELS_MAX, SIGNALS_PER_REQUEST_MAX},
     money::Usd,
-    signal::{Facts, Loudness, SignalChange},
+    signal::{Facts, Loudness},
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
     bounds::{FormatError, instant, quote, read},
-    heard::{Batch, Claim, Heard, Hearing, service},
+    heard::{Batch, Claim, Heard, Hearing, ended, service},
 };
 
 /// Characters of `dedup_key`, as in PagerDuty's format.
@@ -105,8 +105,7 @@ impl Posted {
         };
         let claim = Claim::new(hearing, &key, at);
         if self.status == Some(Status::Resolved) {
-            let change = SignalChange::Ended { fingerprint: claim.fingerprint, at };
-            return Ok(Heard { change, expires: None });
+            return Ok(ended(hearing, claim.fingerprint, at));
         }
         let (service, note) = service(hearing, self.service.as_deref(), &[]);
         let facts = self.facts.unwrap_or_default();
@@ -158,6 +157,7 @@ impl Posted {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use quarterdeck_core::signal::SignalChange;
     use serde_json::{Value, json};
 
     use super::*;

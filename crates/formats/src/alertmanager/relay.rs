@@ -9,10 +9,10 @@ use quarterdeck_core::{
 };
 use serde::Deserialize;
 
-use super::{PostedAlert, ended};
+use super::{PostedAlert, claim_of};
 use crate::{
     bounds::{FormatError, quote, read},
-    heard::{Batch, Claim, Heard, Hearing},
+    heard::{Batch, Claim, Heard, Hearing, ended},
 };
 
 /// The one version there has been since 2015.
@@ -59,7 +59,7 @@ impl PostedAlert {
         let (starts, ends) = self.times(path)?;
         match self.status.as_deref() {
             Some("firing") => Ok(self.claim(hearing, labels, starts.unwrap_or(hearing.now)).raised(hearing, None)),
-            Some("resolved") => Ok(ended(hearing, &labels, ends.unwrap_or(hearing.now))),
+            Some("resolved") => Ok(ended(hearing, claim_of(hearing, &labels), ends.unwrap_or(hearing.now))),
             other => {
                 let reason = format!("`{}`: want firing or resolved", quote(other.unwrap_or_default()));
                 Err(FormatError::at(format!("{path}.status"), reason))
