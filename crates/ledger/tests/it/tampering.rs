@@ -104,9 +104,7 @@ fn damage_in_several_files_is_named_file_by_file() {
 fn three_levels_of_tiles_hold_and_their_damage_is_found() {
     let untouched = World::new(65_540).published_at(&[65_535, 65_540]);
     assert!(verify(&untouched).holds());
-    for (path, byte) in
-        [("tile/1/000", 8_191), ("tile/2/000.p/1", 0), ("tile/1/000.p/255", 32), ("tile/0/255.p/255", 0)]
-    {
+    for (path, byte) in [("tile/1/000", 8_191), ("tile/2/000.p/1", 0), ("tile/1/000.p/255", 32)] {
         let mut damaged = untouched.clone();
         damaged.get_mut(path).unwrap()[byte] ^= 1;
         let report = verify(&damaged);
