@@ -1,11 +1,15 @@
 //! THE LIST of detectors.
 
-pub mod frequency_spike;
-pub mod listed_entity;
-pub mod observation_loss;
-pub mod reorganization;
-pub mod sudden_outflow;
+mod example;
 pub mod unusual_size;
+pub mod frequency_spike;
+pub mod sudden_outflow;
+pub mod privileged_change;
+pub mod listed_entity;
+pub mod reorganization;
+pub mod observation_loss;
+pub mod flash_loan_profit;
+pub mod vault_drain;
 
 use quarterdeck_core::detector::DetectorKind;
 
@@ -14,7 +18,10 @@ pub const DETECTORS: &[&dyn DetectorKind] = &[
     &unusual_size::UnusualSize,
     &frequency_spike::FrequencySpike,
     &sudden_outflow::SuddenOutflow,
+    &privileged_change::PrivilegedChange,
     &listed_entity::ListedEntity,
     &reorganization::Reorganization,
     &observation_loss::ObservationLoss,
+    &flash_loan_profit::FlashLoanProfit,
+    &vault_drain::VaultDrain,
 ];

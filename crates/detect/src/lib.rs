@@ -4,16 +4,18 @@
 
 pub mod at_rest;
 pub mod statistics;
-
+pub mod selector;
+pub mod reference_assets;
 pub mod movement;
 pub mod watch;
-
 pub mod claim;
-
+pub mod raise;
+pub mod extraction;
+pub mod flow;
+pub mod taking;
 pub mod detectors;
-
+pub mod pipeline;
 pub mod rehearsal;
 
 #[cfg(test)]
 mod testing;
-pub mod pipeline;

@@ -279,7 +279,7 @@ async fn open_store(configuration: &Configuration) -> Result<Arc<dyn Store>, Run
             Ok(SqliteStore::open(&configuration.data.join("quarterdeck.db"))?)
         }
         #[cfg(feature = "postgres")]
-        StoreKind::Postgres(url) => { let _url = url; unreachable!() }
+        StoreKind::Postgres(url) => Ok(crate::store::postgres::PostgresStore::connect(url).await?),
         #[cfg(not(feature = "postgres"))]
         StoreKind::Postgres(_) => Err(RunError::NotBuilt { what: "PostgreSQL store", feature: "postgres" }),
     }
