@@ -297,7 +297,7 @@ impl Board {
         let incident = self.holder(*self.signals.get(&signal.id)?)?;
         let live = incident.signals().get(&signal.id)?.is_live();
         let settled = incident.is_open() || signal.position.is_some() || is_fresh(incident, setting, now);
-        (live && settled).then(|| incident.id())
+        (live && settled && incident.is_drill() == setting.drill).then(|| incident.id())
     }
 
     /// The incident that this signal belongs to, if there is one.

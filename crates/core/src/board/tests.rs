@@ -481,6 +481,22 @@ fn monitors_end_what_they_fired() {
 }
 
 #[test]
+fn what_a_person_reopened_is_not_closed_by_a_signal() {
+    let mut desk = Desk::new();
+    let ended = |claim: &str| SignalChange::Ended {
+        fingerprint: Fingerprint::of(&[claim.as_bytes()]),
+        at: Timestamp::default(),
+    };
+    let id = desk.open(about("api", "slow"));
+    desk.take(&ended("slow"));
+    desk.ask(id, Command::Reopen { by: ann(), reason: "users still complain".to_owned() });
+    assert_eq!(desk.duties(), "tier 0 of round 1, Reopened; page ann by push (Reopened)");
+    assert_eq!(desk.raise(about("api", "errors")), Fate::Attached(id));
+    assert_eq!(desk.take(&ended("errors")).0, "signal_ended");
+    assert!(desk.incident(id).wants_answer());
+}
+
+#[test]
 fn a_monitor_that_goes_on_after_a_hasty_resolve_is_heard_again() {
     let mut desk = Desk::new();
     let id = desk.open(about("api", "slow"));
@@ -575,6 +591,8 @@ fn an_exercise_and_the_real_thing_never_mix() {
     desk.setting.drill = true;
     let drill = desk.open(about("api", "errors"));
     assert!(desk.incident(drill).is_drill());
+    // The exercise replays what was real: the very same signal.
+    assert_eq!(desk.raise(about("api", "slow")), Fate::Attached(drill));
     let refused =
         desk.board.command(drill, Command::MergeInto { by: ann(), into: real }, &desk.setting, desk.now, &mut desk.ids);
     assert_eq!(refused.unwrap_err().code(), "bad_merge");
