@@ -4,7 +4,7 @@
 //! the fold is the tally of repeats that are not recorded yet (they are at doublings): it is lost with the process, and
 //! comparing boards ignores it. Never reads a clock or sends anything.
 //!
-//! A signal costs a few look-ups, whatever the number of incidents. Tests: `board/tests.rs`, the laws in `tests/laws.rs`.
+//! A signal costs a few look-ups, whatever the number of incidents. Tests: `board/tests/`, the laws in `tests/laws.rs`.
 
 mod fold;
 mod loose;

@@ -14,7 +14,7 @@
 //!   time: with our own network down, all rounds would otherwise be used up in seconds.
 //! - A system that slept through several steps takes one and waits, rather than page everybody at once.
 //!
-//! Never sends anything: the shell does, from the `page_requested` events. Tests: in `board/tests.rs`, and the laws in
+//! Never sends anything: the shell does, from the `page_requested` events. Tests: in `board/tests/`, and the laws in
 //! `tests/laws.rs`.
 
 mod reach;

@@ -17,7 +17,7 @@
 //! A signal that was true and is over (ended) keeps counting for the severity; one that was undone (retracted) does not. So a
 //! monitor that flaps cannot page an acknowledged incident again and again.
 //!
-//! Tests: beside `decide`, in `board/tests.rs`, and the laws in `tests/laws.rs`.
+//! Tests: beside `decide`, in `board/tests/`, and the laws in `tests/laws.rs`.
 
 pub mod apply;
 pub mod command;

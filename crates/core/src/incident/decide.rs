@@ -1,7 +1,7 @@
 //! From commands to events. Who may ask is the shell's to check; whether it makes sense is decided here. Never changes
 //! anything: the events do, in `apply`. A severity that rises pages while triggered or acknowledged; once people have mitigated
 //! it, they restate facts without paging themselves, and a new signal or a reopening pages again. Tests: below, in
-//! `board/tests.rs`, and the laws in `tests/laws.rs`.
+//! `board/tests/`, and the laws in `tests/laws.rs`.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
 //! What a signal does to an incident: new, repeated, confirmed, undone, over. Never looks at other incidents: that is
-//! [`crate::board`]. Tests: in `board/tests.rs`, and the laws in `tests/laws.rs`.
+//! [`crate::board`]. Tests: in `board/tests/`, and the laws in `tests/laws.rs`.
 
 use std::sync::Arc;
 
