@@ -293,7 +293,6 @@ impl Observer {
             }
             branches.wait(left.number, &impact.waiting);
         }
-        branches.pending.retain(|pending| !adopted.contains_key(&(pending.ours.from, pending.ours.nonce)));
         self.claim(reorg, &impact).raise(out);
     }
 
