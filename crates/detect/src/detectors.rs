@@ -1,11 +1,15 @@
 //! THE LIST of detectors.
 
+mod example;
+pub mod flash_loan_profit;
 pub mod frequency_spike;
 pub mod listed_entity;
 pub mod observation_loss;
+pub mod privileged_change;
 pub mod reorganization;
 pub mod sudden_outflow;
 pub mod unusual_size;
+pub mod vault_drain;
 
 use quarterdeck_core::detector::DetectorKind;
 
@@ -14,7 +18,13 @@ pub const DETECTORS: &[&dyn DetectorKind] = &[
     &unusual_size::UnusualSize,
     &frequency_spike::FrequencySpike,
     &sudden_outflow::SuddenOutflow,
+    &privileged_change::PrivilegedChange,
     &listed_entity::ListedEntity,
     &reorganization::Reorganization,
     &observation_loss::ObservationLoss,
+    &flash_loan_profit::FlashLoanProfit,
+    &vault_drain::VaultDrain,
 ];
+
+#[cfg(test)]
+mod tests;

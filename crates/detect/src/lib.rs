@@ -9,10 +9,18 @@ pub mod movement;
 pub mod watch;
 
 pub mod claim;
+pub mod rehearsal;
+
+pub mod extraction;
+pub mod flow;
+pub mod raise;
+pub mod reference_assets;
+pub mod selector;
+pub mod taking;
 
 pub mod detectors;
 
-pub mod rehearsal;
+pub mod pipeline;
 
 #[cfg(test)]
 mod testing;
