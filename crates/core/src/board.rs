@@ -1,1 +1,419 @@
 //! All incidents folded, with the indexes that correlation needs: the state of the whole product as a value.
+//!
+//! [`Board::apply`] is the only way in for what happened, so a board is the fold of what was recorded. The one thing beside
+//! the fold is the tally of repeats that are not recorded yet (they are at doublings): it is lost with the process, and
+//! comparing boards ignores it. Never reads a clock or sends anything.
+//!
+//! A signal costs a few look-ups, whatever the number of incidents. Tests: `board/tests.rs`, the laws in `tests/laws.rs`.
+
+mod fold;
+mod loose;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+pub use self::loose::LooseSignal;
+use self::{loose::Loose, tally::Tally};
+use crate::{
+    chain::{ChainNumber, Gap, GapKind},
+    correlate::Groups,
+    id::{Id, IdSource, IncidentId, PageId, SignalId, SilenceId, SourceId},
+    incident::{Actor, Command, Ctx, Incident, IncidentEvent, Phase, Refusal, command::Opening, listen::Heard},
+    limits::{MERGE_DEPTH_MAX, SILENCES_MAX},
+    signal::{Fingerprint, Signal, SignalChange, SignalStatus},
+    time::Timestamp,
+};
+pub use crate::{
+    correlate::{Rules, Setting},
+    journal::{Body, JournalEvent, Recorded, Stream},
+    silence::{BadSilence, Matcher, Silence},
+};
+
+/// What became of a signal, or of a change to one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It opened this incident.
+    Opened(IncidentId),
+    /// It joined this incident, and reopened it if it was mitigated or lately over.
+    Attached(IncidentId),
+    /// It says what this incident knows already, or more than it keeps one by one: counted.
+    Repeated(IncidentId),
+    /// The signal of this incident stands for good.
+    Confirmed(IncidentId),
+    /// The signal of this incident was undone.
+    Retracted(IncidentId),
+    /// The claim on this incident is over.
+    Ended(IncidentId),
+    /// This silence kept it from opening or joining anything.
+    Silenced(SilenceId),
+    /// It belongs to no incident: too quiet to open one.
+    Noted,
+    /// A change to a signal that was never raised here.
+    Unknown,
+}
+
+/// The state of the product.
+#[derive(Debug, Clone, Default)]
+pub struct Board {
+    incidents: BTreeMap<IncidentId, Incident>,
+    /// Where each attached signal is: the latest incident that took it.
+    signals: HashMap<SignalId, IncidentId>,
+    /// Where each claim was attached last.
+    claims: HashMap<Fingerprint, IncidentId>,
+    groups: Groups,
+    pages: HashMap<PageId, IncidentId>,
+    /// When to look at an incident again.
+    deadlines: BTreeSet<(Timestamp, IncidentId)>,
+    loose: Loose,
+    silences: BTreeMap<SilenceId, Silence>,
+    gaps: BTreeMap<(SourceId, ChainNumber, GapKind), Gap>,
+    /// Version of the journal's next event.
+    journal: u64,
+    tally: Tally,
+}
+
+/// Equal if they are the fold of the same things.
+impl PartialEq for Board {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { incidents, signals, claims, groups, pages, deadlines, loose, silences, gaps, journal, tally: _ } =
+            self;
+        (incidents, signals, claims, groups) == (&other.incidents, &other.signals, &other.claims, &other.groups)
+            && (pages, deadlines, loose) == (&other.pages, &other.deadlines, &other.loose)
+            && (silences, gaps, journal) == (&other.silences, &other.gaps, &other.journal)
+    }
+}
+
+impl Board {
+    /// What a signal, or a change to one, means: the events to record, and what became of it. Takes the board mutably for the
+    /// tally alone.
+    pub fn take_signal(
+        &mut self,
+        change: &SignalChange,
+        setting: &Setting,
+        now: Timestamp,
+        ids: &mut dyn IdSource,
+    ) -> (Vec<Recorded>, Fate) {
+        let found = match change {
+            SignalChange::Raised { signal } => match signal.status {
+                SignalStatus::Provisional | SignalStatus::Confirmed => return self.raised(signal, setting, now, ids),
+                SignalStatus::Retracted => self.signals.get(&signal.id).map(|id| (*id, Fate::Retracted(*id))),
+                SignalStatus::Ended => self.claims.get(&signal.fingerprint).map(|id| (*id, Fate::Ended(*id))),
+            },
+            SignalChange::Confirmed { id } => self.signals.get(id).map(|id| (*id, Fate::Confirmed(*id))),
+            SignalChange::Retracted { id, .. } => self.signals.get(id).map(|id| (*id, Fate::Retracted(*id))),
+            SignalChange::Ended { fingerprint, .. } => self.claims.get(fingerprint).map(|id| (*id, Fate::Ended(*id))),
+        };
+        let change = settled(change);
+        match found {
+            // An incident refuses no change to a signal of its own.
+            Some((id, fate)) => {
+                (self.command(id, Command::Signal(change), setting, now, ids).unwrap_or_default(), fate)
+            }
+            None => match self.loose.turn(&change) {
+                Some(event) => (vec![self.journal(event, now)], Fate::Noted),
+                None => (Vec::new(), Fate::Unknown),
+            },
+        }
+    }
+
+    /// The events of a command to an incident, on more than one stream for a merge.
+    pub fn command(
+        &self,
+        id: IncidentId,
+        command: Command,
+        setting: &Setting,
+        now: Timestamp,
+        ids: &mut dyn IdSource,
+    ) -> Result<Vec<Recorded>, Refusal> {
+        let incident = self.incidents.get(&id).ok_or(Refusal::NoSuchIncident { id })?;
+        let mut other = None;
+        if let Command::MergeInto { by, into } = &command {
+            let target = self.incidents.get(into).ok_or(Refusal::NoSuchIncident { id: *into })?;
+            if target.is_drill() != incident.is_drill() {
+                let why = "one is an exercise and the other is not";
+                return Err(Refusal::BadMerge { from: id, into: *into, why });
+            }
+            let absorb = Command::Absorb {
+                by: by.clone(),
+                from: id,
+                facts: incident.stated().clone(),
+                signals: standing(incident),
+            };
+            if target.is_open() || *into == id {
+                other = (*into != id).then_some((target, absorb));
+            } else {
+                let why = "the other is over, or part of a third";
+                return Err(Refusal::BadMerge { from: id, into: *into, why });
+            }
+        }
+        let mut recorded = record(incident, incident.decide(command, &mut ctx(incident, setting, now, ids))?, now);
+        if let Some((target, absorb)) = other {
+            let events = target.decide(absorb, &mut ctx(target, setting, now, ids))?;
+            recorded.extend(record(target, events, now));
+        }
+        Ok(recorded)
+    }
+
+    /// An event of the journal in its place.
+    pub fn journal(&self, event: JournalEvent, now: Timestamp) -> Recorded {
+        Recorded { stream: Stream::Journal, version: self.journal, at: now, body: Body::Journal(event) }
+    }
+
+    /// Sets a silence, or sets one of the same identifier anew.
+    pub fn set_silence(&self, silence: Silence, now: Timestamp) -> Result<Recorded, BadSilence> {
+        silence.check(now)?;
+        if self.silences.len() >= SILENCES_MAX && !self.silences.contains_key(&silence.id) {
+            return Err(BadSilence::Full);
+        }
+        Ok(self.journal(JournalEvent::SilenceSet { silence }, now))
+    }
+
+    /// Ends a silence by hand; none if it is not there or over already.
+    pub fn expire_silence(&self, id: SilenceId, by: Actor, now: Timestamp) -> Option<Recorded> {
+        let running = self.silences.get(&id).is_some_and(|silence| now < silence.ends);
+        running.then(|| self.journal(JournalEvent::SilenceExpired { id, by }, now))
+    }
+
+    /// The incidents to which something is owed at `now`, the longest owed first.
+    pub fn due(&self, now: Timestamp) -> Vec<IncidentId> {
+        self.deadlines.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| *id).collect()
+    }
+
+    /// When something will be owed next.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Carries out all that is due for an incident. After these events are applied, nothing is due for it at `now`.
+    pub fn carry_out(
+        &self,
+        id: IncidentId,
+        setting: &Setting,
+        now: Timestamp,
+        ids: &mut dyn IdSource,
+    ) -> Vec<Recorded> {
+        // Duties are never refused; an incident that is not there has none.
+        self.command(id, Command::CarryOutDuties, setting, now, ids).unwrap_or_default()
+    }
+
+    /// An incident.
+    pub fn incident(&self, id: IncidentId) -> Option<&Incident> {
+        self.incidents.get(&id)
+    }
+    /// All incidents by identifier, open or not.
+    pub fn incidents(&self) -> impl DoubleEndedIterator<Item = &Incident> {
+        self.incidents.values()
+    }
+    /// The incident that holds what `id` held: itself, or the one that it was merged into in the end.
+    pub fn holder(&self, id: IncidentId) -> Option<&Incident> {
+        let first = self.incidents.get(&id)?;
+        let merges = std::iter::successors(Some(first), |incident| self.incidents.get(&incident.merged_into()?));
+        merges.take(MERGE_DEPTH_MAX).last()
+    }
+    /// The incident that decided a page.
+    pub fn incident_of_page(&self, page: PageId) -> Option<&Incident> {
+        self.incidents.get(self.pages.get(&page)?)
+    }
+    /// The incident that took a signal last.
+    pub fn incident_of_signal(&self, signal: &SignalId) -> Option<&Incident> {
+        self.incidents.get(self.signals.get(signal)?)
+    }
+    /// A signal that belongs to no incident.
+    pub fn loose_signal(&self, signal: &SignalId) -> Option<&LooseSignal> {
+        self.loose.get(signal)
+    }
+    /// The signals that belong to no incident, the latest first.
+    pub fn loose_signals(&self) -> impl Iterator<Item = &LooseSignal> {
+        self.loose.latest()
+    }
+    /// A silence, in force or not.
+    pub fn silence(&self, id: SilenceId) -> Option<&Silence> {
+        self.silences.get(&id)
+    }
+    /// The silences in force at `now`.
+    pub fn silences(&self, now: Timestamp) -> impl Iterator<Item = &Silence> {
+        self.silences.values().filter(move |silence| silence.is_active(now))
+    }
+    /// All silences that are remembered, also those to come and those lately ended.
+    pub fn all_silences(&self) -> impl Iterator<Item = &Silence> {
+        self.silences.values()
+    }
+    /// The stretches in which we cannot look, as far as they last.
+    pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
+        self.gaps.values()
+    }
+    /// How many events the journal has.
+    pub const fn journal_len(&self) -> u64 {
+        self.journal
+    }
+
+    fn raised(
+        &mut self,
+        signal: &Arc<Signal>,
+        setting: &Setting,
+        now: Timestamp,
+        ids: &mut dyn IdSource,
+    ) -> (Vec<Recorded>, Fate) {
+        if let Some(id) = self.known(signal, setting, now) {
+            return (Vec::new(), Fate::Repeated(id));
+        }
+        if let Some(silence) = self.silences(now).find(|silence| silence.matches(signal)) {
+            return self.note(signal, Some(silence.id), setting, now);
+        }
+        let loud = signal.loudness >= setting.rules.open_at;
+        if let Some(home) = self.home(signal, setting, now)
+            && let Some(taken) = self.join(home, signal, setting, now, ids)
+        {
+            return taken;
+        }
+        if !loud {
+            return self.note(signal, None, setting, now);
+        }
+        let service = setting.service(signal.service.as_ref());
+        let id: IncidentId = Id::from_bytes(ids.fresh());
+        let policy = setting.policy(service);
+        let opening = Opening { signal: Arc::clone(signal), policy: &policy, drill: setting.drill };
+        let blast_radius = setting.blast_radius(signal.service.as_ref());
+        let ctx = Ctx { now, ids, roster: &setting.roster, service, blast_radius };
+        let events = Incident::open(opening, &ctx).into_iter();
+        let stream = Stream::Incident(id);
+        let recorded = (0..).zip(events).map(|(version, event)| Recorded {
+            stream,
+            version,
+            at: now,
+            body: Body::Incident(event),
+        });
+        (recorded.collect(), Fate::Opened(id))
+    }
+
+    /// The incident that has this very signal and needs not hear it again. A monitor that goes on sending long after its
+    /// incident was resolved is heard again: what it claims still stands.
+    fn known(&self, signal: &Signal, setting: &Setting, now: Timestamp) -> Option<IncidentId> {
+        let incident = self.holder(*self.signals.get(&signal.id)?)?;
+        let live = incident.signals().get(&signal.id)?.is_live();
+        let settled = incident.is_open() || signal.position.is_some() || is_fresh(incident, setting, now);
+        (live && settled).then(|| incident.id())
+    }
+
+    /// The incident that this signal belongs to, if there is one.
+    fn home(&self, signal: &Signal, setting: &Setting, now: Timestamp) -> Option<IncidentId> {
+        let loud = signal.loudness >= setting.rules.open_at;
+        let takes = |incident: &Incident| {
+            incident.is_drill() == setting.drill && (loud || incident.phase() != Phase::Mitigated)
+        };
+        let same =
+            self.claims.get(&signal.fingerprint).and_then(|id| self.holder(*id)).filter(|incident| {
+                takes(incident) && (incident.is_open() || (loud && is_fresh(incident, setting, now)))
+            });
+        if let Some(same) = same {
+            return Some(same.id());
+        }
+        let open = |id| {
+            let fits = |incident: &Incident| incident.is_open() && !incident.is_too_long() && takes(incident);
+            self.incidents.get(&id).is_some_and(fits)
+        };
+        let recent = |id| {
+            let last = self.incidents.get(&id).map(Incident::last_signal);
+            last.is_some_and(|last| now.since(last) <= setting.rules.window)
+        };
+        self.groups.home(signal, setting, open, recent)
+    }
+
+    /// Hands a signal to an incident; none if that one takes nothing in any more.
+    fn join(
+        &mut self,
+        home: IncidentId,
+        signal: &Arc<Signal>,
+        setting: &Setting,
+        now: Timestamp,
+        ids: &mut dyn IdSource,
+    ) -> Option<(Vec<Recorded>, Fate)> {
+        let incident = self.incidents.get(&home)?;
+        let repeated = match incident.hear(signal, &ctx(incident, setting, now, ids)) {
+            Ok(Heard::New(events)) => return Some((record(incident, events, now), Fate::Attached(home))),
+            Ok(Heard::Known) => return Some((Vec::new(), Fate::Repeated(home))),
+            Ok(Heard::Repeat(of)) => Some(of),
+            Ok(Heard::Full) => None,
+            // Too long, and the only thing to do is to begin a new one.
+            Err(_) => return None,
+        };
+        let count = self.tally.count(incident, repeated, signal.id, setting.rules.window / 2, now);
+        let events = count.map(|count| IncidentEvent::SignalsAbsorbed { count, signal: repeated });
+        Some((record(incident, events, now), Fate::Repeated(home)))
+    }
+
+    /// Keeps a signal that belongs to no incident, unless its claim was kept within the window.
+    fn note(
+        &self,
+        signal: &Arc<Signal>,
+        silence: Option<SilenceId>,
+        setting: &Setting,
+        now: Timestamp,
+    ) -> (Vec<Recorded>, Fate) {
+        let fate = silence.map_or(Fate::Noted, Fate::Silenced);
+        if self.loose.has_lately(signal, now.minus(setting.rules.window)) {
+            return (Vec::new(), fate);
+        }
+        (vec![self.journal(JournalEvent::SignalNoted { signal: Arc::clone(signal), silence }, now)], fate)
+    }
+}
+
+/// Whether the incident was over so lately that its claims reopen it.
+fn is_fresh(incident: &Incident, setting: &Setting, now: Timestamp) -> bool {
+    incident.resolved().is_some_and(|resolved| now.since(resolved) <= setting.rules.reopen)
+}
+
+/// The change itself, where a raised signal only says that it was undone or is over.
+fn settled(change: &SignalChange) -> SignalChange {
+    match change {
+        SignalChange::Raised { signal } if signal.status == SignalStatus::Retracted => {
+            SignalChange::Retracted { id: signal.id, reason: signal.explanation.text.clone() }
+        }
+        SignalChange::Raised { signal } if signal.status == SignalStatus::Ended => {
+            SignalChange::Ended { fingerprint: signal.fingerprint, at: signal.event_time }
+        }
+        other => other.clone(),
+    }
+}
+
+/// The signals that an incident hands over when it is merged: live, and not replaced by what a person stated.
+fn standing(incident: &Incident) -> Vec<Arc<Signal>> {
+    let live = incident.signals().values().filter(|attached| attached.is_live() && attached.counts);
+    live.map(|attached| {
+        if attached.signal.status == attached.status {
+            Arc::clone(&attached.signal)
+        } else {
+            Arc::new(Signal { status: attached.status, ..(*attached.signal).clone() })
+        }
+    })
+    .collect()
+}
+
+fn ctx<'a>(incident: &Incident, setting: &'a Setting, now: Timestamp, ids: &'a mut dyn IdSource) -> Ctx<'a> {
+    Ctx {
+        now,
+        ids,
+        roster: &setting.roster,
+        service: setting.service(incident.service()),
+        blast_radius: setting.blast_radius(incident.service()),
+    }
+}
+
+fn record(incident: &Incident, events: impl IntoIterator<Item = IncidentEvent>, now: Timestamp) -> Vec<Recorded> {
+    let stream = Stream::Incident(incident.id());
+    let versions = incident.version().saturating_add(1)..;
+    versions
+        .zip(events)
+        .map(|(version, event)| Recorded { stream, version, at: now, body: Body::Incident(event) })
+        .collect()
+}
+
+/// Open gaps are told apart by source, chain and kind.
+fn gap_key(gap: &Gap) -> (SourceId, ChainNumber, GapKind) {
+    (gap.source.clone(), gap.chain, gap.kind)
+}

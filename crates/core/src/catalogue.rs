@@ -158,7 +158,8 @@ impl Catalogue {
                 catalogue.needed_by.entry(needed.clone()).or_default().insert(service.id.clone());
             }
         }
-        let radius = |service| (ServiceId::clone(service), catalogue.walk(service, BLAST_RADIUS_MAX, &Self::users_of).len());
+        let radius =
+            |service| (ServiceId::clone(service), catalogue.walk(service, BLAST_RADIUS_MAX, &Self::users_of).len());
         catalogue.radius = catalogue.needed_by.keys().map(radius).collect();
         catalogue
     }
@@ -272,7 +273,12 @@ mod tests {
     #[test]
     fn relations_are_walked_nearest_first_and_end_in_a_circle() {
         let catalogue = Catalogue::new(
-            vec![service("web", &["api"]), service("api", &["db", "rpc"]), service("db", &[]), service("rpc", &["web"])],
+            vec![
+                service("web", &["api"]),
+                service("api", &["db", "rpc"]),
+                service("db", &[]),
+                service("rpc", &["web"]),
+            ],
             Vec::new(),
         );
         let words = |found: Vec<ServiceId>| found.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");

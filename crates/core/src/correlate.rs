@@ -17,7 +17,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use crate::{
     catalogue::{Catalogue, Service},
     chain::{B256, ChainNumber},
-    id::{DetectorId, IncidentId, PolicyId, ServiceId},
+    id::{DetectorId, IncidentId, PersonId, PolicyId, ServiceId},
     incident::Severity,
     limits::GROUP_CANDIDATES_MAX,
     policy::{EscalationPolicy, Roster, Target, Tier},
@@ -37,12 +37,12 @@ pub struct Rules {
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { window: Duration::from_secs(15 * 60), reopen: Duration::from_secs(30 * 60), open_at: Loudness::Warning }
+        Self { window: Duration::from_mins(15), reopen: Duration::from_mins(30), open_at: Loudness::Warning }
     }
 }
 
 /// The configuration, as far as the rules read it, as a value.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
     /// People, schedules and policies.
     pub roster: Roster,
@@ -51,7 +51,7 @@ pub struct Setting {
     /// The knobs of correlation.
     pub rules: Rules,
     /// The policy of signals about no known service.
-    pub default_policy: Option<PolicyId>,
+    pub default_policy: PolicyId,
     /// Whether what opens now is an exercise.
     pub drill: bool,
 }
@@ -71,27 +71,26 @@ impl Setting {
     /// at all, one that pages everybody: better loud than nobody. The configuration refuses that state.
     pub fn policy(&self, service: Option<&Service>) -> EscalationPolicy {
         let own = service.map(|service| &service.policy);
-        let named = [own, self.default_policy.as_ref()].into_iter().flatten();
+        let named = [own, Some(&self.default_policy)].into_iter().flatten();
         let mut known = named.filter_map(|name| self.roster.policies.get(name));
-        known.next().or_else(|| self.roster.policies.values().next()).cloned().unwrap_or_else(|| self.everybody(own))
+        known.next().or_else(|| self.roster.policies.values().next()).cloned().unwrap_or_else(|| self.everybody())
     }
 
-    fn everybody(&self, name: Option<&PolicyId>) -> EscalationPolicy {
-        let id = name.or(self.default_policy.as_ref()).cloned().unwrap_or_else(PolicyId::unnamed);
-        let five_minutes = Duration::from_secs(300);
+    fn everybody(&self) -> EscalationPolicy {
+        let people = self.roster.people.keys();
         EscalationPolicy {
-            tiers: vec![Tier {
-                targets: self.roster.people.keys().cloned().map(Target::Person).collect(),
-                delay: five_minutes,
-            }],
+            id: self.default_policy.clone(),
+            fallback: people.clone().next().cloned().unwrap_or_else(PersonId::unnamed),
+            tiers: vec![Tier { targets: people.cloned().map(Target::Person).collect(), delay: EVERYBODY_DELAY }],
             rounds: 1,
-            fallback: self.roster.people.keys().next().cloned().unwrap_or_else(crate::id::PersonId::unnamed),
-            acknowledgement: five_minutes * 12,
+            acknowledgement: EVERYBODY_DELAY,
             page_at: Severity::Sev3,
-            id,
         }
     }
 }
+
+/// Between pages to everybody where no policy is configured: the usual time to answer a page.
+const EVERYBODY_DELAY: Duration = Duration::from_mins(5);
 
 /// What signals of one incident have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -95,7 +95,8 @@ impl Params {
     }
     /// A short digest of all values, for signal ids and explanations.
     pub fn version(&self) -> String {
-        let text: String = self.0.iter().map(|(name, value)| format!("{name}={value};")).collect();
+        let pairs: Vec<String> = self.0.iter().map(|(name, value)| format!("{name}={value};")).collect();
+        let text = pairs.concat();
         crate::signal::Fingerprint::of(&[text.as_bytes()]).to_string().chars().take(8).collect()
     }
 }

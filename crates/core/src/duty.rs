@@ -113,11 +113,13 @@ impl Incident {
                     events.extend(self.close_after_expiry());
                 }
                 Duty::Retry { page, contact } => self.retry(page, contact, ctx, &mut events),
-                Duty::GiveUp { page } => events.extend(self.pages.get(&page).map(|page| IncidentEvent::PageImpossible {
-                    person: Some(page.person.clone()),
-                    reason: "every contact was tried".to_owned(),
-                    tier: page.tier,
-                })),
+                Duty::GiveUp { page } => {
+                    events.extend(self.pages.get(&page).map(|page| IncidentEvent::PageImpossible {
+                        person: Some(page.person.clone()),
+                        reason: "every contact was tried".to_owned(),
+                        tier: page.tier,
+                    }));
+                }
                 Duty::Step(step) => {
                     // An asked-for step that failed while somebody is on it starts no clock.
                     let clocked = self.wants_answer() || step.reason == PageReason::AcknowledgementExpired;
@@ -138,12 +140,6 @@ impl Incident {
         let step = Step { reason: PageReason::Asked, ..self.escalation.following() };
         let next = self.wants_answer().then(|| ctx.now.plus(self.escalation.policy.delay(step.tier)));
         self.take_step(&step, by, next, ctx, events);
-    }
-
-    /// Whether somebody asked for this page, or for the one that it repeats: then it is owed even while acknowledged.
-    pub(crate) fn was_asked_for(&self, page: PageId) -> bool {
-        let open = matches!(self.phase, Phase::Triggered | Phase::Acknowledged);
-        open && self.chain(page).last().is_some_and(|first| first.reason == PageReason::Asked)
     }
 
     /// This page and those that it repeats, the first page last.
@@ -252,9 +248,8 @@ fn is_spent(incident: &Incident, duties: &[Duty]) -> bool {
     if !duties.iter().any(lost) {
         return false;
     }
-    let retried = |page: &PageRecord| {
-        duties.iter().any(|duty| matches!(duty, Duty::Retry { page: id, .. } if *id == page.id))
-    };
+    let retried =
+        |page: &PageRecord| duties.iter().any(|duty| matches!(duty, Duty::Retry { page: id, .. } if *id == page.id));
     !incident.pages().values().filter(|page| of_step(page)).any(|page| match page.outcome {
         None | Some(PageOutcome::Delivered { .. }) => true,
         Some(PageOutcome::Failed { .. } | PageOutcome::Unknown { .. }) => retried(page),
@@ -286,7 +281,9 @@ impl Escalation {
         let (tier, round) = match self.tier {
             _ if self.round > self.policy.rounds || self.policy.tiers.is_empty() => (None, self.past_last()),
             None => (Some(0), self.round),
-            Some(tier) if tier.saturating_add(1) < self.policy.tiers.len() => (Some(tier.saturating_add(1)), self.round),
+            Some(tier) if tier.saturating_add(1) < self.policy.tiers.len() => {
+                (Some(tier.saturating_add(1)), self.round)
+            }
             Some(_) if self.round < self.policy.rounds => (Some(0), self.round.saturating_add(1)),
             Some(_) => (None, self.past_last()),
         };

@@ -126,7 +126,7 @@ impl<K: Kind> fmt::Display for Id<K> {
         text.push('_');
         for place in (0..TEXT_CHARS).rev() {
             let five_bits = (value >> (place * 5)) & 31;
-            let character = ALPHABET.iter().nth(usize::try_from(five_bits).unwrap_or(0)).copied().unwrap_or(b'0');
+            let character = ALPHABET.get(usize::try_from(five_bits).unwrap_or(0)).copied().unwrap_or(b'0');
             text.push(char::from(character));
         }
         f.pad(&text)

@@ -250,6 +250,8 @@ pub struct Incident {
     pub(crate) pages: BTreeMap<PageId, PageRecord>,
     /// Pages that did not arrive, or perhaps not, and for which the next contact is owed.
     pub(crate) owed: BTreeSet<PageId>,
+    /// Pages under way that a person asked for when none was owed: seen through to the last contact all the same.
+    pub(crate) asked: BTreeSet<PageId>,
     pub(crate) roles: BTreeMap<ResponseRole, PersonId>,
     pub(crate) merged_into: Option<IncidentId>,
     pub(crate) opened: Timestamp,

@@ -42,9 +42,9 @@ pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Attempts on one channel before the page moves to the person's next channel.
 pub const ATTEMPTS_PER_CHANNEL_MAX: u32 = 3;
 /// The longest delay that a provider's `Retry-After` can impose on a page: longer, and another channel is better.
-pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+pub const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
 /// How old a signed webhook may be at its receiver.
-pub const REPLAY_WINDOW: Duration = Duration::from_secs(300);
+pub const REPLAY_WINDOW: Duration = Duration::from_mins(5);
 /// Tiers of an escalation policy: more never helped anyone.
 pub const TIERS_MAX: usize = 16;
 /// Rounds through an escalation policy before the fallback alone is repeated.
@@ -52,7 +52,7 @@ pub const ROUNDS_MAX: u32 = 100;
 /// The shortest delay between tiers: a person needs this long to reach a phone.
 pub const TIER_DELAY_MIN: Duration = Duration::from_secs(10);
 /// The longest delay between tiers.
-pub const TIER_DELAY_MAX: Duration = Duration::from_secs(24 * 3600);
+pub const TIER_DELAY_MAX: Duration = Duration::from_hours(24);
 /// Services of the catalogue.
 pub const SERVICES_MAX: usize = 10_000;
 /// Depth of the dependency walk: the longest chain of services a person can reason about.
@@ -91,7 +91,7 @@ pub const REPEATS_REMEMBERED_MAX: usize = 16;
 /// Silences in force or remembered.
 pub const SILENCES_MAX: usize = 10_000;
 /// How long an ended silence is shown: as long as Alertmanager shows them, so that its tools find what they expect.
-pub const SILENCE_KEEP: Duration = Duration::from_secs(120 * 3600);
+pub const SILENCE_KEEP: Duration = Duration::from_hours(120);
 /// Matchers of one silence.
 pub const MATCHERS_MAX: usize = 64;
 /// Bytes of a matcher's regular expression.

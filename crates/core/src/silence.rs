@@ -11,7 +11,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{
     id::SilenceId,
-    limits::{LABEL_BYTES_MAX, MATCHERS_MAX, PATTERN_BYTES_MAX, PATTERN_COMPILED_BYTES_MAX, TEXT_BYTES_MAX},
+    limits::{
+        LABEL_BYTES_MAX, MATCHERS_MAX, PATTERN_BYTES_MAX, PATTERN_COMPILED_BYTES_MAX, SILENCES_MAX, TEXT_BYTES_MAX,
+    },
     signal::Signal,
     time::Timestamp,
 };
@@ -61,6 +63,9 @@ pub enum BadSilence {
         /// What is wrong.
         why: String,
     },
+    /// There are too many silences.
+    #[error("there are {SILENCES_MAX} silences already")]
+    Full,
     /// The comment is too long.
     #[error("comment of {bytes} bytes: want at most {TEXT_BYTES_MAX}")]
     LongComment {

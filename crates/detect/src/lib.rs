@@ -2,13 +2,20 @@
 //!
 //! The module list is the reading order. A detector is one file in `detectors/` and one line in [`detectors::DETECTORS`].
 
+pub mod at_rest;
 pub mod statistics;
-
+pub mod selector;
+pub mod reference_assets;
 pub mod movement;
 pub mod watch;
-
 pub mod claim;
-
+pub mod raise;
+pub mod extraction;
+pub mod flow;
+pub mod taking;
 pub mod detectors;
-
+pub mod pipeline;
 pub mod rehearsal;
+
+#[cfg(test)]
+mod testing;

@@ -58,7 +58,7 @@ impl Rehearsal {
     pub fn tip(&self) -> &Arc<Block> {
         &self.tip
     }
-    /// Adds a block with these transactions: places are filled in, and nonces and hashes where they are zero.
+    /// Adds a block with these transactions: places are filled in, and hashes and nonces where they are zero.
     pub fn block(&mut self, transactions: Vec<Transaction>) -> Arc<Block> {
         let block = self.next(&self.tip.clone(), transactions);
         self.events.push(ChainEvent::Block(Arc::clone(&block)));
@@ -100,9 +100,11 @@ impl Rehearsal {
         for (index, transaction) in (0_u32..).zip(&mut transactions) {
             transaction.index = index;
             if transaction.hash.is_zero() {
-                let nonce = self.nonces.entry(transaction.from).or_default();
-                transaction.nonce = transaction.nonce.max(*nonce);
-                *nonce = transaction.nonce + 1;
+                if transaction.nonce == 0 {
+                    let nonce = self.nonces.entry(transaction.from).or_default();
+                    transaction.nonce = *nonce;
+                    *nonce += 1;
+                }
                 transaction.hash = digest(&[b"transaction", hash.as_slice(), &index.to_be_bytes()]);
             }
         }

@@ -147,6 +147,9 @@ pub struct Sealed {
     pub body: Body,
 }
 
+/// Files to write, whole: paths and bytes. A file that is there already is replaced.
+pub type NewFiles = Vec<(String, Vec<u8>)>;
+
 /// The first entry that [`files_for`] needs when a log grows from `from` leaves: the last bundle is written again, wider.
 pub const fn first_needed(from: u64) -> u64 {
     from - from % TILE_WIDTH
@@ -160,27 +163,29 @@ pub fn files_for<S: HashSource>(
     from: u64,
     to: u64,
     sealed: &[Sealed],
-) -> Result<Vec<(String, Vec<u8>)>, PublishError<S::Error>> {
+) -> Result<NewFiles, PublishError<S::Error>> {
     let want = to.checked_sub(first_needed(from)).ok_or(PublishError::Shrunk { from, to })?;
     if u64::try_from(sealed.len()) != Ok(want) {
         return Err(PublishError::Entries { want, got: sealed.len() });
     }
     let mut files = Vec::new();
     let mut rest = sealed;
-    for slice in Slice::from(from, to) {
+    for slice in Slice::covering(from, to) {
         let (now, later) = rest.split_at_checked(slice.width().into()).unwrap_or((rest, &[]));
         rest = later;
         let entries: Vec<Vec<u8>> = now.iter().map(|sealed| sealed.entry.encode()).collect();
         let leaves: Vec<Hash> = entries.iter().map(|entry| Hash::of_leaf(entry)).collect();
         let bundle = encode_bundle(entries.iter().map(Vec::as_slice)).map_err(|_| PublishError::Entry)?;
         let mut bodies = Vec::new();
-        now.iter().for_each(|sealed| sealed.body.encode_to(&mut bodies));
+        for sealed in now {
+            sealed.body.encode_to(&mut bodies);
+        }
         files.push((FileKind::Entries(slice).to_string(), bundle));
         files.push((FileKind::Bodies(slice).to_string(), bodies));
         files.push((FileKind::Tile(0, slice).to_string(), encode_tile(&leaves)));
     }
     for level in 1..TILE_LEVELS_MAX {
-        for slice in Slice::from(tile_hashes(level, from), tile_hashes(level, to)) {
+        for slice in Slice::covering(tile_hashes(level, from), tile_hashes(level, to)) {
             let tile = tile_of(hashes, level, slice).map_err(PublishError::Tree)?;
             files.push((FileKind::Tile(level, slice).to_string(), encode_tile(&tile)));
         }
@@ -195,7 +200,7 @@ fn tile_of<S: HashSource>(hashes: &S, level: u8, slice: Slice) -> Result<Vec<Has
 }
 
 /// The files to write so that the body of entry `index` is gone from every file that holds it. Proofs are not touched.
-pub fn erase(files: &dyn Files, index: u64) -> Result<Vec<(String, Vec<u8>)>, FileError> {
+pub fn erase(files: &dyn Files, index: u64) -> Result<NewFiles, FileError> {
     let mut changed = Vec::new();
     for path in files.list()? {
         let Some(FileKind::Bodies(slice)) = FileKind::of_path(&path) else { continue };
@@ -232,7 +237,7 @@ impl HashSource for TileHashes<'_> {
     fn hash(&self, node: Node) -> Result<Option<Hash>, FileError> {
         let (level, above) = (node.level / TILE_HEIGHT, node.level % TILE_HEIGHT);
         let Some(first) = node.index.checked_mul(1 << above) else { return Ok(None) };
-        let slice = Slice::from(first, tile_hashes(level, self.size)).next();
+        let slice = Slice::covering(first, tile_hashes(level, self.size)).next();
         let Some(slice) = slice else { return Ok(None) };
         let path = FileKind::Tile(level, slice).to_string();
         let Some(bytes) = self.files.read(&path, TILE_BYTES_MAX)? else { return Ok(None) };

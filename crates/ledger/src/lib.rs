@@ -33,4 +33,6 @@ pub mod tiles;
 
 pub mod folder;
 
+pub mod bundle;
+
 pub mod verify;

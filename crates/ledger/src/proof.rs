@@ -1,7 +1,7 @@
 //! Checking what a log hands out: that a leaf is in a tree, and that a tree extends an older one.
 //!
 //! The steps are those of RFC 9162 sections 2.1.3.2 and 2.1.4.2. Nothing is recovered or guessed: a proof with a hash too
-//! many, or in the wrong order, is refused. Hashes of a length other than 32 bytes cannot get here (see [`Hash`]).
+//! many, or in the wrong order, is refused. Hashes of a length other than 32 bytes cannot get here (see `hash`).
 //! Consistency from a tree without leaves is refused: it proves nothing, and a caller who relies on it has a mistake.
 //! (Witnesses accept it, with an empty proof, when they meet a log for the first time; that is their layer's rule.)
 //! Tests: below, `tests/it/laws.rs`, and the vectors of others in `tests/it/vectors.rs`.

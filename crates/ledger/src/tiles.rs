@@ -38,10 +38,10 @@ impl Slice {
     }
     /// The slices that `count` things from the first fall into: full ones, then perhaps a partial one.
     pub fn all(count: u64) -> impl Iterator<Item = Self> {
-        Self::from(0, count)
+        Self::covering(0, count)
     }
     /// The slices that hold things `from .. to`, as they are once there are `to` things.
-    pub fn from(from: u64, to: u64) -> impl Iterator<Item = Self> {
+    pub fn covering(from: u64, to: u64) -> impl Iterator<Item = Self> {
         let first = from / TILE_WIDTH;
         let end = if from < to { to.div_ceil(TILE_WIDTH) } else { first };
         (first..end).map(move |index| {
@@ -292,10 +292,10 @@ mod tests {
         assert_eq!([0, 1, 2].map(|level| shape(level, 256)), [(1, Some(256)), (0, Some(1)), (0, None)]);
         assert_eq!(shape(0, 0), (0, None));
         assert_eq!(shape(7, TREE_SIZE_MAX), (0, Some(1)));
-        let grown: Vec<Slice> = Slice::from(255, 600).collect();
+        let grown: Vec<Slice> = Slice::covering(255, 600).collect();
         assert_eq!(grown, [slice(0, 256), slice(1, 256), slice(2, 88)]);
-        assert_eq!(Slice::from(256, 600).count(), 2);
-        assert_eq!(Slice::from(600, 600).count(), 0);
+        assert_eq!(Slice::covering(256, 600).count(), 2);
+        assert_eq!(Slice::covering(600, 600).count(), 0);
     }
 
     #[test]

@@ -21,12 +21,15 @@ use crate::{
     hash::Hash,
     leaf::Fields,
     note::VerifierKey,
-    tiles::{FileKind, Slice, TILE_LEVELS_MAX, TILE_WIDTH, decode_bundle, tile_hashes},
-    tree::{Frontier, TREE_SIZE_MAX, root_at, root_over},
+    tiles::{FileKind, Slice, TILE_HEIGHT, TILE_LEVELS_MAX, TILE_WIDTH, decode_bundle, tile_hashes},
+    tree::{Frontier, HashSource, Node, TREE_SIZE_MAX, root_at, root_over},
 };
 
 /// Bundles in a row that may be missing before the rest is only counted: a head that claims a great size must not cost much.
 const MISSING_IN_A_ROW_MAX: u64 = 16;
+
+/// Disputed slices that are decided one by one; more than these are decided alike. Each doubles the roots to try.
+const OPEN_DISPUTES_MAX: usize = 6;
 
 /// Checks a log folder. Without a trusted key the folder's own `log.vkey` is used, and the report says so.
 pub fn verify_folder(files: &dyn Files, trusted: Option<&VerifierKey>) -> Report {
@@ -200,15 +203,15 @@ impl<'a> Run<'a> {
 
     /// Checks entries, tiles and bodies of a log of this size, and that they lead to this root.
     fn contents(&mut self, size: u64, root: Option<Hash>) {
-        let Some((mut slice_roots, tail)) = self.slices(size) else { return };
-        self.settle(root, &mut slice_roots, tail);
+        let Some(mut slice_roots) = self.slices(size) else { return };
+        self.settle(size, root, &mut slice_roots);
         self.upper_tiles(size, &slice_roots);
     }
 
-    /// Reads all entries and the tiles over them. Gives the root of each full slice, and of the partial one at the end;
-    /// those in dispute are filled in later. `None` if too much is missing to go on.
-    fn slices(&mut self, size: u64) -> Option<(Vec<Option<Hash>>, Option<Option<Hash>>)> {
-        let (mut full, mut tail, mut missing) = (Vec::new(), None, 0);
+    /// Reads all entries and the tiles over them. Gives the root of each slice; those in dispute are filled in later.
+    /// `None` if too much is missing to go on.
+    fn slices(&mut self, size: u64) -> Option<Vec<Option<Hash>>> {
+        let (mut roots, mut missing) = (Vec::new(), 0);
         for slice in Slice::all(size) {
             let absent =
                 [FileKind::Entries(slice), FileKind::Tile(0, slice)].iter().all(|kind| !self.listed.contains(kind));
@@ -218,10 +221,9 @@ impl<'a> Run<'a> {
                 self.report.note(FileKind::Entries(slice), Place::default(), What::MissingMore(more));
                 return None;
             }
-            let root = self.slice(slice, size);
-            if slice.is_partial() { tail = Some(root) } else { full.push(root) }
+            roots.push(self.slice(slice, size));
         }
-        Some((full, tail))
+        Some(roots)
     }
 
     /// Checks one slice if its entries and its tile agree; otherwise puts it aside, to be settled by the head.
@@ -251,12 +253,9 @@ impl<'a> Run<'a> {
     }
 
     fn parent(&self, slice: Slice, size: u64) -> Option<Hash> {
-        use crate::tree::{HashSource, Node};
-        match TileHashes::new(self.files, size).hash(Node { level: 8, index: slice.index() }) {
-            Ok(hash) => hash,
-            // An unreadable tile is found again when its level is checked.
-            Err(_) => None,
-        }
+        // An unreadable tile is found again when its level is checked.
+        let node = Node { level: TILE_HEIGHT, index: slice.index() };
+        TileHashes::new(self.files, size).hash(node).unwrap_or_default()
     }
 
     /// The versions of each stream must follow one another from 0, in the order of the log.
@@ -294,38 +293,30 @@ impl<'a> Run<'a> {
     }
 
     /// Finds the choice of sides that leads to the root of the head, and checks the files of the disputed slices by it.
-    fn settle(&mut self, want: Option<Hash>, slice_roots: &mut [Option<Hash>], tail: Option<Option<Hash>>) {
+    fn settle(&mut self, size: u64, want: Option<Hash>, slice_roots: &mut [Option<Hash>]) {
         let disputes = std::mem::take(&mut self.disputes);
-        let choices: [fn(&Dispute) -> Side; 4] = [
-            |dispute| dispute.borne_out(Side::Tile),
-            |dispute| dispute.borne_out(Side::Entries),
-            |_| Side::Tile,
-            |_| Side::Entries,
-        ];
-        let mut got = None;
-        let mut choose: Option<fn(&Dispute) -> Side> = None;
-        for choice in choices {
-            let mut tail = tail;
-            for dispute in &disputes {
-                let root = dispute.root(choice(dispute));
-                match usize::try_from(dispute.slice.index()).map(|index| slice_roots.get_mut(index)) {
-                    Ok(Some(slot)) => *slot = root,
-                    _ => tail = Some(root),
+        let (mut first, mut settled) = (None, None);
+        for sides in choices(&disputes) {
+            for (dispute, side) in disputes.iter().zip(&sides) {
+                let slot = usize::try_from(dispute.slice.index()).map(|index| slice_roots.get_mut(index));
+                if let Ok(Some(slot)) = slot {
+                    *slot = dispute.root(*side);
                 }
             }
-            let root = whole_root(slice_roots, tail);
-            got = got.or(root);
+            let root = whole_root(size, slice_roots);
+            first = first.or(root);
             if want.is_some() && root == want {
-                (got, choose) = (root, Some(choice));
+                settled = Some(sides);
                 break;
             }
         }
-        self.report.root = got;
-        if let (None, Some(got), Some(want)) = (choose, got, want) {
+        self.report.root = if settled.is_some() { want } else { first };
+        if let (None, Some(got), Some(want)) = (&settled, first, want) {
             self.report.note(FileKind::Checkpoint, Place::default(), What::Root { want, got });
         }
-        for dispute in &disputes {
-            let side = choose.map_or(dispute.borne_out(Side::Neither), |choose| choose(dispute));
+        let sides =
+            settled.unwrap_or_else(|| disputes.iter().map(|dispute| dispute.borne_out(Side::Neither)).collect());
+        for (dispute, side) in disputes.iter().zip(sides) {
             self.disputed(dispute.slice, side);
         }
         self.disputes = disputes;
@@ -333,7 +324,8 @@ impl<'a> Run<'a> {
 
     /// Compares the tiles above level 0 with the roots of the slices.
     fn upper_tiles(&mut self, size: u64, slice_roots: &[Option<Hash>]) {
-        let Some(mut below) = slice_roots.iter().copied().collect::<Option<Vec<Hash>>>() else { return };
+        let full = slice_roots.iter().take(full_slices(size)).copied();
+        let Some(mut below) = full.collect::<Option<Vec<Hash>>>() else { return };
         for level in 1..TILE_LEVELS_MAX {
             for slice in Slice::all(tile_hashes(level, size)) {
                 let want = slices::part(&below, slice);
@@ -380,15 +372,38 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The root over full slices and a partial one at the end; `None` if one of them is not known.
-fn whole_root(slice_roots: &[Option<Hash>], tail: Option<Option<Hash>>) -> Option<Hash> {
+/// Which sides to try: what the tiles above bear out with every way of deciding the rest, then one side throughout.
+fn choices(disputes: &[Dispute]) -> impl Iterator<Item = Vec<Side>> {
+    let open = disputes.iter().filter(|dispute| dispute.borne_out(Side::Neither) == Side::Neither).count();
+    let by_tiles_above = (0..1_usize << open.min(OPEN_DISPUTES_MAX)).map(|ways| {
+        let mut bit = 0;
+        let side = |dispute: &Dispute| match dispute.borne_out(Side::Neither) {
+            Side::Neither => {
+                let entries = ways >> bit & 1 == 1;
+                bit = (bit + 1).min(OPEN_DISPUTES_MAX - 1);
+                if entries { Side::Entries } else { Side::Tile }
+            }
+            side => side,
+        };
+        disputes.iter().map(side).collect()
+    });
+    by_tiles_above.chain([Side::Tile, Side::Entries].map(|side| vec![side; disputes.len()]))
+}
+
+/// How many of the slices of a log are full.
+fn full_slices(size: u64) -> usize {
+    usize::try_from(size / TILE_WIDTH).unwrap_or(usize::MAX)
+}
+
+/// The root over the roots of all slices, of which the last may be partial; `None` if one of them is not known.
+fn whole_root(size: u64, slice_roots: &[Option<Hash>]) -> Option<Hash> {
+    let mut roots = slice_roots.iter();
     let mut frontier = Frontier::new();
-    for root in slice_roots {
+    for root in roots.by_ref().take(full_slices(size)) {
         frontier.append((*root)?);
     }
-    let tail = match tail {
-        Some(root) => Some(root?),
-        None => None,
-    };
-    Some(frontier.root_beside(tail))
+    match roots.next() {
+        Some(tail) => Some(frontier.root_beside(Some((*tail)?))),
+        None => Some(frontier.root()),
+    }
 }

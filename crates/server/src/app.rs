@@ -8,14 +8,15 @@ use std::{
 };
 
 use quarterdeck_core::{
+    correlate::Setting,
     journal::JournalEvent,
     chain::ChainEvent,
     detector::{Knowledge, Params},
-    id::{ChannelId, IdSource},
+    id::{ChannelId, DetectorId, IdSource},
     signal::SignalChange,
 };
 use quarterdeck_detect::{detectors::DETECTORS, pipeline::Pipeline};
-use quarterdeck_ledger::note::SignerKey;
+use quarterdeck_ledger::note::{SignerKey, VerifierKey};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
@@ -28,7 +29,10 @@ use crate::{
     engine::{Engine, Parts, StartError, Work},
     http,
     ingest::Sources,
-    loops::{self, deliver::Deliver, detect::Seen, engine::EngineHandle, watchdog::Watched},
+    log_tree::LogTree,
+    loops::{
+        self, deliver::Deliver, detect::Seen, engine::EngineHandle, publish::Publisher, watchdog::Watched,
+    },
     notify::Notifier,
     store::{Store, StoreError, memory::MemoryStore, sqlite::SqliteStore},
 };
@@ -98,8 +102,10 @@ impl IdSource for SystemIds {
 
 /// A running program.
 pub struct Running {
-    /// Where it listens: the port is known even if 0 was asked for.
-    pub address: SocketAddr,
+    /// Where it listens: the port is known even if 0 was asked for. None: nowhere, as in a drill without a console.
+    pub address: Option<SocketAddr>,
+    /// How everything is configured.
+    pub setting: Arc<Setting>,
     /// The write path.
     pub engine: EngineHandle,
     /// What is kept.
@@ -111,7 +117,7 @@ pub struct Running {
     /// The folder with the log as files.
     pub log_folder: PathBuf,
     /// The log's verifier key.
-    pub vkey: String,
+    pub key: VerifierKey,
     stop: watch::Sender<bool>,
     early: JoinSet<()>,
     late: JoinSet<()>,
@@ -144,7 +150,7 @@ pub async fn start(configuration: Configuration, world: World) -> Result<Running
         Some(signer) => signer,
         None => log_key(&configuration.data, &configuration.origin)?,
     };
-    let vkey = signer.verifier().to_string();
+    let key = signer.verifier().clone();
     let store = open_store(&configuration).await?;
     let parts = Parts { setting: Arc::clone(&configuration.setting), ids, salts, signer };
     let engine = Engine::start(Arc::clone(&store), parts).await?;
@@ -186,7 +192,15 @@ pub async fn start(configuration: Configuration, world: World) -> Result<Running
     let watched = Arc::new(Watched::default());
     early.spawn(loops::watchdog::run(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&watched), stopping.clone()));
     let log_folder = configuration.data.join("log");
-    early.spawn(loops::publish::run(Arc::clone(&store), handle.clone(), log_folder.clone(), vkey.clone(), stopping.clone()));
+    let tree = Arc::new(LogTree::default());
+    let publisher = Publisher {
+        store: Arc::clone(&store),
+        engine: handle.clone(),
+        tree: Arc::clone(&tree),
+        root: log_folder.clone(),
+        key: key.clone(),
+    };
+    early.spawn(publisher.run(stopping.clone()));
 
     let sources = Arc::new(Sources::default());
     for source in &configuration.sources {
@@ -211,18 +225,21 @@ pub async fn start(configuration: Configuration, world: World) -> Result<Running
         detectors: configuration.detectors,
         deaf,
         watched,
-        vkey: vkey.clone(),
-        origin: configuration.origin,
+        key: key.clone(),
         base_url: configuration.base_url,
         metrics: metrics_handle(),
-        tree: Mutex::default(),
+        tree,
     });
-    let address = listen(configuration.listen, app, &mut early, stopping).await?;
+    let address = match configuration.listen {
+        Some(address) => Some(listen(address, app, &mut early, stopping).await?),
+        None => None,
+    };
     late.spawn(async move {
         // The engine goes on until every handle is gone: whoever still holds one is still answered.
         drop(engine_stop.0);
     });
-    Ok(Running { address, engine: handle, store, seen, sources, log_folder, vkey, stop, early, late })
+    let setting = configuration.setting;
+    Ok(Running { address, setting, engine: handle, store, seen, sources, log_folder, key, stop, early, late })
 }
 
 fn store_fault(detail: &str) -> RunError {
@@ -269,10 +286,10 @@ async fn open_store(configuration: &Configuration) -> Result<Arc<dyn Store>, Run
 }
 
 /// The detectors that are on, and those that do not hear their own canary.
-pub fn detectors(configuration: &Configuration) -> (Pipeline, Vec<String>) {
+pub fn detectors(configuration: &Configuration) -> (Pipeline, Vec<DetectorId>) {
     let knowledge = Knowledge { catalogue: Arc::clone(&configuration.setting.catalogue) };
     let pipeline = Pipeline::new(&configuration.detectors, &knowledge);
-    let deaf = DETECTORS.iter().filter(|kind| !hears(**kind)).map(|kind| kind.id().to_owned()).collect();
+    let deaf = DETECTORS.iter().filter(|kind| !hears(**kind)).filter_map(|kind| kind.id().parse().ok()).collect();
     (pipeline, deaf)
 }
 

@@ -46,6 +46,29 @@ impl Clock for SystemClock {
     }
 }
 
+/// The clock of a paused tokio runtime: time passes when everybody waits, and only as far as the next that waits. What runs on
+/// it is real; only the waiting is not.
+pub struct PausedClock {
+    start: Timestamp,
+    began: tokio::time::Instant,
+}
+
+impl PausedClock {
+    /// A clock that shows `start` now. Make it inside the paused runtime.
+    pub fn starting_at(start: Timestamp) -> Arc<Self> {
+        Arc::new(Self { start, began: tokio::time::Instant::now() })
+    }
+}
+
+impl Clock for PausedClock {
+    fn now(&self) -> Timestamp {
+        self.start.plus(self.began.elapsed())
+    }
+    fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+}
+
 /// A clock that somebody moves: for simulations and tests.
 #[derive(Debug, Default)]
 pub struct ManualClock(AtomicI64);

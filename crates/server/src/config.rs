@@ -30,8 +30,8 @@ use crate::{
 
 /// Everything the program needs to start, checked.
 pub struct Configuration {
-    /// Where the console and the API listen.
-    pub listen: SocketAddr,
+    /// Where the console and the API listen; none: nowhere.
+    pub listen: Option<SocketAddr>,
     /// The address people reach the console at.
     pub base_url: String,
     /// Where the store, the log folder and the key live.

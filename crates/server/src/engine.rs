@@ -19,10 +19,10 @@ use quarterdeck_core::{
     board::{Board, Fate},
     correlate::Setting,
     journal::{Body, JournalEvent, Recorded, Stream},
-    silence::Silence,
-    id::{IdSource, IncidentId, PageId, SilenceId},
-    incident::{Actor, Command, IllegalHistory, IncidentEvent, Refusal},
-    signal::{SignalChange, SignalStatus},
+    silence::{BadSilence, Silence},
+    id::{IdSource, IncidentId, PageId, SignalId, SilenceId},
+    incident::{Actor, Command, IllegalHistory, Incident, IncidentEvent, Refusal},
+    signal::{Fingerprint, SignalChange, SignalStatus},
     time::Timestamp,
 };
 use quarterdeck_ledger::{
@@ -89,6 +89,10 @@ pub enum Answer {
     Done,
     /// No.
     Refused(Refusal),
+    /// The silence cannot be.
+    BadSilence(BadSilence),
+    /// There is no such silence in force.
+    NoSuchSilence(SilenceId),
 }
 
 /// Why there is no answer.
@@ -295,7 +299,7 @@ impl Engine {
             }
             Work::Settle { page, outcome, latency } => {
                 draft.settled.push(page);
-                let Some(incident) = self.working.incident_of_page(page) else { return Answer::Done };
+                let Some(incident) = self.working.incident_of_page(page).map(Incident::id) else { return Answer::Done };
                 let command = Command::SettlePage { page, outcome, latency };
                 let decided = self.working.command(incident, command, &self.parts.setting, now, &mut *self.parts.ids);
                 self.take(decided, draft)
@@ -305,16 +309,20 @@ impl Engine {
                 self.record(vec![recorded], draft);
                 Answer::Done
             }
-            Work::Silence(silence) => {
-                let recorded = self.working.journal(JournalEvent::SilenceSet { silence }, now);
-                self.record(vec![recorded], draft);
-                Answer::Done
-            }
-            Work::Unsilence { id, by } => {
-                let recorded = self.working.journal(JournalEvent::SilenceExpired { id, by }, now);
-                self.record(vec![recorded], draft);
-                Answer::Done
-            }
+            Work::Silence(silence) => match self.working.set_silence(silence, now) {
+                Ok(recorded) => {
+                    self.record(vec![recorded], draft);
+                    Answer::Done
+                }
+                Err(bad) => Answer::BadSilence(bad),
+            },
+            Work::Unsilence { id, by } => match self.working.expire_silence(id, by, now) {
+                Some(recorded) => {
+                    self.record(vec![recorded], draft);
+                    Answer::Done
+                }
+                None => Answer::NoSuchSilence(id),
+            },
             Work::Wake => Answer::Done,
         }
     }
@@ -367,7 +375,7 @@ impl Engine {
         };
         let mut touched = BTreeMap::new();
         for (index, recorded) in (self.size..).zip(&draft.recorded) {
-            let body = recorded.body.to_json();
+            let body = recorded.body.to_json().map_err(|error| EngineError::Leaf(error.to_string()))?;
             let salt = self.parts.salts.fresh();
             let stream = recorded.stream.to_string();
             let entry = Entry::seal(&stream, recorded.version, &recorded.at.to_string(), &salt, body.as_bytes())?;
@@ -497,14 +505,14 @@ impl Draft {
     fn note_signal(&mut self, change: &SignalChange, fate: &Fate, now: Timestamp, board: &Board) {
         let mut update = |id, status| self.signal_updates.push(SignalUpdate { id, status });
         match change {
-            SignalChange::Raised { signal } if !fate.is_repeat() => {
+            SignalChange::Raised { signal } if !matches!(fate, Fate::Repeated(_)) => {
                 let json = serde_json::to_string(&**signal).unwrap_or_default();
                 self.signals.push(SignalRow {
                     id: signal.id,
                     fingerprint: signal.fingerprint,
                     status: signal.status,
-                    incident: fate.incident(),
-                    fate: fate.to_string(),
+                    incident: incident_of(fate),
+                    fate: words(fate),
                     observed: now,
                     json,
                 });
@@ -513,12 +521,48 @@ impl Draft {
             SignalChange::Confirmed { id } => update(*id, SignalStatus::Confirmed),
             SignalChange::Retracted { id, .. } => update(*id, SignalStatus::Retracted),
             SignalChange::Ended { fingerprint, .. } => {
-                for id in board.live_signals_of(*fingerprint) {
+                for id in standing(board, fate, *fingerprint) {
                     update(id, SignalStatus::Ended);
                 }
             }
         }
     }
+}
+
+/// The incident that a signal opened or joined.
+pub fn incident_of(fate: &Fate) -> Option<IncidentId> {
+    match fate {
+        Fate::Opened(id)
+        | Fate::Attached(id)
+        | Fate::Repeated(id)
+        | Fate::Confirmed(id)
+        | Fate::Retracted(id)
+        | Fate::Ended(id) => Some(*id),
+        Fate::Silenced(_) | Fate::Noted | Fate::Unknown => None,
+    }
+}
+
+/// What became of a signal, as a person reads it.
+pub fn words(fate: &Fate) -> String {
+    match fate {
+        Fate::Opened(id) => format!("opened {id}"),
+        Fate::Attached(id) => format!("joined {id}"),
+        Fate::Repeated(id) => format!("repeats what {id} knows"),
+        Fate::Confirmed(id) => format!("stands for good on {id}"),
+        Fate::Retracted(id) => format!("was undone on {id}"),
+        Fate::Ended(id) => format!("is over on {id}"),
+        Fate::Silenced(id) => format!("silenced by {id}"),
+        Fate::Noted => "too quiet to open an incident".to_owned(),
+        Fate::Unknown => "was never raised here".to_owned(),
+    }
+}
+
+/// The signals of a claim that still stand, where its end is heard.
+fn standing(board: &Board, fate: &Fate, fingerprint: Fingerprint) -> Vec<SignalId> {
+    let attached = incident_of(fate).and_then(|id| board.incident(id)).into_iter();
+    let attached = attached.flat_map(|incident| incident.of_claim(fingerprint).map(|one| one.signal.id));
+    let loose = board.loose_signals().filter(|one| one.signal.fingerprint == fingerprint).map(|one| one.signal.id);
+    if matches!(fate, Fate::Noted) { loose.collect() } else { attached.collect() }
 }
 
 /// Reads behind a lock that a panicking reader may have poisoned: the data is a fold and stays right.

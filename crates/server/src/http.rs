@@ -26,6 +26,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use quarterdeck_api::ErrorBody;
+use quarterdeck_ledger::note::VerifierKey;
 use quarterdeck_core::{correlate::Setting, detector::Params, incident::Refusal, limits::BODY_BYTES_MAX};
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
 
@@ -35,6 +36,7 @@ use crate::{
     config::{Integration, Token},
     engine::EngineError,
     ingest::Sources,
+    log_tree::LogTree,
     loops::{engine::EngineHandle, watchdog::Watched},
     store::{Store, StoreError},
 };
@@ -58,17 +60,17 @@ pub struct App {
     /// Parameters of the detectors that are on.
     pub detectors: BTreeMap<String, Params>,
     /// Detectors that did not hear their canary at the start.
-    pub deaf: Vec<String>,
+    pub deaf: Vec<quarterdeck_core::id::DetectorId>,
     /// What the watchdog saw.
     pub watched: Arc<Watched>,
     /// The log's verifier key.
-    pub vkey: String,
-    /// The log's name.
-    pub origin: String,
+    pub key: VerifierKey,
     /// The address people reach the console at.
     pub base_url: String,
     /// Renders the metrics.
     pub metrics: Option<metrics_exporter_prometheus::PrometheusHandle>,
+    /// The tree of the log, brought up to date when a proof is asked for.
+    pub tree: Arc<LogTree>,
 }
 
 /// Shared by all handlers.

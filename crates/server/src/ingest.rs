@@ -2,6 +2,8 @@
 //!
 //! A source hands every event to the detectors with the cursor after it, and keeps its health in [`Sources`].
 
+pub mod evm;
+
 use std::{collections::BTreeMap, sync::{Mutex, MutexGuard, PoisonError}};
 
 use quarterdeck_core::{chain::{BlockRef, Gap}, id::SourceId, time::Timestamp};

@@ -9,6 +9,8 @@ pub mod notify;
 pub mod auth;
 pub mod config;
 pub mod engine;
+pub mod log_tree;
+pub mod log_files;
 pub mod ingest;
 pub mod loops;
 pub mod http;

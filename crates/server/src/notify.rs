@@ -22,6 +22,7 @@ use async_trait::async_trait;
 use quarterdeck_core::{
     id::{IncidentId, PageId},
     incident::Severity,
+    limits::DELIVERY_TIMEOUT,
     time::Timestamp,
 };
 use serde::Serialize;
@@ -161,7 +162,7 @@ impl Parts {
     /// Each page gets a fresh connection: one that idled since the last incident may have been dropped by something in between,
     /// and a page written into it is neither delivered nor refused.
     pub fn new(clock: Arc<dyn Clock>) -> Result<Self, PartsError> {
-        Ok(Self { clock, http: exchange::client(&[]).map_err(PartsError)? })
+        Ok(Self { clock, http: exchange::client(&[], DELIVERY_TIMEOUT).map_err(PartsError)? })
     }
 }
 

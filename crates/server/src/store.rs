@@ -9,7 +9,8 @@
 mod columns;
 pub mod conformance;
 pub mod memory;
-
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod sqlite;
 
 use std::collections::HashMap;
@@ -192,7 +193,8 @@ pub enum StoreError {
 /// Keeps and finds. All lists are bounded by their `limit`.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// Makes the whole batch durable, or nothing of it.
+    /// Makes the whole batch durable, or nothing of it. After `Database` one cannot know which: look at the end of the log before
+    /// going on. A caller who stops waiting does not undo it.
     async fn append(&self, batch: Batch) -> Result<(), StoreError>;
     /// How many events the log has.
     async fn size(&self) -> Result<u64, StoreError>;

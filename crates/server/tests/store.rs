@@ -1,11 +1,26 @@
 //! All stores keep the same promises (`store/conformance.rs`), answer alike, and the durable ones survive a kill at any instant.
 
+#[cfg(test)]
 #[path = "store/agreement.rs"]
 mod agreement;
+#[cfg(test)]
 #[path = "store/crash.rs"]
 mod crash;
+#[cfg(test)]
+#[cfg(feature = "postgres")]
+#[path = "store/cut.rs"]
+mod cut;
+#[cfg(test)]
 #[path = "store/full_disk.rs"]
 mod full_disk;
+#[cfg(test)]
+#[cfg(feature = "postgres")]
+#[path = "store/postgres.rs"]
+mod postgres;
+#[cfg(test)]
+#[cfg(feature = "postgres")]
+#[path = "support/postgres.rs"]
+mod postgres_server;
 
 use std::{future::Future, sync::Arc};
 

@@ -41,8 +41,8 @@ use trace::Tracer;
 pub const CHAIN: ChainNumber = 7117;
 /// Between blocks, as on Ethereum.
 pub const BLOCK_TIME: Duration = Duration::from_secs(12);
-/// Gas of a block: ordinary traffic fills about half, so that the base fee stays where it is.
-pub const BLOCK_GAS: u64 = 8_000_000;
+/// Gas of a block: ordinary traffic fills about half, so that the base fee stays of a size.
+pub const BLOCK_GAS: u64 = 4_000_000;
 /// Blocks that can be reorganized away. Deeper, a chain is not one that anyone should follow (`FORK_WALK_BLOCKS_MAX` is
 /// what our sources walk); it bounds the undo records.
 pub const REORG_BLOCKS_MAX: usize = 64;
@@ -51,7 +51,7 @@ pub const PENDING_MAX: usize = 16_384;
 /// What a validator gets per gas, in wei.
 const TIP: u128 = 100_000_000;
 /// The base fee of the first block, in wei.
-const BASE_FEE: u64 = 1_000_000_000;
+pub const BASE_FEE: u64 = 1_000_000_000;
 /// How far the base fee may rise before a waiting transaction is refused: sixteen full blocks.
 const FEE_HEADROOM: u128 = 7;
 /// Validators who take turns.

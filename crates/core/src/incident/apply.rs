@@ -46,6 +46,7 @@ impl Incident {
             acknowledgement: None,
             pages: BTreeMap::new(),
             owed: BTreeSet::new(),
+            asked: BTreeSet::new(),
             roles: BTreeMap::new(),
             merged_into: None,
             opened: at,
@@ -208,6 +209,7 @@ impl Incident {
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
         self.owed.clear();
+        self.asked.clear();
     }
 
     fn attach(&mut self, signal: &Arc<Signal>, at: Timestamp) {
@@ -217,7 +219,8 @@ impl Incident {
             self.counted = self.counted.saturating_sub(usize::from(before.counts));
         }
         self.claims.insert((signal.fingerprint, signal.id));
-        let attached = Attached { signal: Arc::clone(signal), status: signal.status, repeats: 0, last: at, counts: true };
+        let attached =
+            Attached { signal: Arc::clone(signal), status: signal.status, repeats: 0, last: at, counts: true };
         self.live = self.live.saturating_add(usize::from(attached.is_live()));
         self.counted = self.counted.saturating_add(1);
         self.stands |= attached.is_live();
@@ -229,15 +232,12 @@ impl Incident {
 
     fn count(&mut self, count: u64, signal: Option<SignalId>, at: Timestamp) {
         self.last_signal = at;
-        match signal.and_then(|id| self.signals.get_mut(&id)) {
-            Some(attached) => {
-                attached.repeats = attached.repeats.saturating_add(count);
-                attached.last = at;
-            }
-            None => {
-                self.absorbed = self.absorbed.saturating_add(count);
-                self.stands = true;
-            }
+        if let Some(attached) = signal.and_then(|id| self.signals.get_mut(&id)) {
+            attached.repeats = attached.repeats.saturating_add(count);
+            attached.last = at;
+        } else {
+            self.absorbed = self.absorbed.saturating_add(count);
+            self.stands = true;
         }
     }
 
@@ -308,6 +308,9 @@ impl Incident {
                     settled: None,
                 };
                 self.pages.insert(*page, record);
+                if !self.wants_answer() {
+                    self.asked.insert(*page);
+                }
             }
             IncidentEvent::PageImpossible { person: Some(person), .. } => {
                 let pages = &self.pages;
@@ -315,7 +318,7 @@ impl Incident {
             }
             IncidentEvent::PageSettled { page, outcome, .. } => {
                 let missed = !matches!(outcome, PageOutcome::Delivered { .. });
-                let wanted = self.wants_answer() || self.was_asked_for(*page);
+                let wanted = self.asked.remove(page) || self.wants_answer();
                 if let Some(record) = self.pages.get_mut(page) {
                     record.outcome = Some(outcome.clone());
                     record.settled = Some(at);

@@ -43,7 +43,9 @@ impl Incident {
         }
         let known = self.signals.get(&signal.id);
         let asleep = !matches!(self.phase, Phase::Triggered | Phase::Acknowledged);
-        if known.is_some_and(|known| known.is_live() || (known.status == SignalStatus::Ended && signal.observed <= known.last)) {
+        if known.is_some_and(|known| {
+            known.is_live() || (known.status == SignalStatus::Ended && signal.observed <= known.last)
+        }) {
             // Delivered twice, or late: it says nothing new.
             return Ok(Heard::Known);
         }
@@ -54,10 +56,11 @@ impl Incident {
             return Ok(Heard::Repeat(judged));
         }
         let change = self.worse_with(signal, ctx);
-        if change.is_none() && !asleep {
-            if let Some(same) = self.of_claim(signal.fingerprint).find(|attached| attached.is_live()) {
-                return Ok(Heard::Repeat(same.signal.id));
-            }
+        if change.is_none()
+            && !asleep
+            && let Some(same) = self.of_claim(signal.fingerprint).find(|attached| attached.is_live())
+        {
+            return Ok(Heard::Repeat(same.signal.id));
         }
         let full = known.is_none() && self.signals.len() >= SIGNALS_PER_INCIDENT_MAX && change.is_none();
         if full && !asleep {
@@ -129,8 +132,10 @@ impl Incident {
     /// Signals of an incident that is merged into this one: those that are not here yet.
     pub(super) fn adopt(&self, signals: Vec<Arc<Signal>>) -> Vec<IncidentEvent> {
         let room = SIGNALS_PER_INCIDENT_MAX.saturating_sub(self.signals.len());
-        let mut new: Vec<Arc<Signal>> =
-            signals.into_iter().filter(|signal| !self.signals.get(&signal.id).is_some_and(|s| s.is_live())).collect();
+        let mut new: Vec<Arc<Signal>> = signals
+            .into_iter()
+            .filter(|signal| !self.signals.get(&signal.id).is_some_and(super::Attached::is_live))
+            .collect();
         let rest = new.split_off(room.min(new.len()));
         let mut events: Vec<IncidentEvent> =
             new.into_iter().map(|signal| IncidentEvent::SignalAttached { signal }).collect();
@@ -177,7 +182,7 @@ impl Incident {
             Way::Up => (score.severity, score.points) > (self.score.severity, self.score.points),
             Way::Either => score != self.score,
         };
-        changed.then(|| SeverityChange { from: self.severity, to: score.severity, score })
+        changed.then_some(SeverityChange { from: self.severity, to: score.severity, score })
     }
 
     /// What is claimed when one signal no longer counts (none: as it stands).

@@ -111,6 +111,24 @@ pub enum IllegalHistory {
         /// What came.
         got: u64,
     },
+    /// Events of the journal must follow each other without holes.
+    #[error("journal: want event {want}, got {got}")]
+    BadJournalVersion {
+        /// The next version.
+        want: u64,
+        /// What came.
+        got: u64,
+    },
+    /// An incident's event on the journal, or the reverse.
+    #[error("event {version} of {stream} is `{kind}`, which does not belong there")]
+    WrongStream {
+        /// Whose history.
+        stream: String,
+        /// Which event.
+        version: u64,
+        /// Its type.
+        kind: &'static str,
+    },
     /// The event names something that is not there.
     #[error("event {version} of incident {id} names {what}, which is not there")]
     Dangling {

@@ -37,6 +37,14 @@ impl Magnitude {
     pub fn decades(self) -> f64 {
         f64::from(self.0) / STEPS_PER_DECADE
     }
+    /// An amount of about this magnitude, to four digits: for explanations.
+    pub fn amount(self) -> U256 {
+        let (whole, rest) = (self.0 / 800, self.0 % 800);
+        let digits = (10_f64.powf(f64::from(rest) / STEPS_PER_DECADE) * 1_000.0).round();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1,000 and 10,000")]
+        let digits = U256::from(digits as u64);
+        digits.saturating_mul(U256::from(10).pow(U256::from(whole.min(77)))) / U256::from(1_000)
+    }
     /// In steps of 1/800 of a decade.
     pub const fn steps(self) -> u16 {
         self.0
@@ -63,6 +71,8 @@ mod tests {
             let raw = U256::from(10).pow(U256::from(decades));
             assert_eq!(Magnitude::of(raw).map(Magnitude::steps), Some(decades * 800), "10^{decades}");
         }
+        assert_eq!(Magnitude::from_decades(3.0).amount(), U256::from(1_000));
+        assert_eq!(Magnitude::from_decades(2.5).amount(), U256::from(316));
         assert_eq!(Magnitude::of(U256::ZERO), None);
         assert_eq!(Magnitude::of(U256::MAX).map(Magnitude::steps), Some(61_651));
     }

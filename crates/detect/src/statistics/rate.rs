@@ -8,7 +8,9 @@ use super::magnitude::f64_of;
 /// first count); later ones fade with `memory_windows`.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct EwmaRate {
+    #[serde(with = "crate::at_rest::bits")]
     mean: f64,
+    #[serde(with = "crate::at_rest::bits")]
     variance: f64,
     windows: u32,
 }
@@ -54,9 +56,11 @@ mod tests {
     fn the_first_windows_give_the_plain_mean_and_variance() {
         let counts = [4_u64, 7, 1, 0, 9, 3];
         let mut rate = EwmaRate::default();
-        counts.iter().for_each(|c| rate.learn(*c, 1_000));
-        let mean = counts.iter().sum::<u64>() as f64 / 6.0;
-        let variance = counts.iter().map(|c| (*c as f64 - mean).powi(2)).sum::<f64>() / 6.0;
+        for count in counts {
+            rate.learn(count, 1_000);
+        }
+        let mean = f64_of(counts.iter().sum()) / 6.0;
+        let variance = counts.iter().map(|c| (f64_of(*c) - mean).powi(2)).sum::<f64>() / 6.0;
         assert!((rate.expected() - mean - 0.5 / 6.0).abs() < 1e-12);
         assert!((rate.variance() - variance).abs() < 1e-9);
     }

@@ -51,25 +51,6 @@ pub fn negative_binomial_ln(count: u64, mean: f64, variance: f64) -> f64 {
     ln_complement(below)
 }
 
-/// The least count whose tail is below `ln_tail`, searched from `mean` upwards; none above 2^40.
-pub fn least_unusual_count(mean: f64, variance: f64, ln_tail: f64) -> Option<u64> {
-    let unusual = |count: u64| negative_binomial_ln(count, mean, variance) < ln_tail;
-    let mut high = 1_u64;
-    while !unusual(high) {
-        high = high.checked_mul(2).filter(|next| *next <= 1 << 40)?;
-    }
-    let mut low = high / 2;
-    while low + 1 < high {
-        let middle = u64::midpoint(low, high);
-        if unusual(middle) {
-            high = middle;
-        } else {
-            low = middle;
-        }
-    }
-    Some(high)
-}
-
 /// ln(1 + r₁ + r₁r₂ + …), the ratios by their number from 1. Stops at a ratio of zero or below. `limit` is what the ratios tend
 /// to, for the bound on what is left out.
 fn series(ratio: impl Fn(f64) -> f64, limit: f64) -> f64 {
@@ -146,9 +127,9 @@ mod tests {
 
     #[test]
     fn poisson_agrees_with_direct_summation() {
-        for mean in [0.01_f64, 0.5, 1.0, 4.25, 30.0, 200.0] {
+        for (mean, upto) in [(0.01_f64, 60), (0.5, 60), (1.0, 60), (4.25, 60), (30.0, 90), (200.0, 320)] {
             let masses = masses((-mean).exp(), |k| mean / k);
-            assert_tails(&masses, |n| poisson_ln(n, mean), 60.max((mean * 1.6) as usize));
+            assert_tails(&masses, |n| poisson_ln(n, mean), upto);
         }
     }
 
@@ -175,24 +156,14 @@ mod tests {
 
     #[test]
     fn edges_are_not_numbers_to_fear() {
-        assert_eq!(poisson_ln(0, 5.0), 0.0);
+        assert!(poisson_ln(0, 5.0).abs() <= 0.0);
         for mean in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            assert_eq!(poisson_ln(3, mean), f64::NEG_INFINITY);
+            assert!(poisson_ln(3, mean) <= f64::MIN);
             assert!(!negative_binomial_ln(3, mean, f64::NAN).is_nan());
         }
         let far = poisson_ln(1_000_000, 1.0);
         assert!(far.is_finite() && far < -1e6);
         assert!(!negative_binomial_ln(1 << 40, 1e6, 1e12).is_nan());
-    }
-
-    #[test]
-    fn the_least_unusual_count_is_the_first_below() {
-        let ln_tail = 1e-6_f64.ln();
-        for (mean, variance) in [(0.02, 0.02), (5.0, 5.0), (5.0, 30.0), (400.0, 900.0)] {
-            let n = least_unusual_count(mean, variance, ln_tail).unwrap();
-            assert!(negative_binomial_ln(n, mean, variance) < ln_tail);
-            assert!(negative_binomial_ln(n - 1, mean, variance) >= ln_tail);
-        }
     }
 
     proptest::proptest! {

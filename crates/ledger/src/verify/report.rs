@@ -125,7 +125,7 @@ impl Place {
         Self { entry: Some(entry), ..Self::byte(byte) }
     }
     pub(super) fn byte(byte: usize) -> Self {
-        Self { byte: u64::try_from(byte).map_or(None, Some), ..Self::default() }
+        Self { byte: Some(u64::try_from(byte).unwrap_or(u64::MAX)), ..Self::default() }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::{Contents, Place, Run, Side, What};
 use crate::{
-    folder::{Body, decode_bodies},
+    folder::{Body, bytes_max, decode_bodies},
     hash::{HASH_BYTES, Hash},
     leaf::{Fields, body_digest},
     tiles::{FileKind, Slice, decode_bundle},
@@ -103,12 +103,9 @@ impl Run<'_> {
                 self.report.note(kind, Place { event, ..Place::entry(index, byte) }, what);
             }
         }
-        match bodies.next() {
-            Some(Ok((byte, _)) | Err(byte)) => {
-                let (want, got) = (u64::from(slice.width()), u64::from(slice.width()) + 1);
-                self.report.note(kind, Place::byte(byte), What::Count { want, got });
-            }
-            None => (),
+        if let Some(Ok((byte, _)) | Err(byte)) = bodies.next() {
+            let (want, got) = (u64::from(slice.width()), u64::from(slice.width()) + 1);
+            self.report.note(kind, Place::byte(byte), What::Count { want, got });
         }
         sound
     }
@@ -205,10 +202,8 @@ impl Run<'_> {
     /// Checks the files of a slice whose entries and tile differ, now that one side is believed, or none.
     pub(super) fn disputed(&mut self, slice: Slice, side: Side) {
         // Files that are missing or unreadable have their finding from the first reading.
-        let again = |kind: FileKind| match self.files.read(&kind.to_string(), crate::folder::bytes_max(kind)) {
-            Ok(found) => found,
-            Err(_) => None,
-        };
+        let files = self.files;
+        let again = |kind: FileKind| files.read(&kind.to_string(), bytes_max(kind)).unwrap_or_default();
         let (bundle, tile) = (again(FileKind::Entries(slice)), again(FileKind::Tile(0, slice)));
         let entries = bundle.as_deref().unwrap_or_default();
         match side {

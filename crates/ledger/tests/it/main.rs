@@ -9,6 +9,8 @@
     reason = "a test reads its data, says what it left out and stops at a surprise"
 )]
 
+mod bundles;
+mod laws;
 mod tampering;
 mod vectors;
 mod world;

@@ -1,17 +1,23 @@
 //! Vectors that others wrote: proofs of transparency-dev/merkle (most must fail) and a whole small log of tessera.
 //! The data is not part of this repository; see `data` below for where it is looked for.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use quarterdeck_ledger::{
     checkpoint::Checkpoint,
     hash::Hash,
     note::VerifierKey,
     proof::{verify_consistency, verify_inclusion},
-    tiles::decode_bundle,
+    tiles::{FileKind, decode_bundle},
     tree::{Tree, consistency_proof, root_at},
+    verify::{Contents, verify_folder, verify_folder_after},
 };
 use serde::Deserialize;
+
+use crate::world::Folder;
 
 const TESSERA_KEY: &str = "example.com/log/testdata+33d7b496+AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx";
 
@@ -146,5 +152,50 @@ fn a_small_log_that_another_program_wrote() {
             assert_eq!(verify_consistency(old.size(), &old.root(), size, &checkpoint.root(), &proof), Ok(()));
         }
         earlier = Some(checkpoint);
+    }
+}
+
+/// That log as it lay in its folder when it had this size: its own state files and later sizes left aside.
+fn tessera_folder(root: &Path, size: u64) -> Folder {
+    let mut folder = Folder::new();
+    for path in files_below(&root.join("tile")) {
+        let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+        if FileKind::of_path(&name).unwrap().slice().unwrap().end() <= size {
+            folder.insert(name, fs::read(path).unwrap());
+        }
+    }
+    folder.insert("checkpoint".into(), fs::read(root.join(format!("checkpoint.{size}"))).unwrap());
+    folder
+}
+
+#[test]
+fn a_folder_that_another_program_wrote_verifies_at_every_size() {
+    let Some(root) = data("tessera-log") else { return };
+    let key: VerifierKey = TESSERA_KEY.parse().unwrap();
+    let mut known = Vec::new();
+    for size in 0..=15 {
+        let folder = tessera_folder(&root, size);
+        let report = verify_folder_after(&folder, Some(&key), &known);
+        assert!(report.holds(), "{report}");
+        assert_eq!((report.size(), report.checked.entries), (size, size));
+        assert_eq!(report.checked.files, 1 + 2 * size, "every partial tile and bundle up to this size was read");
+        assert_eq!(report.contents, if size == 0 { Contents::EntriesOnly } else { Contents::Foreign });
+        known.push(report.head.unwrap());
+    }
+}
+
+#[test]
+fn one_flipped_bit_in_that_folder_is_found_and_located() {
+    let Some(root) = data("tessera-log") else { return };
+    let key: VerifierKey = TESSERA_KEY.parse().unwrap();
+    let untouched = tessera_folder(&root, 15);
+    for (path, bytes) in &untouched {
+        for byte in 0..bytes.len() {
+            let mut damaged = untouched.clone();
+            damaged.get_mut(path).unwrap()[byte] ^= 1 << (byte % 8);
+            let report = verify_folder(&damaged, Some(&key));
+            assert!(!report.holds(), "{path} byte {byte}");
+            assert!(report.findings.iter().all(|finding| finding.file == *path), "{path} byte {byte}\n{report}");
+        }
     }
 }

@@ -12,7 +12,7 @@ CREATE TABLE event (
 CREATE UNIQUE INDEX event_stream ON event (stream, version);
 
 CREATE TABLE checkpoint (
-    only INTEGER PRIMARY KEY CHECK (only = 1),
+    sole INTEGER PRIMARY KEY CHECK (sole = 1),
     note TEXT NOT NULL
 ) STRICT;
 
@@ -48,6 +48,8 @@ CREATE TABLE signal (
 CREATE INDEX signal_observed ON signal (observed_ms, id);
 CREATE INDEX signal_status   ON signal (status, observed_ms, id);
 CREATE INDEX signal_incident ON signal (incident, observed_ms, id) WHERE incident IS NOT NULL;
+-- What may be forgotten, without walking past all that incidents hold for ever.
+CREATE INDEX signal_free     ON signal (status, observed_ms) WHERE incident IS NULL;
 
 CREATE TABLE cursor (
     name TEXT PRIMARY KEY,

@@ -106,7 +106,7 @@ pub(super) fn resolve(file: File, text: &str, folder: &Path, lines: &Lines, part
         return Err(ConfigError::Faults { faults: faults.found });
     };
     Ok(Configuration {
-        listen,
+        listen: Some(listen),
         base_url: file.server.base_url.unwrap_or_else(|| format!("http://{listen}")),
         data,
         store,

@@ -94,7 +94,7 @@ pub async fn command(app: &Shared, id: &str, command: Command) -> Result<Json<In
     let incident = parse(id)?;
     match app.engine.ask(Work::Command { incident, command }).await? {
         Answer::Refused(refusal) => Err(refusal.into()),
-        Answer::Done | Answer::Heard(_) => views::incident(app, incident).await.map(Json),
+        Answer::Done | Answer::Heard(_) | Answer::BadSilence(_) | Answer::NoSuchSilence(_) => views::incident(app, incident).await.map(Json),
     }
 }
 

@@ -6,7 +6,7 @@ use utoipa::{
     openapi::security::{Http, HttpAuthScheme, SecurityScheme},
 };
 
-use super::{Shared, alertmanager, health, incidents, ingest, log, oncall, signals, silences, stream};
+use super::{Shared, health, incidents, log, oncall, signals, stream};
 
 /// The description.
 #[derive(OpenApi)]
@@ -19,13 +19,8 @@ use super::{Shared, alertmanager, health, incidents, ingest, log, oncall, signal
         signals::list, signals::show, signals::detectors,
         oncall::now, oncall::next,
         log::head, log::inclusion, log::consistency,
-        silences::list, silences::set, silences::end,
         health::live, health::ready, health::health, health::sources, health::metrics,
         stream::events,
-        ingest::webhook, ingest::alertmanager_webhook, ingest::pagerduty,
-        alertmanager::post_alerts, alertmanager::get_alerts, alertmanager::groups, alertmanager::status,
-        alertmanager::receivers, alertmanager::get_silences, alertmanager::post_silences, alertmanager::get_silence,
-        alertmanager::delete_silence,
     ),
     modifiers(&Token)
 )]
@@ -43,4 +38,9 @@ impl Modify for Token {
 /// Its route.
 pub fn routes() -> Router<Shared> {
     Router::new().route("/api/openapi.json", get(|| async { Json(Description::openapi()) }))
+}
+
+/// The description as it is checked in.
+pub fn text() -> Result<String, serde_json::Error> {
+    Description::openapi().to_pretty_json()
 }

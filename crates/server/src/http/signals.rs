@@ -58,7 +58,7 @@ pub async fn find(app: &Shared, query: &ListQuery) -> Result<Vec<Signal>, Refuse
         None => None,
         Some(id) => Some(incidents::parse(id)?),
     };
-    let filter = SignalFilter { incident, status, before, limit: query.limit.unwrap_or(LIST).min(LIST_MAX) };
+    let filter = SignalFilter { incident, status, before, before_id: None, limit: query.limit.unwrap_or(LIST).min(LIST_MAX) };
     app.store.signals(&filter).await?.iter().map(views::stored_signal).collect()
 }
 
@@ -94,7 +94,7 @@ pub async fn detectors(_: Viewer, State(app): State<Shared>) -> Json<Vec<Detecto
             title: kind.title().to_owned(),
             doc: kind.doc().to_owned(),
             enabled: params.is_some(),
-            canary_heard: !app.deaf.iter().any(|deaf| deaf == kind.id()),
+            canary_heard: !app.deaf.iter().any(|deaf| deaf.as_str() == kind.id()),
             params: kind
                 .params()
                 .iter()

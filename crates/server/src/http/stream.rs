@@ -10,7 +10,7 @@ use axum::{
 };
 use futures_util::{Stream, StreamExt as _};
 use quarterdeck_api::ErrorBody;
-use quarterdeck_core::{journal::{Body, Stream as LogStream}, review};
+use quarterdeck_core::{journal::{Body, Stream as LogStream}};
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 
 use super::{Shared, Viewer};
@@ -24,7 +24,7 @@ pub fn routes() -> Router<Shared> {
     Router::new().route("/api/v1/events", get(events))
 }
 
-/// `event: incident` with `{"incident","kind","text","at","log_index"}`; `event: journal`; `event: missed` when some were lost.
+/// `event: incident` with `{"incident","kind","at","log_index"}`; `event: journal`; `event: missed` when some were lost.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", security(("token" = [])), responses((status = 200, description = "text/event-stream"), (status = 401, body = ErrorBody)))]
 pub async fn events(_: Viewer, State(app): State<Shared>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let news = BroadcastStream::new(app.engine.published().news.subscribe());
@@ -39,16 +39,16 @@ pub async fn events(_: Viewer, State(app): State<Shared>) -> Sse<impl Stream<Ite
 
 fn event(news: &News) -> Event {
     let recorded = &news.recorded;
-    let (name, kind, text) = match &recorded.body {
-        Body::Incident(event) => ("incident", review::kind(event), review::line(event)),
-        Body::Journal(event) => ("journal", event.kind(), String::new()),
+    let name = match &recorded.body {
+        Body::Incident(_) => "incident",
+        Body::Journal(_) => "journal",
     };
     let incident = match &recorded.stream {
         LogStream::Incident(id) => Some(id.to_string()),
         LogStream::Journal => None,
     };
     let data = serde_json::json!({
-        "incident": incident, "kind": kind, "text": text, "at": recorded.at, "log_index": news.index,
+        "incident": incident, "kind": recorded.body.kind(), "at": recorded.at, "log_index": news.index,
     });
     Event::default().event(name).id(news.index.to_string()).data(data.to_string())
 }

@@ -6,7 +6,8 @@ use quarterdeck_core::{
     id::IncidentId,
     incident::{Incident, IncidentEvent, PageOutcome, PageRecord},
     priority::Score,
-    review::{self, Review},
+    correlate::Setting,
+    review::{self, Review, Unreviewable},
     signal::{Facts, Loudness, Signal, SignalStatus},
 };
 
@@ -25,7 +26,7 @@ pub fn summary(incident: &Incident) -> api::IncidentSummary {
         severity: incident.severity().to_string(),
         phase: phase_word(incident.phase()).to_owned(),
         service: incident.service().map(ToString::to_string),
-        drill: incident.drill(),
+        drill: incident.is_drill(),
         opened: incident.opened().to_string(),
         changed: incident.last_event().to_string(),
         signals: incident.signals().len(),
@@ -39,13 +40,14 @@ pub fn summary(incident: &Incident) -> api::IncidentSummary {
 /// One incident with its timeline, read from the log.
 pub async fn incident(app: &Shared, id: IncidentId) -> Result<api::Incident, Refused> {
     let events = events(app, id).await?;
+    let review = reviewed(app, id, &events)?;
     let board = read(&app.engine.published().board);
     let incident = board.incident(id).ok_or_else(|| no_such(id))?;
-    let timeline = events.iter().map(|(index, _, at, event)| api::TimelineRow {
-        at: at.to_string(),
-        kind: review::kind(event).to_owned(),
-        text: review::line(event),
-        log_index: *index,
+    let timeline = review.timeline.iter().zip(&events).map(|(row, (.., event))| api::TimelineRow {
+        at: row.at.to_string(),
+        kind: event.kind().to_owned(),
+        text: row.text.clone(),
+        log_index: row.log_index,
     });
     Ok(api::Incident {
         summary: summary(incident),
@@ -104,13 +106,34 @@ fn placed(stored: &StoredEvent) -> Result<Option<Placed>, Refused> {
 
 /// The review of an incident.
 pub async fn review(app: &Shared, id: IncidentId) -> Result<Review, Refused> {
-    let events = events(app, id).await?;
+    reviewed(app, id, &events(app, id).await?)
+}
+
+fn reviewed(app: &Shared, id: IncidentId, events: &[Placed]) -> Result<Review, Refused> {
     let head = read(&app.engine.published().head).clone();
-    let people = app.setting.roster.people.values().map(|person| (person.id.clone(), person.name.clone())).collect();
-    let services = app.setting.catalogue.services.values().map(|s| (s.id.clone(), s.title.clone())).collect();
-    let context =
-        review::Context { people, services, origin: app.origin.clone(), log_size: head.size, log_root: head.root };
-    Ok(review::review(id, &events, &context))
+    draft(&app.setting, id, events, app.key.name(), &head).map_err(|error| {
+        tracing::error!(%error, incident = %id, "a review cannot be drafted");
+        Refused::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "unreviewable", error.to_string())
+    })
+}
+
+/// A review with the names of the configuration.
+pub fn draft(
+    setting: &Setting,
+    id: IncidentId,
+    events: &[Placed],
+    origin: &str,
+    head: &crate::engine::LogHead,
+) -> Result<Review, Unreviewable> {
+    let context = review::Context {
+        incident: id,
+        service_title: &|service| setting.catalogue.services.get(service).map(|service| service.title.clone()),
+        person_name: &|person| setting.roster.people.get(person).map(|person| person.name.clone()),
+        log_origin: origin,
+        log_size: head.size,
+        log_root: &head.root,
+    };
+    Review::draft(events, &context)
 }
 
 fn score(score: &Score) -> api::Score {

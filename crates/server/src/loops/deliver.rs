@@ -78,6 +78,7 @@ impl Deliver {
             let claimed = if free == 0 { Vec::new() } else { self.claim(free).await };
             if claimed.is_empty() {
                 tokio::select! {
+                    biased;
                     _ = news.recv() => while news.try_recv().is_ok() {},
                     () = tokio::time::sleep(LOOK_AT_LEAST_EVERY) => {}
                     _ = stop.changed() => {}

@@ -4,13 +4,12 @@
 //! gap. Cursors are kept together with a snapshot of the detectors, in the same transaction as the signals: after a crash the
 //! sources go on from there, blocks in between are read again, and their signals have the same identifiers.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use quarterdeck_core::{
     chain::ChainEvent,
     id::SourceId,
     signal::SignalChange,
-    time::Timestamp,
 };
 use quarterdeck_detect::pipeline::Pipeline;
 use tokio::sync::{mpsc, watch};
@@ -63,7 +62,7 @@ pub async fn run(
     clock: Arc<dyn Clock>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut cursors = std::collections::BTreeMap::new();
+    let mut cursors = BTreeMap::new();
     let mut blocks = 0;
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -89,23 +88,40 @@ pub async fn run(
             blocks = 0;
         }
         if keep || !changes.is_empty() {
-            hand_over(&engine, changes, keep.then(|| (&cursors, &pipeline))).await;
+            let kept = keep.then(|| Kept::of(&cursors, &pipeline));
+            hand_over(&engine, changes, kept).await;
         }
     }
-    hand_over(&engine, Vec::new(), Some((&cursors, &pipeline))).await;
+    let kept = Kept::of(&cursors, &pipeline);
+    hand_over(&engine, Vec::new(), Some(kept)).await;
 }
 
-type Kept<'a> = (&'a std::collections::BTreeMap<String, String>, &'a Pipeline);
+/// What goes into the store beside the signals.
+#[derive(Default)]
+struct Kept {
+    cursors: Vec<(String, String)>,
+    snapshots: Vec<(String, Vec<u8>)>,
+}
+
+impl Kept {
+    fn of(cursors: &BTreeMap<String, String>, pipeline: &Pipeline) -> Self {
+        match serde_json::to_vec(&pipeline.snapshot()) {
+            Ok(bytes) => Self {
+                cursors: cursors.clone().into_iter().collect(),
+                snapshots: vec![(SNAPSHOT.to_owned(), bytes)],
+            },
+            Err(error) => {
+                // Without the snapshot the cursor must not move either: the blocks will be read again.
+                tracing::error!(%error, "the detectors cannot be kept");
+                Self::default()
+            }
+        }
+    }
+}
 
 /// Offers signals until they are durable: a full disk delays them, it does not lose them.
-async fn hand_over(engine: &EngineHandle, changes: Vec<SignalChange>, keep: Option<Kept<'_>>) {
-    let (cursors, snapshots) = match keep {
-        Some((cursors, pipeline)) => {
-            let bytes = serde_json::to_vec(&pipeline.snapshot()).unwrap_or_default();
-            (cursors.clone().into_iter().collect(), vec![(SNAPSHOT.to_owned(), bytes)])
-        }
-        None => (Vec::new(), Vec::new()),
-    };
+async fn hand_over(engine: &EngineHandle, changes: Vec<SignalChange>, kept: Option<Kept>) {
+    let Kept { cursors, snapshots } = kept.unwrap_or_default();
     loop {
         let work = Work::Hear { changes: changes.clone(), cursors: cursors.clone(), snapshots: snapshots.clone() };
         match engine.ask(work).await {

@@ -8,15 +8,28 @@ use std::{
     time::Duration,
 };
 
-use quarterdeck_ledger::folder;
+use quarterdeck_ledger::{
+    checkpoint::Checkpoint,
+    folder::{Body, PublishError as FolderError, Sealed, files_for, first_needed},
+    note::VerifierKey,
+};
 use tokio::sync::watch;
 
-use crate::{engine::{entry_of, read}, loops::engine::EngineHandle, store::{Store, StoreError}};
+use crate::{
+    engine::{StartError, entry_of, read},
+    log_tree::LogTree,
+    loops::engine::EngineHandle,
+    store::{Store, StoreError},
+};
 
 /// How far the folder may lag behind the store.
 const PUBLISH_EVERY: Duration = Duration::from_millis(500);
-/// Events read at once.
-const EVENTS: usize = 4_096;
+/// Events written at once.
+const EVENTS: u64 = 4_096;
+/// Where the signed head stands in the folder.
+const CHECKPOINT_FILE: &str = "checkpoint";
+/// Where the verifier key stands in the folder.
+const KEY_FILE: &str = "log.vkey";
 
 /// Why the folder could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +37,12 @@ pub enum PublishError {
     /// The store did not answer.
     #[error("read the log to publish it")]
     Store(#[from] StoreError),
+    /// A stored event cannot be a leaf.
+    #[error("read the log to publish it")]
+    Start(#[from] StartError),
+    /// The files cannot be made.
+    #[error("make the files of the log: {0}")]
+    Folder(String),
     /// The disk did not take it.
     #[error("write `{path}`")]
     Write {
@@ -35,55 +54,80 @@ pub enum PublishError {
     },
 }
 
-/// Publishes until `stop` says so, and once more then.
-pub async fn run(store: Arc<dyn Store>, engine: EngineHandle, root: PathBuf, vkey: String, mut stop: watch::Receiver<bool>) {
-    let mut published = 0;
-    loop {
-        let stopping = *stop.borrow();
-        match publish(&*store, &engine, &root, &vkey, published).await {
-            Ok(size) => published = size,
-            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "cannot publish the log"),
-        }
-        if stopping {
-            return;
-        }
-        tokio::select! {
-            () = tokio::time::sleep(PUBLISH_EVERY) => {}
-            _ = stop.changed() => {}
-        }
-    }
+/// Publishes the log of one store into one folder.
+pub struct Publisher {
+    /// The truth.
+    pub store: Arc<dyn Store>,
+    /// Where the log stands.
+    pub engine: EngineHandle,
+    /// Its tree.
+    pub tree: Arc<LogTree>,
+    /// The folder.
+    pub root: PathBuf,
+    /// The log's verifier key.
+    pub key: VerifierKey,
 }
 
-/// Brings the folder from `from` events to where the log stands. Returns the size published.
-pub async fn publish(
-    store: &dyn Store,
-    engine: &EngineHandle,
-    root: &Path,
-    vkey: &str,
-    from: u64,
-) -> Result<u64, PublishError> {
-    let head = read(&engine.published().head).clone();
-    let Some(checkpoint) = head.checkpoint.filter(|_| head.size > from || from == 0) else { return Ok(from) };
-    let mut writer = folder::Writer::new(from);
-    let mut next = writer.needs_from();
-    while next < head.size {
-        let wanted = usize::try_from(head.size - next).unwrap_or(EVENTS).min(EVENTS);
-        let events = store.events(next, wanted).await?;
-        if events.is_empty() {
-            return Ok(from);
-        }
-        for event in &events {
-            let content = event.content.as_ref().map(|(body, salt)| (salt, body.as_bytes()));
-            writer.add(&entry_of(event), content);
-            next = event.index + 1;
+impl Publisher {
+    /// Publishes until `stop` says so, and once more then.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let mut published = self.published();
+        loop {
+            let stopping = *stop.borrow();
+            match self.publish(published).await {
+                Ok(size) => published = size,
+                Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "cannot publish the log"),
+            }
+            if stopping {
+                return;
+            }
+            tokio::select! {
+                biased;
+                _ = stop.changed() => {}
+                () = tokio::time::sleep(PUBLISH_EVERY) => {}
+            }
         }
     }
-    for (path, bytes) in writer.finish() {
-        write_whole(&root.join(path), &bytes)?;
+
+    /// How far the folder is, by its own signed checkpoint; 0 where that is not ours or not there: then all is written anew.
+    fn published(&self) -> u64 {
+        let Ok(note) = std::fs::read(self.root.join(CHECKPOINT_FILE)) else { return 0 };
+        let size = Checkpoint::open(&note, &self.key).map_or(0, |checkpoint| checkpoint.size());
+        if size <= read(&self.engine.published().head).size { size } else { 0 }
     }
-    write_whole(&root.join(folder::KEY_FILE), format!("{vkey}\n").as_bytes())?;
-    write_whole(&root.join(folder::CHECKPOINT_FILE), checkpoint.as_bytes())?;
-    Ok(head.size)
+
+    /// Brings the folder from `from` events to where the log stands. Returns the size published.
+    pub async fn publish(&self, from: u64) -> Result<u64, PublishError> {
+        let head = read(&self.engine.published().head).clone();
+        let Some(checkpoint) = head.checkpoint.filter(|_| head.size > from) else { return Ok(from) };
+        let mut done = from;
+        while done < head.size {
+            let to = head.size.min(first_needed(done) + EVENTS);
+            let begin = first_needed(done);
+            let wanted = usize::try_from(to - begin).unwrap_or(usize::MAX);
+            let events = self.store.events(begin, wanted).await?;
+            let mut sealed = Vec::with_capacity(events.len());
+            for event in &events {
+                let body = match &event.content {
+                    Some((body, salt)) => Body::Kept { salt: *salt, bytes: body.clone().into_bytes() },
+                    None => Body::Erased,
+                };
+                sealed.push(Sealed { entry: entry_of(event)?, body });
+            }
+            self.tree.follow(&*self.store).await?;
+            let files = {
+                let tree = self.tree.lock();
+                files_for(&*tree, done, to, &sealed).map_err(|error: FolderError<_>| PublishError::Folder(error.to_string()))?
+            };
+            for (path, bytes) in files {
+                write_whole(&self.root.join(path), &bytes)?;
+            }
+            done = to;
+        }
+        write_whole(&self.root.join(KEY_FILE), format!("{}\n", self.key).as_bytes())?;
+        write_whole(&self.root.join(CHECKPOINT_FILE), checkpoint.as_bytes())?;
+        Ok(head.size)
+    }
 }
 
 /// Writes beside and renames, so that a reader never sees half a file.

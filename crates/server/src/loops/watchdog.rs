@@ -43,6 +43,7 @@ impl Watched {
 pub async fn run(store: Arc<dyn Store>, clock: Arc<dyn Clock>, watched: Arc<Watched>, mut stop: watch::Receiver<bool>) {
     loop {
         tokio::select! {
+            biased;
             () = tokio::time::sleep(LOOK_EVERY) => {}
             _ = stop.changed() => return,
         }

@@ -32,6 +32,8 @@ const HANDSHAKE_MS: &str = "2000";
 const LONG_MS: &str = "6000";
 /// Within this, anything must have been decided.
 const PATIENCE: Duration = Duration::from_secs(12);
+/// A file without certificates.
+const NO_CERTIFICATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
 /// The instant of the tests.
 const NOW: &str = "2026-03-01T12:00:00Z";
 
@@ -278,6 +280,29 @@ async fn nobody_there_means_later() {
 }
 
 #[tokio::test]
+async fn a_connection_that_never_stands_means_later() {
+    // A listener that takes nobody in, and whose waiting room is full: the kernel leaves the next caller standing.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
+    let _listener = socket.listen(1).unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) =
+        tokio::time::timeout(Duration::from_millis(200), tokio::net::TcpStream::connect(address)).await
+    {
+        waiting.push(stream.unwrap());
+        assert!(waiting.len() < 64, "the waiting room has no end");
+    }
+    for (kind, settings, _) in http_kinds() {
+        let url = format!("http://{address}/{SENTINEL}");
+        let more = [("url", url.as_str()), ("timeout_ms", SHORT_MS)];
+        let settings: Vec<_> = settings.iter().copied().chain(more).collect();
+        let outcome = attempt(&*notifier(kind, &settings), &message(), kind.id()).await;
+        assert_eq!(came(&outcome), Came::Later(None), "{}: {outcome:?}", kind.id());
+    }
+}
+
+#[tokio::test]
 async fn a_certificate_must_be_known() {
     for (kind, settings, acceptance) in http_kinds() {
         let provider = Provider::start_tls(Script::Say(acceptance.as_bytes().to_vec())).await;
@@ -511,6 +536,12 @@ fn a_wrong_setting_is_named_and_its_value_kept_secret() {
         ("slack", &[("url", "https://x.example/s3ntinel"), ("timeout_ms", "10001")], "want 50 to 10000 milliseconds"),
         ("slack", &[("url", "https://x.example/s3ntinel"), ("allow_http", "yes")], "want true or false"),
         ("slack", &[("url", "https://x.example/s3ntinel"), ("ca_file", "/no/such/file")], "/no/such/file"),
+        ("slack", &[("url", "https://x.example/s3ntinel"), ("ca_file", NO_CERTIFICATES)], "no PEM certificates"),
+        (
+            "smtp",
+            &[("host", "localhost"), ("from", "q@example.com"), ("ca_file", NO_CERTIFICATES)],
+            "no PEM certificates",
+        ),
         ("pagerduty", &[("routing_key", "s3ntinel")], "want 32 letters and digits"),
         ("smtp", &[("host", "mail.example.com"), ("from", "q@example.com"), ("tls", "none")], "only for this machine"),
         ("smtp", &[("host", "mail.example.com"), ("from", "q"), ("tls", "implicit")], "`from`"),

@@ -9,6 +9,7 @@ use std::{error::Error as _, sync::Arc, time::Duration};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use jiff::fmt::rfc2822::DateTimeParser;
 use quarterdeck_core::{limits::DELIVERY_TIMEOUT, time::Timestamp};
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use url::{Host, Url};
 
 use super::{Parts, Receipt, SendError, SettingError, SettingSpec, Settings};
@@ -16,7 +17,8 @@ use crate::clock::Clock;
 
 /// Bytes of an answer that are read: providers answer in a line or a short document.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
-/// How long a connection may take to stand: well inside the deadline, so that "not reached" is told apart from "not answered".
+/// How long a connection may take to stand, at most: well inside the deadline, so that "not reached" is told apart from "not
+/// answered". With a shorter deadline, half of that.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 /// The shortest deadline that can be set.
 const TIMEOUT_MIN: Duration = Duration::from_millis(50);
@@ -46,7 +48,10 @@ pub(crate) const ALLOW_HTTP: SettingSpec = SettingSpec {
 };
 
 /// A client that does one thing: connect, ask, hang up.
-pub(crate) fn client(authorities: &[reqwest::Certificate]) -> Result<reqwest::Client, reqwest::Error> {
+pub(crate) fn client(
+    authorities: &[reqwest::Certificate],
+    deadline: Duration,
+) -> Result<reqwest::Client, reqwest::Error> {
     if rustls::crypto::CryptoProvider::get_default().is_none()
         && rustls::crypto::ring::default_provider().install_default().is_err()
     {
@@ -59,7 +64,7 @@ pub(crate) fn client(authorities: &[reqwest::Certificate]) -> Result<reqwest::Cl
         .no_proxy()
         .http1_only()
         .pool_max_idle_per_host(0)
-        .connect_timeout(CONNECT_TIMEOUT)
+        .connect_timeout(CONNECT_TIMEOUT.min(deadline / 2))
         .tls_certs_merge(authorities.iter().cloned())
         .build()
 }
@@ -98,17 +103,19 @@ impl Exchange {
         let url = target(kind, settings.get("url").or(default_url).unwrap_or_default(), allow_http)?;
         let host = url.host_str().unwrap_or_default();
         let place = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-        let client = match settings.get(CA_FILE.name) {
-            None => parts.http.clone(),
-            Some(path) => {
-                let bad = |reason: String| SettingError::Bad { kind, name: CA_FILE.name, reason };
-                let pem = std::fs::read(path).map_err(|error| bad(format!("read `{path}`: {error}")))?;
-                let authorities = reqwest::Certificate::from_pem_bundle(&pem)
-                    .map_err(|_| bad(format!("`{path}` holds no PEM certificates")))?;
-                client(&authorities).map_err(|_| bad(format!("`{path}` holds a certificate that cannot be used")))?
-            }
+        let timeout = timeout(kind, settings)?;
+        let authorities = authorities(kind, settings)?;
+        let client = if authorities.is_empty() && timeout == DELIVERY_TIMEOUT {
+            parts.http.clone()
+        } else {
+            let reason = |error| format!("the HTTP client cannot be made with it: {error}");
+            client(&authorities, timeout).map_err(|error| SettingError::Bad {
+                kind,
+                name: CA_FILE.name,
+                reason: reason(error),
+            })?
         };
-        Ok(Self { client, clock: Arc::clone(&parts.clock), url, place, timeout: timeout(kind, settings)? })
+        Ok(Self { client, clock: Arc::clone(&parts.clock), url, place, timeout })
     }
 
     /// The present, for signatures.
@@ -280,6 +287,28 @@ pub(crate) fn timeout(kind: &'static str, settings: &Settings) -> Result<Duratio
     };
     let timeout = Duration::from_millis(text.parse().map_err(|_| bad())?);
     if (TIMEOUT_MIN..=DELIVERY_TIMEOUT).contains(&timeout) { Ok(timeout) } else { Err(bad()) }
+}
+
+/// The certificate authorities of `ca_file` for HTTP; none if there is no such setting.
+fn authorities(kind: &'static str, settings: &Settings) -> Result<Vec<reqwest::Certificate>, SettingError> {
+    let unusable = |_| SettingError::Bad {
+        kind,
+        name: CA_FILE.name,
+        reason: "it holds a certificate that cannot be used".to_owned(),
+    };
+    let pem = ca_pem(kind, settings)?;
+    pem.map_or_else(|| Ok(Vec::new()), |pem| reqwest::Certificate::from_pem_bundle(&pem).map_err(unusable))
+}
+
+/// The bytes of `ca_file`, with at least one certificate in them; none if there is no such setting.
+pub(crate) fn ca_pem(kind: &'static str, settings: &Settings) -> Result<Option<Vec<u8>>, SettingError> {
+    let Some(path) = settings.get(CA_FILE.name) else { return Ok(None) };
+    let bad = |reason: String| SettingError::Bad { kind, name: CA_FILE.name, reason };
+    let pem = std::fs::read(path).map_err(|error| bad(format!("read `{path}`: {error}")))?;
+    match CertificateDer::pem_slice_iter(&pem).next() {
+        Some(Ok(_)) => Ok(Some(pem)),
+        Some(Err(_)) | None => Err(bad(format!("`{path}` holds no PEM certificates"))),
+    }
 }
 
 /// `true` or `false`; false when left out.

@@ -27,7 +27,7 @@ pub fn compose(incident: &Incident, page: &OutboxPage, setting: &Setting, base_u
         address: page.address.clone(),
         link: format!("{}/incidents/{}", base_url.trim_end_matches('/'), incident.id()),
         repeat,
-        drill: incident.drill(),
+        drill: incident.is_drill(),
         kind: MessageKind::Page,
         at: record.map_or(page.not_before, |record| record.requested),
     }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Message, MessageKind, Notifier, NotifierKind, Parts, Receipt, SendError, SettingError, SettingSpec, Settings,
     exchange::{ALLOW_HTTP, Answer, CA_FILE, Exchange, TIMEOUT},
-    words::{Secret, headline, link, one_line, paragraphs, quote, shorten},
+    words::{Secret, headline, invitation, link, one_line, paragraphs, quote, shorten},
 };
 
 /// The public address.
@@ -185,7 +185,7 @@ fn compose<'a>(message: &'a Message, routing_key: &'a str, source: &'a str) -> E
         payload,
         client: "Quarterdeck",
         client_url: link.clone(),
-        links: link.into_iter().map(|href| Link { href, text: "Open and acknowledge" }).collect(),
+        links: link.into_iter().map(|href| Link { href, text: invitation(message) }).collect(),
     }
 }
 

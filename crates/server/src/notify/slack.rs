@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{
     Message, Notifier, NotifierKind, Parts, Receipt, SendError, SettingError, SettingSpec, Settings,
     exchange::{ALLOW_HTTP, Answer, CA_FILE, Exchange, TIMEOUT},
-    words::{headline, link, one_line, origin, paragraphs},
+    words::{headline, invitation, link, one_line, origin, paragraphs},
 };
 
 /// Characters of one text object: Slack refuses more.
@@ -139,7 +139,8 @@ fn compose(message: &Message) -> Value {
     let link = link(message);
 
     // What must survive comes first: the text is cut at its end.
-    let follow = link.as_ref().map_or_else(String::new, |url| format!("\n<{}|Open and acknowledge>", in_angles(url)));
+    let follow =
+        link.as_ref().map_or_else(String::new, |url| format!("\n<{}|{}>", in_angles(url), invitation(message)));
     let whole = format!("*{head}*{follow}\n{body}");
     let text = split(&whole, TEXT_CHARS_MAX).into_iter().next().unwrap_or_default();
 
@@ -147,7 +148,7 @@ fn compose(message: &Message) -> Value {
     let mut blocks = vec![section(format!("*{head}*"))];
     blocks.extend(split(&body, TEXT_CHARS_MAX).into_iter().take(BLOCKS_MAX - BLOCKS_OF_OURS).map(section));
     if let Some(url) = link.filter(|url| url.as_str().len() <= BUTTON_URL_BYTES_MAX) {
-        let label = json!({"type": "plain_text", "text": "Open and acknowledge"});
+        let label = json!({"type": "plain_text", "text": invitation(message)});
         blocks.push(json!({"type": "actions", "elements": [
             {"type": "button", "action_id": "open", "style": "primary", "text": label, "url": url.as_str()}
         ]}));

@@ -35,7 +35,7 @@ use url::Host;
 use super::{
     Message, MessageKind, Notifier, NotifierKind, Parts, Receipt, SendError, SettingError, SettingSpec, Settings,
     exchange::{self, CA_FILE, TIMEOUT},
-    words::{Secret, headline, idempotency_key, link, origin, paragraphs, quote},
+    words::{Secret, headline, idempotency_key, invitation, link, origin, paragraphs, quote},
 };
 
 /// Characters of a subject: longer ones are folded away by every mail program.
@@ -289,11 +289,10 @@ impl Notifier for Sender {
 /// Whom to trust at `host`: the public authorities, and those of `ca_file`.
 fn trust(kind: &'static str, settings: &Settings, host: &str) -> Result<TlsParameters, SettingError> {
     let mut builder = TlsParameters::builder(host.trim_matches(['[', ']']).to_owned());
-    if let Some(path) = settings.get(CA_FILE.name) {
-        let bad = |reason: String| SettingError::Bad { kind, name: CA_FILE.name, reason };
-        let pem = std::fs::read(path).map_err(|error| bad(format!("read `{path}`: {error}")))?;
-        let authority = Certificate::from_pem(&pem).map_err(|_| bad(format!("`{path}` holds no PEM certificates")))?;
-        builder = builder.add_root_certificate(authority);
+    if let Some(pem) = exchange::ca_pem(kind, settings)? {
+        let reason = "it holds a certificate that cannot be used".to_owned();
+        let bad = SettingError::Bad { kind, name: CA_FILE.name, reason };
+        builder = builder.add_root_certificate(Certificate::from_pem(&pem).map_err(|_| bad)?);
     }
     let bad_host =
         |error| SettingError::Bad { kind, name: "host", reason: format!("`{host}` cannot be verified: {error}") };
@@ -307,8 +306,7 @@ fn body(message: &Message) -> String {
         text.push_str(&paragraph);
     }
     if let Some(url) = link(message) {
-        text.push_str("\n\nOpen and acknowledge: ");
-        text.push_str(url.as_str());
+        text.extend(["\n\n", invitation(message), ": ", url.as_str()]);
     }
     text.push_str("\n\n-- \n");
     text.push_str(&origin(message));

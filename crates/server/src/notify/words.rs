@@ -48,6 +48,14 @@ pub(crate) fn idempotency_key(message: &Message) -> String {
     }
 }
 
+/// What a person is invited to do at the link.
+pub(crate) fn invitation(message: &Message) -> &'static str {
+    match message.kind {
+        MessageKind::Page => "Open and acknowledge",
+        MessageKind::Resolved => "Open the incident",
+    }
+}
+
 /// The console's link, if it is one that a person can follow.
 pub(crate) fn link(message: &Message) -> Option<url::Url> {
     url::Url::parse(&message.link).ok().filter(|url| matches!(url.scheme(), "http" | "https"))

@@ -112,6 +112,12 @@ impl Store for SqliteStore {
     }
 }
 
+/// The numbers and names of the migrations, which both databases share.
+#[cfg(all(test, feature = "postgres"))]
+pub(super) fn migrations() -> Vec<(u32, &'static str)> {
+    open::MIGRATIONS.iter().map(|(number, name, _)| (*number, *name)).collect()
+}
+
 /// What an error of SQLite means for us.
 fn fault(doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
     use rusqlite::Error as E;

@@ -1,7 +1,7 @@
 //! Random histories, made in a store and in memory: every question gets the same answer, also after the store was closed and
 //! opened again.
 
-use std::{future::Future, path::Path, sync::Arc};
+use std::{future::Future, sync::Arc};
 
 use proptest::prelude::*;
 use quarterdeck_core::{
@@ -19,7 +19,7 @@ const FEW: u8 = 12;
 
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
-    Append { batch: Batch, spoil: Option<u64> },
+    Append { batch: Box<Batch>, spoil: Option<u64> },
     Claim { now: Timestamp, limit: usize },
     Release { page: PageId, not_before: Timestamp },
     Erase { index: u64 },
@@ -97,7 +97,7 @@ prop_compose! {
 
 pub(crate) fn steps(reopen: bool) -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        10 => (batch(), prop::option::weighted(0.15, 0..30_u64)).prop_map(|(batch, spoil)| Step::Append { batch, spoil }),
+        10 => (batch(), prop::option::weighted(0.15, 0..30_u64)).prop_map(|(batch, spoil)| Step::Append { batch: Box::new(batch), spoil }),
         3 => (instant(), 0..4_usize).prop_map(|(now, limit)| Step::Claim { now, limit }),
         3 => (page_id(), instant()).prop_map(|(page, not_before)| Step::Release { page, not_before }),
         1 => (0..20_u64).prop_map(|index| Step::Erase { index }),
@@ -138,7 +138,7 @@ fn outcome<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
 /// Makes one step and tells what came of it.
 async fn make(store: &dyn Store, step: &Step) -> String {
     match step.clone() {
-        Step::Append { batch, .. } => outcome(store.append(batch).await),
+        Step::Append { batch, .. } => outcome(store.append(*batch).await),
         Step::Claim { now, limit } => outcome(store.claim_pages(now, limit).await),
         Step::Release { page, not_before } => outcome(store.release_page(page, not_before).await),
         Step::Erase { index } => outcome(store.erase(index).await),
@@ -213,10 +213,6 @@ pub(crate) async fn agree<Opening: Future<Output = Arc<dyn Store>>>(
     Ok(())
 }
 
-async fn sqlite_at(path: &Path) -> Arc<dyn Store> {
-    SqliteStore::open(path).unwrap()
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
@@ -225,6 +221,6 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("quarterdeck.db");
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(agree(history, || sqlite_at(&path)))?;
+        runtime.block_on(agree(history, || async { SqliteStore::open(&path).unwrap() as Arc<dyn Store> }))?;
     }
 }

@@ -18,6 +18,9 @@ use sha2::{Digest, Sha256};
 
 use super::REORG_BLOCKS_MAX;
 
+/// How far back the EVM's BLOCKHASH sees.
+const HASHES_MAX: usize = 256;
+
 /// An account without its storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Account {
@@ -62,6 +65,9 @@ impl State {
     /// Notes the hash that the block just executed was given.
     pub(super) fn end_block(&mut self, number: u64, hash: B256) {
         self.hashes.insert(number, hash);
+        if self.hashes.len() > HASHES_MAX + REORG_BLOCKS_MAX {
+            self.hashes.pop_first();
+        }
     }
 
     /// Undoes the newest block. False where no record of it is left.

@@ -137,6 +137,24 @@ fn a_reverted_transaction_is_mined_marked_and_changes_nothing() {
 }
 
 #[test]
+fn only_the_calls_that_failed_are_marked() {
+    let (mut chain, token) = with_token();
+    // Calls the token without data, which it refuses, shrugs, and calls Bob. Both with: no data, no value, all gas.
+    let call_to = |to: Address| [&[0x5f; 5][..], &[0x73], to.as_slice(), &[0x5a, 0xf1, 0x50]].concat();
+    let code = [call_to(token), call_to(bob())].concat();
+    let length = u8::try_from(code.len()).unwrap();
+    let input = [&[0x60, length, 0x60, 10, 0x5f, 0x39, 0x60, length, 0x5f, 0xf3], &code[..]].concat();
+    let contract = alice().create(chain.next_nonce(alice()));
+    chain.submit(Draft { from: alice(), input: input.into(), gas: 300_000, ..Draft::default() }).unwrap();
+    chain.submit(send(alice(), contract, Bytes::new())).unwrap();
+    let block = mine(&mut chain);
+    let tx = &block.transactions[1];
+    let seen: Vec<_> = tx.calls.iter().map(|call| (call.depth, call.to.unwrap(), call.reverted)).collect();
+    assert_eq!(seen, [(0, contract, false), (1, token, true), (1, bob(), false)]);
+    assert_eq!(tx.status, Some(true));
+}
+
+#[test]
 fn a_proxy_shows_as_a_delegated_call_in_its_own_name() {
     let mut chain = chain();
     let (bridge, proxy) = (alice().create(0), alice().create(1));
@@ -165,16 +183,16 @@ fn what_cannot_be_executed_is_listed_and_what_does_not_fit_waits() {
     let mut chain = chain();
     let poor = account(1, "poor", 0);
     let hash = chain.submit(pay(poor, alice(), 1)).unwrap();
-    for _ in 0..400 {
+    for _ in 0..300 {
         chain.submit(pay(alice(), bob(), 1)).unwrap();
     }
     let first = chain.mine(start().plus(BLOCK_TIME));
     let refused = chain.take_refused();
     assert_eq!(refused.iter().map(|refused| refused.hash).collect::<Vec<_>>(), [hash]);
     let fits = usize::try_from(BLOCK_GAS / 21_000).unwrap();
-    assert_eq!((first.transactions.len(), chain.pending()), (fits, 400 - fits));
+    assert_eq!((first.transactions.len(), chain.pending()), (fits, 300 - fits));
     let second = mine(&mut chain);
-    assert_eq!(second.transactions.len(), 400 - fits);
+    assert_eq!(second.transactions.len(), 300 - fits);
     assert!(second.base_fee > first.base_fee, "a full block raises the base fee");
     let huge = Draft { gas: BLOCK_GAS + 1, ..pay(alice(), bob(), 1) };
     assert_eq!(chain.submit(huge), Err(ChainError::TooMuchGas { gas: BLOCK_GAS + 1 }));
@@ -211,6 +229,29 @@ fn a_reorganization_replaces_one_payment_and_keeps_the_rest() {
         chain.recent.pop_back();
     }
     assert_eq!(chain.state_digest(), before, "undoing the branch restores the state byte for byte");
+}
+
+#[test]
+fn undoing_blocks_restores_accounts_code_and_storage() {
+    let (mut chain, token) = with_token();
+    let (number, before) = (chain.head().number, chain.state_digest());
+    chain.submit(send(alice(), token, transfer(bob(), 1_000_000))).unwrap();
+    mine(&mut chain);
+    assert_eq!(holds(&chain, token, alice()), U256::ZERO, "a word became zero");
+    chain.submit(send(bob(), token, transfer(alice(), 1))).unwrap();
+    chain.submit(send(bob(), token, transfer(alice(), 2_000_000))).unwrap();
+    let vault = alice().create(chain.next_nonce(alice()));
+    let input = Contract::YieldVault.init_code(&[]);
+    chain.submit(Draft { from: alice(), input, gas: 2_000_000, ..Draft::default() }).unwrap();
+    let statuses: Vec<_> = mine(&mut chain).transactions.iter().map(|tx| tx.status).collect();
+    assert_eq!(statuses, [Some(true), Some(false), Some(true)]);
+    assert!(chain.has_code(vault));
+    for undone in (number + 1..=chain.head().number).rev() {
+        assert_ne!(chain.state_digest(), before);
+        assert!(chain.state.undo_block(undone));
+    }
+    assert_eq!(chain.state_digest(), before);
+    assert!(!chain.has_code(vault));
 }
 
 #[test]

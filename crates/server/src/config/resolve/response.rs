@@ -44,8 +44,7 @@ pub(super) fn setting(file: &File, channels: &Channels, faults: &mut Faults<'_>)
     };
     let catalogue = catalogue(file, &roster, default_policy.as_ref(), faults);
     let rules = rules(&file.response, faults);
-    default_policy.as_ref()?;
-    Some(Setting { roster, catalogue: Arc::new(catalogue), rules, default_policy, drill: false })
+    Some(Setting { roster, catalogue: Arc::new(catalogue), rules, default_policy: default_policy?, drill: false })
 }
 
 fn rules(section: &shape::Response, faults: &mut Faults<'_>) -> Rules {

@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use futures_util::StreamExt as _;
 use quarterdeck_core::limits::NODE_BODY_BYTES_MAX;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
@@ -222,7 +221,7 @@ impl Rpc {
             detail: chain_of(&error.without_url()),
         };
         let request = self.http.post(&self.url).header("content-type", "application/json").body(question);
-        let answer = request.send().await.map_err(unreachable)?;
+        let mut answer = request.send().await.map_err(unreachable)?;
         let status = answer.status();
         if status.as_u16() == 429 {
             let header = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
@@ -233,9 +232,7 @@ impl Rpc {
             return Err(RpcError::Unreachable { method, endpoint: endpoint(), detail: format!("HTTP {status}") });
         }
         let mut bytes = Vec::new();
-        let mut parts = answer.bytes_stream();
-        while let Some(part) = parts.next().await {
-            let part = part.map_err(unreachable)?;
+        while let Some(part) = answer.chunk().await.map_err(unreachable)? {
             if bytes.len() + part.len() > NODE_BODY_BYTES_MAX {
                 return Err(self.nonsense(method, &format!("an answer of more than {NODE_BODY_BYTES_MAX} bytes")));
             }

@@ -99,10 +99,9 @@ pub(super) async fn twice_and_updated(store: Arc<dyn Store>) -> Result<(), Broke
 }
 
 pub(super) async fn live(store: Arc<dyn Store>) -> Result<(), Broken> {
-    let status =
-        |n: u64| [Provisional, Ended, Confirmed, Retracted].into_iter().cycle().nth(usize::from(n % 4 != 0) * 2);
+    let status = |n: u64| if n.is_multiple_of(4) { Provisional } else { Confirmed };
     let instant = |n: u64| second(i64::try_from(n / 8).unwrap_or(0));
-    let rows: Vec<_> = (0..100).map(|n| signal(n, instant(n), status(n).unwrap_or(Provisional))).collect();
+    let rows: Vec<_> = (0..100).map(|n| signal(n, instant(n), status(n))).collect();
     let over: Vec<_> =
         (100..150).map(|n| signal(n, instant(n - 100), if n % 2 == 0 { Ended } else { Retracted })).collect();
     store.append(batch(rows.iter().chain(&over).cloned().collect())).await?;

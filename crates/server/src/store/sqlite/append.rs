@@ -1,7 +1,7 @@
 //! The statements that change the log and what hangs on it. Each runs inside a transaction that the writer opened.
 //! It must never half-do: an error rolls everything back. Tests: `conformance.rs`.
 
-use quarterdeck_core::time::Timestamp;
+use quarterdeck_core::{id::Id, time::Timestamp};
 use rusqlite::{Connection, params};
 
 use super::fault;
@@ -18,7 +18,7 @@ const STREAM_SIZE: &str = "SELECT coalesce(max(version) + 1, 0) FROM event WHERE
 const INSERT_EVENT: &str =
     "INSERT INTO event (place, stream, version, at_ms, json, salt, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const UPSERT_CHECKPOINT: &str =
-    "INSERT INTO checkpoint (only, note) VALUES (1, ?1) ON CONFLICT (only) DO UPDATE SET note = excluded.note";
+    "INSERT INTO checkpoint (sole, note) VALUES (1, ?1) ON CONFLICT (sole) DO UPDATE SET note = excluded.note";
 const INSERT_PAGE: &str = "INSERT INTO outbox
     (page, incident, person, channel, address, not_before_ms, attempts, under_way)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (page) DO NOTHING";
@@ -37,7 +37,7 @@ const ERASE_EVENT: &str = "UPDATE event SET json = NULL, salt = NULL WHERE place
 const FORGET_OVER: &str = "DELETE FROM signal WHERE rowid IN
     (SELECT rowid FROM signal WHERE status IN (2, 3) AND incident IS NULL LIMIT ?1)";
 const FORGET_OLD: &str = "DELETE FROM signal WHERE rowid IN
-    (SELECT rowid FROM signal WHERE observed_ms < ?1 AND incident IS NULL LIMIT ?2)";
+    (SELECT rowid FROM signal WHERE status IN (0, 1) AND observed_ms < ?1 AND incident IS NULL LIMIT ?2)";
 
 /// Writes a whole batch.
 pub(super) fn append(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
@@ -103,7 +103,7 @@ fn write_signals(connection: &Connection, batch: &Batch) -> Result<(), rusqlite:
             row.id.bytes(),
             row.fingerprint.bytes(),
             status_code(row.status),
-            row.incident.as_ref().map(|incident| incident.bytes()),
+            row.incident.as_ref().map(Id::bytes),
             row.fate,
             row.observed.as_ms(),
             row.json,

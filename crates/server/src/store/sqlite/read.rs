@@ -27,7 +27,7 @@ const EVENTS: &str = "SELECT place, stream, version, at_ms, json, salt, digest
     FROM event WHERE place >= ?1 ORDER BY place LIMIT ?2";
 const STREAM: &str = "SELECT place, stream, version, at_ms, json, salt, digest
     FROM event WHERE stream = ?1 ORDER BY version";
-const CHECKPOINT: &str = "SELECT note FROM checkpoint WHERE only = 1";
+const CHECKPOINT: &str = "SELECT note FROM checkpoint WHERE sole = 1";
 const TIMERS_DUE: &str = "SELECT incident, due_ms FROM timer WHERE due_ms <= ?1 ORDER BY due_ms, incident LIMIT ?2";
 const SIGNALS: &str = "SELECT id, fingerprint, status, incident, fate, observed_ms, json FROM signal
     WHERE (observed_ms, id) < (?1, ?2) ORDER BY observed_ms DESC, id DESC LIMIT ?3";
@@ -130,7 +130,7 @@ pub(super) fn signals(connection: &Connection, filter: &SignalFilter) -> Result<
     let instant = filter.before.map_or(i64::MAX, Timestamp::as_ms);
     let id = filter.before_id.as_ref().map_or(&[][..], |id| id.bytes().as_slice());
     let limit = integer(signals_limit(filter));
-    let incident = filter.incident.as_ref().map(|incident| incident.bytes());
+    let incident = filter.incident.as_ref().map(Id::bytes);
     let status = filter.status.map(status_code);
     let (sql, last): (_, &[&dyn ToSql]) = match (&incident, &status) {
         (None, None) => (SIGNALS, &[]),

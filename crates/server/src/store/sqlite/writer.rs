@@ -148,11 +148,15 @@ fn commit(connection: &Connection, mut group: Vec<Box<dyn Write>>) {
     {
         tracing::debug!(error = %error, pieces = group.len(), "committing each piece alone");
         roll_back(connection);
-        group.iter_mut().for_each(|piece| commit_alone(connection, piece.as_mut()));
+        for piece in &mut group {
+            commit_alone(connection, piece.as_mut());
+        }
     } else if let [piece] = group.as_mut_slice() {
         commit_alone(connection, piece.as_mut());
     }
-    group.into_iter().for_each(|piece| piece.answer());
+    for piece in group {
+        piece.answer();
+    }
 }
 
 fn commit_group(connection: &Connection, group: &mut [Box<dyn Write>]) -> Result<(), rusqlite::Error> {

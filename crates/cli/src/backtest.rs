@@ -1,0 +1,6 @@
+//! backtest
+use clap::Args;
+use crate::output::Exit;
+#[derive(Args)]
+pub(crate) struct Backtest { paths: Vec<std::path::PathBuf> }
+pub(crate) fn run(args: &Backtest) -> anyhow::Result<Exit> { anyhow::bail!("{}", args.paths.len()) }

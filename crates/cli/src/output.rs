@@ -1,0 +1,83 @@
+//! What goes where: findings to stdout, all else to stderr.
+
+use std::io::Write as _;
+
+use serde::Serialize;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All is well.
+    Good,
+    /// Something was found.
+    Finding,
+    /// The configuration or the usage is wrong.
+    Usage,
+}
+
+/// The configuration or the usage is wrong: exit code 2 instead of 1.
+#[derive(Debug)]
+pub(crate) struct Misuse(pub(crate) String);
+
+impl std::fmt::Display for Misuse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+impl std::error::Error for Misuse {}
+
+/// 2 for misuse, 1 for everything else.
+pub(crate) fn code_of(error: &anyhow::Error) -> u8 {
+    let misuse = error.is::<Misuse>() || error.chain().any(|cause| cause.is::<quarterdeck_server::config::ConfigError>());
+    if misuse { 2 } else { 1 }
+}
+
+/// The error with its causes, for a person.
+pub(crate) fn complain(error: &anyhow::Error) {
+    let mut text = format!("error: {error}");
+    for cause in error.chain().skip(1) {
+        text.push_str(&format!("\n  because: {cause}"));
+    }
+    say(&text);
+}
+
+/// A line for a person, on stderr.
+pub(crate) fn say(text: &str) {
+    // Nobody reads stderr any more: nothing can be done about it.
+    drop(writeln!(std::io::stderr(), "{text}"));
+}
+
+/// A line of the result, on stdout.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout(), "{text}")?;
+    Ok(())
+}
+
+/// The result as one JSON document, on stdout.
+pub(crate) fn print_json<T: Serialize>(value: &T) -> anyhow::Result<()> {
+    print(&serde_json::to_string_pretty(value)?)
+}
+
+/// Logs go to stderr; `QUARTERDECK_LOG` sets what is logged (default: warnings).
+pub(crate) fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("QUARTERDECK_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+/// A table with aligned columns.
+pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let mut widths: Vec<usize> = head.iter().map(|cell| cell.chars().count()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let line = |cells: Vec<&str>| {
+        let padded: Vec<String> = widths.iter().zip(cells).map(|(width, cell)| format!("{cell:<width$}")).collect();
+        padded.join("  ").trim_end().to_owned()
+    };
+    let mut lines = vec![line(head.to_vec())];
+    lines.extend(rows.iter().map(|row| line(row.iter().map(String::as_str).collect())));
+    lines.join("\n")
+}

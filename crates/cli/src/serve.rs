@@ -1,0 +1,68 @@
+//! `quarterdeck serve`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use quarterdeck_server::{
+    app::{self, SystemIds},
+    clock::SystemClock,
+    config,
+    notify::Parts,
+};
+
+use crate::output::{Exit, print, say};
+
+/// Run with a configuration.
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// The configuration file
+    #[arg(long)]
+    config: PathBuf,
+}
+
+pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let clock = SystemClock::new();
+        let parts = Parts::new(clock.clone())?;
+        let configuration = config::load(&args.config, &parts)?;
+        for warning in &configuration.warnings {
+            say(&format!("warning: {warning}"));
+        }
+        let world = app::World {
+            clock,
+            ids: Box::new(SystemIds),
+            salts: Box::new(SystemIds),
+            signer: None,
+            channels: std::collections::BTreeMap::new(),
+        };
+        let running = app::start(configuration, world).await?;
+        if let Some(address) = running.address {
+            say(&format!("listening on http://{address}"));
+        }
+        say(&format!("log key  {}", running.key));
+        running.run_until(until_told()).await;
+        say("stopped");
+        Ok(Exit::Good)
+    })
+}
+
+/// Until ctrl-C or a polite kill.
+pub(crate) async fn until_told() {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => {
+            say(&format!("cannot listen for SIGTERM: {error}"));
+            return;
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+pub(crate) fn openapi() -> anyhow::Result<Exit> {
+    print(&quarterdeck_server::http::openapi::text()?)?;
+    Ok(Exit::Good)
+}

@@ -1,0 +1,6 @@
+//! simulate
+use clap::Args;
+use crate::output::Exit;
+#[derive(Args)]
+pub(crate) struct Simulate { paths: Vec<std::path::PathBuf> }
+pub(crate) fn run(args: &Simulate) -> anyhow::Result<Exit> { anyhow::bail!("{}", args.paths.len()) }

@@ -1,0 +1,114 @@
+//! From what was recorded to the board. The only place that changes what a board is compared by.
+
+use super::{Board, Body, JournalEvent, Recorded, Silence, Stream, gap_key};
+use crate::{
+    duty::next_deadline,
+    id::IncidentId,
+    incident::{IllegalHistory, Incident, IncidentEvent},
+    limits::SILENCE_KEEP,
+    time::Timestamp,
+};
+
+impl Board {
+    /// Takes in what was recorded. The only way in. On error nothing has changed, and the caller sets the stream aside.
+    pub fn apply(&mut self, recorded: &Recorded) -> Result<(), IllegalHistory> {
+        let Recorded { stream, version, at, body } = recorded;
+        match (stream, body) {
+            (Stream::Incident(id), Body::Incident(event)) => self.apply_to_incident(*id, *version, *at, event),
+            (Stream::Journal, Body::Journal(event)) => self.apply_to_journal(*version, *at, event),
+            _ => Err(IllegalHistory::WrongStream { stream: stream.to_string(), version: *version, kind: body.kind() }),
+        }
+    }
+
+    /// The fold of everything recorded, in the order of each stream.
+    pub fn fold<'a>(recorded: impl IntoIterator<Item = &'a Recorded>) -> Result<Self, IllegalHistory> {
+        let mut board = Self::default();
+        for recorded in recorded {
+            board.apply(recorded)?;
+        }
+        Ok(board)
+    }
+
+    fn apply_to_incident(
+        &mut self,
+        id: IncidentId,
+        version: u64,
+        at: Timestamp,
+        event: &IncidentEvent,
+    ) -> Result<(), IllegalHistory> {
+        let before = match self.incidents.get_mut(&id) {
+            Some(incident) => {
+                let before = next_deadline(incident);
+                incident.apply(version, at, event)?;
+                before
+            }
+            None if version == 0 => {
+                self.incidents.insert(id, Incident::first(id, at, event)?);
+                None
+            }
+            None => return Err(IllegalHistory::BadVersion { id, want: 0, got: version }),
+        };
+        let Some(incident) = self.incidents.get(&id) else { return Ok(()) };
+        let after = next_deadline(incident);
+        if before != after {
+            before.map(|before| self.deadlines.remove(&(before, id)));
+            after.map(|after| self.deadlines.insert((after, id)));
+        }
+        match event {
+            IncidentEvent::Opened { signal, .. } | IncidentEvent::SignalAttached { signal } => {
+                self.signals.insert(signal.id, id);
+                self.claims.insert(signal.fingerprint, id);
+                self.groups.add(signal, id);
+                self.loose.remove(&signal.id);
+            }
+            IncidentEvent::PageRequested { page, .. } => {
+                self.pages.insert(*page, id);
+            }
+            IncidentEvent::Resolved { .. } | IncidentEvent::MergedInto { .. } => {
+                incident.signals().values().for_each(|attached| self.groups.remove(&attached.signal, id));
+                self.tally.forget(id);
+            }
+            IncidentEvent::Reopened { .. } => {
+                incident.signals().values().for_each(|attached| self.groups.add(&attached.signal, id));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn apply_to_journal(&mut self, version: u64, at: Timestamp, event: &JournalEvent) -> Result<(), IllegalHistory> {
+        if version != self.journal {
+            return Err(IllegalHistory::BadJournalVersion { want: self.journal, got: version });
+        }
+        self.journal = version.saturating_add(1);
+        match event {
+            JournalEvent::Started { .. }
+            | JournalEvent::DetectorSilent { .. }
+            | JournalEvent::StreamSetAside { .. } => {}
+            JournalEvent::SilenceSet { silence } => {
+                self.silences.retain(|_, old| at.since(old.ends) <= SILENCE_KEEP);
+                self.silences.insert(silence.id, silence.clone());
+            }
+            JournalEvent::SilenceExpired { id, .. } => {
+                if let Some(silence) = self.silences.get_mut(id) {
+                    end(silence, at);
+                }
+            }
+            JournalEvent::GapOpened { gap } => {
+                self.gaps.insert(gap_key(gap), gap.clone());
+            }
+            JournalEvent::GapClosed { gap } => {
+                self.gaps.remove(&gap_key(gap));
+            }
+            JournalEvent::SignalNoted { signal, silence } => self.loose.note(signal, *silence, version, at),
+            JournalEvent::SignalTurned { signal, status, .. } => self.loose.set(signal, *status),
+        }
+        Ok(())
+    }
+}
+
+/// Ends a silence now; one that has not begun will never have been in force.
+fn end(silence: &mut Silence, at: Timestamp) {
+    silence.ends = silence.ends.min(at);
+    silence.starts = silence.starts.min(at);
+}

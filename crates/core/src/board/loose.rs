@@ -1,0 +1,98 @@
+//! Signals that belong to no incident: too quiet to open one, or silenced. Bounded: the oldest make room.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use crate::{
+    id::{SignalId, SilenceId},
+    journal::JournalEvent,
+    limits::LOOSE_SIGNALS_MAX,
+    signal::{Fingerprint, Signal, SignalChange, SignalStatus},
+    time::Timestamp,
+};
+
+/// A signal that belongs to no incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LooseSignal {
+    /// The signal as it was noted.
+    pub signal: Arc<Signal>,
+    /// How it stands now.
+    pub status: SignalStatus,
+    /// The silence that kept it from opening; none: too quiet.
+    pub silence: Option<SilenceId>,
+    /// When it was noted.
+    pub noted: Timestamp,
+    version: u64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Loose {
+    signals: HashMap<SignalId, LooseSignal>,
+    /// By journal version, so by age.
+    ages: BTreeMap<u64, SignalId>,
+    claims: HashMap<Fingerprint, SignalId>,
+}
+
+impl Loose {
+    pub(super) fn get(&self, id: &SignalId) -> Option<&LooseSignal> {
+        self.signals.get(id)
+    }
+
+    pub(super) fn latest(&self) -> impl Iterator<Item = &LooseSignal> {
+        self.ages.values().rev().filter_map(|id| self.signals.get(id))
+    }
+
+    /// Whether this claim was noted after `since` and still stands.
+    pub(super) fn has_lately(&self, signal: &Signal, since: Timestamp) -> bool {
+        let same = self.claims.get(&signal.fingerprint).and_then(|id| self.signals.get(id));
+        same.is_some_and(|loose| is_live(loose.status) && loose.noted >= since)
+    }
+
+    /// What this change means to a signal that is kept here; none: nothing.
+    pub(super) fn turn(&self, change: &SignalChange) -> Option<JournalEvent> {
+        let (id, status, reason) = match change {
+            SignalChange::Raised { .. } => return None,
+            SignalChange::Confirmed { id } => (*id, SignalStatus::Confirmed, String::new()),
+            SignalChange::Retracted { id, reason } => (*id, SignalStatus::Retracted, reason.clone()),
+            SignalChange::Ended { fingerprint, .. } => {
+                (*self.claims.get(fingerprint)?, SignalStatus::Ended, String::new())
+            }
+        };
+        let changes = self.signals.get(&id).is_some_and(|loose| is_live(loose.status) && loose.status != status);
+        changes.then_some(JournalEvent::SignalTurned { signal: id, status, reason })
+    }
+
+    pub(super) fn note(&mut self, signal: &Arc<Signal>, silence: Option<SilenceId>, version: u64, at: Timestamp) {
+        self.remove(&signal.id);
+        let loose = LooseSignal { signal: Arc::clone(signal), status: signal.status, silence, noted: at, version };
+        self.claims.insert(signal.fingerprint, signal.id);
+        self.ages.insert(version, signal.id);
+        self.signals.insert(signal.id, loose);
+        if self.signals.len() > LOOSE_SIGNALS_MAX
+            && let Some((_, oldest)) = self.ages.first_key_value()
+        {
+            let oldest = *oldest;
+            self.remove(&oldest);
+        }
+    }
+
+    pub(super) fn set(&mut self, id: &SignalId, status: SignalStatus) {
+        if let Some(loose) = self.signals.get_mut(id) {
+            loose.status = status;
+        }
+    }
+
+    pub(super) fn remove(&mut self, id: &SignalId) {
+        let Some(loose) = self.signals.remove(id) else { return };
+        self.ages.remove(&loose.version);
+        if self.claims.get(&loose.signal.fingerprint) == Some(id) {
+            self.claims.remove(&loose.signal.fingerprint);
+        }
+    }
+}
+
+const fn is_live(status: SignalStatus) -> bool {
+    matches!(status, SignalStatus::Provisional | SignalStatus::Confirmed)
+}

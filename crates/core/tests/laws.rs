@@ -1,0 +1,521 @@
+//! The laws of response, over random signals, commands and waits: quiescence, wake-up, silence, replay, and that a contact is
+//! always owed. Each case drives a board as the engine does: decide, record, apply, carry out what is due.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test stops where a law is broken"
+)]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use proptest::prelude::*;
+use quarterdeck_core::{
+    board::{Board, Body, Fate, Recorded, Rules, Setting, Stream},
+    catalogue::{Catalogue, Criticality, Service},
+    chain::{B256, BlockRef},
+    duty,
+    id::{Id, IncidentId, Kind, Name, PageId, PersonId, SeededIds, SignalId},
+    incident::{Actor, Command, Incident, IncidentEvent, PageOutcome, PageReason, Phase, ResponseRole, Severity},
+    money::Usd,
+    policy::{Contact, EscalationPolicy, Person, Roster, Target, Tier},
+    priority,
+    signal::{ChainPosition, Explanation, Facts, Fingerprint, Loudness, Signal, SignalChange, SignalStatus},
+    time::Timestamp,
+};
+
+fn name<K: Kind>(text: &str) -> Name<K> {
+    Name::new(text).unwrap()
+}
+
+const SERVICES: [(&str, &[&str], Criticality); 4] = [
+    ("web", &["api"], Criticality::Medium),
+    ("api", &["db"], Criticality::High),
+    ("db", &[], Criticality::Critical),
+    ("mail", &[], Criticality::Low),
+];
+
+fn setting() -> Setting {
+    let people = [("ann", 2), ("bob", 1), ("cid", 3), ("mute", 0), ("boss", 2)].map(|(id, channels)| Person {
+        id: name(id),
+        name: id.to_owned(),
+        zone: "UTC".to_owned(),
+        contacts: (0..channels).map(|c| Contact { channel: name(&format!("c{c}")), address: id.to_owned() }).collect(),
+    });
+    let tier = |seconds, targets: &[&str]| Tier {
+        targets: targets.iter().map(|id| Target::Person(name(id))).collect(),
+        delay: Duration::from_secs(seconds),
+    };
+    let hole = Tier { targets: vec![Target::Schedule(name("nobody"))], delay: Duration::from_secs(30) };
+    let policy = |id: &str, tiers, rounds, fallback: &str| EscalationPolicy {
+        id: name(id),
+        tiers,
+        rounds,
+        fallback: name(fallback),
+        acknowledgement: Duration::from_mins(30),
+        page_at: Severity::Sev4,
+    };
+    let policies = [
+        policy("two", vec![tier(60, &["ann", "cid", "ann"]), tier(300, &["bob"])], 2, "boss"),
+        policy("holes", vec![hole, tier(60, &["mute"]), tier(30, &["mute", "cid"])], 1, "ann"),
+        policy("one", vec![tier(60, &["ann"])], 3, "ann"),
+        policy("hopeless", vec![tier(60, &["mute"])], 1, "mute"),
+    ];
+    let roster = Roster {
+        people: people.into_iter().map(|person| (person.id.clone(), person)).collect(),
+        policies: policies.iter().map(|policy| (policy.id.clone(), policy.clone())).collect(),
+        ..Roster::default()
+    };
+    let services = SERVICES.iter().zip(policies.iter()).map(|((id, needs, criticality), policy)| Service {
+        id: name(id),
+        title: (*id).to_owned(),
+        criticality: *criticality,
+        users: 5_000,
+        revenue_per_hour: Usd::ZERO,
+        assets: Usd::ZERO,
+        regulated: false,
+        depends_on: needs.iter().map(|id| name(id)).collect(),
+        policy: policy.id.clone(),
+        addresses: Vec::new(),
+    });
+    Setting {
+        roster,
+        catalogue: Arc::new(Catalogue::new(services.collect(), Vec::new())),
+        rules: Rules::default(),
+        default_policy: name("two"),
+        drill: false,
+    }
+}
+
+/// One thing that happens.
+#[derive(Debug, Clone)]
+enum Happening {
+    Raise(Claim),
+    Confirm(prop::sample::Index),
+    Retract(prop::sample::Index),
+    End(u8),
+    Wait(u64),
+    /// Sleeps until the next deadline.
+    Sleep,
+    Settle(prop::sample::Index, PageOutcome),
+    Ask(prop::sample::Index, Asked),
+    Merge(prop::sample::Index, prop::sample::Index),
+}
+
+/// A signal that may be raised, in what matters here.
+#[derive(Debug, Clone)]
+struct Claim {
+    number: u8,
+    occurrence: u8,
+    on_chain: bool,
+    service: Option<usize>,
+    facts: Facts,
+    loudness: Loudness,
+}
+
+#[derive(Debug, Clone)]
+enum Asked {
+    Acknowledge,
+    Mitigate,
+    Resolve,
+    Reopen,
+    Review,
+    Note,
+    TakeRole,
+    Escalate,
+    State(Facts, bool),
+}
+
+fn facts() -> impl Strategy<Value = Facts> {
+    let dollars = prop_oneof![3 => Just(0), 2 => 0..1_000_000_u64, 1 => 0..u64::MAX / 100];
+    (
+        dollars,
+        prop::option::of(prop_oneof![0..50_u64, 0..1_000_000_u64]),
+        prop::bool::weighted(0.2),
+        prop::bool::weighted(0.05),
+        prop::bool::weighted(0.1),
+    )
+        .prop_map(|(dollars, users, irreversible, key_compromise, theft)| Facts {
+            money_at_risk: Usd::from_dollars(dollars),
+            users,
+            irreversible,
+            key_compromise,
+            theft,
+        })
+}
+
+fn loudness() -> impl Strategy<Value = Loudness> {
+    prop::sample::select(vec![Loudness::Info, Loudness::Warning, Loudness::Error, Loudness::Critical])
+}
+
+fn outcome() -> impl Strategy<Value = PageOutcome> {
+    prop_oneof![
+        Just(PageOutcome::Delivered { receipt: "ok".to_owned() }),
+        Just(PageOutcome::Failed { error: "no".to_owned() }),
+        Just(PageOutcome::Unknown { error: "silence".to_owned() }),
+    ]
+}
+
+fn asked() -> impl Strategy<Value = Asked> {
+    prop_oneof![
+        4 => Just(Asked::Acknowledge),
+        1 => Just(Asked::Mitigate),
+        1 => Just(Asked::Resolve),
+        1 => Just(Asked::Reopen),
+        1 => Just(Asked::Review),
+        1 => Just(Asked::Note),
+        1 => Just(Asked::TakeRole),
+        3 => Just(Asked::Escalate),
+        2 => (facts(), any::<bool>()).prop_map(|(facts, replace)| Asked::State(facts, replace)),
+    ]
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let index = any::<prop::sample::Index>;
+    prop_oneof![
+        6 => (0..6_u8, 0..4_u8, any::<bool>(), prop::option::of(0..4_usize), facts(), loudness()).prop_map(
+            |(number, occurrence, on_chain, service, facts, loudness)| {
+                Happening::Raise(Claim { number, occurrence, on_chain, service, facts, loudness })
+            }
+        ),
+        1 => index().prop_map(Happening::Confirm),
+        2 => index().prop_map(Happening::Retract),
+        2 => (0..6_u8).prop_map(Happening::End),
+        3 => prop::sample::select(vec![1, 29, 60, 300, 901, 1_800, 3_600]).prop_map(Happening::Wait),
+        5 => Just(Happening::Sleep),
+        5 => (index(), outcome()).prop_map(|(which, outcome)| Happening::Settle(which, outcome)),
+        5 => (index(), asked()).prop_map(|(which, asked)| Happening::Ask(which, asked)),
+        1 => (index(), index()).prop_map(|(one, other)| Happening::Merge(one, other)),
+    ]
+}
+
+/// A board that is driven as the engine drives it.
+struct World {
+    board: Board,
+    setting: Setting,
+    ids: SeededIds,
+    now: Timestamp,
+    recorded: Vec<Recorded>,
+    raised: Vec<SignalId>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            board: Board::default(),
+            setting: setting(),
+            ids: SeededIds::new(3),
+            now: Timestamp::from_secs(1_700_000_000),
+            recorded: Vec::new(),
+            raised: Vec::new(),
+        }
+    }
+
+    fn keep(&mut self, recorded: Vec<Recorded>) {
+        for one in recorded {
+            self.board.apply(&one).expect("what was decided can be applied");
+            self.recorded.push(one);
+        }
+    }
+
+    fn take(&mut self, change: &SignalChange) {
+        let how_bad = |incident: &Incident| (incident.severity(), incident.score().points);
+        let before: BTreeMap<IncidentId, (Severity, u32)> =
+            self.board.incidents().map(|incident| (incident.id(), how_bad(incident))).collect();
+        let (recorded, fate) = self.board.take_signal(change, &self.setting, self.now, &mut self.ids);
+        self.keep(recorded);
+        if matches!(change, SignalChange::Raised { .. }) {
+            for (id, before) in before {
+                assert!(how_bad(self.board.incident(id).unwrap()) >= before, "a claim never lowers a severity");
+            }
+            assert!(!matches!(fate, Fate::Unknown));
+        }
+        let (twice, _) = self.board.take_signal(change, &self.setting, self.now, &mut self.ids);
+        assert_eq!(twice, [], "delivery twice is harmless");
+    }
+
+    fn incident(&self, which: prop::sample::Index) -> Option<IncidentId> {
+        let all: Vec<IncidentId> = self.board.incidents().map(Incident::id).collect();
+        (!all.is_empty()).then(|| *which.get(&all))
+    }
+
+    fn ask(&mut self, id: IncidentId, command: Command) {
+        // A refusal is as good an answer as any; what matters is that nothing was changed by it.
+        if let Ok(recorded) = self.board.command(id, command, &self.setting, self.now, &mut self.ids) {
+            self.keep(recorded);
+        }
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Raise(claim) => {
+                let signal = self.signal(claim);
+                self.raised.push(signal.id);
+                self.take(&SignalChange::Raised { signal: Arc::new(signal) });
+            }
+            Happening::Confirm(which) if !self.raised.is_empty() => {
+                self.take(&SignalChange::Confirmed { id: *which.get(&self.raised) });
+            }
+            Happening::Retract(which) if !self.raised.is_empty() => {
+                self.take(&SignalChange::Retracted { id: *which.get(&self.raised), reason: "dropped".to_owned() });
+            }
+            Happening::Confirm(_) | Happening::Retract(_) => {}
+            Happening::End(claim) => {
+                self.take(&SignalChange::Ended { fingerprint: Fingerprint::of(&[&[claim]]), at: self.now });
+            }
+            Happening::Wait(seconds) => self.now = self.now.plus(Duration::from_secs(seconds)),
+            Happening::Sleep => self.now = self.now.max(self.board.next_deadline().unwrap_or(self.now)),
+            Happening::Settle(which, outcome) => self.settle(which, &outcome),
+            Happening::Ask(which, asked) => {
+                if let Some(id) = self.incident(which) {
+                    self.ask(id, command(asked));
+                }
+            }
+            Happening::Merge(one, other) => {
+                if let (Some(id), Some(into)) = (self.incident(one), self.incident(other)) {
+                    self.ask(id, Command::MergeInto { by: ann(), into });
+                }
+            }
+        }
+    }
+
+    fn settle(&mut self, which: prop::sample::Index, outcome: &PageOutcome) {
+        let under_way = |incident: &Incident| -> Vec<(IncidentId, PageId)> {
+            incident.pages_under_way().map(|page| (incident.id(), page.id)).collect()
+        };
+        let pages: Vec<(IncidentId, PageId)> = self.board.incidents().flat_map(under_way).collect();
+        if !pages.is_empty() {
+            let (id, page) = *which.get(&pages);
+            assert_eq!(self.board.incident_of_page(page).map(Incident::id), Some(id));
+            self.ask(id, Command::SettlePage { page, outcome: outcome.clone(), latency: Duration::from_millis(7) });
+        }
+    }
+
+    fn signal(&self, claim: Claim) -> Signal {
+        let Claim { number, occurrence, on_chain, service, facts, loudness } = claim;
+        let position = on_chain.then(|| ChainPosition {
+            block: BlockRef { chain: 1, number: u64::from(occurrence), hash: B256::repeat_byte(occurrence) },
+            block_time: self.now,
+            transaction: number.is_multiple_of(2).then(|| B256::repeat_byte(occurrence)),
+            index: None,
+        });
+        Signal {
+            id: Id::digest(&[&[number, occurrence]]),
+            fingerprint: Fingerprint::of(&[&[number]]),
+            detector: name("pool_drain"),
+            parameters: String::new(),
+            status: if on_chain { SignalStatus::Provisional } else { SignalStatus::Confirmed },
+            loudness,
+            service: service.map(|place| name(SERVICES[place].0)),
+            title: format!("claim {number}"),
+            explanation: Explanation::default(),
+            facts,
+            confidence_permille: 900,
+            position,
+            parties: Vec::new(),
+            labels: BTreeMap::new(),
+            link: None,
+            event_time: self.now,
+            observed: self.now,
+        }
+    }
+
+    /// What holds after everything that happens.
+    fn check(&self) {
+        for incident in self.board.incidents() {
+            let duties = duty::due(incident, &self.setting.roster, self.now);
+            let next = duty::next_deadline(incident);
+            if duties.is_empty() {
+                assert!(next.is_none_or(|next| next > self.now), "wake-up: nothing is due, so the deadline is later");
+            } else {
+                assert!(next.is_some_and(|next| next <= self.now), "what is due is found by its deadline");
+                assert!(self.board.due(self.now).contains(&incident.id()));
+            }
+            let pages = incident.severity() >= incident.escalation().policy.page_at;
+            if incident.phase() == Phase::Triggered && pages && incident.live_signals() > 0 {
+                assert!(next.is_some(), "some contact is always owed");
+            }
+            assert_eq!(incident.live_signals(), incident.signals().values().filter(|s| s.is_live()).count());
+        }
+        assert_eq!(
+            self.board.next_deadline(),
+            self.board.incidents().filter_map(duty::next_deadline).min(),
+            "the board knows the first deadline"
+        );
+    }
+
+    /// Carries out what is due, and then nothing is.
+    fn duties(&mut self) {
+        for id in self.board.due(self.now) {
+            let recorded = self.board.carry_out(id, &self.setting, self.now, &mut self.ids);
+            assert!(!recorded.is_empty(), "what is due leaves a trace");
+            self.keep(recorded);
+            let incident = self.board.incident(id).unwrap();
+            assert_eq!(duty::due(incident, &self.setting.roster, self.now), [], "quiescence");
+        }
+        assert_eq!(self.board.due(self.now), []);
+    }
+}
+
+fn ann() -> Actor {
+    Actor::Person(name("ann"))
+}
+
+fn command(asked: Asked) -> Command {
+    let by = ann();
+    match asked {
+        Asked::Acknowledge => Command::Acknowledge { by },
+        Asked::Mitigate => Command::Mitigate { by, note: String::new() },
+        Asked::Resolve => Command::Resolve { by, note: "done".to_owned() },
+        Asked::Reopen => Command::Reopen { by, reason: "again".to_owned() },
+        Asked::Review => Command::Review { by, note: String::new() },
+        Asked::Note => Command::Note { by, text: "looking".to_owned() },
+        Asked::TakeRole => Command::TakeRole { by, role: ResponseRole::Commander, person: name("bob") },
+        Asked::Escalate => Command::Escalate { by, reason: "hands".to_owned() },
+        Asked::State(facts, replace) => Command::StateFacts { by, facts, replace },
+    }
+}
+
+/// The silence law, read from the events alone and not from the state: after an acknowledgement nobody is paged until it has run
+/// out, a severity above the acknowledged one came, it was reopened, or a person asked. And nobody is paged about what is
+/// mitigated, over or merged.
+fn check_silence(events: &[(Timestamp, &IncidentEvent)]) {
+    let mut severity = Severity::Sev5;
+    let mut quiet: Option<(Option<Timestamp>, Severity)> = None;
+    let mut asked = false;
+    for (at, event) in events {
+        match event {
+            IncidentEvent::Opened { score, .. } => severity = score.severity,
+            IncidentEvent::SeverityChanged(change) => {
+                severity = change.to;
+                // Only an acknowledgement gives way; what is mitigated or over stays silent.
+                if quiet.is_some_and(|(until, acknowledged)| until.is_some() && severity > acknowledged) {
+                    quiet = None;
+                }
+            }
+            IncidentEvent::Acknowledged { until, .. } => (quiet, asked) = (Some((Some(*until), severity)), false),
+            IncidentEvent::AcknowledgementExpired {} => {
+                assert!(quiet.is_some_and(|(until, _)| until.is_some_and(|until| until <= *at)), "it ran out in time");
+                quiet = None;
+            }
+            IncidentEvent::Mitigated { .. } | IncidentEvent::Resolved { .. } | IncidentEvent::MergedInto { .. } => {
+                (quiet, asked) = (Some((None, severity)), false);
+            }
+            IncidentEvent::Reopened { .. } => quiet = None,
+            IncidentEvent::Escalated { reason: PageReason::Asked, .. } => asked = true,
+            IncidentEvent::PageRequested { .. } => assert!(quiet.is_none() || asked, "silence: {event:?}"),
+            _ => {}
+        }
+    }
+}
+
+/// A person gets at most one first page for a step, and each of their contacts at most one page of a chain.
+fn check_pages(incident: &Incident, events: &[(Timestamp, &IncidentEvent)]) {
+    let mut paged: BTreeSet<PersonId> = BTreeSet::new();
+    for (_, event) in events {
+        match event {
+            IncidentEvent::Escalated { .. } => paged.clear(),
+            IncidentEvent::PageRequested { person, repeat_of: None, .. } => {
+                assert!(paged.insert(person.clone()), "{person} was paged twice for one step");
+            }
+            _ => {}
+        }
+    }
+    let mut repeated = BTreeSet::new();
+    for page in incident.pages().values() {
+        let mut tried = BTreeSet::new();
+        let chain = std::iter::successors(Some(page), |page| incident.pages().get(&page.repeat_of?));
+        for page in chain {
+            assert!(tried.insert((&page.channel, &page.address)), "a contact was tried twice");
+        }
+        if let Some(before) = page.repeat_of {
+            assert!(repeated.insert(before), "a page was repeated twice");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_laws_of_response_hold(happenings in prop::collection::vec((happening(), prop::bool::weighted(0.8)), 1..80)) {
+        let mut world = World::new();
+        for (happening, on_time) in happenings {
+            world.happen(happening);
+            world.check();
+            // Now and then the engine is late, as after a crash.
+            if on_time {
+                world.duties();
+                world.check();
+            }
+        }
+        prop_assert!(Board::fold(&world.recorded).unwrap() == world.board, "replay");
+        let mut streams: BTreeMap<IncidentId, Vec<&Recorded>> = BTreeMap::new();
+        for recorded in &world.recorded {
+            let text = recorded.body.to_json().unwrap();
+            prop_assert_eq!(&Body::from_json(&recorded.stream, &text).unwrap(), &recorded.body);
+            if let Stream::Incident(id) = recorded.stream {
+                streams.entry(id).or_default().push(recorded);
+            }
+        }
+        for (id, recorded) in streams {
+            let history: Vec<(u64, Timestamp, &IncidentEvent)> = recorded
+                .iter()
+                .filter_map(|one| match &one.body {
+                    Body::Incident(event) => Some((one.version, one.at, event)),
+                    Body::Journal(_) => None,
+                })
+                .collect();
+            let incident = Incident::fold(id, history.iter().copied()).unwrap();
+            prop_assert_eq!(Some(&incident), world.board.incident(id));
+            let events: Vec<(Timestamp, &IncidentEvent)> = history.iter().map(|(_, at, event)| (*at, *event)).collect();
+            check_silence(&events);
+            check_pages(&incident, &events);
+        }
+    }
+
+    #[test]
+    fn more_never_lowers_a_severity(
+        facts in facts(),
+        more in facts(),
+        quiet in loudness(),
+        loud in loudness(),
+        low in 0..4_usize,
+        high in 0..4_usize,
+        radius in 1..300_usize,
+    ) {
+        let mut services: Vec<Service> = setting().catalogue.services.values().cloned().collect();
+        services.sort_by_key(|service| service.criticality);
+        let (less, worse) = (&services[low.min(high)], &services[low.max(high)]);
+        // Users that nobody stated are the service's: more of them means more than those.
+        let users = facts.users.unwrap_or(less.users).max(more.users.unwrap_or(0));
+        let all = Facts { users: Some(users), ..facts.merge(&more) };
+        let before = priority::score(&facts, quiet.min(loud), Some(less), radius);
+        let after = priority::score(&all, quiet.max(loud), Some(worse), radius + low);
+        prop_assert!(after.points >= before.points);
+        prop_assert!(after.severity >= before.severity);
+        let vector: priority::Vector = after.vector.parse().unwrap();
+        prop_assert_eq!(vector.to_string(), after.vector);
+    }
+
+    #[test]
+    fn more_money_alone_never_lowers_a_score(cents in any::<u64>(), shift in 0..64_u32, permille in 0..1_000_u64) {
+        let claim = |cents| Facts { money_at_risk: Usd::from_cents(cents), ..Facts::default() };
+        let less = cents >> shift;
+        let more = less.saturating_add(less / 1_000 * permille).saturating_add(permille);
+        let points = |cents| priority::score(&claim(cents), Loudness::Info, None, 1).points;
+        prop_assert!(points(less) <= points(more));
+    }
+
+    #[test]
+    fn facts_add_up_in_any_order(one in facts(), two in facts(), three in facts()) {
+        prop_assert_eq!(one.merge(&two), two.merge(&one));
+        prop_assert_eq!(one.merge(&two).merge(&three), one.merge(&two.merge(&three)));
+        prop_assert_eq!(one.merge(&one), one);
+    }
+}

@@ -1,0 +1,210 @@
+//! G1: borrowed for one transaction, and richer afterwards at somebody's expense. Tests: `flash_loan_profit/tests.rs`.
+
+use std::sync::Arc;
+
+use quarterdeck_core::{
+    catalogue::Catalogue,
+    chain::{Address, Block, ChainEvent, Transaction},
+    detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
+    signal::{Loudness, Number, SignalChange},
+};
+
+use super::example;
+use crate::{
+    extraction::{Extraction, Victim},
+    flow,
+    raise::Draft,
+    taking::{self, Taking},
+};
+
+/// The detector's kind.
+pub struct FlashLoanProfit;
+
+const ID: &str = "flash_loan_profit";
+
+const PARAMS: &[ParamSpec] = &[
+    ParamSpec {
+        name: "profit_min_usd",
+        unit: "USD",
+        doc: "Gain of the sender, or loss of those who got nothing in return, from which on a transaction with a flash loan is a warning.",
+        default: 5_000,
+        min: 0,
+        max: 1_000_000_000,
+    },
+    ParamSpec {
+        name: "arbitrage_max_usd",
+        unit: "USD",
+        doc: "Up to this gain a flash loan whose losers all traded both ways is taken for arbitrage and only recorded. One pool that lost most of what it held is never arbitrage.",
+        default: 50_000,
+        min: 0,
+        max: 1_000_000_000,
+    },
+    ParamSpec {
+        name: "watched_loss_min_usd",
+        unit: "USD",
+        doc: "Loss of a watched address from which on a transaction with a flash loan is an error, whatever anyone gained.",
+        default: 1_000,
+        min: 0,
+        max: 1_000_000_000,
+    },
+];
+
+const DOC: &str = "\
+## What it watches
+Transactions in which the sender borrows assets and pays them back at once (a flash loan, by the lender's function or callback, \
+or by the shape of the payments) and is richer afterwards. Who lost is worked out from every movement of the coin and of tokens.
+
+## Why it matters
+A flash loan gives anyone a hundred million dollars for one transaction. Most thefts by price manipulation, re-entrance or a \
+wrong share price use one. An honest use pays for what it takes; here somebody got nothing in return.
+
+## When it is wrong
+Arbitrage and liquidations use flash loans too: there every loser traded both ways and the gain is small, and they are only \
+recorded. A very large honest arbitrage, or a trade against a token whose transfers the trace does not show, can look like theft.
+
+## First steps
+Open the transaction and the victim named. If it is yours, pause it: the same call works again in the next block. Move what is \
+left, tell the lender and the venues where the proceeds went, and keep the trace.
+";
+
+impl DetectorKind for FlashLoanProfit {
+    fn id(&self) -> &'static str {
+        ID
+    }
+    fn code(&self) -> &'static str {
+        "G1"
+    }
+    fn title(&self) -> &'static str {
+        "Profit with a flash loan"
+    }
+    fn doc(&self) -> &'static str {
+        DOC
+    }
+    fn params(&self) -> &'static [ParamSpec] {
+        PARAMS
+    }
+    fn build(&self, params: &Params, knowledge: &Knowledge) -> Box<dyn Detector> {
+        Box::new(Watch {
+            catalogue: Arc::clone(&knowledge.catalogue),
+            version: params.version(),
+            profit_min: taking::cents(params.get("profit_min_usd")),
+            arbitrage_max: taking::cents(params.get("arbitrage_max_usd")),
+            watched_loss_min: taking::cents(params.get("watched_loss_min_usd")),
+        })
+    }
+    fn canary(&self) -> (Knowledge, Vec<ChainEvent>) {
+        (Knowledge::default(), vec![ChainEvent::Block(Arc::new(example::flash_loan_theft(400_000)))])
+    }
+}
+
+struct Watch {
+    catalogue: Arc<Catalogue>,
+    version: String,
+    profit_min: i128,
+    arbitrage_max: i128,
+    watched_loss_min: i128,
+}
+
+impl Detector for Watch {
+    fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
+        let ChainEvent::Block(block) = event else { return };
+        for transaction in block.transactions.iter().filter(|transaction| taking::may_take(transaction)) {
+            out.extend(self.judge(block, transaction));
+        }
+    }
+    fn snapshot(&self) -> serde_json::Value {
+        // Each transaction is judged by itself: there is nothing to remember.
+        serde_json::Value::Null
+    }
+    fn restore(&mut self, _: &serde_json::Value) -> Result<(), SnapshotError> {
+        Ok(())
+    }
+}
+
+impl Watch {
+    fn judge(&self, block: &Block, transaction: &Transaction) -> Option<SignalChange> {
+        let flows = flow::flows(block, transaction);
+        let found = Extraction::of(&self.catalogue, block, transaction, &flows);
+        if found.loans.is_empty() {
+            return None;
+        }
+        let watched = taking::watched_victim(&self.catalogue, block.chain, &found, self.watched_loss_min);
+        let loudness = match watched {
+            Some(_) => Loudness::Error.max(taking::loudness(&found)),
+            None => self.unwatched(&found)?,
+        };
+        let victim = watched.or(found.victims.first())?;
+        Some(self.draft(block, transaction, &found, victim, loudness).raise(block, Some(transaction)))
+    }
+
+    /// How loud, where nobody told us whose addresses these are; none: nothing worth recording.
+    fn unwatched(&self, found: &Extraction) -> Option<Loudness> {
+        let taken = found.one_sided_loss();
+        if found.profit.lost > 0 && !found.gave_nothing() {
+            return None;
+        }
+        let stolen = taken >= self.profit_min && (found.gain() >= self.profit_min || taken >= 10 * self.profit_min);
+        let fair = found.liquidation && found.gain() <= found.borrowed / LIQUIDATION_BONUS_PART;
+        if stolen && taken * 2 >= found.gain() && !fair {
+            return Some(taking::loudness(found));
+        }
+        let emptied = found.victims.iter().any(|v| v.share_permille.is_some_and(|share| share >= EMPTIED_PERMILLE));
+        let beyond = found.gain() > self.arbitrage_max || (emptied && found.gain() >= self.profit_min);
+        if beyond && !fair {
+            return Some(taking::loudness(found));
+        }
+        (found.gain() >= self.profit_min / 10).then_some(Loudness::Info)
+    }
+
+    fn draft<'a>(
+        &'a self,
+        block: &Block,
+        transaction: &Transaction,
+        found: &Extraction,
+        victim: &'a Victim,
+        loudness: Loudness,
+    ) -> Draft<'a> {
+        let quiet = loudness == Loudness::Info;
+        let gain = taking::usd(found.gain());
+        let lenders: Vec<Address> = found.loans.iter().map(|loan| loan.lender).collect();
+        let title = if quiet {
+            format!("arbitrage with a flash loan, gain {gain}")
+        } else {
+            format!(
+                "flash loan: {} lost {}",
+                taking::name(&self.catalogue, block.chain, victim.address),
+                taking::usd(victim.loss)
+            )
+        };
+        let text = format!(
+            "The sender borrowed {} for one transaction, paid it back and is {gain} richer. {}",
+            taking::loans_text(block.chain, found),
+            taking::victims_text(&self.catalogue, block.chain, found),
+        );
+        let mut numbers = vec![Number::new("flash loans", found.loans.len(), "")];
+        numbers.extend(taking::numbers(found));
+        let mut parties = taking::parties(transaction, victim);
+        parties.extend(lenders.first().map(|lender| ("lender", *lender)));
+        Draft {
+            detector: ID,
+            parameters: &self.version,
+            claim: vec![victim.address.as_slice()],
+            loudness,
+            service: taking::service(&self.catalogue, block.chain, victim.address),
+            title,
+            text,
+            numbers,
+            facts: Taking { found, quiet }.facts(),
+            confidence_permille: if quiet { 900 } else { taking::confidence(found) },
+            parties,
+        }
+    }
+}
+
+/// A liquidator's bonus is at most a fifth of the debt it repays: markets grant 5 to 15 %.
+const LIQUIDATION_BONUS_PART: i128 = 5;
+/// A pool that lost this share of an asset was not merely brought back into line.
+const EMPTIED_PERMILLE: u32 = 500;
+
+#[cfg(test)]
+mod tests;

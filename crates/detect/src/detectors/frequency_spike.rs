@@ -1,0 +1,558 @@
+//! A2: far more calls of one kind in a window than that kind ever has.
+//!
+//! Must never learn from windows it saw only in part. Tests: below, and `scenarios/detectors/frequency_spike.md`.
+
+use std::collections::BTreeMap;
+
+use quarterdeck_core::{
+    chain::{Address, B256, Block, CallKind, ChainEvent, ChainNumber, Reorg, Transaction},
+    detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
+    signal::{Loudness, SignalChange},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    at_rest,
+    claim::{Claim, Voice},
+    rehearsal::{self, Rehearsal},
+    statistics::{Bounded, EwmaRate, bounded::Saved, magnitude::f64_of, tail::negative_binomial_ln},
+    watch::Watch,
+};
+
+const ID: &str = "frequency_spike";
+const RULE: &str = "frequency";
+/// Subjects counted: selectors are chosen by callers, so their number is not ours to limit. About 200 bytes each.
+const SUBJECTS_MAX: usize = 4_096;
+/// Unusual windows in a row before they are learned: what has lasted this long is no spike but a new level.
+const ADAPT_WINDOWS: u32 = 30;
+/// Silent windows closed one by one when a chain was quiet for long; the rest would only fade what has faded already.
+const SILENT_WINDOWS_MAX: i64 = 1_000;
+/// Below this many standard deviations above the mean no tail is below a millionth, so none is computed.
+const CANDIDATE_SIGMA: f64 = 3.0;
+
+const PARAMS: &[ParamSpec] = &[
+    ParamSpec {
+        name: "window_seconds",
+        unit: "seconds",
+        doc: "The length of a window, by block time.",
+        default: 60,
+        min: 12,
+        max: 86_400,
+    },
+    ParamSpec {
+        name: "tail_exponent",
+        unit: "powers of ten",
+        doc: "A count is unusual if one as high has a probability below ten to minus this.",
+        default: 6,
+        min: 2,
+        max: 300,
+    },
+    ParamSpec {
+        name: "hysteresis_windows",
+        unit: "windows",
+        doc: "So many unusual windows in a row begin a spike, and so many usual ones end it.",
+        default: 2,
+        min: 1,
+        max: 60,
+    },
+    ParamSpec {
+        name: "floor_calls",
+        unit: "calls per window",
+        doc: "Fewer calls than this are never a spike.",
+        default: 20,
+        min: 2,
+        max: 1_000_000,
+    },
+    ParamSpec {
+        name: "warmup_windows",
+        unit: "windows",
+        doc: "So many whole windows of a chain are seen before anything on it is judged.",
+        default: 30,
+        min: 5,
+        max: 10_000,
+    },
+    ParamSpec {
+        name: "memory_windows",
+        unit: "windows",
+        doc: "What is usual forgets a window after about this many.",
+        default: 1_440,
+        min: 10,
+        max: 100_000,
+    },
+];
+
+const DOC: &str = "## What it watches
+
+For every watched address: the transactions it sends, and the calls it receives by selector, counted per window of
+`window_seconds` by block time. Calls by other contracts are counted apart where traces are read. The usual count and its variance
+are learned; a window is unusual when a count as high would come with a probability below ten to minus `tail_exponent`
+(negative binomial, or Poisson where the counts vary no more than chance) and is at least `floor_calls`. After
+`hysteresis_windows` unusual windows in a row it speaks, in the middle of the last one if need be; after as many usual ones it
+says that it is over. A level that lasts for 30 windows is learned as the new usual one. Failed transactions count too.
+
+## Why it matters
+
+Drains, brute-forced parameters, stuck bots and broken retry loops all show first as too many calls, often long before a
+balance does. Many transactions from one of your wallets is what a stolen hot key looks like.
+
+## When it is wrong
+
+A launch, an airdrop, a campaign, a liquidation wave. It knows no hours of the day or week: an address that is busy for one hour a
+day learns a high variance and is judged mildly. A window with a missing block or a reorganization is neither judged nor learned.
+It is silent on chains where you watch no address.
+
+## First steps
+
+1. Open the signal's transaction: who calls, with which arguments, and do the calls succeed?
+2. If the caller is one of yours: look at its job's logs; stop it before it empties the gas account.
+3. If not, and balances move: pause the contract, then investigate.
+";
+
+/// The kind.
+#[derive(Debug, Clone, Copy)]
+pub struct FrequencySpike;
+
+impl DetectorKind for FrequencySpike {
+    fn id(&self) -> &'static str {
+        ID
+    }
+    fn code(&self) -> &'static str {
+        "A2"
+    }
+    fn title(&self) -> &'static str {
+        "Far more calls than usual"
+    }
+    fn doc(&self) -> &'static str {
+        DOC
+    }
+    fn params(&self) -> &'static [ParamSpec] {
+        PARAMS
+    }
+    fn build(&self, params: &Params, knowledge: &Knowledge) -> Box<dyn Detector> {
+        Box::new(Observer {
+            voice: Voice::new(ID, params),
+            limits: Limits::of(params),
+            watch: Watch::new(knowledge),
+            clocks: BTreeMap::new(),
+            subjects: Bounded::new(SUBJECTS_MAX),
+        })
+    }
+    fn canary(&self) -> (Knowledge, Vec<ChainEvent>) {
+        let mut chain = Rehearsal::default();
+        let stranger = Address::repeat_byte(0xee);
+        for _ in 0..5 * 40 {
+            chain.block(vec![rehearsal::call(stranger, rehearsal::VAULT, *b"draw")]);
+        }
+        for _ in 0..12 {
+            chain.block(vec![rehearsal::call(stranger, rehearsal::VAULT, *b"draw"); 30]);
+        }
+        (rehearsal::knowledge(), chain.events)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    window_ms: i64,
+    ln_tail: f64,
+    hysteresis: u32,
+    floor: u64,
+    warmup: u32,
+    memory: u32,
+}
+
+impl Limits {
+    fn of(params: &Params) -> Self {
+        let whole = |name: &str| u32::try_from(params.get(name)).unwrap_or(u32::MAX);
+        Self {
+            window_ms: params.get("window_seconds").saturating_mul(1_000).max(1),
+            ln_tail: -f64::from(whole("tail_exponent")) * std::f64::consts::LN_10,
+            hysteresis: whole("hysteresis_windows"),
+            floor: u64::from(whole("floor_calls")),
+            warmup: whole("warmup_windows"),
+            memory: whole("memory_windows"),
+        }
+    }
+}
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Subject {
+    chain: ChainNumber,
+    /// The watched address.
+    address: Address,
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum What {
+    /// Transactions to it with this selector; zeros for a plain payment.
+    Calls([u8; 4]),
+    /// Calls to it by other contracts, from traces. Counted apart, so that traces that begin or stop are no change.
+    InnerCalls([u8; 4]),
+    /// Transactions it sends.
+    Sends,
+}
+
+impl Subject {
+    fn entity(&self) -> Vec<u8> {
+        let (tag, selector) = match self.what {
+            What::Calls(selector) => (0, selector),
+            What::InnerCalls(selector) => (1, selector),
+            What::Sends => (2, [0; 4]),
+        };
+        [&self.chain.to_be_bytes(), self.address.as_slice(), &[tag], &selector].concat()
+    }
+}
+
+/// How often a subject comes, and where it stands now.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+struct Frequency {
+    rate: EwmaRate,
+    /// In the window that is open.
+    count: u64,
+    /// The open window is unusual already.
+    unusual: bool,
+    /// Unusual windows in a row, and usual ones, both closed.
+    unusual_run: u32,
+    usual_run: u32,
+    /// Windows in a row with too small a tail, whether or not they reached the floor.
+    odd_run: u32,
+    /// The block on which a spike was raised that has not ended.
+    raised_on: Option<B256>,
+}
+
+/// Where the windows of a chain stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Clock {
+    last_block: u64,
+    /// Number of the open window since 1970.
+    window: i64,
+    /// Whether the open window was seen from its beginning, without a hole.
+    whole: bool,
+    /// Whole windows closed.
+    closed: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Learned {
+    clocks: BTreeMap<ChainNumber, Clock>,
+    subjects: Saved<Subject, Frequency>,
+}
+
+struct Observer {
+    voice: Voice,
+    limits: Limits,
+    watch: Watch,
+    clocks: BTreeMap<ChainNumber, Clock>,
+    subjects: Bounded<Subject, Frequency>,
+}
+
+impl Detector for Observer {
+    fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
+        match event {
+            ChainEvent::Block(block) if self.watch.chain(block.chain).is_some() => {
+                self.advance(block, out);
+                for transaction in &block.transactions {
+                    self.count(block, transaction, out);
+                }
+            }
+            ChainEvent::Reorg(reorg) => self.step_back(reorg),
+            _ => {}
+        }
+    }
+    fn snapshot(&self) -> serde_json::Value {
+        at_rest::save(&Learned { clocks: self.clocks.clone(), subjects: self.subjects.save() })
+    }
+    fn restore(&mut self, snapshot: &serde_json::Value) -> Result<(), SnapshotError> {
+        (self.clocks, self.subjects) = (BTreeMap::new(), Bounded::new(SUBJECTS_MAX));
+        let learned: Learned = at_rest::load(ID, snapshot)?;
+        (self.clocks, self.subjects) = (learned.clocks, Bounded::load(SUBJECTS_MAX, learned.subjects));
+        Ok(())
+    }
+}
+
+impl Observer {
+    /// Closes the windows that are over by this block's time.
+    fn advance(&mut self, block: &Block, out: &mut Vec<SignalChange>) {
+        let now = block.time.as_ms().div_euclid(self.limits.window_ms);
+        let fresh = Clock { last_block: block.number.wrapping_sub(1), window: now, ..Clock::default() };
+        let clock = self.clocks.entry(block.chain).or_insert(fresh);
+        let mut before = *clock;
+        // A clock that goes back was wrong before, or is now: either way this window is not whole.
+        let follows = block.number == clock.last_block.wrapping_add(1) && now >= clock.window;
+        clock.last_block = block.number;
+        if !follows {
+            // Blocks are missing: what this window had is unknown, and so is everything between.
+            clock.window = now;
+            clock.whole = false;
+            before.whole = false;
+        }
+        if follows && now <= clock.window {
+            return;
+        }
+        if follows {
+            (clock.window, clock.whole) = (now, true);
+        }
+        let silent = if before.whole && follows { (now - before.window - 1).clamp(0, SILENT_WINDOWS_MAX) } else { 0 };
+        if before.whole {
+            let closed = u32::try_from(silent + 1).unwrap_or(1);
+            clock.closed = clock.closed.saturating_add(closed);
+        }
+        for (subject, frequency) in self.subjects.iter_mut().filter(|(subject, _)| subject.chain == block.chain) {
+            for _ in 0..=silent {
+                if frequency.close(before.whole, &self.limits) {
+                    out.push(self.voice.ended(RULE, &[&subject.entity()], block.time));
+                }
+            }
+        }
+    }
+
+    /// The blocks since the ancestor come again: the open window is counted twice in part, and what was raised on a dropped
+    /// block is retracted by others and may be raised anew.
+    fn step_back(&mut self, reorg: &Reorg) {
+        if let Some(clock) = self.clocks.get_mut(&reorg.chain) {
+            clock.last_block = reorg.ancestor.number;
+            clock.whole = false;
+        }
+        for (_, frequency) in self.subjects.iter_mut().filter(|(subject, _)| subject.chain == reorg.chain) {
+            if frequency.raised_on.is_some_and(|hash| reorg.dropped.iter().any(|block| block.hash == hash)) {
+                frequency.raised_on = None;
+            }
+        }
+    }
+
+    fn count(&mut self, block: &Block, transaction: &Transaction, out: &mut Vec<SignalChange>) {
+        let Some(ours) = self.watch.chain(block.chain) else { return };
+        let selector = |input: &[u8]| input.first_chunk::<4>().copied().unwrap_or_default();
+        let mut met: Vec<(Address, What)> = Vec::new();
+        if ours.contains_key(&transaction.from) {
+            met.push((transaction.from, What::Sends));
+        }
+        if let Some(to) = transaction.to.filter(|to| ours.contains_key(to)) {
+            met.push((to, What::Calls(selector(&transaction.input))));
+        }
+        // The first call is the transaction itself.
+        for call in transaction.calls.iter().skip(1).filter(|call| call.kind != CallKind::Static) {
+            if let Some(to) = call.to.filter(|to| ours.contains_key(to)) {
+                met.push((to, What::InnerCalls(selector(&call.input))));
+            }
+        }
+        for (address, what) in met {
+            self.bump(block, transaction, Subject { chain: block.chain, address, what }, out);
+        }
+    }
+
+    fn bump(&mut self, block: &Block, transaction: &Transaction, subject: Subject, out: &mut Vec<SignalChange>) {
+        let clock = self.clocks.get(&block.chain).copied().unwrap_or_default();
+        let fresh =
+            || Frequency { rate: EwmaRate::silent_for(clock.closed.min(self.limits.memory)), ..Frequency::default() };
+        let (frequency, evicted) = self.subjects.entry(subject, fresh);
+        if let Some((gone, _)) = evicted.filter(|(_, frequency)| frequency.raised_on.is_some()) {
+            out.push(self.voice.ended(RULE, &[&gone.entity()], block.time));
+        }
+        let Some(frequency) = frequency else { return };
+        frequency.count += 1;
+        let judged = clock.whole && frequency.rate.windows() >= self.limits.warmup && !frequency.unusual;
+        if !judged || frequency.count < self.limits.floor || !frequency.candidate() {
+            return;
+        }
+        let ln_tail = frequency.ln_tail();
+        if ln_tail >= self.limits.ln_tail {
+            return;
+        }
+        frequency.unusual = true;
+        frequency.usual_run = 0;
+        if frequency.raised_on.is_none() && frequency.unusual_run + 1 >= self.limits.hysteresis {
+            frequency.raised_on = Some(block.hash);
+            let frequency = *frequency;
+            self.claim(block, transaction, subject, &frequency, ln_tail).raise(out);
+        }
+    }
+
+    fn claim(
+        &self,
+        block: &Block,
+        transaction: &Transaction,
+        subject: Subject,
+        found: &Frequency,
+        ln_tail: f64,
+    ) -> Claim {
+        let watched = self.watch.find(subject.chain, subject.address);
+        let label = self.watch.name(subject.chain, subject.address);
+        let hex = alloy_primitives::hex::encode;
+        let what = match subject.what {
+            What::Calls([0, 0, 0, 0]) => format!("payments to {label}"),
+            What::Calls(selector) => format!("calls of 0x{} on {label}", hex(selector)),
+            What::InnerCalls(selector) => format!("calls of 0x{} on {label} by other contracts", hex(selector)),
+            What::Sends => format!("transactions from {label}"),
+        };
+        let seconds = self.limits.window_ms / 1_000;
+        let (count, expected) = (found.count, found.rate.expected());
+        let into = block.time.as_ms().rem_euclid(self.limits.window_ms) / 1_000;
+        let log10 = ln_tail / std::f64::consts::LN_10;
+        Claim::on_block(&self.voice, block, RULE, &[&subject.entity()])
+            .transaction(transaction)
+            .loudness(Loudness::Warning)
+            .service(watched.map(|watched| watched.service.clone()))
+            .title(format!("{count} {what} within {seconds} s, expected {expected:.2}"))
+            .text(format!(
+                "{count} {what} in the first {into} s of a window of {seconds} s; {expected:.2} are expected in a whole one. So many or more come by chance with probability 10^{log10:.1}, given how much the count varies (variance {:.1} times the mean, learned over {} windows). The windows before were unusual too: {} in a row.",
+                found.rate.dispersion(), found.rate.windows(), found.unusual_run
+            ))
+            .number("count", count, "calls")
+            .number("expected", format!("{expected:.4}"), "per window")
+            .number("dispersion", format!("{:.3}", found.rate.dispersion()), "")
+            .number("log10 of the tail", format!("{log10:.2}"), "")
+            .number("limit", format!("{:.0}", self.limits.ln_tail / std::f64::consts::LN_10), "")
+            .number("window", seconds, "seconds")
+            .number("windows learned", found.rate.windows(), "windows")
+            .party("watched", subject.address)
+            .party("caller", transaction.from)
+            .confidence(500)
+    }
+}
+
+impl Frequency {
+    fn ln_tail(&self) -> f64 {
+        negative_binomial_ln(self.count, self.rate.expected(), self.rate.variance())
+    }
+    fn candidate(&self) -> bool {
+        f64_of(self.count) > self.rate.expected() + CANDIDATE_SIGMA * self.rate.variance().sqrt()
+    }
+    /// Closes the open window and opens the next. True if a spike is over. A window seen in part teaches nothing, and an unusual
+    /// one, even below the floor, nothing either, until it has lasted: then it is what is usual now.
+    fn close(&mut self, whole: bool, limits: &Limits) -> bool {
+        let warm = self.rate.windows() >= limits.warmup;
+        let odd = warm && self.candidate() && self.ln_tail() < limits.ln_tail;
+        let (count, unusual) = (std::mem::take(&mut self.count), std::mem::take(&mut self.unusual));
+        if !whole {
+            return false;
+        }
+        self.odd_run = if odd { self.odd_run.saturating_add(1) } else { 0 };
+        if !odd || self.odd_run > ADAPT_WINDOWS {
+            self.rate.learn(count, limits.memory);
+        }
+        if unusual {
+            self.unusual_run = self.unusual_run.saturating_add(1);
+            return false;
+        }
+        self.unusual_run = 0;
+        self.usual_run = self.usual_run.saturating_add(1);
+        self.usual_run >= limits.hysteresis && self.raised_on.take().is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        rehearsal::{VAULT, call},
+        testing::{build, ended, observe, raised},
+    };
+
+    const STRANGER: Address = Address::repeat_byte(0xee);
+    const BLOCKS_PER_WINDOW: usize = 5;
+
+    /// Windows with so many calls in each of their five blocks.
+    fn windows(chain: &mut Rehearsal, count: usize, per_block: usize) {
+        for _ in 0..count * BLOCKS_PER_WINDOW {
+            chain.block(vec![call(STRANGER, VAULT, *b"draw"); per_block]);
+        }
+    }
+
+    #[test]
+    fn a_spike_is_raised_in_the_second_window_and_ends_after_two_usual_ones() {
+        let mut chain = Rehearsal::default();
+        windows(&mut chain, 40, 2);
+        windows(&mut chain, 3, 40);
+        let until_here = observe(&FrequencySpike, &rehearsal::knowledge(), &chain.events);
+        assert_eq!((raised(&until_here).len(), ended(&until_here).len()), (1, 0));
+        let signal = &raised(&until_here)[0];
+        assert_eq!(signal.service.as_ref().map(quarterdeck_core::id::Name::as_str), Some("custody"));
+        assert!(signal.title.contains("calls of 0x64726177 on vault within 60 s, expected 10."), "{}", signal.title);
+        windows(&mut chain, 4, 2);
+        let changes = observe(&FrequencySpike, &rehearsal::knowledge(), &chain.events);
+        assert_eq!(ended(&changes), [signal.fingerprint]);
+    }
+
+    #[test]
+    fn one_unusual_window_alone_is_quiet() {
+        let mut chain = Rehearsal::default();
+        windows(&mut chain, 40, 2);
+        // Twelve seconds from the middle of a window: the burst lies within one.
+        let time = chain.tip().time.as_ms() / 1_000 % 60;
+        (0..(72 - time) / 12).for_each(|_| drop(chain.block(vec![call(STRANGER, VAULT, *b"draw"); 2])));
+        chain.block(vec![call(STRANGER, VAULT, *b"draw"); 150]);
+        windows(&mut chain, 3, 2);
+        assert_eq!(observe(&FrequencySpike, &rehearsal::knowledge(), &chain.events), []);
+        let mut eager = build(&FrequencySpike, &rehearsal::knowledge(), &[("hysteresis_windows", 1)]);
+        let mut out = Vec::new();
+        chain.events.iter().for_each(|event| eager.observe(event, &mut out));
+        assert_eq!((raised(&out).len(), ended(&out).len()), (1, 1));
+    }
+
+    #[test]
+    fn nothing_is_judged_before_the_warm_up_or_below_the_floor() {
+        let mut early = Rehearsal::default();
+        windows(&mut early, 20, 2);
+        windows(&mut early, 4, 40);
+        assert_eq!(observe(&FrequencySpike, &rehearsal::knowledge(), &early.events), []);
+        let after_silence = |per_block: usize| {
+            let mut chain = Rehearsal::default();
+            windows(&mut chain, 40, 0);
+            windows(&mut chain, 4, per_block);
+            raised(&observe(&FrequencySpike, &rehearsal::knowledge(), &chain.events)).len()
+        };
+        assert_eq!((after_silence(3), after_silence(4)), (0, 1), "15 a window is below the floor of 20");
+    }
+
+    #[test]
+    fn what_lasts_becomes_usual() {
+        let mut chain = Rehearsal::default();
+        windows(&mut chain, 40, 2);
+        windows(&mut chain, 60, 40);
+        let changes = observe(&FrequencySpike, &rehearsal::knowledge(), &chain.events);
+        assert_eq!((raised(&changes).len(), ended(&changes).len()), (1, 1));
+    }
+
+    #[test]
+    fn what_is_busy_and_uneven_is_not_a_spike() {
+        let mut chain = Rehearsal::default();
+        for n in 0..200_usize {
+            windows(&mut chain, 1, [0, 30, 4, 0, 12, 50, 2][n % 7]);
+        }
+        assert_eq!(observe(&FrequencySpike, &rehearsal::knowledge(), &chain.events), []);
+    }
+
+    #[test]
+    fn a_hole_in_the_blocks_voids_the_window() {
+        let mut chain = Rehearsal::default();
+        windows(&mut chain, 40, 2);
+        windows(&mut chain, 4, 40);
+        // Every fifth block is lost: no window is whole, so nothing is judged and nothing learned.
+        let events: Vec<ChainEvent> =
+            chain.events.iter().enumerate().filter(|(n, _)| n % 5 != 3).map(|(_, event)| event.clone()).collect();
+        assert_eq!(observe(&FrequencySpike, &rehearsal::knowledge(), &events), []);
+    }
+
+    #[test]
+    fn a_spike_whose_block_was_dropped_is_raised_anew() {
+        let mut chain = Rehearsal::default();
+        windows(&mut chain, 40, 2);
+        windows(&mut chain, 2, 40);
+        let first = raised(&observe(&FrequencySpike, &rehearsal::knowledge(), &chain.events));
+        let on = first[0].position.as_ref().unwrap().block.hash;
+        let blocks: Vec<_> = chain
+            .events
+            .iter()
+            .filter_map(|e| if let ChainEvent::Block(b) = e { Some(b.clone()) } else { None })
+            .collect();
+        let from = blocks.iter().position(|block| block.hash == on).unwrap();
+        chain.reorg(&blocks[from..], vec![vec![]; blocks.len() - from]);
+        windows(&mut chain, 3, 40);
+        let all = raised(&observe(&FrequencySpike, &rehearsal::knowledge(), &chain.events));
+        assert_eq!(all.len(), 2);
+        assert_eq!(all[0].fingerprint, all[1].fingerprint);
+    }
+}

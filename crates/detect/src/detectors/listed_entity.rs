@@ -1,0 +1,458 @@
+//! B3: somebody on a dated list takes part in a transaction.
+//!
+//! Must never use a list in silence when it is old. Tests: below, and `scenarios/detectors/listed_entity.md`.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use alloy_primitives::{b256, map::HashMap};
+use quarterdeck_core::{
+    catalogue::{AddressList, Catalogue, ListedAddress},
+    chain::{Address, B256, Block, ChainEvent, Log, Transaction},
+    detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
+    money::Usd,
+    signal::{Facts, Loudness, SignalChange},
+    time::{Timestamp, human_span},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    at_rest,
+    claim::{Claim, Voice},
+    movement::{Movement, TRANSFER_TOPIC, each_movement},
+    rehearsal::{self, Rehearsal},
+    watch::{Watch, short},
+};
+
+const ID: &str = "listed_entity";
+const STALE_RULE: &str = "stale list";
+/// `TransferSingle(address,address,address,uint256,uint256)` (ERC-1155).
+const TRANSFER_SINGLE: B256 = b256!("c3d58168c5ae7397731d063d5bbf3d657854427343f4c083240f7aacaa2d0f62");
+/// `TransferBatch(address,address,address,uint256[],uint256[])` (ERC-1155).
+const TRANSFER_BATCH: B256 = b256!("4a39dc06d4c0dbc64b70af90fd698a233a518aa5d07e595d983b8c0526c8f7fb");
+/// Listed addresses told of one transaction: a mass payment to more says nothing new.
+const PER_TRANSACTION_MAX: usize = 16;
+const DAY_MS: i64 = 86_400_000;
+
+const PARAMS: &[ParamSpec] = &[
+    ParamSpec {
+        name: "list_age_max_days",
+        unit: "days",
+        doc: "A list older than this is said to be stale, by the signal of a hit and by one of its own each day.",
+        default: 7,
+        min: 1,
+        max: 365,
+    },
+    ParamSpec {
+        name: "dust_usd",
+        unit: "USD",
+        doc: "What a listed address sends to a watched one below this is a warning: anyone can send dust to anyone.",
+        default: 100,
+        min: 0,
+        max: 1_000_000,
+    },
+];
+
+const DOC: &str = "## What it watches
+
+Every address that takes part in a transaction, against the dated lists of the catalogue: sender, receiver, both sides of token
+transfers, and both sides of calls where traces are read. Only direct hits count here; distance in hops is another detector's work.
+
+An error when something moved or was called directly between a listed and a watched address. A warning when both are in one
+transaction, when it failed, when only dust below `dust_usd` arrived, or when the token has no price. For the record when none of
+yours took part. A list older than `list_age_max_days` is said to be stale in every hit, and by a warning of its own each day.
+
+## Why it matters
+
+Receiving from or paying to a sanctioned address has legal consequences within hours, and a listed exploiter at your contract is
+an attack in its first minute.
+
+## When it is wrong
+
+Anyone can send coins to anyone: an incoming payment from a listed address is no deed of yours, but has to be dealt with all the
+same. Lists contain errors and contracts that many honest people used. A list that is days old misses what happened since.
+
+## First steps
+
+1. Read the list's label and date, and open the transaction: who paid whom?
+2. Outgoing: find out who approved it, and stop further payments to this address. Incoming: hold the deposit, do not return it.
+3. Tell compliance; keep the transaction and the version of the list as evidence.
+";
+
+/// The kind.
+#[derive(Debug, Clone, Copy)]
+pub struct ListedEntity;
+
+impl DetectorKind for ListedEntity {
+    fn id(&self) -> &'static str {
+        ID
+    }
+    fn code(&self) -> &'static str {
+        "B3"
+    }
+    fn title(&self) -> &'static str {
+        "A listed address takes part"
+    }
+    fn doc(&self) -> &'static str {
+        DOC
+    }
+    fn params(&self) -> &'static [ParamSpec] {
+        PARAMS
+    }
+    fn build(&self, params: &Params, knowledge: &Knowledge) -> Box<dyn Detector> {
+        let days = u64::try_from(params.get("list_age_max_days")).unwrap_or(7);
+        Box::new(Observer {
+            voice: Voice::new(ID, params),
+            age_max: Duration::from_secs(days * 86_400),
+            dust: Usd::from_dollars(u64::try_from(params.get("dust_usd")).unwrap_or(0)),
+            watch: Watch::new(knowledge),
+            listed: knowledge.catalogue.listed.iter().map(|(address, entry)| (*address, entry.clone())).collect(),
+            lists: knowledge.catalogue.lists.clone(),
+            stale: Stale::default(),
+        })
+    }
+    fn canary(&self) -> (Knowledge, Vec<ChainEvent>) {
+        let mut chain = Rehearsal::default();
+        let listed = Address::repeat_byte(0xbd);
+        let mut catalogue = Catalogue::clone(&rehearsal::knowledge().catalogue);
+        let list = AddressList { name: "canary-list".to_owned(), as_of: chain.tip().time };
+        catalogue.add_list(list, [(listed, "canary".to_owned())]);
+        chain.block(vec![rehearsal::coin(rehearsal::HOT, listed, 1_000)]);
+        (Knowledge { catalogue: Arc::new(catalogue) }, chain.events)
+    }
+}
+
+/// The day since 1970 on which each stale list was last told.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Stale {
+    told: BTreeMap<String, i64>,
+    /// The day up to which all lists were checked: staleness changes slowly, transactions come fast.
+    checked_ms: i64,
+}
+
+struct Observer {
+    voice: Voice,
+    age_max: Duration,
+    dust: Usd,
+    watch: Watch,
+    listed: HashMap<Address, ListedAddress>,
+    lists: Vec<AddressList>,
+    stale: Stale,
+}
+
+/// How a listed address met ours, the closest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Contact {
+    /// Something moved or was called between it and a watched address.
+    Direct,
+    /// A watched address received less than dust from it.
+    Dust,
+    /// Both took part in one transaction.
+    Same,
+    /// None of ours took part.
+    None,
+}
+
+/// One listed address in one transaction.
+struct Hit<'a> {
+    entry: &'a ListedAddress,
+    contact: Contact,
+    /// The watched address it met.
+    ours: Option<Address>,
+    /// What moved between the two, as people read it.
+    what: Option<String>,
+    worth: Usd,
+}
+
+impl Detector for Observer {
+    fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
+        match event {
+            ChainEvent::Block(block) => {
+                self.check_lists(block.time, out);
+                if !self.listed.is_empty() {
+                    block.transactions.iter().for_each(|transaction| self.look(block, transaction, out));
+                }
+            }
+            ChainEvent::Tick(now) => self.check_lists(*now, out),
+            _ => {}
+        }
+    }
+    fn snapshot(&self) -> serde_json::Value {
+        at_rest::save(&self.stale)
+    }
+    fn restore(&mut self, snapshot: &serde_json::Value) -> Result<(), SnapshotError> {
+        self.stale = Stale::default();
+        self.stale = at_rest::load(ID, snapshot)?;
+        Ok(())
+    }
+}
+
+impl Observer {
+    /// Says once a day which lists are stale, and that a list is fresh again.
+    fn check_lists(&mut self, now: Timestamp, out: &mut Vec<SignalChange>) {
+        // Once a minute of event time is often enough for an age in days.
+        if (now.as_ms() - self.stale.checked_ms).abs() < 60_000 && self.stale.checked_ms != 0 {
+            return;
+        }
+        self.stale.checked_ms = now.as_ms();
+        let today = now.as_ms().div_euclid(DAY_MS);
+        for list in &self.lists {
+            let age = now.since(list.as_of);
+            let told = self.stale.told.get(&list.name).copied();
+            if age <= self.age_max {
+                if told.is_some() {
+                    self.stale.told.remove(&list.name);
+                    out.push(self.voice.ended(STALE_RULE, &[list.name.as_bytes()], now));
+                }
+            } else if told != Some(today) {
+                self.stale.told.insert(list.name.clone(), today);
+                let (age, limit) = (human_span(age), human_span(self.age_max));
+                Claim::at_time(&self.voice, now, STALE_RULE, &[list.name.as_bytes()])
+                    .title(format!("the list {} is {age} old", list.name))
+                    .text(format!(
+                        "The list {} is of {}, {age} ago; older than {limit} counts as stale. Addresses listed since then are not noticed.",
+                        list.name, list.as_of
+                    ))
+                    .number("age", now.since(list.as_of).as_secs() / 3_600, "hours")
+                    .number("limit", self.age_max.as_secs() / 3_600, "hours")
+                    .raise(out);
+            }
+        }
+    }
+
+    fn look(&self, block: &Block, transaction: &Transaction, out: &mut Vec<SignalChange>) {
+        let mut met: Vec<&ListedAddress> = Vec::new();
+        let mut note = |address: Address| {
+            if let Some(entry) = self.listed.get(&address)
+                && met.len() < PER_TRANSACTION_MAX
+                && !met.iter().any(|had| had.address == address)
+            {
+                met.push(entry);
+            }
+        };
+        each_party(transaction, &mut note);
+        for entry in met {
+            let hit = self.weigh(block, transaction, entry);
+            self.claim(block, transaction, &hit).raise(out);
+        }
+    }
+
+    /// How near the listed address came to ours.
+    fn weigh<'a>(&self, block: &Block, transaction: &Transaction, entry: &'a ListedAddress) -> Hit<'a> {
+        let mut hit = Hit { entry, contact: Contact::None, ours: None, what: None, worth: Usd::ZERO };
+        let Some(ours) = self.watch.chain(block.chain) else { return hit };
+        each_party(transaction, &mut |address| {
+            if hit.contact == Contact::None && ours.contains_key(&address) {
+                (hit.contact, hit.ours) = (Contact::Same, Some(address));
+            }
+        });
+        let between = |a: Address, b: Address| match (a == entry.address, b == entry.address) {
+            (true, false) => ours.contains_key(&b).then_some(b),
+            (false, true) => ours.contains_key(&a).then_some(a),
+            _ => None,
+        };
+        if let Some(watched) = transaction.to.and_then(|to| between(transaction.from, to)) {
+            (hit.contact, hit.ours) = (Contact::Direct, Some(watched));
+        }
+        for call in &transaction.calls {
+            if let Some(watched) = call.to.and_then(|to| between(call.from, to)) {
+                (hit.contact, hit.ours) = (Contact::Direct, Some(watched));
+            }
+        }
+        // A plain payment from a listed address is weighed by what it moved, not by its being a call.
+        let payment = transaction.input.is_empty() && transaction.from == entry.address;
+        if payment && hit.contact == Contact::Direct {
+            hit.contact = Contact::Same;
+        }
+        each_movement(block, transaction, |movement| {
+            if let Some(watched) = between(movement.from, movement.to) {
+                self.weigh_movement(block, &movement, watched, &mut hit);
+            }
+        });
+        hit
+    }
+
+    fn weigh_movement(&self, block: &Block, movement: &Movement, watched: Address, hit: &mut Hit<'_>) {
+        let worth = self.watch.value(block.chain, movement.token, movement.amount);
+        let incoming = movement.to == watched;
+        let contact = match worth {
+            Some(worth) if incoming && worth < self.dust => Contact::Dust,
+            // A token that is not priced may be anyone's invention, and so may its transfers from either side.
+            None if movement.token.is_some() => Contact::Same,
+            _ => Contact::Direct,
+        };
+        if contact <= hit.contact {
+            (hit.contact, hit.ours) = (contact, Some(watched));
+            let verb = if incoming { "received" } else { "sent" };
+            hit.what = Some(format!("{verb} {}", self.watch.amount(block.chain, movement.token, movement.amount)));
+            hit.worth = hit.worth.max(worth.unwrap_or_default());
+        }
+    }
+
+    fn claim(&self, block: &Block, transaction: &Transaction, hit: &Hit<'_>) -> Claim {
+        let failed = transaction.status == Some(false);
+        let loudness = match hit.contact {
+            Contact::Direct if !failed => Loudness::Error,
+            Contact::Direct | Contact::Dust | Contact::Same => Loudness::Warning,
+            Contact::None => Loudness::Info,
+        };
+        let list = self.lists.get(hit.entry.list);
+        let name = list.map_or("unnamed", |list| list.name.as_str());
+        let age = list.map(|list| block.time.since(list.as_of)).unwrap_or_default();
+        let watched = hit.ours.and_then(|ours| self.watch.find(block.chain, ours));
+        let ours = watched.map(|watched| watched.label.as_str());
+        let who = short(hit.entry.address);
+        let title = match (ours, &hit.what) {
+            (Some(ours), Some(what)) => format!("{ours} {what}: the other side, {who}, is on {name}"),
+            (Some(ours), None) => format!("{ours} and {who}, which is on {name}, are in one transaction"),
+            _ => format!("{who}, which is on {name}, takes part in a transaction"),
+        };
+        let dated =
+            list.map_or_else(|| "a list that is not on record".to_owned(), |list| format!("{name} of {}", list.as_of));
+        let stale = if age > self.age_max {
+            format!(" That list is {} old: what was listed since is unknown.", human_span(age))
+        } else {
+            String::new()
+        };
+        let outcome = if failed { " The transaction failed, so nothing moved." } else { "" };
+        let entity: [&[u8]; 3] =
+            [&block.chain.to_be_bytes(), hit.entry.address.as_slice(), hit.ours.as_ref().map_or(&[], |o| o.as_slice())];
+        let claim = Claim::on_block(&self.voice, block, "listed", &entity)
+            .transaction(transaction)
+            .loudness(loudness)
+            .service(watched.map(|watched| watched.service.clone()))
+            .title(title)
+            .text(format!("{} is on {dated} as `{}`.{outcome}{stale}", hit.entry.address, hit.entry.label))
+            .number("age of the list", age.as_secs() / 3_600, "hours")
+            .number("hops", 0, "")
+            .party("listed", hit.entry.address)
+            .party("sender", transaction.from)
+            .facts(Facts { money_at_risk: if failed { Usd::ZERO } else { hit.worth }, ..Facts::default() })
+            .confidence(if age > self.age_max { 900 } else { 1_000 });
+        match hit.ours {
+            Some(ours) => claim.party("watched", ours),
+            None => claim,
+        }
+    }
+}
+
+/// Everyone who takes part: sender, receiver, both sides of token transfers, and both sides of calls.
+fn each_party(transaction: &Transaction, note: &mut impl FnMut(Address)) {
+    note(transaction.from);
+    if let Some(to) = transaction.to {
+        note(to);
+    }
+    for log in &transaction.logs {
+        let (from, to) = transfer_parties(log);
+        from.into_iter().chain(to).for_each(&mut *note);
+    }
+    for call in transaction.calls.iter().skip(1) {
+        note(call.from);
+        if let Some(to) = call.to {
+            note(to);
+        }
+    }
+}
+
+/// From and to of a token transfer; ERC-20, ERC-721 and ERC-1155.
+fn transfer_parties(log: &Log) -> (Option<Address>, Option<Address>) {
+    let topic = |place: usize| log.topics.get(place).map(|word| Address::from_word(*word));
+    match log.topics.first() {
+        Some(kind) if *kind == TRANSFER_TOPIC => (topic(1), topic(2)),
+        Some(kind) if *kind == TRANSFER_SINGLE || *kind == TRANSFER_BATCH => (topic(2), topic(3)),
+        _ => (None, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloy_primitives::{U256, keccak256};
+    use quarterdeck_core::chain::Call;
+
+    use super::*;
+    use crate::rehearsal::{HOT, TOKEN, coin, token};
+    use crate::testing::{ended, observe, raised};
+
+    const LISTED: Address = Address::repeat_byte(0xbd);
+    const OUTSIDE: Address = Address::repeat_byte(0xee);
+
+    fn knowledge(age_days: u64) -> Knowledge {
+        let as_of = Rehearsal::default().tip().time.minus(Duration::from_secs(age_days * 86_400));
+        let mut catalogue = Catalogue::clone(&rehearsal::knowledge().catalogue);
+        catalogue.add_list(AddressList { name: "ofac-sdn".to_owned(), as_of }, [(LISTED, "mixer".to_owned())]);
+        Knowledge { catalogue: Arc::new(catalogue) }
+    }
+
+    fn loudness(transaction: Transaction) -> Vec<Loudness> {
+        let mut chain = Rehearsal::default();
+        chain.block(vec![transaction]);
+        raised(&observe(&ListedEntity, &knowledge(1), &chain.events)).iter().map(|signal| signal.loudness).collect()
+    }
+
+    #[test]
+    fn signatures_are_what_they_say() {
+        assert_eq!(keccak256("Transfer(address,address,uint256)"), TRANSFER_TOPIC);
+        assert_eq!(keccak256("TransferSingle(address,address,address,uint256,uint256)"), TRANSFER_SINGLE);
+        assert_eq!(keccak256("TransferBatch(address,address,address,uint256[],uint256[])"), TRANSFER_BATCH);
+    }
+
+    #[test]
+    fn how_near_it_came_decides_how_loud() {
+        assert_eq!(loudness(coin(HOT, LISTED, 1)), [Loudness::Error]);
+        assert_eq!(loudness(coin(LISTED, HOT, 1_000)), [Loudness::Error]);
+        assert_eq!(loudness(token(TOKEN, HOT, LISTED, U256::from(1))), [Loudness::Error]);
+        assert_eq!(loudness(coin(LISTED, OUTSIDE, 1_000)), [Loudness::Info]);
+        assert_eq!(loudness(coin(OUTSIDE, HOT, 1_000)), []);
+    }
+
+    #[test]
+    fn dust_and_invented_tokens_do_not_wake_anyone() {
+        // $98 and $100 at $2,000.
+        assert_eq!(loudness(coin(LISTED, HOT, 49)), [Loudness::Warning]);
+        assert_eq!(loudness(coin(LISTED, HOT, 50)), [Loudness::Error]);
+        let mut invented = token(Address::repeat_byte(0x66), HOT, LISTED, U256::from(1_000));
+        invented.from = OUTSIDE;
+        assert_eq!(loudness(invented), [Loudness::Warning]);
+    }
+
+    #[test]
+    fn a_listed_address_inside_the_transaction_is_found() {
+        let call = |depth, from, to| Call { depth, from, to: Some(to), ..Call::default() };
+        let near =
+            Transaction { calls: vec![call(0, HOT, OUTSIDE), call(1, OUTSIDE, LISTED)], ..coin(HOT, OUTSIDE, 10) };
+        assert_eq!(loudness(near), [Loudness::Warning]);
+        let failed = Transaction { status: Some(false), ..coin(HOT, LISTED, 10) };
+        assert_eq!(loudness(failed), [Loudness::Warning]);
+    }
+
+    #[test]
+    fn a_stale_list_is_told_once_a_day_and_in_every_hit() {
+        let mut chain = Rehearsal::default();
+        for _ in 0..3 {
+            chain.block(vec![coin(HOT, LISTED, 10)]);
+        }
+        chain.tick(Duration::from_hours(24));
+        let changes = observe(&ListedEntity, &knowledge(8), &chain.events);
+        let titles: Vec<String> = raised(&changes).iter().map(|signal| signal.title.clone()).collect();
+        assert_eq!(titles.iter().filter(|title| title.starts_with("the list ofac-sdn is")).count(), 2);
+        assert!(raised(&changes)[1].explanation.text.contains("old: what was listed since is unknown"));
+        assert!(observe(&ListedEntity, &knowledge(6), &chain.events[..2]).iter().all(|change| {
+            matches!(change, SignalChange::Raised { signal } if !signal.explanation.text.contains("old:"))
+        }));
+    }
+
+    #[test]
+    fn a_list_drawn_up_anew_ends_its_signal() {
+        let mut chain = Rehearsal::default();
+        chain.block(vec![]);
+        chain.tick(Duration::from_mins(2));
+        let mut before = crate::testing::build(&ListedEntity, &knowledge(8), &[]);
+        let mut out = Vec::new();
+        before.observe(&chain.events[0], &mut out);
+        let fingerprint = raised(&out)[0].fingerprint;
+        let mut after = crate::testing::build(&ListedEntity, &knowledge(0), &[]);
+        after.restore(&before.snapshot()).unwrap();
+        out.clear();
+        after.observe(&chain.events[1], &mut out);
+        assert_eq!(ended(&out), [fingerprint]);
+    }
+}

@@ -1,0 +1,322 @@
+//! B2: somebody changed who may do what: an upgrade, an owner, a role, a signer, a pause. Tests: `privileged_change/tests.rs`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, LazyLock},
+};
+
+use quarterdeck_core::{
+    catalogue::{Catalogue, Role},
+    chain::{Address, B256, Block, Call, CallKind, ChainEvent, Log, Transaction},
+    detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
+    signal::{Facts, Loudness, Number, SignalChange},
+};
+
+use self::rules::{CALLS, EVENTS, Gravity};
+use super::example;
+use crate::{
+    extraction::Extraction,
+    flow,
+    raise::Draft,
+    selector::{self, Selector},
+    taking,
+};
+
+mod rules;
+
+/// The detector's kind.
+pub struct PrivilegedChange;
+
+const ID: &str = "privileged_change";
+
+const PARAMS: &[ParamSpec] = &[ParamSpec {
+    name: "outflow_min_usd",
+    unit: "USD",
+    doc: "What an unwatched contract must lose in the same transaction for a change on it to be more than a record.",
+    default: 20_000,
+    min: 0,
+    max: 1_000_000_000,
+}];
+
+const DOC: &str = "\
+## What it watches
+Changes of who may do what: implementation, administrator or beacon of a proxy (EIP-1967), owner, roles, signers, threshold, \
+modules and guards of a multi-signature account, delay of a time lock, minters, pauses, and initialization called again. From \
+events where receipts were read, else from the calls of the trace.
+
+## Why it matters
+Whoever controls the upgrade or the keys controls the funds. Most large thefts begin with one such call, sometimes hours before \
+the money moves: this is the last quiet moment.
+
+## When it is wrong
+Planned work looks the same. A change made through one of your own watched accounts is a warning; made by anyone else it is \
+treated as a key in the wrong hands. On contracts that nobody told us about, changes are frequent and only recorded, unless the \
+same transaction empties them.
+
+## First steps
+Ask the person named in the change plan, by voice. If nobody planned it: pause, move what can be moved, revoke what was granted, \
+and treat every key of that multi-signature account as compromised until shown otherwise.
+";
+
+impl DetectorKind for PrivilegedChange {
+    fn id(&self) -> &'static str {
+        ID
+    }
+    fn code(&self) -> &'static str {
+        "B2"
+    }
+    fn title(&self) -> &'static str {
+        "Privileged change"
+    }
+    fn doc(&self) -> &'static str {
+        DOC
+    }
+    fn params(&self) -> &'static [ParamSpec] {
+        PARAMS
+    }
+    fn build(&self, params: &Params, knowledge: &Knowledge) -> Box<dyn Detector> {
+        Box::new(Watch {
+            catalogue: Arc::clone(&knowledge.catalogue),
+            version: params.version(),
+            outflow_min: taking::cents(params.get("outflow_min_usd")),
+        })
+    }
+    fn canary(&self) -> (Knowledge, Vec<ChainEvent>) {
+        let mut story = example::Story::begin(example::MACHINE);
+        story.call(example::MACHINE, example::PROXY, "upgradeTo(address)", &[example::word(example::MACHINE)], |_| {});
+        (Knowledge::default(), vec![ChainEvent::Block(Arc::new(story.end()))])
+    }
+}
+
+struct Watch {
+    catalogue: Arc<Catalogue>,
+    version: String,
+    outflow_min: i128,
+}
+
+/// What happened to one contract in one transaction.
+struct Changed {
+    contract: Address,
+    /// What, gravest first.
+    what: BTreeSet<(Gravity, &'static str)>,
+    /// Who called; none where only events are known.
+    callers: BTreeSet<Address>,
+}
+
+impl Detector for Watch {
+    fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
+        let ChainEvent::Block(block) = event else { return };
+        for transaction in block.transactions.iter().filter(|transaction| transaction.status != Some(false)) {
+            let changes = changes(block, transaction);
+            if !changes.is_empty() {
+                self.judge(block, transaction, &changes, out);
+            }
+        }
+    }
+    fn snapshot(&self) -> serde_json::Value {
+        // Each transaction is judged by itself: there is nothing to remember.
+        serde_json::Value::Null
+    }
+    fn restore(&mut self, _: &serde_json::Value) -> Result<(), SnapshotError> {
+        Ok(())
+    }
+}
+
+impl Watch {
+    fn judge(&self, block: &Block, transaction: &Transaction, changes: &[Changed], out: &mut Vec<SignalChange>) {
+        let any_watched = self.catalogue.watches_any(block.chain);
+        let mut outflow = None;
+        for change in changes {
+            if self.catalogue.watched(block.chain, change.contract).is_some() {
+                out.push(self.watched(block, transaction, change));
+                continue;
+            }
+            let found = outflow.get_or_insert_with(|| {
+                let flows = flow::flows(block, transaction);
+                Extraction::of(&self.catalogue, block, transaction, &flows)
+            });
+            let lost =
+                found.victims.iter().filter(|v| v.address == change.contract && v.one_sided).map(|v| v.loss).sum();
+            let robbed = lost >= self.outflow_min && !found.side.contains(&change.contract);
+            let grave = change.what.first().is_some_and(|(gravity, _)| *gravity == Gravity::Control);
+            if robbed || (!any_watched && grave) {
+                out.push(self.unwatched(block, transaction, change, lost, robbed));
+            }
+        }
+    }
+
+    /// A watched contract: never only for the record.
+    fn watched(&self, block: &Block, transaction: &Transaction, change: &Changed) -> SignalChange {
+        let own = self.is_own(block, transaction, change);
+        let grave = change.what.first().is_some_and(|(gravity, _)| *gravity == Gravity::Control);
+        let (service, watched) = match self.catalogue.watched(block.chain, change.contract) {
+            Some((service, watched)) => (Some(service), watched.label.clone()),
+            None => (None, change.contract.to_string()),
+        };
+        let exposed = service.map(|service| service.assets).unwrap_or_default();
+        let compromised = grave && !own;
+        let by = if own {
+            "It came through one of your own watched accounts"
+        } else {
+            "None of your watched accounts took part in it"
+        };
+        let loudness = match (grave, own) {
+            (true, false) => Loudness::Critical,
+            (true, true) | (false, false) => Loudness::Error,
+            (false, true) => Loudness::Warning,
+        };
+        let draft = Draft {
+            detector: ID,
+            parameters: &self.version,
+            claim: vec![change.contract.as_slice(), change.what.first().map_or(b"", |(_, what)| what.as_bytes())],
+            loudness,
+            service: service.map(|service| service.id.clone()),
+            title: format!("{watched}: {}", what_text(change)),
+            text: format!("{watched} ({}) was changed: {}. {by}.", change.contract, what_text(change)),
+            numbers: vec![
+                Number::new("changes", change.what.len(), ""),
+                Number::new("assets behind it", exposed.dollars(), "USD"),
+            ],
+            facts: Facts {
+                money_at_risk: if compromised { exposed } else { taking::usd(0) },
+                key_compromise: compromised,
+                ..Facts::default()
+            },
+            confidence_permille: if own { 600 } else { 900 },
+            parties: parties(transaction, change),
+        };
+        draft.raise(block, Some(transaction))
+    }
+
+    fn unwatched(
+        &self,
+        block: &Block,
+        transaction: &Transaction,
+        change: &Changed,
+        lost: i128,
+        robbed: bool,
+    ) -> SignalChange {
+        let loss = taking::usd(lost);
+        let rest = if robbed { format!(", and it lost {loss} in the same transaction") } else { String::new() };
+        let facts = Facts { money_at_risk: loss, irreversible: true, key_compromise: true, theft: true, users: None };
+        let draft = Draft {
+            detector: ID,
+            parameters: &self.version,
+            claim: vec![change.contract.as_slice(), change.what.first().map_or(b"", |(_, what)| what.as_bytes())],
+            loudness: if robbed { Loudness::Error } else { Loudness::Info },
+            service: None,
+            title: format!("{}: {}{}", change.contract, what_text(change), if robbed { " and emptied" } else { "" }),
+            text: format!("{} was changed: {}{rest}.", change.contract, what_text(change)),
+            numbers: vec![Number::new("changes", change.what.len(), ""), Number::new("lost", loss.dollars(), "USD")],
+            facts: if robbed { facts } else { Facts::default() },
+            confidence_permille: if robbed { 900 } else { 500 },
+            parties: parties(transaction, change),
+        };
+        draft.raise(block, Some(transaction))
+    }
+
+    /// Whether one of the operator's own accounts asked for it: the caller, or where only events are known, the transaction.
+    fn is_own(&self, block: &Block, transaction: &Transaction, change: &Changed) -> bool {
+        let asked = |address: &Address| {
+            *address != change.contract
+                && self
+                    .catalogue
+                    .watched(block.chain, *address)
+                    .is_some_and(|(_, watched)| matches!(watched.role, Role::Multisig | Role::Wallet | Role::Proxy))
+        };
+        // A multi-signature account changes itself: then its signers have agreed, which a stranger cannot fake by calling.
+        let itself = change.callers.contains(&change.contract);
+        itself
+            || change.callers.iter().any(asked)
+            || asked(&transaction.from)
+            || transaction.to.as_ref().is_some_and(asked)
+    }
+}
+
+fn what_text(change: &Changed) -> String {
+    let words: Vec<&str> = change.what.iter().map(|(_, what)| *what).collect();
+    words.join(", ")
+}
+
+fn parties(transaction: &Transaction, change: &Changed) -> Vec<(&'static str, Address)> {
+    let mut parties = vec![("sender", transaction.from), ("changed", change.contract)];
+    parties.extend(change.callers.iter().take(2).map(|caller| ("caller", *caller)));
+    parties
+}
+
+/// Every privileged change of a transaction, by contract. Contracts made in this transaction are being set up, not changed.
+fn changes(block: &Block, transaction: &Transaction) -> Vec<Changed> {
+    let mut found: BTreeMap<Address, Changed> = BTreeMap::new();
+    let mut created: BTreeSet<Address> = BTreeSet::new();
+    let mut add = |contract: Address, rule: (Gravity, &'static str), caller: Option<Address>| {
+        let changed = found.entry(contract).or_insert_with(|| Changed {
+            contract,
+            what: BTreeSet::new(),
+            callers: BTreeSet::new(),
+        });
+        changed.what.insert(rule);
+        changed.callers.extend(caller);
+    };
+    for call in transaction.calls.iter().filter(|call| !call.reverted) {
+        match (call.kind, call.to) {
+            (CallKind::Create, Some(to)) => drop(created.insert(to)),
+            (CallKind::Call, Some(to)) if !created.contains(&to) => {
+                if let Some(rule) = call_rule(call) {
+                    add(to, rule, Some(call.from));
+                }
+            }
+            _ => {}
+        }
+    }
+    if transaction.calls.is_empty() && !block.has_receipts {
+        // Only the outermost call is known, and not whether it succeeded: then nothing is claimed.
+        return Vec::new();
+    }
+    for log in &transaction.logs {
+        if !created.contains(&log.address)
+            && transaction.to.is_some()
+            && let Some(rule) = log_rule(log)
+        {
+            add(log.address, rule, None);
+        }
+    }
+    found.into_values().collect()
+}
+
+fn call_rule(call: &Call) -> Option<(Gravity, &'static str)> {
+    let selector = selector::of_call(call)?;
+    let (signature, (gravity, what)) = BY_SELECTOR.get(&selector)?;
+    let role = flow::argument(call, 0).is_some_and(|role| role.is_zero());
+    match *signature {
+        "grantRole(bytes32,address)" if role => Some((Gravity::Control, "administrator role granted")),
+        _ => Some((*gravity, *what)),
+    }
+}
+
+fn log_rule(log: &Log) -> Option<(Gravity, &'static str)> {
+    let (signature, gravity, what) = BY_TOPIC.get(log.topics.first()?)?;
+    let second = log.topics.get(1);
+    match *signature {
+        "RoleGranted(bytes32,address,address)" if second == Some(&B256::ZERO) => {
+            Some((Gravity::Control, "administrator role granted"))
+        }
+        // From nobody: the constructor's own first owner.
+        "OwnershipTransferred(address,address)" if second == Some(&B256::ZERO) => None,
+        _ => Some((*gravity, *what)),
+    }
+}
+
+static BY_SELECTOR: LazyLock<BTreeMap<Selector, (&'static str, (Gravity, &'static str))>> = LazyLock::new(|| {
+    let rows: Vec<_> = CALLS.iter().map(|(signature, gravity, what)| (*signature, (*gravity, *what))).collect();
+    selector::table(&rows)
+});
+
+static BY_TOPIC: LazyLock<BTreeMap<B256, (&'static str, Gravity, &'static str)>> = LazyLock::new(|| {
+    EVENTS
+        .iter()
+        .map(|(signature, gravity, what)| (selector::topic(signature), (*signature, *gravity, *what)))
+        .collect()
+});
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,560 @@
+//! B1: coins leave an address that did not hold them a day before.
+//!
+//! Balances are not read: what is known comes from the movements in the blocks seen, and the claim says no more than that.
+//! Tests: below, and `scenarios/detectors/sudden_outflow.md`.
+
+use quarterdeck_core::{
+    chain::{Address, Block, ChainEvent, ChainNumber, Reorg, Transaction, U256},
+    detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
+    money::Usd,
+    signal::{Facts, Loudness, SignalChange},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    at_rest,
+    claim::{Claim, Voice},
+    movement::{Movement, each_coin_movement},
+    rehearsal::{self, Rehearsal},
+    statistics::{Bounded, bounded::Saved},
+    watch::{Watch, short},
+};
+
+const ID: &str = "sudden_outflow";
+/// Addresses whose flow is kept, about 200 bytes each.
+const ADDRESSES_MAX: usize = 32_768;
+/// Parts of the window. The oldest is left out as a whole, so that the window is never longer than said.
+const QUARTERS: usize = 4;
+/// Smaller movements than this share of the least outflow are not kept, and with them most addresses of a busy chain.
+const KEPT_SHARE: u64 = 100;
+/// Wei of a gwei, the unit of the books here: a `u64` of them holds 18 billion coins.
+const GWEI: u64 = 1_000_000_000;
+
+const PARAMS: &[ParamSpec] = &[
+    ParamSpec {
+        name: "out_min_milli",
+        unit: "thousandths of the chain's coin",
+        doc: "The least outflow in one transaction, on a chain whose coin has no price.",
+        default: 50_000,
+        min: 1,
+        max: 1_000_000_000_000,
+    },
+    ParamSpec {
+        name: "out_min_usd",
+        unit: "USD",
+        doc: "The least outflow in one transaction, where the coin has a price.",
+        default: 100_000,
+        min: 100,
+        max: 100_000_000_000,
+    },
+    ParamSpec {
+        name: "held_max_permille",
+        unit: "thousandths of the least outflow",
+        doc: "An address that is known to have held this much before the window is not judged.",
+        default: 400,
+        min: 0,
+        max: 1_000,
+    },
+    ParamSpec {
+        name: "window_blocks",
+        unit: "blocks",
+        doc: "How long ago is before: a day of Ethereum by default. Set it for faster chains.",
+        default: 7_200,
+        min: 8,
+        max: 10_000_000,
+    },
+    ParamSpec {
+        name: "nonce_max",
+        unit: "transactions",
+        doc: "Senders on chains without watched addresses that sent more than this before are not judged.",
+        default: 10,
+        min: 0,
+        max: 1_000_000,
+    },
+];
+
+const DOC: &str = "## What it watches
+
+The chain's own coin. It speaks when at least `out_min_usd` (without a price: `out_min_milli`) leaves a watched address in one
+transaction, nearly all of it arrived within the last `window_blocks`, and the address is not known to have held
+`held_max_permille` of that sum before. What passes through within one transaction is netted; moves between watched addresses are
+quiet.
+
+What is known: every movement in the blocks seen; and therefore a lower bound of what an address held, since it cannot send what
+it does not have. What is not known: balances from before the first block seen, movements in blocks that were missed, coins moved
+by contract calls where traces are not read, and block rewards. The explanation gives the bound, not a balance. The window
+advances in quarters, so it covers between three quarters and all of `window_blocks`.
+
+On a chain without watched addresses it looks at accounts with at most `nonce_max` earlier transactions, and only notes them.
+
+## Why it matters
+
+A wallet that is filled and emptied within the day is a stop on somebody's way out: the proceeds of a theft on the move, or one
+of your own addresses used as such.
+
+## When it is wrong
+
+Deposit addresses that are swept, market makers, hot wallets that are topped up before payouts, when the program has watched
+them for less than a window. After a reorganization, movements included twice are counted twice.
+
+## First steps
+
+1. Look where the coins came from: a withdrawal of yours, or a contract that was just attacked?
+2. If the address is yours and nobody ordered the payment, treat its key as lost.
+3. If it is not yours, add the sender and the receiver to your list of addresses to hold deposits from.
+";
+
+/// The kind.
+#[derive(Debug, Clone, Copy)]
+pub struct SuddenOutflow;
+
+impl DetectorKind for SuddenOutflow {
+    fn id(&self) -> &'static str {
+        ID
+    }
+    fn code(&self) -> &'static str {
+        "B1"
+    }
+    fn title(&self) -> &'static str {
+        "Coins leave that were not held a day before"
+    }
+    fn doc(&self) -> &'static str {
+        DOC
+    }
+    fn params(&self) -> &'static [ParamSpec] {
+        PARAMS
+    }
+    fn build(&self, params: &Params, knowledge: &Knowledge) -> Box<dyn Detector> {
+        let (limits, flows) = (Limits::of(params), Bounded::new(ADDRESSES_MAX));
+        Box::new(Observer { voice: Voice::new(ID, params), limits, watch: Watch::new(knowledge), flows })
+    }
+    fn canary(&self) -> (Knowledge, Vec<ChainEvent>) {
+        let mut chain = Rehearsal::default();
+        let stranger = Address::repeat_byte(0xee);
+        chain.block(vec![rehearsal::coin(stranger, rehearsal::HOT, 300_000)]);
+        chain.block(vec![rehearsal::coin(rehearsal::HOT, stranger, 290_000)]);
+        (rehearsal::knowledge(), chain.events)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    out_min_gwei: u64,
+    out_min_usd: Usd,
+    held_max_permille: u64,
+    quarter_blocks: u64,
+    nonce_max: u64,
+}
+
+/// The limits on one chain, in gwei of its coin.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    out_min: u64,
+    held_max: u64,
+    kept_min: u64,
+}
+
+impl Limits {
+    fn of(params: &Params) -> Self {
+        let whole = |name: &str| u64::try_from(params.get(name)).unwrap_or(0);
+        Self {
+            out_min_gwei: whole("out_min_milli").saturating_mul(1_000_000),
+            out_min_usd: Usd::from_dollars(whole("out_min_usd")),
+            held_max_permille: whole("held_max_permille"),
+            quarter_blocks: (whole("window_blocks") / 4).max(1),
+            nonce_max: whole("nonce_max"),
+        }
+    }
+    fn on(&self, chain: ChainNumber, watch: &Watch) -> Bounds {
+        let priced = watch.asset(chain, None).map(|asset| asset.price).filter(|price| price.micro_usd > 0);
+        let out_min = priced.map_or(self.out_min_gwei, |price| {
+            // Cents × 10^4 are millionths of a dollar; × 10^9 gwei a coin, ÷ the price of a coin.
+            let micro = U256::from(self.out_min_usd.cents()) * U256::from(10_000);
+            gwei(micro * U256::from(GWEI) / U256::from(price.micro_usd) * U256::from(GWEI))
+        });
+        let held_max =
+            gwei(U256::from(out_min) * U256::from(self.held_max_permille) / U256::from(1_000) * U256::from(GWEI));
+        Bounds { out_min, held_max, kept_min: out_min / KEPT_SHARE }
+    }
+}
+
+/// What is known of an address's coins, in gwei, from the movements seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+struct Flow {
+    /// Number of the open quarter of a window.
+    quarter: u64,
+    /// Received in the open quarter and in the ones before it.
+    received: [u64; QUARTERS],
+    /// `run` as it stood when each of these quarters began.
+    began: [i64; QUARTERS],
+    /// Received less sent, since the address was first seen.
+    run: i64,
+    /// The least that `run` ever was: the address must have held as much as this is below zero before it was seen.
+    least: i64,
+    /// The quarter in which it was last told, plus one; zero: never.
+    told: u64,
+}
+
+impl Flow {
+    fn new(quarter: u64) -> Self {
+        Self { quarter, ..Self::default() }
+    }
+    /// Opens the quarter `now`, and the silent ones before it.
+    fn advance(&mut self, now: u64) {
+        let steps = usize::try_from(now.saturating_sub(self.quarter)).unwrap_or(QUARTERS).min(QUARTERS);
+        for _ in 0..steps {
+            self.received.rotate_right(1);
+            self.began.rotate_right(1);
+            if let (Some(received), Some(began)) = (self.received.first_mut(), self.began.first_mut()) {
+                (*received, *began) = (0, self.run);
+            }
+        }
+        self.quarter = self.quarter.max(now);
+    }
+    fn receive(&mut self, amount: u64) {
+        if let Some(open) = self.received.first_mut() {
+            *open = open.saturating_add(amount);
+        }
+        self.run = self.run.saturating_add_unsigned(amount);
+    }
+    fn send(&mut self, amount: u64) {
+        self.run = self.run.saturating_sub_unsigned(amount);
+        self.least = self.least.min(self.run);
+    }
+    /// Received within the window.
+    fn fresh(&self) -> u64 {
+        self.received.iter().copied().fold(0, u64::saturating_add)
+    }
+    /// What it is known to have held when the window began, once `amount` has left: at least.
+    fn held_before(&self, amount: u64) -> u64 {
+        let least = self.least.min(self.run.saturating_sub_unsigned(amount));
+        let began = self.began.last().copied().unwrap_or(0);
+        u64::try_from(began.saturating_sub(least)).unwrap_or(0)
+    }
+}
+
+struct Observer {
+    voice: Voice,
+    limits: Limits,
+    watch: Watch,
+    flows: Bounded<(ChainNumber, Address), Flow>,
+}
+
+/// What left an address in one transaction.
+#[derive(Debug, Clone, Copy)]
+struct Outflow {
+    from: Address,
+    to: Address,
+    gwei: u64,
+}
+
+impl Detector for Observer {
+    fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
+        match event {
+            ChainEvent::Block(block) => {
+                let bounds = self.limits.on(block.chain, &self.watch);
+                let watching = self.watch.chain(block.chain).is_some();
+                for transaction in &block.transactions {
+                    if watching {
+                        self.follow_watched(block, transaction, bounds, out);
+                    } else {
+                        self.follow_everyone(block, transaction, bounds, out);
+                    }
+                }
+            }
+            ChainEvent::Reorg(reorg) => self.step_back(reorg),
+            _ => {}
+        }
+    }
+    fn snapshot(&self) -> serde_json::Value {
+        at_rest::save(&self.flows.save())
+    }
+    fn restore(&mut self, snapshot: &serde_json::Value) -> Result<(), SnapshotError> {
+        self.flows = Bounded::new(ADDRESSES_MAX);
+        let saved: Saved<(ChainNumber, Address), Flow> = at_rest::load(ID, snapshot)?;
+        self.flows = Bounded::load(ADDRESSES_MAX, saved);
+        Ok(())
+    }
+}
+
+impl Observer {
+    /// Watched addresses: all their coin movements, netted within the transaction, so that what only passes through is nothing.
+    fn follow_watched(
+        &mut self,
+        block: &Block,
+        transaction: &Transaction,
+        bounds: Bounds,
+        out: &mut Vec<SignalChange>,
+    ) {
+        let Some(ours) = self.watch.chain(block.chain) else { return };
+        let mut nets: Vec<(Address, i64, Option<Movement>)> = Vec::new();
+        let mut add = |address: Address, change: i64, leaving: Option<Movement>| match nets
+            .iter_mut()
+            .find(|(had, ..)| *had == address)
+        {
+            Some((_, net, largest)) => {
+                *net = net.saturating_add(change);
+                if leaving.is_some_and(|new| largest.is_none_or(|old| new.amount > old.amount)) {
+                    *largest = leaving;
+                }
+            }
+            None => nets.push((address, change, leaving)),
+        };
+        each_coin_movement(transaction, |movement| {
+            let amount = i64::try_from(gwei(movement.amount)).unwrap_or(i64::MAX);
+            let (from_ours, to_ours) = (ours.contains_key(&movement.from), ours.contains_key(&movement.to));
+            if from_ours {
+                // Between our own addresses it is booked, and named as leaving nothing.
+                add(movement.from, -amount, Some(movement).filter(|_| !to_ours));
+            }
+            if to_ours {
+                add(movement.to, amount, None);
+            }
+        });
+        for (address, net, largest) in nets {
+            let amount = net.unsigned_abs();
+            if let Some(largest) = largest.filter(|_| net < 0) {
+                let outflow = Outflow { from: address, to: largest.to, gwei: amount };
+                self.judge(block, transaction, outflow, bounds, out);
+            }
+            self.book(block, address, net);
+        }
+    }
+
+    /// Without watched addresses: accounts with a key and a short history, by their transactions' own coins.
+    fn follow_everyone(
+        &mut self,
+        block: &Block,
+        transaction: &Transaction,
+        bounds: Bounds,
+        out: &mut Vec<SignalChange>,
+    ) {
+        let sent = gwei(transaction.value);
+        let judged = sent >= bounds.out_min && transaction.nonce <= self.limits.nonce_max;
+        if let Some(to) = transaction.to.filter(|_| judged && transaction.status != Some(false)) {
+            let outflow = Outflow { from: transaction.from, to, gwei: sent };
+            self.judge(block, transaction, outflow, bounds, out);
+        }
+        let mut booked: Vec<(Address, i64)> = Vec::new();
+        each_coin_movement(transaction, |movement| {
+            let amount = gwei(movement.amount);
+            if amount >= bounds.kept_min {
+                let amount = i64::try_from(amount).unwrap_or(i64::MAX);
+                booked.extend([(movement.from, -amount), (movement.to, amount)]);
+            }
+        });
+        for (address, change) in booked {
+            self.book(block, address, change);
+        }
+    }
+
+    fn book(&mut self, block: &Block, address: Address, change: i64) {
+        let quarter = block.number / self.limits.quarter_blocks;
+        let Some(flow) = self.flows.entry((block.chain, address), || Flow::new(quarter)).0 else { return };
+        flow.advance(quarter);
+        match change {
+            0.. => flow.receive(change.unsigned_abs()),
+            _ => flow.send(change.unsigned_abs()),
+        }
+    }
+
+    fn judge(
+        &mut self,
+        block: &Block,
+        transaction: &Transaction,
+        outflow: Outflow,
+        bounds: Bounds,
+        out: &mut Vec<SignalChange>,
+    ) {
+        if outflow.gwei < bounds.out_min {
+            return;
+        }
+        let quarter = block.number / self.limits.quarter_blocks;
+        let Some(flow) = self.flows.get_mut(&(block.chain, outflow.from)) else { return };
+        flow.advance(quarter);
+        let (fresh, held) = (flow.fresh(), flow.held_before(outflow.gwei));
+        let covered = fresh.saturating_add(bounds.held_max) > outflow.gwei;
+        if covered && held < bounds.held_max && flow.told != quarter + 1 {
+            flow.told = quarter + 1;
+            self.claim(block, transaction, outflow, bounds, (fresh, held)).raise(out);
+        }
+    }
+
+    fn claim(
+        &self,
+        block: &Block,
+        transaction: &Transaction,
+        outflow: Outflow,
+        bounds: Bounds,
+        known: (u64, u64),
+    ) -> Claim {
+        let amount = |gwei: u64| self.watch.amount(block.chain, None, U256::from(gwei) * U256::from(GWEI));
+        let (fresh, held) = known;
+        let watched = self.watch.find(block.chain, outflow.from);
+        let worth = self.watch.value(block.chain, None, U256::from(outflow.gwei) * U256::from(GWEI));
+        let name = self.watch.name(block.chain, outflow.from);
+        let blocks = self.limits.quarter_blocks * 4;
+        let age = match watched {
+            Some(_) => String::new(),
+            None => format!(" It is the sender's transaction number {}.", transaction.nonce.saturating_add(1)),
+        };
+        Claim::on_block(&self.voice, block, "outflow", &[&block.chain.to_be_bytes(), outflow.from.as_slice()])
+            .transaction(transaction)
+            .loudness(if watched.is_some() { Loudness::Warning } else { Loudness::Info })
+            .service(watched.map(|watched| watched.service.clone()))
+            .title(format!("{name} sent {} that it had just received", amount(outflow.gwei)))
+            .text(format!(
+                "{} left {} for {}. Of the last {blocks} blocks we saw {} arrive there; from before them it is known to have held at least {}. Balances are not read, so it may have held more.{age}",
+                amount(outflow.gwei), outflow.from, short(outflow.to), amount(fresh), amount(held)
+            ))
+            .number("sent", outflow.gwei, "gwei")
+            .number("least outflow", bounds.out_min, "gwei")
+            .number("received within the window", fresh, "gwei")
+            .number("known to be held before, at least", held, "gwei")
+            .number("held limit", bounds.held_max, "gwei")
+            .number("window", blocks, "blocks")
+            .number("sender's nonce", transaction.nonce, "")
+            .party("sender", outflow.from)
+            .party("receiver", outflow.to)
+            .facts(Facts {
+                money_at_risk: watched.and(worth).unwrap_or_default(),
+                irreversible: watched.is_some(),
+                ..Facts::default()
+            })
+            .confidence(if watched.is_some() { 400 } else { 200 })
+    }
+
+    /// What was told on a dropped block is retracted by others, and may be told again when its transaction returns.
+    fn step_back(&mut self, reorg: &Reorg) {
+        for (_, flow) in self.flows.iter_mut().filter(|((chain, _), _)| *chain == reorg.chain) {
+            flow.told = 0;
+        }
+    }
+}
+
+/// Whole gwei of an amount of wei; what is more than a `u64` of them counts as that.
+fn gwei(wei: U256) -> u64 {
+    u64::try_from(wei / U256::from(GWEI)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rehearsal::{COLD, HOT, VAULT, coin};
+    use crate::testing::{build, observe, raised};
+    use quarterdeck_core::chain::Call;
+
+    const OUTSIDE: Address = Address::repeat_byte(0xee);
+    const FRESH: Address = Address::repeat_byte(0xfe);
+
+    fn told(knowledge: &Knowledge, chain: &Rehearsal) -> Vec<std::sync::Arc<quarterdeck_core::signal::Signal>> {
+        raised(&observe(&SuddenOutflow, knowledge, &chain.events))
+    }
+
+    #[test]
+    fn coins_that_came_today_and_leave_are_told() {
+        let mut chain = Rehearsal::default();
+        chain.block(vec![coin(OUTSIDE, HOT, 60_000)]);
+        chain.block(vec![coin(HOT, FRESH, 50_000)]);
+        let signals = told(&rehearsal::knowledge(), &chain);
+        assert_eq!(signals[0].title, "hot wallet sent 50 ETH that it had just received");
+        assert!(
+            signals[0]
+                .explanation
+                .text
+                .contains("60 ETH arrive there; from before them it is known to have held at least 0 ETH")
+        );
+        assert_eq!((signals.len(), signals[0].loudness), (1, Loudness::Warning));
+    }
+
+    #[test]
+    fn below_the_least_outflow_is_quiet() {
+        let mut chain = Rehearsal::default();
+        chain.block(vec![coin(OUTSIDE, HOT, 60_000)]);
+        chain.block(vec![coin(HOT, FRESH, 49_999)]);
+        assert!(told(&rehearsal::knowledge(), &chain).is_empty());
+    }
+
+    #[test]
+    fn what_must_have_been_held_before_is_no_sudden_outflow() {
+        let after = |received: u64| {
+            let mut chain = Rehearsal::default();
+            chain.block(vec![coin(OUTSIDE, HOT, received)]);
+            chain.block(vec![coin(HOT, FRESH, 100_000)]);
+            told(&rehearsal::knowledge(), &chain).len()
+        };
+        // 80 in and 100 out: 20 were there before, and 20 is the limit. With 81 in, 19 were.
+        assert_eq!((after(80_000), after(81_000)), (0, 1));
+    }
+
+    #[test]
+    fn a_wallet_known_to_be_full_yesterday_is_quiet() {
+        let mut chain = Rehearsal::default();
+        chain.block(vec![coin(OUTSIDE, HOT, 500_000)]);
+        let mut events = chain.events.clone();
+        let mut later = Rehearsal::from_height(20_007_201);
+        later.block(vec![coin(OUTSIDE, HOT, 60_000)]);
+        later.block(vec![coin(HOT, FRESH, 60_000)]);
+        events.extend(later.events.clone());
+        assert!(observe(&SuddenOutflow, &rehearsal::knowledge(), &events).is_empty());
+        // Without that knowledge it is told.
+        assert_eq!(told(&rehearsal::knowledge(), &later).len(), 1);
+    }
+
+    #[test]
+    fn own_moves_and_what_passes_through_are_quiet() {
+        let mut chain = Rehearsal::default();
+        chain.block(vec![coin(OUTSIDE, HOT, 100_000)]);
+        chain.block(vec![coin(HOT, COLD, 90_000)]);
+        let hop = |depth, from, to: Address| Call {
+            depth,
+            from,
+            to: Some(to),
+            value: coin(from, to, 80_000).value,
+            ..Call::default()
+        };
+        let calls = vec![hop(0, OUTSIDE, VAULT), hop(1, VAULT, FRESH)];
+        chain.block(vec![quarterdeck_core::chain::Transaction { calls, ..coin(OUTSIDE, VAULT, 80_000) }]);
+        assert!(told(&rehearsal::knowledge(), &chain).is_empty());
+    }
+
+    #[test]
+    fn without_watched_addresses_only_young_accounts_are_noted() {
+        let prices = quarterdeck_core::catalogue::Catalogue::new(Vec::new(), rehearsal::prices());
+        let knowledge = Knowledge { catalogue: prices.into() };
+        let after = |nonce: u64| {
+            let mut chain = Rehearsal::default();
+            chain.block(vec![coin(OUTSIDE, FRESH, 60_000)]);
+            chain.block(vec![quarterdeck_core::chain::Transaction { nonce, ..coin(FRESH, OUTSIDE, 55_000) }]);
+            let signals = told(&knowledge, &chain);
+            assert!(signals.iter().all(|signal| signal.loudness == Loudness::Info));
+            signals.len()
+        };
+        assert_eq!((after(10), after(11)), (1, 0));
+    }
+
+    #[test]
+    fn without_a_price_the_limit_is_in_coins() {
+        let catalogue = quarterdeck_core::catalogue::Catalogue::default();
+        let mut detector =
+            build(&SuddenOutflow, &Knowledge { catalogue: catalogue.into() }, &[("out_min_milli", 1_000)]);
+        let mut chain = Rehearsal::default();
+        chain.block(vec![coin(OUTSIDE, FRESH, 1_000)]);
+        chain.block(vec![coin(FRESH, OUTSIDE, 1_000)]);
+        let mut out = Vec::new();
+        chain.events.iter().for_each(|event| detector.observe(event, &mut out));
+        assert_eq!(out.len(), 1);
+    }
+
+    #[test]
+    fn it_is_told_once_in_a_quarter_of_the_window_and_again_after_a_reorganization() {
+        let mut chain = Rehearsal::default();
+        chain.block(vec![coin(OUTSIDE, HOT, 200_000)]);
+        let dropped = chain.block(vec![coin(HOT, FRESH, 60_000)]);
+        chain.block(vec![coin(HOT, FRESH, 60_000)]);
+        assert_eq!(told(&rehearsal::knowledge(), &chain).len(), 1);
+        let tip = chain.tip().clone();
+        chain.reorg(&[dropped, tip], vec![vec![coin(HOT, FRESH, 60_000)], vec![]]);
+        assert_eq!(told(&rehearsal::knowledge(), &chain).len(), 2);
+    }
+}

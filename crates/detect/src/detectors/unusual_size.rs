@@ -1,0 +1,496 @@
+//! A1: a transfer far larger than the ones before it.
+//!
+//! Must never speak about chains it has no samples of, nor about moves between the operator's own addresses. Tests: below, and
+//! `scenarios/detectors/unusual_size.md`.
+
+use std::time::Duration;
+
+use quarterdeck_core::{
+    catalogue::Role,
+    chain::{Address, Block, ChainEvent, ChainNumber, U256},
+    detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
+    money::Usd,
+    signal::{Facts, Loudness, SignalChange},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    at_rest,
+    claim::{Claim, Voice},
+    movement::{Movement, each_movement},
+    rehearsal::{self, Rehearsal},
+    statistics::{Bounded, Deviation, Magnitude, RobustWindow, bounded::Saved},
+    watch::{Watch, Watched, short},
+};
+
+const ID: &str = "unusual_size";
+/// Populations kept. A window is at most 4 KiB, so all of them at most 4 MiB.
+const POPULATIONS_MAX: usize = 1_024;
+/// Signals about one transaction: past this, one more says nothing new.
+const PER_TRANSACTION_MAX: u32 = 16;
+/// What the subtraction of two logarithms may leave over: at the limit is not above it.
+const ROUNDING: f64 = 1e-9;
+/// The share of samples that must be smaller where more than half of them are equal.
+const RANK_MIN: f64 = 0.9995;
+
+const PARAMS: &[ParamSpec] = &[
+    ParamSpec {
+        name: "limit_hundredths_sigma",
+        unit: "hundredths of σ",
+        doc: "A transfer is unusual above this robust z of the logarithm of its amount.",
+        default: 350,
+        min: 200,
+        max: 2_000,
+    },
+    ParamSpec {
+        name: "tail_exponent",
+        unit: "powers of ten",
+        doc: "And only if the largest amounts seen make one as large less likely than ten to minus this.",
+        default: 4,
+        min: 1,
+        max: 15,
+    },
+    ParamSpec {
+        name: "loud_hundredths_sigma",
+        unit: "hundredths of σ",
+        doc: "From this robust z on, and from `loud_usd` on, an outgoing transfer is an error instead of a warning.",
+        default: 700,
+        min: 200,
+        max: 5_000,
+    },
+    ParamSpec {
+        name: "samples_min",
+        unit: "transfers",
+        doc: "A population with fewer transfers is not judged.",
+        default: 50,
+        min: 20,
+        max: 1_024,
+    },
+    ParamSpec {
+        name: "spread_min_hundredths_decade",
+        unit: "hundredths of a factor of ten",
+        doc: "The least standard deviation assumed, so that a wallet of equal amounts does not find every other amount unusual.",
+        default: 10,
+        min: 1,
+        max: 100,
+    },
+    ParamSpec {
+        name: "floor_usd",
+        unit: "USD",
+        doc: "Smaller transfers of watched addresses are never unusual.",
+        default: 10_000,
+        min: 0,
+        max: 1_000_000_000,
+    },
+    ParamSpec {
+        name: "floor_unpriced_milli",
+        unit: "thousandths of the chain's coin",
+        doc: "The floor for a chain's coin without a price. Tokens without a price are not judged at all.",
+        default: 5_000,
+        min: 0,
+        max: 1_000_000_000,
+    },
+    ParamSpec {
+        name: "loud_usd",
+        unit: "USD",
+        doc: "See `loud_hundredths_sigma`.",
+        default: 1_000_000,
+        min: 0,
+        max: 100_000_000_000,
+    },
+    ParamSpec {
+        name: "chain_floor_usd",
+        unit: "USD",
+        doc: "The floor on a chain without watched addresses, where everyone's transfers are one population and only noted.",
+        default: 10_000_000,
+        min: 100_000,
+        max: 100_000_000_000,
+    },
+];
+
+const DOC: &str = "## What it watches
+
+Every transfer of a priced asset into or out of a watched address, by the logarithm of its amount. It is compared with the
+last 1,024 transfers of the same address, asset and direction; while there are fewer than `samples_min`, with those of all
+watched addresses of the same role. It speaks when the robust z, `0.6745 · (x − median) / MAD`, passes
+`limit_hundredths_sigma` and the transfer is worth at least `floor_usd`. Money has heavy tails, so the largest amounts of the same
+window must also make one as large less likely than ten to minus `tail_exponent`; and where more than half of the amounts are equal
+(MAD of zero) it must be larger than 99.95 % of them, which for so few is all. On a chain without watched addresses all transfers of an asset are one
+population, the floor is `chain_floor_usd`, and what is found is only noted.
+
+Seen are the transaction's own coins, coins moved by calls where traces are read, and ERC-20 transfers by their logs (without
+receipts: plain `transfer` calls). Tokens without a price are ignored, since anyone can make a token say that you moved it.
+
+## Why it matters
+
+A thief empties a wallet in amounts that its owner never sends. So does a payout job with its decimals wrong.
+
+## When it is wrong
+
+A real but rare payment: a quarterly settlement, a wallet being retired, a new large customer. Moves between watched addresses
+are quiet, so name all of your own addresses. After a reorganization, transfers that were included twice count twice. An attacker
+who sends many medium amounts stays below it; the frequency and outflow detectors look there.
+
+## First steps
+
+1. Ask the wallet's owner whether the payment was intended; look for its ticket or withdrawal number.
+2. If nobody knows it: stop the signer of this wallet, then move what is left to the cold wallet.
+3. Look at the receiver: a known exchange can freeze if asked within minutes.
+";
+
+/// The kind.
+#[derive(Debug, Clone, Copy)]
+pub struct UnusualSize;
+
+impl DetectorKind for UnusualSize {
+    fn id(&self) -> &'static str {
+        ID
+    }
+    fn code(&self) -> &'static str {
+        "A1"
+    }
+    fn title(&self) -> &'static str {
+        "A transfer far larger than the ones before it"
+    }
+    fn doc(&self) -> &'static str {
+        DOC
+    }
+    fn params(&self) -> &'static [ParamSpec] {
+        PARAMS
+    }
+    fn build(&self, params: &Params, knowledge: &Knowledge) -> Box<dyn Detector> {
+        Box::new(Observer {
+            voice: Voice::new(ID, params),
+            limits: Limits::of(params),
+            watch: Watch::new(knowledge),
+            windows: Bounded::new(POPULATIONS_MAX),
+        })
+    }
+    fn canary(&self) -> (Knowledge, Vec<ChainEvent>) {
+        let mut chain = Rehearsal::default();
+        for day in 0..60_u64 {
+            chain.block(vec![rehearsal::coin(rehearsal::HOT, Address::repeat_byte(0xee), 900 + day * 5)]);
+        }
+        chain.block(vec![rehearsal::coin(rehearsal::HOT, Address::repeat_byte(0xef), 900_000)]);
+        chain.tick(Duration::from_secs(1));
+        (rehearsal::knowledge(), chain.events)
+    }
+}
+
+/// The parameters in the units of the arithmetic.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    sigma: f64,
+    tail: f64,
+    loud_sigma: f64,
+    samples_min: usize,
+    spread_min_decades: f64,
+    floor: Usd,
+    floor_unpriced: U256,
+    loud: Usd,
+    chain_floor: Usd,
+}
+
+impl Limits {
+    fn of(params: &Params) -> Self {
+        let whole = |name: &str| u64::try_from(params.get(name)).unwrap_or(0);
+        let hundredths = |name: &str| crate::statistics::magnitude::f64_of(whole(name)) / 100.0;
+        Self {
+            sigma: hundredths("limit_hundredths_sigma"),
+            tail: 10_f64.powi(-i32::try_from(params.get("tail_exponent")).unwrap_or(4)),
+            loud_sigma: hundredths("loud_hundredths_sigma"),
+            samples_min: usize::try_from(whole("samples_min")).unwrap_or(usize::MAX),
+            spread_min_decades: hundredths("spread_min_hundredths_decade"),
+            floor: Usd::from_dollars(whole("floor_usd")),
+            floor_unpriced: U256::from(whole("floor_unpriced_milli")) * U256::from(1_000_000_000_000_000_u64),
+            loud: Usd::from_dollars(whole("loud_usd")),
+            chain_floor: Usd::from_dollars(whole("chain_floor_usd")),
+        }
+    }
+    fn unusual(&self, found: &Deviation) -> bool {
+        found.samples >= self.samples_min
+            && found.sigma > self.sigma + ROUNDING
+            && found.tail < self.tail
+            && (found.mad_decades > 0.0 || found.rank > RANK_MIN)
+    }
+}
+
+/// Whose transfers are compared with each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+struct Population {
+    chain: ChainNumber,
+    token: Option<Address>,
+    who: Who,
+    outgoing: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Who {
+    /// One watched address.
+    One(Address),
+    /// All watched addresses of a role: judged by where the one has too few samples.
+    Role(Role),
+    /// Everyone on a chain without watched addresses.
+    Everyone,
+}
+
+struct Observer {
+    voice: Voice,
+    limits: Limits,
+    watch: Watch,
+    windows: Bounded<Population, RobustWindow>,
+}
+
+impl Detector for Observer {
+    fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
+        let ChainEvent::Block(block) = event else { return };
+        let watching = self.watch.chain(block.chain).is_some();
+        for transaction in &block.transactions {
+            let mut said = 0;
+            each_movement(block, transaction, |movement| {
+                let claim =
+                    if watching { self.judge_watched(block, &movement) } else { self.judge_everyone(block, &movement) };
+                if let Some(claim) = claim.filter(|_| said < PER_TRANSACTION_MAX) {
+                    claim.transaction(transaction).place(said).raise(out);
+                    said += 1;
+                }
+            });
+        }
+    }
+    fn snapshot(&self) -> serde_json::Value {
+        at_rest::save(&self.windows.save())
+    }
+    fn restore(&mut self, snapshot: &serde_json::Value) -> Result<(), SnapshotError> {
+        self.windows = Bounded::new(POPULATIONS_MAX);
+        let saved: Saved<Population, RobustWindow> = at_rest::load(ID, snapshot)?;
+        self.windows = Bounded::load(POPULATIONS_MAX, saved);
+        Ok(())
+    }
+}
+
+impl Observer {
+    fn judge_watched(&mut self, block: &Block, movement: &Movement) -> Option<Claim> {
+        let ours = self.watch.chain(block.chain)?;
+        let (one, watched, outgoing) = match (ours.get(&movement.from), ours.get(&movement.to)) {
+            (Some(watched), None) => (movement.from, watched.clone(), true),
+            (None, Some(watched)) => (movement.to, watched.clone(), false),
+            // Strangers, or a move between our own addresses.
+            _ => return None,
+        };
+        let worth = self.watch.value(block.chain, movement.token, movement.amount);
+        let high_enough = match worth {
+            Some(worth) => worth >= self.limits.floor,
+            None if movement.token.is_some() => return None,
+            None => movement.amount >= self.limits.floor_unpriced,
+        };
+        let key = |who| Population { chain: block.chain, token: movement.token, who, outgoing };
+        let own = self.compare(key(Who::One(one)), movement.amount, high_enough);
+        let role = self.compare(key(Who::Role(watched.role)), movement.amount, high_enough);
+        // Its own history decides as soon as there is enough of it; until then, that of its kind.
+        let (found, whose) = match own.filter(|found| found.samples >= self.limits.samples_min) {
+            Some(found) => (found, "its own"),
+            None => (role?, "those of its kind"),
+        };
+        let worth = worth.unwrap_or_default();
+        self.limits
+            .unusual(&found)
+            .then(|| self.claim_watched(block, movement, &watched, outgoing, worth, &found, whose))
+    }
+
+    fn judge_everyone(&mut self, block: &Block, movement: &Movement) -> Option<Claim> {
+        let worth = self.watch.value(block.chain, movement.token, movement.amount)?;
+        let key = Population { chain: block.chain, token: movement.token, who: Who::Everyone, outgoing: true };
+        let found = self.compare(key, movement.amount, worth >= self.limits.chain_floor)?;
+        if !self.limits.unusual(&found) {
+            return None;
+        }
+        let amount = self.watch.amount(block.chain, movement.token, movement.amount);
+        let text = format!(
+            "{amount} ({worth}) moved from {} to {}: {:.1} standard deviations above the median of the last {} transfers of this asset on chain {}. No address is watched on this chain, so this is for the record.",
+            movement.from, movement.to, found.sigma, found.samples, block.chain
+        );
+        let claim =
+            Claim::on_block(&self.voice, block, "everyone", &[&block.chain.to_be_bytes(), token_bytes(movement)])
+                .loudness(Loudness::Info)
+                .title(format!("{amount} ({worth}) moved at once on chain {}", block.chain))
+                .text(text)
+                .confidence(300);
+        Some(self.numbers(claim, block, movement, worth, &found))
+    }
+
+    /// Compares an amount with its population, if it is above the floor and the median, and takes it in.
+    fn compare(&mut self, key: Population, amount: U256, high_enough: bool) -> Option<Deviation> {
+        let size = Magnitude::of(amount)?;
+        let window = self.windows.entry(key, RobustWindow::default).0?;
+        let found = high_enough.then(|| window.deviation(size, self.limits.spread_min_decades)).flatten();
+        window.push(size);
+        found
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all of it is said in one sentence")]
+    fn claim_watched(
+        &self,
+        block: &Block,
+        movement: &Movement,
+        watched: &Watched,
+        outgoing: bool,
+        worth: Usd,
+        found: &Deviation,
+        whose: &str,
+    ) -> Claim {
+        let amount = self.watch.amount(block.chain, movement.token, movement.amount);
+        let usual = self.watch.amount(block.chain, movement.token, found.median.amount());
+        let (ours, other) = if outgoing { (movement.from, movement.to) } else { (movement.to, movement.from) };
+        let (verb, with) = if outgoing { ("sent", "to") } else { ("received", "from") };
+        let loudness = match outgoing {
+            false => Loudness::Info,
+            true if found.sigma >= self.limits.loud_sigma && worth >= self.limits.loud => Loudness::Error,
+            true => Loudness::Warning,
+        };
+        let entity: [&[u8]; 4] =
+            [&block.chain.to_be_bytes(), ours.as_slice(), token_bytes(movement), &[u8::from(outgoing)]];
+        let claim = Claim::on_block(&self.voice, block, "size", &entity)
+            .loudness(loudness)
+            .service(Some(watched.service.clone()))
+            .title(format!("{} {verb} {amount} ({worth}) {with} {}", watched.label, short(other)))
+            .text(format!(
+                "{} {verb} {amount} ({worth}) {with} {other}. That is {:.1} standard deviations above the median of {usual}, measured over {} earlier transfers ({whose}); by the largest of those, one transfer in {:.0} is this large.",
+                watched.label, found.sigma, found.samples, 1.0 / found.tail.max(1e-15)
+            ))
+            .facts(Facts {
+                money_at_risk: if outgoing { worth } else { Usd::ZERO },
+                irreversible: outgoing,
+                ..Facts::default()
+            })
+            .confidence(if loudness == Loudness::Error { 700 } else { 500 });
+        self.numbers(claim, block, movement, worth, found)
+    }
+
+    fn numbers(&self, claim: Claim, block: &Block, movement: &Movement, worth: Usd, found: &Deviation) -> Claim {
+        let usual = self.watch.amount(block.chain, movement.token, found.median.amount());
+        claim
+            .number("robust z", format!("{:.2}", found.sigma), "σ")
+            .number("limit of z", format!("{:.2}", self.limits.sigma), "σ")
+            .number("tail", format!("{:.1e}", found.tail), "per transfer")
+            .number("limit of the tail", format!("{:.0e}", self.limits.tail), "per transfer")
+            .number("amount", movement.amount, "raw units")
+            .number("worth", worth, "USD")
+            .number("median", usual, "")
+            .number("MAD", format!("{:.4}", found.mad_decades), "decades")
+            .number("samples", found.samples, "transfers")
+            .party("sender", movement.from)
+            .party("receiver", movement.to)
+    }
+}
+
+fn token_bytes(movement: &Movement) -> &[u8] {
+    movement.token.as_ref().map_or(&[], |token| token.as_slice())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rehearsal::{COLD, HOT, TOKEN, coin, token};
+    use crate::testing::{build, observe, raised};
+
+    const OUTSIDE: Address = Address::repeat_byte(0xee);
+
+    fn usual(chain: &mut Rehearsal, transfers: u64) {
+        for n in 0..transfers {
+            chain.block(vec![coin(HOT, OUTSIDE, 8_000 + n % 40 * 100)]);
+        }
+    }
+
+    fn told(chain: &Rehearsal) -> Vec<String> {
+        raised(&observe(&UnusualSize, &rehearsal::knowledge(), &chain.events)).iter().map(|s| s.title.clone()).collect()
+    }
+
+    #[test]
+    fn a_transfer_far_above_the_usual_is_told_with_its_numbers() {
+        let mut chain = Rehearsal::default();
+        usual(&mut chain, 50);
+        chain.block(vec![coin(HOT, OUTSIDE, 900_000)]);
+        let changes = observe(&UnusualSize, &rehearsal::knowledge(), &chain.events);
+        let signal = &raised(&changes)[0];
+        assert_eq!(signal.title, "hot wallet sent 900 ETH ($1.8 M) to 0xeeee…eeee");
+        assert_eq!(signal.loudness, Loudness::Error);
+        assert_eq!(signal.facts.money_at_risk, Usd::from_dollars(1_800_000));
+        let wanted =
+            "That is 19.8 standard deviations above the median of 9.441 ETH, measured over 50 earlier transfers";
+        assert!(signal.explanation.text.contains(wanted), "{}", signal.explanation.text);
+    }
+
+    #[test]
+    fn too_few_samples_are_not_judged() {
+        let mut chain = Rehearsal::default();
+        usual(&mut chain, 49);
+        chain.block(vec![coin(HOT, OUTSIDE, 900_000)]);
+        assert_eq!(told(&chain), [""; 0]);
+    }
+
+    #[test]
+    fn the_limits_are_not_above_the_limits() {
+        let near = |tail_exponent: i64, milli: u64| {
+            let mut chain = Rehearsal::default();
+            for _ in 0..61 {
+                chain.block(vec![coin(HOT, OUTSIDE, 10_000)]);
+            }
+            chain.block(vec![coin(HOT, OUTSIDE, milli)]);
+            let mut detector = build(&UnusualSize, &rehearsal::knowledge(), &[("tail_exponent", tail_exponent)]);
+            let mut out = Vec::new();
+            for event in &chain.events {
+                detector.observe(event, &mut out);
+            }
+            out.len()
+        };
+        // Equal amounts: the spread is the floor of 0.1 decades, so 3.5σ is a factor of 10^0.35 = 2.2387.
+        assert_eq!((near(1, 22_380), near(1, 22_470)), (0, 1));
+        // A tail of 10/61 · (1 + d / (10 · 0.05))^-10 is 10^-4 at d = 0.548 decades, a factor of 3.533.
+        assert_eq!((near(4, 35_200), near(4, 35_450)), (0, 1));
+    }
+
+    #[test]
+    fn own_moves_and_small_change_are_quiet() {
+        let mut chain = Rehearsal::default();
+        (0..60).for_each(|_| drop(chain.block(vec![coin(HOT, OUTSIDE, 10)])));
+        chain.block(vec![coin(HOT, COLD, 900_000)]);
+        // 4.9 ETH is 490 times the usual, and below $10,000.
+        chain.block(vec![coin(HOT, OUTSIDE, 4_900)]);
+        assert_eq!(told(&chain), [""; 0]);
+    }
+
+    #[test]
+    fn a_young_wallet_is_compared_with_its_kind() {
+        let mut chain = Rehearsal::default();
+        usual(&mut chain, 60);
+        chain.block(vec![coin(COLD, OUTSIDE, 900_000)]);
+        let changes = observe(&UnusualSize, &rehearsal::knowledge(), &chain.events);
+        assert!(raised(&changes)[0].explanation.text.contains("those of its kind"));
+    }
+
+    #[test]
+    fn tokens_without_a_price_are_ignored_and_others_are_judged() {
+        for (address, wanted) in [(TOKEN, 1), (Address::repeat_byte(0x66), 0)] {
+            let mut chain = Rehearsal::default();
+            for n in 0..60_u64 {
+                chain.block(vec![token(address, HOT, OUTSIDE, U256::from(1_000_000_000 + n * 10_000_000))]);
+            }
+            chain.block(vec![token(address, HOT, OUTSIDE, U256::from(5_000_000_000_000_u64))]);
+            assert_eq!(told(&chain).len(), wanted);
+        }
+    }
+
+    #[test]
+    fn a_chain_without_watched_addresses_is_only_noted() {
+        let catalogue = quarterdeck_core::catalogue::Catalogue::new(Vec::new(), rehearsal::prices());
+        let knowledge = Knowledge { catalogue: catalogue.into() };
+        let mut chain = Rehearsal::default();
+        usual(&mut chain, 60);
+        chain.block(vec![coin(HOT, OUTSIDE, 900_000), coin(HOT, OUTSIDE, 9_000_000)]);
+        let changes = observe(&UnusualSize, &knowledge, &chain.events);
+        let signals = raised(&changes);
+        assert_eq!(signals.len(), 1);
+        assert_eq!(signals[0].loudness, Loudness::Info);
+    }
+}

@@ -1,0 +1,278 @@
+//! G4: a vault, pool or account emptied in one transaction, or a watched one over a few blocks. Tests: `vault_drain/tests.rs`.
+
+use std::sync::Arc;
+
+use quarterdeck_core::{
+    catalogue::Catalogue,
+    chain::{Block, ChainEvent, Transaction},
+    detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
+    signal::{Facts, Loudness, Number, SignalChange},
+};
+
+use self::reserves::{Drop, Limits, Reserves};
+use super::example;
+use crate::{
+    extraction::{Extraction, Victim},
+    flow,
+    raise::Draft,
+    reference_assets,
+    taking::{self, Taking},
+};
+
+mod reserves;
+
+/// The detector's kind.
+pub struct VaultDrain;
+
+const ID: &str = "vault_drain";
+
+const PARAMS: &[ParamSpec] = &[
+    ParamSpec {
+        name: "loss_min_usd",
+        unit: "USD",
+        doc: "Loss of an unwatched address from which on a drain is a warning.",
+        default: 20_000,
+        min: 0,
+        max: 1_000_000_000,
+    },
+    ParamSpec {
+        name: "watched_loss_min_usd",
+        unit: "USD",
+        doc: "Loss of a watched address from which on a drain, or a fall of its reserve, is a signal.",
+        default: 1_000,
+        min: 0,
+        max: 1_000_000_000,
+    },
+    ParamSpec {
+        name: "fall_transaction_permille",
+        unit: "thousandths of the reserve",
+        doc: "Fall of a watched reserve in one transaction that is a signal whatever the way.",
+        default: 200,
+        min: 1,
+        max: 1_000,
+    },
+    ParamSpec {
+        name: "fall_window_permille",
+        unit: "thousandths of the reserve",
+        doc: "Fall of a watched reserve over the window that is a signal whatever the way.",
+        default: 350,
+        min: 1,
+        max: 1_000,
+    },
+    ParamSpec {
+        name: "window_blocks",
+        unit: "blocks",
+        doc: "Length of the window for watched reserves.",
+        default: 10,
+        min: 2,
+        max: 1_000,
+    },
+];
+
+const DOC: &str = "\
+## What it watches
+Transactions that take assets out of a contract or an account and give nothing back, by a way no honest user goes: calling into \
+a contract that is still waiting for an answer, asking for the same payment again and again, through helper contracts made in \
+the same transaction, with other people's approvals, with a flash loan, or out of several markets at once. For watched vaults, \
+pools and bridges also any fall of the reserve by a fifth in one transaction or by a third over ten blocks.
+
+## Why it matters
+This is what a theft looks like after the fact, whatever the bug was. Nothing that left comes back by itself, and what is still \
+there goes next.
+
+## When it is wrong
+A keeper or a custodian may move funds through machinery of their own, and a migration empties a vault by intention: it comes with \
+a privileged change. A very large honest withdrawal makes a watched reserve fall. Without traces or receipts nothing is judged.
+
+## First steps
+Compare the receiver with your own addresses. If it is not yours: pause what can be paused, revoke the approval or role that was \
+used, and move what is left. Then find the function in the trace; the same one is open in every contract of the same code.
+";
+
+impl DetectorKind for VaultDrain {
+    fn id(&self) -> &'static str {
+        ID
+    }
+    fn code(&self) -> &'static str {
+        "G4"
+    }
+    fn title(&self) -> &'static str {
+        "Vault or pool drained"
+    }
+    fn doc(&self) -> &'static str {
+        DOC
+    }
+    fn params(&self) -> &'static [ParamSpec] {
+        PARAMS
+    }
+    fn build(&self, params: &Params, knowledge: &Knowledge) -> Box<dyn Detector> {
+        let permille = |name| u32::try_from(params.get(name)).unwrap_or(u32::MAX);
+        Box::new(Watch {
+            catalogue: Arc::clone(&knowledge.catalogue),
+            version: params.version(),
+            loss_min: taking::cents(params.get("loss_min_usd")),
+            watched_loss_min: taking::cents(params.get("watched_loss_min_usd")),
+            reserves: Reserves::new(Limits {
+                transaction_permille: permille("fall_transaction_permille"),
+                window_permille: permille("fall_window_permille"),
+                window_blocks: u64::try_from(params.get("window_blocks")).unwrap_or(1),
+            }),
+        })
+    }
+    fn canary(&self) -> (Knowledge, Vec<ChainEvent>) {
+        (Knowledge::default(), vec![ChainEvent::Block(Arc::new(example::reentrant_drain(300_000)))])
+    }
+}
+
+struct Watch {
+    catalogue: Arc<Catalogue>,
+    version: String,
+    loss_min: i128,
+    watched_loss_min: i128,
+    reserves: Reserves,
+}
+
+impl Detector for Watch {
+    fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
+        match event {
+            ChainEvent::Block(block) => {
+                for transaction in &block.transactions {
+                    let flows = flow::flows(block, transaction);
+                    let way = taking::may_take(transaction)
+                        .then(|| Extraction::of(&self.catalogue, block, transaction, &flows))
+                        .and_then(|found| self.judge(block, transaction, &found));
+                    let falls = self.reserves.observe(&self.catalogue, block, transaction, &flows);
+                    // One claim per transaction: the way it was done says more than the share that is gone.
+                    match way {
+                        Some(signal) => out.push(signal),
+                        None => out.extend(falls.iter().filter_map(|fall| self.fall(block, transaction, fall))),
+                    }
+                }
+            }
+            ChainEvent::Reorg(reorg) => self.reserves.rewind(reorg.ancestor),
+            ChainEvent::Finalized(_) | ChainEvent::Gap(_) | ChainEvent::Tick(_) => {}
+        }
+    }
+    fn snapshot(&self) -> serde_json::Value {
+        self.reserves.snapshot()
+    }
+    fn restore(&mut self, snapshot: &serde_json::Value) -> Result<(), SnapshotError> {
+        self.reserves.restore(snapshot).map_err(|source| SnapshotError { detector: ID, source })
+    }
+}
+
+impl Watch {
+    fn judge(&self, block: &Block, transaction: &Transaction, found: &Extraction) -> Option<SignalChange> {
+        let ways = ways(found);
+        if ways.is_empty() {
+            return None;
+        }
+        let watched = taking::watched_victim(&self.catalogue, block.chain, found, self.watched_loss_min)
+            .filter(|victim| victim.one_sided);
+        let taken = found.one_sided_loss();
+        let kept = found.gave_nothing() && taken * 10 >= found.gain();
+        let unseen = found.reentries >= 2;
+        let emptied =
+            found.victims.iter().any(is_emptied) && gave_nothing_at_all(found) && found.gain() >= self.loss_min;
+        let unwatched = (taken >= self.loss_min && (kept || unseen)) || emptied;
+        if watched.is_none() && !unwatched {
+            return None;
+        }
+        let victim = watched.or_else(|| found.victims.iter().find(|v| v.one_sided)).or(found.victims.first())?;
+        let least = if watched.is_some() { Loudness::Error } else { Loudness::Warning };
+        let text = format!(
+            "{} The sender is {} richer and gave nothing for it; signs: {}.",
+            taking::victims_text(&self.catalogue, block.chain, found),
+            taking::usd(found.gain()),
+            ways.join(", "),
+        );
+        let draft = Draft {
+            detector: ID,
+            parameters: &self.version,
+            claim: vec![victim.address.as_slice()],
+            loudness: taking::loudness(found).max(least),
+            service: taking::service(&self.catalogue, block.chain, victim.address),
+            title: format!(
+                "{} drained of {}",
+                taking::name(&self.catalogue, block.chain, victim.address),
+                taking::usd(victim.loss)
+            ),
+            text,
+            numbers: taking::numbers(found),
+            facts: Taking { found, quiet: false }.facts(),
+            confidence_permille: taking::confidence(found),
+            parties: taking::parties(transaction, victim),
+        };
+        Some(draft.raise(block, Some(transaction)))
+    }
+
+    /// A watched reserve fell, by whatever way.
+    fn fall(&self, block: &Block, transaction: &Transaction, fall: &Drop) -> Option<SignalChange> {
+        let (service, watched) = self.catalogue.watched(block.chain, fall.address)?;
+        let loss = flow::value(&self.catalogue, block.chain, fall.asset, fall.lost);
+        if loss.is_some_and(|loss| loss < self.watched_loss_min) {
+            return None;
+        }
+        let percent = format!("{}.{} %", fall.permille / 10, fall.permille % 10);
+        let amount = reference_assets::display(block.chain, fall.asset, fall.lost);
+        let over = if fall.blocks <= 1 { String::from("one transaction") } else { format!("{} blocks", fall.blocks) };
+        let asset = fall.asset.unwrap_or_default();
+        let draft = Draft {
+            detector: ID,
+            parameters: &self.version,
+            claim: vec![fall.address.as_slice(), b"reserve", asset.as_slice()],
+            loudness: Loudness::Warning,
+            service: Some(service.id.clone()),
+            title: format!("{}: reserve fell by {percent} in {over}", watched.label),
+            text: format!(
+                "{} paid out {amount} in {over}, {percent} of what it held. That may be one large withdrawal or a drain.",
+                watched.label
+            ),
+            numbers: vec![
+                Number::new("fall of the reserve", fall.permille, "thousandths"),
+                Number::new("paid out", fall.lost, "raw units"),
+                Number::new("held before", fall.held, "raw units"),
+                Number::new("over", fall.blocks, "blocks"),
+            ],
+            facts: Facts { money_at_risk: taking::usd(loss.unwrap_or(0)), ..Facts::default() },
+            confidence_permille: 500,
+            parties: vec![("sender", transaction.from), ("victim", fall.address)],
+        };
+        Some(draft.raise(block, Some(transaction)))
+    }
+}
+
+/// Different assets taken from different parties at once that no single withdrawal explains.
+const MARKETS_MIN: usize = 3;
+
+/// The signs that a machine took it.
+fn ways(found: &Extraction) -> Vec<&'static str> {
+    let mut markets: Vec<_> = found.victims.iter().filter(|v| v.one_sided).map(|v| v.asset).collect();
+    markets.sort_unstable();
+    markets.dedup();
+    [
+        (found.reentries > 0, "called into a contract that was still waiting"),
+        (found.payments >= 3, "asked for the same payment again and again"),
+        (found.helpers > 0, "helper contracts made on the spot"),
+        (found.pulls > 0, "spent other people's approvals"),
+        (!found.loans.is_empty(), "a flash loan"),
+        (markets.len() >= MARKETS_MIN, "several markets at once"),
+        (found.victims.iter().any(is_emptied) && gave_nothing_at_all(found), "a pool left all but empty"),
+    ]
+    .into_iter()
+    .filter_map(|(shown, way)| shown.then_some(way))
+    .collect()
+}
+
+/// A pool that kept less than a tenth.
+fn is_emptied(victim: &Victim) -> bool {
+    victim.share_permille.is_some_and(|share| share >= 900)
+}
+
+/// Not even a share token was handed back.
+fn gave_nothing_at_all(found: &Extraction) -> bool {
+    found.gave_nothing() && found.profit.unpriced_losses == 0 && found.profit.lost == 0
+}
+
+#[cfg(test)]
+mod tests;

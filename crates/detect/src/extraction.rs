@@ -1,0 +1,368 @@
+//! What the sender of a transaction took from others, and how: the evidence that the asset detectors weigh.
+//!
+//! An honest trade gives something for what it takes; an honest withdrawal is one call. Theft by code takes without giving and
+//! shows a machine at work: borrowed money, a callback into the victim, the same payment again and again, helpers made on the
+//! spot, other people's approvals spent. Nothing here decides; detectors do. Tests: below and in the detectors that use it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
+
+use alloy_primitives::{Address, U256};
+use quarterdeck_core::{
+    catalogue::Catalogue,
+    chain::{Block, Call, CallKind, Transaction},
+};
+
+use crate::{
+    flow::{self, Flow, Sheet, Worth},
+    selector::{self, Selector},
+};
+
+/// A loan that lives for one transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlashLoan {
+    /// Who lent.
+    pub lender: Address,
+    /// What; none: the coin.
+    pub asset: Option<Address>,
+    /// Raw units; zero where only the call shows.
+    pub amount: U256,
+}
+
+/// Someone outside the sender's side who is poorer afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Victim {
+    /// Who.
+    pub address: Address,
+    /// Net loss in cents.
+    pub loss: i128,
+    /// Whether it got nothing in return.
+    pub one_sided: bool,
+    /// The asset of which it lost most, and how much.
+    pub asset: Option<Address>,
+    /// Raw units lost of it.
+    pub amount: U256,
+    /// Share of its balance of that asset, in thousandths, where the trace shows the balance.
+    pub share_permille: Option<u32>,
+}
+
+/// The evidence of one transaction.
+#[derive(Debug, Clone, Default)]
+pub struct Extraction {
+    /// The sender and what acts for it.
+    pub side: BTreeSet<Address>,
+    /// Gains and losses of the side.
+    pub profit: Worth,
+    /// Who lost, largest loss first.
+    pub victims: Vec<Victim>,
+    /// Loans of this transaction.
+    pub loans: Vec<FlashLoan>,
+    /// What the loans were worth in cents, as far as prices are known.
+    pub borrowed: i128,
+    /// Times that a contract was called while it was waiting for the side to return.
+    pub reentries: u32,
+    /// The largest number of payments of one asset from one party to the side, each asked for by a call of its own.
+    pub payments: u32,
+    /// Contracts made in this transaction on the side's behalf that then called others.
+    pub helpers: u32,
+    /// Payments out of accounts that took no part, by approval.
+    pub pulls: u32,
+    /// A liquidation function was called: paying a debt for collateral at a discount is a trade.
+    pub liquidation: bool,
+}
+
+impl Extraction {
+    /// Looks at a transaction whose flows are known.
+    pub fn of(catalogue: &Catalogue, block: &Block, transaction: &Transaction, flows: &[Flow]) -> Self {
+        let chain = block.chain;
+        let side = flow::sender_side(catalogue, block, transaction, flows);
+        let sheet = Sheet::new(chain, flows, &side, transaction.from);
+        let profit = flow::worth(catalogue, chain, &sheet, transaction.from);
+        let loans = loans(transaction, flows, &side);
+        let victims = victims(catalogue, block, transaction, &sheet, &side);
+        let (reentries, helpers) = call_shape(transaction, &side, &loans);
+        let borrowed = loans.iter().filter_map(|loan| flow::value(catalogue, chain, loan.asset, loan.amount)).sum();
+        Self {
+            profit,
+            victims,
+            borrowed,
+            reentries,
+            helpers,
+            payments: payments(flows, &side).min(repeats(transaction, &side)),
+            pulls: pulls(transaction, flows, &side),
+            liquidation: transaction.calls.iter().any(|call| in_table(call, &LIQUIDATIONS)),
+            loans,
+            side,
+        }
+    }
+
+    /// What the side is richer by, in cents; zero for a loss.
+    pub fn gain(&self) -> i128 {
+        self.profit.net().max(0)
+    }
+
+    /// Whether the side gave up next to nothing of known price for what it got.
+    pub fn gave_nothing(&self) -> bool {
+        self.profit.gained > 0 && self.profit.lost <= self.profit.gained / 10
+    }
+
+    /// Losses of those who got nothing in return, in cents.
+    pub fn one_sided_loss(&self) -> i128 {
+        self.victims.iter().filter(|victim| victim.one_sided).map(|victim| victim.loss).sum()
+    }
+}
+
+fn victims(
+    catalogue: &Catalogue,
+    block: &Block,
+    transaction: &Transaction,
+    sheet: &Sheet,
+    side: &BTreeSet<Address>,
+) -> Vec<Victim> {
+    let balances = balances(transaction);
+    let mut victims = Vec::new();
+    for party in sheet.parties() {
+        if party.is_zero() || side.contains(&party) {
+            continue;
+        }
+        let worth = flow::worth(catalogue, block.chain, sheet, party);
+        if worth.net() >= 0 {
+            continue;
+        }
+        let value = |asset, net: flow::Net| flow::value(catalogue, block.chain, asset, net.loss()).unwrap_or(0);
+        let most = sheet.of(party).max_by_key(|(asset, net)| value(*asset, *net));
+        let (asset, net) = most.unwrap_or_default();
+        let share_permille = balances
+            .get(&(party, asset))
+            .filter(|balance| !balance.is_zero())
+            .map(|balance| (net.loss().saturating_mul(U256::from(1_000)) / *balance).saturating_to::<u32>().min(1_000));
+        victims.push(Victim {
+            address: party,
+            loss: -worth.net(),
+            one_sided: worth.unpriced_gains == 0 && worth.gained <= worth.lost / 10,
+            asset,
+            amount: net.loss(),
+            share_permille,
+        });
+    }
+    victims.sort_by_key(|victim| std::cmp::Reverse(victim.loss));
+    victims
+}
+
+/// The largest balance that any `balanceOf` of the trace gave, by owner and token.
+pub fn balances(transaction: &Transaction) -> BTreeMap<(Address, Option<Address>), U256> {
+    let mut found: BTreeMap<(Address, Option<Address>), U256> = BTreeMap::new();
+    for call in &transaction.calls {
+        if selector::of_call(call) != Some(BALANCE_OF) || call.kind != CallKind::Static {
+            continue;
+        }
+        let Some((token, owner)) = call.to.zip(flow::address_argument(call, 0)) else { continue };
+        let Some(balance) = call.output.get(..32).and_then(U256::try_from_be_slice) else { continue };
+        let most = found.entry((owner, Some(token))).or_default();
+        *most = balance.max(*most);
+    }
+    found
+}
+
+/// `balanceOf(address)`.
+const BALANCE_OF: Selector = [0x70, 0xa0, 0x82, 0x31];
+
+/// Loans by a known function or callback, and by their shape: a party hands the side an asset, calls the side, and has at least
+/// as much of it back at the end, but hardly more.
+fn loans(transaction: &Transaction, flows: &[Flow], side: &BTreeSet<Address>) -> Vec<FlashLoan> {
+    let mut callers: BTreeSet<Address> = BTreeSet::new();
+    let mut lenders: BTreeSet<Address> = BTreeSet::new();
+    for call in transaction.calls.iter().filter(|call| !call.reverted && call.kind == CallKind::Call) {
+        let Some(to) = call.to else { continue };
+        if side.contains(&to) && !side.contains(&call.from) && call.input.len() >= 4 {
+            callers.insert(call.from);
+            if in_table(call, &LOAN_CALLBACKS) {
+                lenders.insert(call.from);
+            }
+        }
+        if !side.contains(&to) && (in_table(call, &LOAN_CALLS) || is_flash_swap(call)) {
+            lenders.insert(to);
+        }
+    }
+    let mut lent: BTreeMap<(Address, Option<Address>), Lending> = BTreeMap::new();
+    for flow in flows {
+        if side.contains(&flow.to) && !side.contains(&flow.from) {
+            let lending = lent.entry((flow.from, flow.token)).or_default();
+            lending.out = lending.out.saturating_add(flow.amount);
+        } else if side.contains(&flow.from) {
+            // Only what comes back after something was lent is a repayment.
+            if let Some(lending) = lent.get_mut(&(flow.to, flow.token)) {
+                lending.back = lending.back.saturating_add(flow.amount);
+            }
+        }
+    }
+    let untraced = transaction.calls.is_empty();
+    let mut found: Vec<FlashLoan> = Vec::new();
+    for ((lender, asset), lending) in lent {
+        let named = lenders.contains(&lender);
+        let shaped = (untraced || callers.contains(&lender)) && lending.is_repaid();
+        if (named && !lending.back.is_zero()) || shaped {
+            found.push(FlashLoan { lender, asset, amount: lending.out });
+        }
+    }
+    for lender in lenders {
+        if !found.iter().any(|loan| loan.lender == lender) {
+            found.push(FlashLoan { lender, asset: None, amount: U256::ZERO });
+        }
+    }
+    found
+}
+
+#[derive(Default)]
+struct Lending {
+    out: U256,
+    back: U256,
+}
+
+impl Lending {
+    /// Back in full with a fee of at most 2 %: lenders ask 0 to 0.3 %.
+    fn is_repaid(&self) -> bool {
+        let most = self.out.saturating_add(self.out / U256::from(50)).saturating_add(U256::from(2));
+        !self.out.is_zero() && self.back >= self.out && self.back <= most
+    }
+}
+
+fn in_table(call: &Call, table: &BTreeSet<Selector>) -> bool {
+    !call.reverted && selector::of_call(call).is_some_and(|selector| table.contains(&selector))
+}
+
+/// `swap(uint256,uint256,address,bytes)` with data: the pool pays first and calls back.
+fn is_flash_swap(call: &Call) -> bool {
+    selector::of_call(call) == Some([0x02, 0x2c, 0x0d, 0x9f])
+        && flow::argument(call, 4).is_some_and(|length| !length.is_zero())
+}
+
+fn selectors(signatures: &[&str]) -> BTreeSet<Selector> {
+    signatures.iter().map(|signature| selector::of_signature(signature)).collect()
+}
+
+/// Functions that lend for one transaction.
+static LOAN_CALLS: LazyLock<BTreeSet<Selector>> = LazyLock::new(|| {
+    selectors(&[
+        "flashLoan(address,address,uint256,bytes)",
+        "flashLoan(address,address[],uint256[],uint256[],address,bytes,uint16)",
+        "flashLoanSimple(address,address,uint256,bytes,uint16)",
+        "flashLoan(address,address[],uint256[],bytes)",
+        "flashLoan(uint256,uint256,address,bytes)",
+        "flashLoan(address,uint256,bytes)",
+        "flashLoan(uint256,bytes)",
+        "flash(address,uint256,uint256,bytes)",
+        "operate((address,uint256)[],(uint8,uint256,(bool,uint8,uint8,uint256),uint256,uint256,address,uint256,bytes)[])",
+        "unlock(bytes)",
+    ])
+});
+
+/// What lenders call on the borrower.
+static LOAN_CALLBACKS: LazyLock<BTreeSet<Selector>> = LazyLock::new(|| {
+    selectors(&[
+        "executeOperation(address,uint256,uint256,bytes)",
+        "executeOperation(address[],uint256[],uint256[],address,bytes)",
+        "executeOperation(address,uint256,uint256,address,bytes)",
+        "callFunction(address,(address,uint256),bytes)",
+        "receiveFlashLoan(address[],uint256[],uint256[],bytes)",
+        "onFlashLoan(address,address,uint256,uint256,bytes)",
+        "onMorphoFlashLoan(uint256,bytes)",
+        "uniswapV2Call(address,uint256,uint256,bytes)",
+        "pancakeCall(address,uint256,uint256,bytes)",
+        "uniswapV3FlashCallback(uint256,uint256,bytes)",
+        "pancakeV3FlashCallback(uint256,uint256,bytes)",
+        "algebraFlashCallback(uint256,uint256,bytes)",
+        "DVMFlashLoanCall(address,uint256,uint256,bytes)",
+        "DPPFlashLoanCall(address,uint256,uint256,bytes)",
+        "DSPFlashLoanCall(address,uint256,uint256,bytes)",
+        "unlockCallback(bytes)",
+    ])
+});
+
+/// Functions that sell collateral of a debtor.
+static LIQUIDATIONS: LazyLock<BTreeSet<Selector>> = LazyLock::new(|| {
+    selectors(&[
+        "liquidateBorrow(address,uint256,address)",
+        "liquidateBorrow(address,address)",
+        "liquidateBorrow(address)",
+        "liquidationCall(address,address,address,uint256,bool)",
+        "liquidate(address,address,uint256,uint256)",
+        "absorb(address,address[])",
+        "bite(bytes32,address)",
+        "take(uint256,uint256,uint256,address,bytes)",
+    ])
+});
+
+/// Counts calls into a contract that waits for the side to return (view calls and lenders left out: being called back is their
+/// trade), and helpers at work.
+fn call_shape(transaction: &Transaction, side: &BTreeSet<Address>, loans: &[FlashLoan]) -> (u32, u32) {
+    let mut stack: Vec<Address> = Vec::new();
+    let mut reentries = 0;
+    let mut created: BTreeSet<Address> = BTreeSet::new();
+    let mut helpers: BTreeSet<Address> = BTreeSet::new();
+    for call in &transaction.calls {
+        let to = call.to.unwrap_or_default();
+        stack.truncate(usize::try_from(call.depth).unwrap_or(usize::MAX));
+        let alive = !call.reverted;
+        if alive && call.kind == CallKind::Create && side.contains(&to) {
+            created.insert(to);
+        }
+        if alive && call.kind == CallKind::Call {
+            if created.contains(&call.from) && !side.contains(&to) {
+                helpers.insert(call.from);
+            }
+            let waits = stack.iter().position(|waiting| *waiting == to);
+            let through_side = waits
+                .and_then(|place| stack.get(place..))
+                .is_some_and(|above| above.iter().any(|waiting| side.contains(waiting)));
+            if through_side && !side.contains(&to) && !loans.iter().any(|loan| loan.lender == to) {
+                reentries += 1;
+            }
+        }
+        let context = if matches!(call.kind, CallKind::Delegate | CallKind::Code) { call.from } else { to };
+        stack.push(context);
+    }
+    (reentries, u32::try_from(helpers.len()).unwrap_or(u32::MAX))
+}
+
+fn payments(flows: &[Flow], side: &BTreeSet<Address>) -> u32 {
+    let mut counts: BTreeMap<(Address, Option<Address>), u32> = BTreeMap::new();
+    for flow in flows {
+        if side.contains(&flow.to) && !side.contains(&flow.from) && !flow.from.is_zero() {
+            *counts.entry((flow.from, flow.token)).or_default() += 1;
+        }
+    }
+    counts.into_values().max().unwrap_or(0)
+}
+
+/// The largest number of times that the side called one function of one outsider.
+fn repeats(transaction: &Transaction, side: &BTreeSet<Address>) -> u32 {
+    let mut counts: BTreeMap<(Address, Option<Selector>), u32> = BTreeMap::new();
+    for call in transaction.calls.iter().filter(|call| !call.reverted && call.kind == CallKind::Call && call.depth > 0)
+    {
+        if let Some(to) = call.to
+            && side.contains(&call.from)
+            && !side.contains(&to)
+        {
+            *counts.entry((to, selector::of_call(call))).or_default() += 1;
+        }
+    }
+    counts.into_values().max().unwrap_or(0)
+}
+
+/// Payments to the side by `transferFrom` out of accounts that neither sent this transaction nor ran code nor got anything.
+fn pulls(transaction: &Transaction, flows: &[Flow], side: &BTreeSet<Address>) -> u32 {
+    let took_part: BTreeSet<Address> =
+        transaction.calls.iter().flat_map(|call| [Some(call.from), call.to]).flatten().collect();
+    let got: BTreeSet<Address> = flows.iter().map(|flow| flow.to).collect();
+    let pulled = flows.iter().filter(|flow| {
+        flow.token.is_some()
+            && !flow.from.is_zero()
+            && !side.contains(&flow.from)
+            && !took_part.contains(&flow.from)
+            && !got.contains(&flow.from)
+    });
+    if transaction.calls.is_empty() { 0 } else { u32::try_from(pulled.count()).unwrap_or(u32::MAX) }
+}

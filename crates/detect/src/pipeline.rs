@@ -1,0 +1,264 @@
+//! All detectors side by side, and what is common to them: which signals stand on which block.
+//!
+//! Detectors only raise and end. The pipeline retracts what stood on a dropped block and confirms what stands on a final one,
+//! so that no detector can forget to. Must never lose a signal in silence. Tests below; the laws of single detectors are with
+//! them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use quarterdeck_core::{
+    chain::{BlockRef, ChainEvent, ChainNumber, Reorg},
+    detector::{Detector, DetectorKind, Knowledge, ParamError, Params, SnapshotError},
+    id::SignalId,
+    limits::FORK_WALK_BLOCKS_MAX,
+    signal::{Loudness, SignalChange},
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// Blocks above a signal's own after which it counts as confirmed even where nobody reports finality. A fork deeper than
+/// [`FORK_WALK_BLOCKS_MAX`] is not followed but handed to a person, so nothing that deep is ever retracted; sixteen times that
+/// leaves room, and bounds the memory.
+pub const CONFIRM_DEPTH_BLOCKS: u64 = 16 * FORK_WALK_BLOCKS_MAX;
+
+/// What a detector has said so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// Claims raised, repeated ones included.
+    pub raised: u64,
+    /// Of these, for the record only.
+    pub info: u64,
+    /// Claims that are over.
+    pub ended: u64,
+    /// Claims whose block was dropped.
+    pub retracted: u64,
+    /// Claims whose block is final.
+    pub confirmed: u64,
+}
+
+/// Why no pipeline could be built.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PipelineError {
+    /// Parameters for a detector that does not exist.
+    #[error("no detector `{detector}`: there are {known}")]
+    UnknownDetector {
+        /// What was given.
+        detector: String,
+        /// What there is, comma-separated.
+        known: String,
+    },
+    /// A parameter that a detector does not have, or out of bounds.
+    #[error(transparent)]
+    Param(#[from] ParamError),
+}
+
+/// Parameters by detector and name, as the operator gave them.
+pub type GivenParams = BTreeMap<String, BTreeMap<String, i64>>;
+
+/// Detectors, run over the same events.
+pub struct Pipeline {
+    slots: Vec<Slot>,
+    /// Provisional signals by block, with the slot that raised them.
+    standing: BTreeMap<ChainNumber, BTreeMap<(u64, BlockRef), BTreeSet<(SignalId, usize)>>>,
+}
+
+struct Slot {
+    id: &'static str,
+    params: Params,
+    detector: Box<dyn Detector>,
+    counts: Counts,
+}
+
+impl Pipeline {
+    /// Every detector of `kinds`, with `given` over its default parameters.
+    pub fn new(
+        kinds: &[&'static dyn DetectorKind],
+        given: &GivenParams,
+        knowledge: &Knowledge,
+    ) -> Result<Self, PipelineError> {
+        if let Some(unknown) = given.keys().find(|name| !kinds.iter().any(|kind| kind.id() == name.as_str())) {
+            let known: Vec<&str> = kinds.iter().map(|kind| kind.id()).collect();
+            return Err(PipelineError::UnknownDetector { detector: unknown.clone(), known: known.join(", ") });
+        }
+        let none = BTreeMap::new();
+        let mut slots = Vec::new();
+        for kind in kinds {
+            let params = Params::resolve(kind.id(), kind.params(), given.get(kind.id()).unwrap_or(&none))?;
+            let detector = kind.build(&params, knowledge);
+            slots.push(Slot { id: kind.id(), params, detector, counts: Counts::default() });
+        }
+        Ok(Self { slots, standing: BTreeMap::new() })
+    }
+
+    /// Shows `event` to every detector. `observed` of each signal stays what the detector put there.
+    pub fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
+        match event {
+            ChainEvent::Reorg(reorg) => self.retract(reorg, out),
+            ChainEvent::Block(block) => self.confirm_deep(block.reference(), out),
+            ChainEvent::Finalized(_) | ChainEvent::Gap(_) | ChainEvent::Tick(_) => {}
+        }
+        for place in 0..self.slots.len() {
+            let from = out.len();
+            if let Some(slot) = self.slots.get_mut(place) {
+                slot.detector.observe(event, out);
+            }
+            for change in out.get(from..).unwrap_or_default() {
+                self.book(place, change);
+            }
+        }
+        if let ChainEvent::Finalized(block) = event {
+            self.confirm(block.chain, block.number, out);
+        }
+    }
+
+    /// As [`Pipeline::observe`], with the instant at which we saw the event put into its signals.
+    pub fn observe_at(&mut self, event: &ChainEvent, now: Timestamp, out: &mut Vec<SignalChange>) {
+        let from = out.len();
+        self.observe(event, out);
+        for change in out.iter_mut().skip(from) {
+            if let SignalChange::Raised { signal } = change {
+                Arc::make_mut(signal).observed = now;
+            }
+        }
+    }
+
+    /// What each detector has said so far, in the order of the list.
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, Counts)> {
+        self.slots.iter().map(|slot| (slot.id, slot.counts))
+    }
+
+    /// The parameters of each detector, in the order of the list.
+    pub fn params(&self) -> impl Iterator<Item = (&'static str, &Params)> {
+        self.slots.iter().map(|slot| (slot.id, &slot.params))
+    }
+
+    /// Signals that still wait for their block to become final.
+    pub fn standing(&self) -> usize {
+        self.standing.values().flat_map(BTreeMap::values).map(BTreeSet::len).sum()
+    }
+
+    /// Everything learned and everything standing, so that a restart forgets nothing.
+    pub fn snapshot(&self) -> serde_json::Value {
+        let detectors: BTreeMap<&str, serde_json::Value> = self
+            .slots
+            .iter()
+            .map(|slot| (slot.id, serde_json::json!({ "counts": slot.counts, "state": slot.detector.snapshot() })))
+            .collect();
+        let mut standing = Vec::new();
+        for ((_, block), signals) in self.standing.values().flatten() {
+            for (id, place) in signals {
+                let detector = self.slots.get(*place).map_or("", |slot| slot.id);
+                standing.push(serde_json::json!({ "block": block, "signal": id, "detector": detector }));
+            }
+        }
+        serde_json::json!({ "version": SNAPSHOT_VERSION, "detectors": detectors, "standing": standing })
+    }
+
+    /// Takes up a snapshot. A detector that is new, or cannot take up its part, starts as new; the latter are returned, for
+    /// what was forgotten must be said.
+    #[must_use]
+    pub fn restore(&mut self, snapshot: &serde_json::Value) -> Vec<SnapshotError> {
+        let stored = match PipelineSnapshot::deserialize(snapshot) {
+            Ok(stored) if stored.version == SNAPSHOT_VERSION => stored,
+            Ok(stored) => {
+                let text = format!("version {} of the snapshot: want {SNAPSHOT_VERSION}", stored.version);
+                return vec![SnapshotError { detector: "pipeline", source: serde::de::Error::custom(text) }];
+            }
+            Err(source) => return vec![SnapshotError { detector: "pipeline", source }],
+        };
+        let mut failed = Vec::new();
+        for slot in &mut self.slots {
+            let Some(part) = stored.detectors.get(slot.id) else { continue };
+            slot.counts = part.counts;
+            failed.extend(slot.detector.restore(&part.state).err());
+        }
+        self.standing.clear();
+        for row in stored.standing {
+            // A detector that is gone can no longer speak, but what it said still stands: the first slot keeps the books.
+            let place = self.slots.iter().position(|slot| slot.id == row.detector).unwrap_or(0);
+            self.stand(row.block, row.signal, place);
+        }
+        failed
+    }
+
+    fn book(&mut self, place: usize, change: &SignalChange) {
+        let Some(slot) = self.slots.get_mut(place) else { return };
+        match change {
+            SignalChange::Raised { signal } => {
+                slot.counts.raised += 1;
+                slot.counts.info += u64::from(signal.loudness == Loudness::Info);
+                if let Some(position) = &signal.position {
+                    self.stand(position.block, signal.id, place);
+                }
+            }
+            SignalChange::Ended { .. } => slot.counts.ended += 1,
+            SignalChange::Confirmed { .. } => slot.counts.confirmed += 1,
+            SignalChange::Retracted { .. } => slot.counts.retracted += 1,
+        }
+    }
+
+    fn stand(&mut self, block: BlockRef, signal: SignalId, place: usize) {
+        let chain = self.standing.entry(block.chain).or_default();
+        chain.entry((block.number, block)).or_default().insert((signal, place));
+    }
+
+    fn retract(&mut self, reorg: &Reorg, out: &mut Vec<SignalChange>) {
+        let Some(chain) = self.standing.get_mut(&reorg.chain) else { return };
+        for block in &reorg.dropped {
+            for (id, place) in chain.remove(&(block.number, *block)).unwrap_or_default() {
+                let reason = format!("block {} ({}) left the best chain", block.number, block.hash);
+                out.push(SignalChange::Retracted { id, reason });
+                if let Some(slot) = self.slots.get_mut(place) {
+                    slot.counts.retracted += 1;
+                }
+            }
+        }
+    }
+
+    fn confirm_deep(&mut self, head: BlockRef, out: &mut Vec<SignalChange>) {
+        if let Some(deep) = head.number.checked_sub(CONFIRM_DEPTH_BLOCKS) {
+            self.confirm(head.chain, deep, out);
+        }
+    }
+
+    /// Confirms what stands at `height` or below.
+    fn confirm(&mut self, chain: ChainNumber, height: u64, out: &mut Vec<SignalChange>) {
+        let Some(blocks) = self.standing.get_mut(&chain) else { return };
+        while let Some(first) = blocks.first_entry().filter(|entry| entry.key().0 <= height) {
+            for (id, place) in first.remove() {
+                out.push(SignalChange::Confirmed { id });
+                if let Some(slot) = self.slots.get_mut(place) {
+                    slot.counts.confirmed += 1;
+                }
+            }
+        }
+    }
+}
+
+const SNAPSHOT_VERSION: u32 = 1;
+
+#[derive(Deserialize)]
+struct PipelineSnapshot {
+    version: u32,
+    detectors: BTreeMap<String, DetectorSnapshot>,
+    standing: Vec<StandingRow>,
+}
+
+#[derive(Deserialize)]
+struct DetectorSnapshot {
+    counts: Counts,
+    state: serde_json::Value,
+}
+
+#[derive(Deserialize)]
+struct StandingRow {
+    block: BlockRef,
+    signal: SignalId,
+    detector: String,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! How the asset detectors word and weigh an [`Extraction`]: titles, numbers, facts and loudness, the same in each.
+
+use alloy_primitives::Address;
+use quarterdeck_core::{
+    catalogue::{Catalogue, Role},
+    chain::{ChainNumber, Transaction},
+    id::ServiceId,
+    money::Usd,
+    signal::{Facts, Loudness, Number},
+};
+
+use crate::{
+    extraction::{Extraction, Victim},
+    reference_assets,
+};
+
+/// From this loss on a theft is at least an error: nobody waits for the morning.
+const ERROR_CENTS: i128 = 100_000 * 100;
+/// From this loss on it is critical.
+const CRITICAL_CENTS: i128 = 1_000_000 * 100;
+
+/// Victims and loans named in a text: more than a person reads at night.
+const NAMED_MAX: usize = 3;
+
+/// A parameter in whole dollars as cents.
+pub fn cents(dollars: i64) -> i128 {
+    i128::from(dollars) * 100
+}
+
+/// Cents as money; nothing for a negative amount.
+pub fn usd(cents: i128) -> Usd {
+    Usd::from_cents(u64::try_from(cents.max(0)).unwrap_or(u64::MAX))
+}
+
+/// Whether a transaction can have taken anything: it did not fail, and either ran code that called others or left logs.
+pub fn may_take(transaction: &Transaction) -> bool {
+    transaction.status != Some(false) && (transaction.calls.len() > 1 || transaction.logs.len() > 1)
+}
+
+/// The loss that counts: what was taken without return, or where all traded, what the sender is richer by.
+pub fn stolen(found: &Extraction) -> i128 {
+    found.one_sided_loss().max(found.gain())
+}
+
+/// How loud a theft is, by what was taken.
+pub fn loudness(found: &Extraction) -> Loudness {
+    match stolen(found) {
+        CRITICAL_CENTS.. => Loudness::Critical,
+        ERROR_CENTS.. => Loudness::Error,
+        _ => Loudness::Warning,
+    }
+}
+
+/// How sure, in thousandths: the more signs of a machine at work, the surer.
+pub fn confidence(found: &Extraction) -> u16 {
+    let signs = [
+        !found.loans.is_empty(),
+        found.reentries > 0,
+        found.payments >= 3,
+        found.helpers > 0,
+        found.pulls > 0,
+        found.one_sided_loss() * 2 >= found.gain(),
+    ];
+    let shown = u16::try_from(signs.into_iter().filter(|sign| *sign).count()).unwrap_or(0);
+    (600 + 100 * shown).min(950)
+}
+
+/// The watched address that lost most, if one lost at least `loss_min`.
+pub fn watched_victim<'a>(
+    catalogue: &Catalogue,
+    chain: ChainNumber,
+    found: &'a Extraction,
+    loss_min: i128,
+) -> Option<&'a Victim> {
+    found.victims.iter().find(|victim| victim.loss >= loss_min && catalogue.watched(chain, victim.address).is_some())
+}
+
+/// Whether an address is one that holds other people's funds, by the operator's own word.
+pub fn holds_funds(role: Role) -> bool {
+    matches!(role, Role::Pool | Role::Vault | Role::Bridge)
+}
+
+/// The service of an address.
+pub fn service(catalogue: &Catalogue, chain: ChainNumber, address: Address) -> Option<ServiceId> {
+    catalogue.watched(chain, address).map(|(service, _)| service.id.clone())
+}
+
+/// The operator's name of an address, else the address.
+pub fn name(catalogue: &Catalogue, chain: ChainNumber, address: Address) -> String {
+    catalogue.watched(chain, address).map_or_else(|| address.to_string(), |(_, watched)| watched.label.clone())
+}
+
+/// What was borrowed, for a sentence.
+pub fn loans_text(chain: ChainNumber, found: &Extraction) -> String {
+    let mut parts: Vec<String> = found
+        .loans
+        .iter()
+        .filter(|loan| !loan.amount.is_zero())
+        .take(NAMED_MAX)
+        .map(|loan| reference_assets::display(chain, loan.asset, loan.amount))
+        .collect();
+    if parts.is_empty() {
+        parts.push(String::from("assets"));
+    }
+    parts.join(" and ")
+}
+
+/// Who lost what, for a sentence.
+pub fn victims_text(catalogue: &Catalogue, chain: ChainNumber, found: &Extraction) -> String {
+    let named: Vec<String> = found
+        .victims
+        .iter()
+        .take(NAMED_MAX)
+        .map(|victim| {
+            let share =
+                victim.share_permille.map_or_else(String::new, |s| format!(", {}.{} % of its balance", s / 10, s % 10));
+            let given = if victim.one_sided { ", for nothing in return" } else { ", in trades" };
+            let amount = reference_assets::display(chain, victim.asset, victim.amount);
+            format!("{} lost {} ({amount}{share}{given})", name(catalogue, chain, victim.address), usd(victim.loss))
+        })
+        .collect();
+    let rest = found.victims.len().saturating_sub(NAMED_MAX);
+    let more = if rest > 0 { format!("; {rest} more lost less") } else { String::new() };
+    format!("{}{more}.", named.join("; "))
+}
+
+/// The numbers that every judgement uses.
+pub fn numbers(found: &Extraction) -> Vec<Number> {
+    vec![
+        Number::new("gain of the sender", found.gain() / 100, "USD"),
+        Number::new("taken for nothing in return", found.one_sided_loss() / 100, "USD"),
+        Number::new("losers", found.victims.len(), ""),
+        Number::new("calls into a waiting contract", found.reentries, ""),
+        Number::new("payments asked for again", found.payments, ""),
+        Number::new("helpers created", found.helpers, ""),
+        Number::new("payments by approval", found.pulls, ""),
+    ]
+}
+
+/// Sender, victim and who ended up with it.
+pub fn parties(transaction: &Transaction, victim: &Victim) -> Vec<(&'static str, Address)> {
+    let mut parties = vec![("sender", transaction.from), ("victim", victim.address)];
+    parties.extend(transaction.to.filter(|to| *to != victim.address).map(|to| ("called", to)));
+    parties
+}
+
+/// A judgement about an extraction.
+pub struct Taking<'a> {
+    /// The evidence.
+    pub found: &'a Extraction,
+    /// Only recorded: nobody was robbed.
+    pub quiet: bool,
+}
+
+impl Taking<'_> {
+    /// What it means for priority.
+    pub fn facts(&self) -> Facts {
+        if self.quiet {
+            return Facts::default();
+        }
+        Facts { money_at_risk: usd(stolen(self.found)), irreversible: true, theft: true, ..Facts::default() }
+    }
+}

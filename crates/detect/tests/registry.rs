@@ -1,0 +1,161 @@
+//! Walks THE LIST: whoever adds a detector owes the reader a name, prose, bounded parameters, a scenario, a canary that is heard
+//! and a snapshot that forgets nothing.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::disallowed_methods, reason = "a test reads the scenarios")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use quarterdeck_core::{
+    chain::ChainEvent,
+    detector::{Detector, DetectorKind, Knowledge, Params},
+    id::DetectorId,
+    signal::SignalChange,
+};
+use quarterdeck_detect::detectors::DETECTORS;
+
+const HEADINGS: [&str; 4] = ["## What it watches", "## Why it matters", "## When it is wrong", "## First steps"];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn fresh(kind: &dyn DetectorKind, knowledge: &Knowledge) -> Box<dyn Detector> {
+    kind.build(&Params::resolve(kind.id(), kind.params(), &BTreeMap::new()).unwrap(), knowledge)
+}
+
+fn tell(detector: &mut dyn Detector, events: &[ChainEvent]) -> Vec<SignalChange> {
+    let mut out = Vec::new();
+    for event in events {
+        detector.observe(event, &mut out);
+    }
+    out
+}
+
+#[test]
+fn ids_and_codes_are_unique_and_the_file_has_the_name() {
+    let (mut ids, mut codes) = (BTreeSet::new(), BTreeSet::new());
+    for kind in DETECTORS {
+        assert!(ids.insert(kind.id()), "{} is twice on the list", kind.id());
+        assert!(codes.insert(kind.code()), "{} has the code {} of another", kind.id(), kind.code());
+        assert!(DetectorId::new(kind.id()).is_ok(), "{} is no name", kind.id());
+        let file = root().join("src/detectors").join(format!("{}.rs", kind.id()));
+        assert!(file.exists(), "{} is missing", file.display());
+        assert!(!kind.title().is_empty() && !kind.title().ends_with('.'), "{}: {}", kind.id(), kind.title());
+    }
+}
+
+#[test]
+fn every_file_of_a_detector_is_on_the_list() {
+    let ids: BTreeSet<&str> = DETECTORS.iter().map(|kind| kind.id()).collect();
+    for entry in std::fs::read_dir(root().join("src/detectors")).unwrap() {
+        let path = entry.unwrap().path();
+        let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        assert!(path.is_dir() || ids.contains(stem.as_str()), "{} is not on the list", path.display());
+    }
+}
+
+#[test]
+fn every_doc_has_its_four_headings_in_order() {
+    for kind in DETECTORS {
+        let found: Vec<&str> = kind.doc().lines().filter(|line| line.starts_with('#')).collect();
+        assert_eq!(found, HEADINGS, "{}", kind.id());
+        for part in kind.doc().split("## ").skip(1) {
+            assert!(
+                part.split_whitespace().count() > 20,
+                "{}: too little under `{}`",
+                kind.id(),
+                part.lines().next().unwrap()
+            );
+        }
+    }
+}
+
+#[test]
+fn every_parameter_is_described_and_bounded_and_told_about() {
+    for kind in DETECTORS {
+        let mut names = BTreeSet::new();
+        for spec in kind.params() {
+            let which = format!("{}.{}", kind.id(), spec.name);
+            assert!(names.insert(spec.name), "{which} is there twice");
+            assert!(
+                !spec.unit.is_empty() && spec.doc.ends_with('.') && spec.doc.len() > 20,
+                "{which} is not described"
+            );
+            assert!(
+                spec.min <= spec.default && spec.default <= spec.max && spec.min < spec.max,
+                "{which} has odd bounds"
+            );
+            for value in [spec.min, spec.max] {
+                let given = BTreeMap::from([(spec.name.to_owned(), value)]);
+                let params = Params::resolve(kind.id(), kind.params(), &given).unwrap();
+                let (knowledge, events) = kind.canary();
+                // Any accepted value must be survived.
+                tell(kind.build(&params, &knowledge).as_mut(), &events);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_detector_has_a_scenario_that_fires_and_one_that_is_quiet() {
+    for kind in DETECTORS {
+        let path = root().join("../../scenarios/detectors").join(format!("{}.md", kind.id()));
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("read {}: {error}", path.display()));
+        assert!(text.starts_with("# "), "{} has no title", path.display());
+        assert!(text.contains("```toml config"), "{} has no configuration", path.display());
+        let timelines: Vec<&str> =
+            text.split("```timeline\n").skip(1).filter_map(|rest| rest.split("\n```").next()).collect();
+        let says = format!("#=> signal {}", kind.id());
+        let fires = |timeline: &&str| timeline.contains(&says);
+        assert!(timelines.iter().any(fires), "{} never fires", path.display());
+        assert!(!timelines.iter().all(fires), "{} is never quiet", path.display());
+    }
+}
+
+#[test]
+fn every_canary_is_heard() {
+    for kind in DETECTORS {
+        let (knowledge, events) = kind.canary();
+        let changes = tell(fresh(*kind, &knowledge).as_mut(), &events);
+        let heard = changes.iter().find_map(|change| match change {
+            SignalChange::Raised { signal } => Some(signal),
+            _ => None,
+        });
+        let signal = heard.unwrap_or_else(|| panic!("{} does not hear its canary", kind.id()));
+        assert_eq!(signal.detector.as_str(), kind.id());
+        assert!(
+            !signal.title.is_empty() && signal.explanation.text.len() > 40,
+            "{} does not explain itself",
+            kind.id()
+        );
+        assert!(!signal.explanation.numbers.is_empty(), "{} gives no numbers", kind.id());
+        for number in &signal.explanation.numbers {
+            assert!(!["NaN", "inf", "-inf"].contains(&number.value.as_str()), "{}: {number:?}", kind.id());
+        }
+        assert!(changes.iter().all(|c| matches!(c, SignalChange::Raised { .. } | SignalChange::Ended { .. })));
+    }
+}
+
+#[test]
+fn a_snapshot_at_any_point_of_the_canary_forgets_nothing_and_damage_leaves_it_as_new() {
+    for kind in DETECTORS {
+        let (knowledge, events) = kind.canary();
+        let whole = tell(fresh(*kind, &knowledge).as_mut(), &events);
+        for cut in [0, 1, events.len() / 2, events.len() - 1] {
+            let mut first = fresh(*kind, &knowledge);
+            let mut changes = tell(first.as_mut(), &events[..cut]);
+            // Through text, as the store keeps it.
+            let text = first.snapshot().to_string();
+            let mut second = fresh(*kind, &knowledge);
+            second.restore(&serde_json::from_str(&text).unwrap()).unwrap();
+            changes.extend(tell(second.as_mut(), &events[cut..]));
+            assert_eq!(changes, whole, "{} cut at {cut}", kind.id());
+            second.restore(&serde_json::json!({ "not": "a snapshot" })).unwrap_err();
+            assert_eq!(second.snapshot(), fresh(*kind, &knowledge).snapshot(), "{} after damage", kind.id());
+        }
+    }
+}

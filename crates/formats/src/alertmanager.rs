@@ -1,0 +1,336 @@
+//! Prometheus Alertmanager, API v2: alerts in, and its answers, so that Prometheus and `amtool` work against us unchanged.
+//!
+//! | file | what |
+//! |---|---|
+//! | here | alerts as Prometheus posts them |
+//! | `relay` | alerts as another Alertmanager's webhook posts them |
+//! | `filter` | the grammar of matchers, and queries |
+//! | `silence` | silences in and out |
+//! | `answer` | bodies of answers |
+//!
+//! What was decided where the description is silent, and why:
+//! - One bad alert does not spoil the batch: the others are taken, the answer is 400 and names it. So does Alertmanager.
+//! - Labels with an empty value are dropped before anything else: an empty label is no label.
+//! - Label names are any UTF-8 that is not empty, as Alertmanager takes them since 0.27.
+//! - An alert whose end has come is over; one with an end to come holds until then if it is not sent again; one without holds
+//!   for the resolve timeout. One that ends before it starts is refused.
+//! - Two alerts are the same if all their labels are. [`fingerprint64`] is Prometheus's number for that; ours is a
+//!   collision-resistant digest of the same labels, because whoever can choose labels can make two of the former equal.
+
+pub mod answer;
+pub mod filter;
+pub mod relay;
+pub mod silence;
+
+use std::collections::BTreeMap;
+
+use quarterdeck_core::{
+    limits::{BODY_BYTES_MAX, LABEL_BYTES_MAX, LABELS_MAX, SIGNALS_PER_REQUEST_MAX},
+    signal::{Fingerprint, Loudness},
+    time::Timestamp,
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::{
+    bounds::{FormatError, instant, quote, read},
+    heard::{Batch, Claim, Heard, Hearing, ended, fingerprint, service},
+};
+
+/// Labels or annotations by name.
+pub type LabelSet = BTreeMap<String, String>;
+
+/// The label with which an operator says which service an alert is about.
+pub const SERVICE_LABEL: &str = "quarterdeck_service";
+
+/// An alert as it is posted. Keys that are not known are ignored, as Alertmanager does.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(expecting = "an alert")]
+pub(crate) struct PostedAlert {
+    labels: Option<LabelSet>,
+    annotations: Option<LabelSet>,
+    #[serde(rename = "startsAt")]
+    starts_at: Option<String>,
+    #[serde(rename = "endsAt")]
+    ends_at: Option<String>,
+    #[serde(rename = "generatorURL")]
+    generator_url: Option<String>,
+    status: Option<String>,
+}
+
+/// The body of POST `/api/v2/alerts`.
+///
+/// Fails as a whole only if it is no JSON array, or too large. The answer is 200 with no body, or 400 with
+/// [`answer::error_body`] of [`Batch::refusals`].
+pub fn parse_alerts(bytes: &[u8], hearing: &Hearing<'_>) -> Result<Batch, FormatError> {
+    let alerts = each_alert(bytes)?;
+    let mut batch = Batch::default();
+    for (place, alert) in alerts.into_iter().enumerate() {
+        match alert.and_then(|alert| alert.posted(hearing, &format!("alerts[{place}]"))) {
+            Ok(heard) => batch.heard.push(heard),
+            Err(refusal) => batch.refused.push(refusal),
+        }
+    }
+    Ok(batch)
+}
+
+/// All alerts of an array, each on its own if they cannot be read together.
+fn each_alert(bytes: &[u8]) -> Result<Vec<Result<PostedAlert, FormatError>>, FormatError> {
+    let count = |count| FormatError::bound("alerts", count, SIGNALS_PER_REQUEST_MAX);
+    if let Ok(alerts) = read::<Vec<PostedAlert>>(bytes, BODY_BYTES_MAX, "alerts") {
+        count(alerts.len())?;
+        return Ok(alerts.into_iter().map(Ok).collect());
+    }
+    let parts = read::<Vec<Box<RawValue>>>(bytes, BODY_BYTES_MAX, "alerts")?;
+    count(parts.len())?;
+    let mut alerts = Vec::with_capacity(parts.len());
+    for (place, part) in parts.iter().enumerate() {
+        alerts.push(read::<PostedAlert>(part.get().as_bytes(), BODY_BYTES_MAX, &format!("alerts[{place}]")));
+    }
+    Ok(alerts)
+}
+
+impl PostedAlert {
+    /// What Prometheus means by it.
+    fn posted(self, hearing: &Hearing<'_>, path: &str) -> Result<Heard, FormatError> {
+        let labels = self.checked_labels(path)?;
+        let (starts, ends) = self.times(path)?;
+        let starts = starts.or(ends).unwrap_or(hearing.now);
+        if ends.is_some_and(|ends| ends < starts) {
+            return Err(FormatError::at(path, "start time must be before end time"));
+        }
+        match ends {
+            Some(at) if at <= hearing.now => Ok(ended(hearing, claim_of(hearing, &labels), at)),
+            _ => {
+                let expires = ends.unwrap_or_else(|| hearing.now.plus(hearing.resolve_timeout));
+                Ok(self.claim(hearing, labels, starts).raised(hearing, Some(expires)))
+            }
+        }
+    }
+
+    /// The labels that have a value, within bounds.
+    fn checked_labels(&self, path: &str) -> Result<LabelSet, FormatError> {
+        let labels = self.labels.iter().flatten().filter(|(_, value)| !value.is_empty());
+        let labels: LabelSet = labels.map(|(name, value)| (name.clone(), value.clone())).collect();
+        if labels.is_empty() {
+            return Err(FormatError::at(format!("{path}.labels"), "at least one label pair required"));
+        }
+        FormatError::bound(format!("{path}.labels"), labels.len(), LABELS_MAX)?;
+        for (name, value) in &labels {
+            if name.is_empty() {
+                return Err(FormatError::at(
+                    format!("{path}.labels"),
+                    format!("the label of value `{}` has no name", quote(value)),
+                ));
+            }
+            FormatError::bound(format!("bytes of a name in {path}.labels"), name.len(), LABEL_BYTES_MAX)?;
+            FormatError::bound(format!("bytes of {path}.labels.{}", quote(name)), value.len(), LABEL_BYTES_MAX)?;
+        }
+        Ok(labels)
+    }
+
+    /// Start and end; the zero time is none.
+    fn times(&self, path: &str) -> Result<(Option<Timestamp>, Option<Timestamp>), FormatError> {
+        let read = |name: &str, text: &Option<String>| match text.as_deref() {
+            None | Some("") => Ok(None),
+            Some(text) => instant(text).map_err(|reason| FormatError::at(format!("{path}.{name}"), reason)),
+        };
+        Ok((read("startsAt", &self.starts_at)?, read("endsAt", &self.ends_at)?))
+    }
+
+    fn claim(self, hearing: &Hearing<'_>, labels: LabelSet, start: Timestamp) -> Claim {
+        let annotations = self.annotations.unwrap_or_default();
+        let label = |name: &str| labels.get(name).map(String::as_str);
+        let (service, note) = service(hearing, label(SERVICE_LABEL), &[label("service")]);
+        let title = annotations.get("summary").or_else(|| annotations.get("title")).or_else(|| labels.get("alertname"));
+        let title = title.cloned().unwrap_or_else(|| {
+            labels.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+        });
+        let mut text =
+            annotations.get("description").or_else(|| annotations.get("message")).cloned().unwrap_or_default();
+        // The other annotations are for people, too: a runbook, a dashboard, a value.
+        for (name, value) in &annotations {
+            if !matches!(name.as_str(), "summary" | "title" | "description" | "message") {
+                text.extend(["\n", name, ": ", value]);
+            }
+        }
+        text.push_str(&note);
+        Claim {
+            detector: "alertmanager",
+            fingerprint: claim_of(hearing, &labels),
+            start,
+            loudness: label("severity").map_or(Loudness::Warning, loudness),
+            service,
+            title,
+            text,
+            facts: quarterdeck_core::signal::Facts::default(),
+            link: self.generator_url,
+            labels,
+        }
+    }
+}
+
+/// Our identity of an alert.
+fn claim_of(hearing: &Hearing<'_>, labels: &LabelSet) -> Fingerprint {
+    let parts: Vec<&[u8]> = labels.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]).collect();
+    fingerprint(hearing.source, &parts)
+}
+
+/// Prometheus's identity of a label set: 64-bit FNV-1a over the labels in the order of their names, each name and each value
+/// followed by a byte 255. Printed as 16 hex digits.
+pub fn fingerprint64(labels: &LabelSet) -> u64 {
+    const OFFSET: u64 = 14_695_981_039_346_656_037;
+    const PRIME: u64 = 1_099_511_628_211;
+    let separated = |text: &str| text.bytes().chain([255]).collect::<Vec<u8>>();
+    let bytes = labels.iter().flat_map(|(name, value)| separated(name).into_iter().chain(separated(value)));
+    bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
+}
+
+/// The `severity` label, by the words in use.
+fn loudness(severity: &str) -> Loudness {
+    match severity.to_ascii_lowercase().as_str() {
+        "critical" | "page" => Loudness::Critical,
+        "error" => Loudness::Error,
+        "info" | "none" => Loudness::Info,
+        _ => Loudness::Warning,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use quarterdeck_core::signal::SignalChange;
+    use serde_json::json;
+
+    use super::*;
+    use crate::heard::tests::{raised, with_hearing};
+
+    /// As a Prometheus 2.42 posted it.
+    const POSTED: &str = r#"[{"annotations":{"summary":"127.0.0.1:19999 is down","value":"0"},"endsAt":"2026-11-20T21:27:19.632Z","startsAt":"2026-11-20T21:23:19.632Z","generatorURL":"http://vm:19090/graph?g0.expr=up%7Bjob%3D%22node%22%7D+%3D%3D+0&g0.tab=1","labels":{"alertname":"NodeDown","chain":"eth","instance":"127.0.0.1:19999","job":"node","service":"rpc","severity":"critical","site":"test"}}]"#;
+
+    fn parse(body: &serde_json::Value) -> Batch {
+        with_hearing(|hearing| parse_alerts(body.to_string().as_bytes(), hearing).unwrap())
+    }
+
+    #[test]
+    fn what_prometheus_posts_is_a_signal() {
+        let batch = with_hearing(|hearing| {
+            let hearing = Hearing { now: "2026-11-20T21:23:20Z".parse().unwrap(), ..*hearing };
+            parse_alerts(POSTED.as_bytes(), &hearing).unwrap()
+        });
+        assert_eq!(batch.refused, []);
+        let [heard] = batch.heard.as_slice() else { panic!("{batch:?}") };
+        let signal = raised(heard);
+        assert_eq!(signal.title, "127.0.0.1:19999 is down");
+        assert_eq!(signal.explanation.text, "value: 0");
+        assert_eq!(signal.loudness, Loudness::Critical);
+        assert_eq!(signal.service.as_ref().map(ToString::to_string).as_deref(), Some("rpc"));
+        assert_eq!(signal.link.as_deref().map(|link| link.starts_with("http://vm:19090/graph?")), Some(true));
+        assert_eq!(signal.event_time.to_string(), "2026-11-20T21:23:19.632Z");
+        assert_eq!(heard.expires.unwrap().to_string(), "2026-11-20T21:27:19.632Z");
+        // The fingerprint that Alertmanager 0.25 gave the same alert.
+        assert_eq!(format!("{:016x}", fingerprint64(&signal.labels)), "b78a53b3cf11ab2f");
+    }
+
+    #[test]
+    fn a_repeated_alert_is_the_same_signal_and_its_end_ends_it() {
+        with_hearing(|hearing| {
+            let first = parse_alerts(POSTED.as_bytes(), hearing).unwrap();
+            let later = Hearing { now: hearing.now.plus(std::time::Duration::from_mins(1)), ..*hearing };
+            let again = parse_alerts(POSTED.as_bytes(), &later).unwrap();
+            assert_eq!(raised(&first.heard[0]).id, raised(&again.heard[0]).id);
+            let over = Hearing { now: hearing.now.plus(std::time::Duration::from_mins(10)), ..*hearing };
+            let ended = parse_alerts(POSTED.as_bytes(), &over).unwrap();
+            let SignalChange::Ended { fingerprint, at } = ended.heard[0].change else { panic!("{ended:?}") };
+            assert_eq!(fingerprint, raised(&first.heard[0]).fingerprint);
+            assert_eq!(at.to_string(), "2026-11-20T21:27:19.632Z");
+        });
+    }
+
+    #[test]
+    fn an_alert_without_an_end_holds_for_the_timeout() {
+        let batch = parse(&json!([{"labels": {"alertname": "A", "severity": "page"}}]));
+        assert_eq!(batch.heard[0].expires.unwrap().to_string(), "2026-11-20T21:25:00.000Z");
+        assert_eq!(raised(&batch.heard[0]).event_time.to_string(), "2026-11-20T21:20:00.000Z");
+        assert_eq!(raised(&batch.heard[0]).title, "A");
+    }
+
+    #[test]
+    fn one_bad_alert_does_not_cost_the_others() {
+        let batch = parse(&json!([
+            {"labels": {"alertname": "good"}},
+            {"labels": {"alertname": 5}},
+            {"labels": {"a": ""}},
+            {},
+            {"labels": {"a": "b"}, "startsAt": "soon"},
+            {"labels": {"a": "b"}, "startsAt": "2026-11-20T21:00:00Z", "endsAt": "2026-11-20T20:00:00Z"},
+            {"labels": {"": "b"}},
+            "what",
+            {"labels": {"a": "x".repeat(LABEL_BYTES_MAX + 1)}},
+            {"labels": {"alertname": "good, too"}, "annotations": null, "unknown": {}},
+        ]));
+        assert_eq!(batch.heard.len(), 2);
+        let refusals: Vec<String> = batch.refused.iter().map(ToString::to_string).collect();
+        insta::assert_snapshot!(refusals.join("\n"), @r#"
+        alerts[1].labels.alertname: invalid type: integer `5`, expected a string
+        alerts[2].labels: at least one label pair required
+        alerts[3].labels: at least one label pair required
+        alerts[4].startsAt: `soon` is no instant: want RFC 3339, such as 2026-01-31T12:00:00Z
+        alerts[5]: start time must be before end time
+        alerts[6].labels: the label of value `b` has no name
+        alerts[7]: invalid type: string "what", expected an alert
+        bytes of alerts[8].labels.a: 4097, want at most 4096
+        "#);
+    }
+
+    #[test]
+    fn a_service_is_named_or_guessed_but_never_invented() {
+        let batch = parse(&json!([
+            {"labels": {"a": "b", "quarterdeck_service": "bridge", "service": "rpc"}},
+            {"labels": {"a": "b", "quarterdeck_service": "brigde"}},
+            {"labels": {"a": "b", "service": "unheard of"}},
+        ]));
+        let services: Vec<_> =
+            batch.heard.iter().map(|heard| raised(heard).service.clone().map(|s| s.to_string())).collect();
+        assert_eq!(services, [Some("bridge".to_owned()), None, None]);
+        assert_eq!(
+            raised(&batch.heard[1]).explanation.text,
+            "It names the service `brigde`, which the catalogue does not have."
+        );
+        assert_eq!(raised(&batch.heard[2]).explanation.text, "");
+    }
+
+    #[test]
+    fn absurd_bodies_are_refused() {
+        let refused = |bytes: &[u8]| with_hearing(|hearing| parse_alerts(bytes, hearing).unwrap_err().to_string());
+        assert_eq!(refused(b"{}"), "alerts: invalid type: map, expected a sequence");
+        assert_eq!(refused(&vec![b' '; BODY_BYTES_MAX + 1]), "body in bytes: 8388609, want at most 8388608");
+        assert_eq!(
+            refused(format!("[{}]", vec!["{}"; 10_001].join(",")).as_bytes()),
+            "alerts: 10001, want at most 10000"
+        );
+        assert!(refused("[".repeat(100_000).as_bytes()).starts_with("not JSON: EOF while parsing"));
+        let nested =
+            |key: &str| format!(r#"[{{"labels":{{"a":"b"}},"{key}":{}{}}}]"#, "[".repeat(9_000), "]".repeat(9_000));
+        let parse = |body: String| with_hearing(|hearing| parse_alerts(body.as_bytes(), hearing).unwrap());
+        assert_eq!(parse(nested("ignored")).heard.len(), 1);
+        assert_eq!(
+            parse(nested("annotations")).refusals(),
+            "alerts[0].annotations: invalid type: sequence, expected a map"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_an_answer(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            with_hearing(|hearing| drop(parse_alerts(&bytes, hearing)));
+        }
+
+        #[test]
+        fn any_labels_are_taken_or_refused(labels in proptest::collection::btree_map(".{0,8}", ".{0,8}", 0..6), starts in ".{0,20}") {
+            let batch = parse(&json!([{"labels": labels, "startsAt": starts}, {"labels": {"a": "b"}}]));
+            prop_assert_eq!(batch.heard.len() + batch.refused.len(), 2);
+            prop_assert!(!batch.heard.is_empty());
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Silences as `amtool` posts them.
+
+use quarterdeck_core::{
+    id::SilenceId,
+    limits::{BODY_BYTES_MAX, LABEL_BYTES_MAX},
+    silence::{Matcher, Silence},
+    time::Timestamp,
+};
+use serde::Deserialize;
+
+use super::answer::{WireMatcher, silence_id};
+use crate::bounds::{FormatError, instant, quote, read};
+
+/// A posted silence, checked but for what only the caller can know: whether the one that it replaces exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostedSilence {
+    /// The silence that this one replaces; 404 if there is none of this name.
+    pub replaces: Option<SilenceId>,
+    matchers: Vec<Matcher>,
+    starts: Timestamp,
+    ends: Timestamp,
+    created_by: String,
+    comment: String,
+}
+
+impl PostedSilence {
+    /// The silence, under the identifier that it gets. One that began in the past begins now: what was paged, was paged.
+    pub fn into_silence(self, id: SilenceId, now: Timestamp) -> Silence {
+        let Self { matchers, starts, ends, created_by, comment, .. } = self;
+        Silence { id, matchers, starts: starts.max(now), ends, created_by, comment }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(expecting = "a silence")]
+struct Posted {
+    id: Option<String>,
+    matchers: Vec<WireMatcher>,
+    #[serde(rename = "startsAt")]
+    starts_at: String,
+    #[serde(rename = "endsAt")]
+    ends_at: String,
+    #[serde(rename = "createdBy")]
+    created_by: String,
+    comment: String,
+}
+
+/// The body of POST `/api/v2/silences`. Refusals are answered 400; the reasons are in Alertmanager's words where it has some.
+pub fn parse_silence(bytes: &[u8], now: Timestamp) -> Result<PostedSilence, FormatError> {
+    let posted: Posted = read(bytes, BODY_BYTES_MAX, "silence")?;
+    let time = |name: &str, text: &str| {
+        let at = instant(text).and_then(|at| at.ok_or_else(|| "the zero time is no time".to_owned()));
+        at.map_err(|reason| FormatError::at(format!("silence.{name}"), reason))
+    };
+    let (starts, ends) = (time("startsAt", &posted.starts_at)?, time("endsAt", &posted.ends_at)?);
+    if starts >= ends {
+        return Err(FormatError::at("silence", "start time must be before end time"));
+    }
+    if ends <= now {
+        return Err(FormatError::at("silence.endsAt", "end time can't be in the past"));
+    }
+    if posted.matchers.is_empty() {
+        return Err(FormatError::at("silence.matchers", "at least one matcher required"));
+    }
+    FormatError::bound("bytes of silence.createdBy", posted.created_by.len(), LABEL_BYTES_MAX)?;
+    let replaces = match posted.id.as_deref() {
+        None | Some("") => None,
+        Some(text) => {
+            let bad = || FormatError::at("silence.id", format!("`{}` is no silence", quote(text)));
+            Some(silence_id(text).ok_or_else(bad)?)
+        }
+    };
+    let matchers = posted.matchers.iter().enumerate().map(|(place, matcher)| {
+        let WireMatcher { name, value, is_regex, is_equal } = matcher;
+        let bad = |error| FormatError::at(format!("silence.matchers[{place}]"), format!("{error}"));
+        Matcher::new(name, value, *is_regex, *is_equal).map_err(bad)
+    });
+    let posted = PostedSilence {
+        replaces,
+        matchers: matchers.collect::<Result<_, _>>()?,
+        starts,
+        ends,
+        created_by: posted.created_by,
+        comment: posted.comment,
+    };
+    // The rules of silences are the core's; which identifier it gets makes no difference to them.
+    let rules = posted.clone().into_silence(SilenceId::from_bytes([0; 16]), now).check(now);
+    rules.map_err(|error| FormatError::at("silence", error.to_string()))?;
+    Ok(posted)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::alertmanager::answer::{GettableSilence, SilenceState, uuid};
+
+    fn now() -> Timestamp {
+        "2026-11-20T21:20:00Z".parse().unwrap()
+    }
+    fn silence() -> Value {
+        json!({"matchers": [{"name": "alertname", "value": "Node.*", "isRegex": true}],
+            "startsAt": "2026-11-20T21:19:00.000Z", "endsAt": "2026-11-20T22:19:00Z", "createdBy": "alice", "comment": "moving"})
+    }
+    fn parse(body: &Value) -> Result<PostedSilence, String> {
+        parse_silence(body.to_string().as_bytes(), now()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_silence_is_taken_and_shown_again() {
+        let id = SilenceId::from_bytes([5; 16]);
+        let taken = parse(&silence()).unwrap();
+        assert_eq!(taken.replaces, None);
+        let taken = taken.into_silence(id, now());
+        assert_eq!(taken.starts, now(), "nothing is silenced in the past");
+        let shown = GettableSilence::of(&taken, now(), now());
+        assert_eq!(shown.status.state, SilenceState::Active);
+        assert!(shown.matchers[0].is_equal, "isEqual is true if left out");
+        let again = serde_json::to_vec(&shown).unwrap();
+        let again = parse_silence(&again, now()).unwrap();
+        assert_eq!(again.replaces, Some(id));
+        assert_eq!(again.into_silence(id, now()), taken);
+    }
+
+    #[test]
+    fn what_silences_nothing_or_everything_is_refused() {
+        let with = |name: &str, value: Value| {
+            let mut body = silence();
+            body[name] = value;
+            parse(&body).unwrap_err()
+        };
+        assert_eq!(with("matchers", json!([])), "silence.matchers: at least one matcher required");
+        let all = json!([{"name": "a", "value": ".*", "isRegex": true}]);
+        assert_eq!(with("matchers", all), "silence: at least one matcher must not match the empty string");
+        let unnamed = json!([{"name": "", "value": "x", "isRegex": false}]);
+        assert!(with("matchers", unnamed).starts_with("silence.matchers[0]: "));
+        let untyped = json!([{"name": "a", "value": "x"}]);
+        assert!(with("matchers", untyped).starts_with("silence.matchers[0]: missing field `isRegex`"));
+        assert_eq!(with("endsAt", json!("2026-11-20T21:19:30Z")), "silence.endsAt: end time can't be in the past");
+        assert_eq!(with("endsAt", json!("2026-11-20T21:18:00Z")), "silence: start time must be before end time");
+        assert_eq!(with("startsAt", json!("0001-01-01T00:00:00Z")), "silence.startsAt: the zero time is no time");
+        assert_eq!(with("id", json!("x")), "silence.id: `x` is no silence");
+        assert!(with("comment", json!(null)).starts_with("silence.comment: invalid type: null"));
+    }
+
+    #[test]
+    fn a_replaced_silence_is_named_as_it_was_shown() {
+        let id = SilenceId::from_bytes([200; 16]);
+        let mut body = silence();
+        body["id"] = json!(uuid(id));
+        assert_eq!(parse(&body).unwrap().replaces, Some(id));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_an_answer(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            drop(parse_silence(&bytes, now()));
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! What a monitor told us, in our words: the shape that every format of monitors is read into.
+
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+
+use quarterdeck_core::{
+    id::{DetectorId, Id, ServiceId, SourceId},
+    limits::{LABEL_BYTES_MAX, TEXT_BYTES_MAX, TITLE_BYTES_MAX},
+    signal::{Explanation, Facts, Fingerprint, Loudness, Signal, SignalChange, SignalStatus},
+    time::Timestamp,
+};
+
+use crate::bounds::{FormatError, clip, line, quote};
+
+/// Who was heard, when, and what they may refer to.
+#[derive(Clone, Copy)]
+pub struct Hearing<'a> {
+    /// The integration. Claims of different sources are never the same claim.
+    pub source: &'a SourceId,
+    /// When it was heard.
+    pub now: Timestamp,
+    /// How long a claim without an end holds if it is not repeated, for formats that repeat. Alertmanager's default is five
+    /// minutes.
+    pub resolve_timeout: Duration,
+    /// Whether the catalogue has such a service.
+    pub is_service: &'a dyn Fn(&ServiceId) -> bool,
+}
+
+impl fmt::Debug for Hearing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hearing").field("source", self.source).field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+/// A change of a signal, and how long it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// The change. Only `Raised` and `Ended` come from monitors.
+    pub change: SignalChange,
+    /// If the claim is not repeated, it ends at this instant: the caller sets a timer, and sets it anew at each repetition.
+    /// None: it holds until the monitor says that it is over.
+    pub expires: Option<Timestamp>,
+}
+
+/// What one request told us. The good part of a bad request counts: one broken label must not cost 63 other pages.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Batch {
+    /// What was understood, in the order of the request.
+    pub heard: Vec<Heard>,
+    /// What was not. If there is any, the answer is 400 and names all of them, though `heard` is taken.
+    pub refused: Vec<FormatError>,
+}
+
+impl Batch {
+    /// The signal that says that something was refused: most monitors do not look at our answer, so a person must hear of it.
+    pub fn refusal(&self, hearing: &Hearing<'_>) -> Option<Heard> {
+        let first = self.refused.first()?;
+        let count = self.refused.len();
+        let claim = Claim {
+            detector: "refused_input",
+            title: format!("{} sent {count} that we could not read", hearing.source),
+            text: format!("Not counted, and nobody was paged for it. The first: {first}."),
+            ..Claim::new(hearing, &[b"refused"], hearing.now)
+        };
+        Some(claim.raised(hearing, Some(hearing.now.plus(hearing.resolve_timeout))))
+    }
+    /// All refusals, for an answer's body.
+    pub fn refusals(&self) -> String {
+        let texts: Vec<String> = self.refused.iter().take(REFUSALS_SHOWN_MAX).map(ToString::to_string).collect();
+        let more = self.refused.len().saturating_sub(texts.len());
+        let more = if more == 0 { String::new() } else { format!("; and {more} more") };
+        format!("{}{more}", texts.join("; "))
+    }
+}
+
+/// Refusals repeated in one answer.
+const REFUSALS_SHOWN_MAX: usize = 16;
+
+/// The parts of a claim, before they become a signal.
+pub(crate) struct Claim {
+    pub(crate) detector: &'static str,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) start: Timestamp,
+    pub(crate) loudness: Loudness,
+    pub(crate) service: Option<ServiceId>,
+    pub(crate) title: String,
+    pub(crate) text: String,
+    pub(crate) facts: Facts,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) link: Option<String>,
+}
+
+impl Claim {
+    /// A warning about nothing yet. `key` tells this source's claims apart.
+    pub(crate) fn new(hearing: &Hearing<'_>, key: &[&[u8]], start: Timestamp) -> Self {
+        Self {
+            detector: "webhook",
+            fingerprint: fingerprint(hearing.source, key),
+            start,
+            loudness: Loudness::Warning,
+            service: None,
+            title: String::new(),
+            text: String::new(),
+            facts: Facts::default(),
+            labels: BTreeMap::new(),
+            link: None,
+        }
+    }
+
+    /// The claim as a signal: bounded, and with an identifier that follows from source, claim and start.
+    pub(crate) fn raised(self, hearing: &Hearing<'_>, expires: Option<Timestamp>) -> Heard {
+        let start_ms = self.start.as_ms().to_be_bytes();
+        let title = line(&self.title, TITLE_BYTES_MAX);
+        let title = if title.is_empty() { format!("{} without a title", hearing.source) } else { title };
+        // A title that was cut is kept whole where there is room.
+        let text = if line(&self.title, usize::MAX) == title || self.title.is_empty() {
+            self.text
+        } else {
+            format!("{}\n{}", self.title, self.text)
+        };
+        let signal = Signal {
+            id: Id::digest(&[b"monitor", hearing.source.as_str().as_bytes(), self.fingerprint.bytes(), &start_ms]),
+            fingerprint: self.fingerprint,
+            detector: detector(self.detector),
+            parameters: String::new(),
+            status: SignalStatus::Confirmed,
+            loudness: self.loudness,
+            service: self.service,
+            title,
+            explanation: Explanation { text: clip(text.trim(), TEXT_BYTES_MAX), numbers: Vec::new() },
+            facts: self.facts,
+            confidence_permille: CONFIDENCE_PERMILLE,
+            position: None,
+            parties: Vec::new(),
+            labels: self.labels,
+            link: self.link.filter(|link| is_link(link)),
+            // A source whose clock is fast does not make a thing happen after it was heard of.
+            event_time: self.start.min(hearing.now),
+            observed: hearing.now,
+        };
+        Heard { change: SignalChange::Raised { signal: Arc::new(signal) }, expires }
+    }
+}
+
+/// A monitor says what it sees; doubting it is the business of whoever wrote its rule.
+const CONFIDENCE_PERMILLE: u16 = 1_000;
+
+/// The end of a claim, not later than it was heard of.
+pub(crate) fn ended(hearing: &Hearing<'_>, fingerprint: Fingerprint, at: Timestamp) -> Heard {
+    Heard { change: SignalChange::Ended { fingerprint, at: at.min(hearing.now) }, expires: None }
+}
+
+/// The claim's identity among all sources.
+pub(crate) fn fingerprint(source: &SourceId, key: &[&[u8]]) -> Fingerprint {
+    let parts: Vec<&[u8]> =
+        [b"monitor".as_slice(), source.as_str().as_bytes()].into_iter().chain(key.iter().copied()).collect();
+    Fingerprint::of(&parts)
+}
+
+#[expect(clippy::expect_used, reason = "the names are constants of this crate, each used by a test")]
+fn detector(name: &'static str) -> DetectorId {
+    DetectorId::new(name).expect("invariant: the names of formats are names")
+}
+
+/// A link that a person may be offered: `http` or `https`, in one word.
+fn is_link(link: &str) -> bool {
+    let scheme = link.starts_with("https://") || link.starts_with("http://");
+    scheme && link.len() <= LABEL_BYTES_MAX && !link.contains(|c: char| c.is_control() || c.is_whitespace())
+}
+
+/// The service that a monitor means. One named on purpose that does not exist is said in words: the claim must not be lost
+/// for a spelling mistake, nor the mistake be hidden.
+pub(crate) fn service(
+    hearing: &Hearing<'_>,
+    named: Option<&str>,
+    hints: &[Option<&str>],
+) -> (Option<ServiceId>, String) {
+    let known = |text: &str| ServiceId::new(text).ok().filter(|service| (hearing.is_service)(service));
+    if let Some(named) = named {
+        let found = known(named);
+        let note = if found.is_some() {
+            String::new()
+        } else {
+            format!("\nIt names the service `{}`, which the catalogue does not have.", quote(named))
+        };
+        return (found, note);
+    }
+    (hints.iter().flatten().find_map(|hint| known(hint)), String::new())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A source `mon` at noon, that knows the services `rpc` and `bridge`.
+    pub(crate) fn with_hearing<T>(run: impl FnOnce(&Hearing<'_>) -> T) -> T {
+        let source = SourceId::new("mon").unwrap();
+        let is_service = |service: &ServiceId| matches!(service.as_str(), "rpc" | "bridge");
+        run(&Hearing {
+            source: &source,
+            now: "2026-11-20T21:20:00Z".parse().unwrap(),
+            resolve_timeout: Duration::from_mins(5),
+            is_service: &is_service,
+        })
+    }
+
+    /// The signal of a claim.
+    pub(crate) fn raised(heard: &Heard) -> &Signal {
+        match &heard.change {
+            SignalChange::Raised { signal } => signal,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_long_title_is_cut_and_kept() {
+        with_hearing(|hearing| {
+            let title = "é".repeat(300);
+            let claim =
+                Claim { title: title.clone(), text: "why".to_owned(), ..Claim::new(hearing, &[b"k"], hearing.now) };
+            let heard = claim.raised(hearing, None);
+            assert!(raised(&heard).title.len() <= TITLE_BYTES_MAX);
+            assert_eq!(raised(&heard).explanation.text, format!("{title}\nwhy"));
+        });
+    }
+
+    #[test]
+    fn a_refusal_is_heard_of() {
+        with_hearing(|hearing| {
+            let refused = vec![FormatError::at("alerts[3].labels.a", "no"); 20];
+            let batch = Batch { heard: Vec::new(), refused };
+            let heard = batch.refusal(hearing).unwrap();
+            assert_eq!(raised(&heard).title, "mon sent 20 that we could not read");
+            assert!(batch.refusals().ends_with("; and 4 more"), "{}", batch.refusals());
+            assert_eq!(Batch::default().refusal(hearing), None);
+        });
+    }
+
+    #[test]
+    fn only_what_can_be_followed_is_a_link() {
+        assert!(is_link("http://vm:19090/graph?g0.expr=up"));
+        for bad in ["javascript:alert(1)", "https://a b", "", "//x", "ftp://x", "https://x\n"] {
+            assert!(!is_link(bad), "{bad}");
+        }
+    }
+}

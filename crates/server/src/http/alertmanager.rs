@@ -1,0 +1,4 @@
+//! alertmanager
+use axum::Router; use super::Shared;
+/// Routes.
+pub fn routes() -> Router<Shared> { Router::new() }

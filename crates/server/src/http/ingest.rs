@@ -1,0 +1,4 @@
+//! ingest
+use axum::Router; use super::Shared;
+/// Routes.
+pub fn routes() -> Router<Shared> { Router::new() }

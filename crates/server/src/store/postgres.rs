@@ -1,0 +1,111 @@
+//! The store for when one machine is not enough: a PostgreSQL database (13 or newer).
+//!
+//! Whoever writes holds one row, `log_head`, so that places are given out in the order of commits. A connection that is lost is
+//! replaced and the work done again; an append whose answer was lost finds out, holding that row, whether it was made. It must
+//! never append twice and never report as refused what was written. Tests: `conformance.rs` and `tests/store.rs`.
+
+mod append;
+mod claim;
+mod pool;
+mod read;
+mod schema;
+mod tls;
+
+use std::{path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use quarterdeck_core::{
+    id::{IncidentId, PageId, SignalId},
+    time::Timestamp,
+};
+
+use self::pool::Pool;
+use super::{Batch, OutboxPage, SignalFilter, SignalRow, Store, StoreError, StoredEvent};
+
+/// Signals forgotten in one transaction, so that no append waits long for the cleaning.
+const FORGET_CHUNK: usize = 5_000;
+
+/// Keeps everything in one schema of a PostgreSQL database.
+#[derive(Debug)]
+pub struct PostgresStore {
+    pool: Pool,
+}
+
+impl PostgresStore {
+    /// Connects to `url` (`postgres://user:password@host/database?sslmode=require`, or the `key=value` form) and brings the
+    /// schema up to date. With `sslmode=require` the server's certificate must be signed, for the host's name, by an authority
+    /// of the PEM file `authorities`, or of this system if none is given; without it the connection is not encrypted.
+    ///
+    /// A server that does not answer yet is waited for, about ten seconds.
+    pub async fn connect(url: &str, authorities: Option<&Path>) -> Result<Arc<Self>, StoreError> {
+        let pool = Pool::new(url, authorities)?;
+        schema::migrate(&pool).await?;
+        Ok(Arc::new(Self { pool }))
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    /// As the trait says. A page in a batch without events may come again if the answer was lost and the page was settled before
+    /// the second try; with events this cannot happen.
+    async fn append(&self, batch: Batch) -> Result<(), StoreError> {
+        let batch = &batch;
+        self.pool.run(append::DOING, |session, try_| append::append(session, batch, try_)).await
+    }
+    async fn size(&self) -> Result<u64, StoreError> {
+        self.pool.run("read size of log", |session, _| read::size(session)).await
+    }
+    async fn events(&self, from: u64, limit: usize) -> Result<Vec<StoredEvent>, StoreError> {
+        self.pool.run("read events", |session, _| read::events(session, from, limit)).await
+    }
+    async fn stream(&self, stream: &str) -> Result<Vec<StoredEvent>, StoreError> {
+        self.pool.run("read stream", |session, _| read::stream(session, stream)).await
+    }
+    async fn checkpoint(&self) -> Result<Option<String>, StoreError> {
+        self.pool.run("read checkpoint", |session, _| read::checkpoint(session)).await
+    }
+    async fn claim_pages(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxPage>, StoreError> {
+        let token = claim::fresh_token()?;
+        self.pool.run(claim::DOING, |session, try_| claim::claim_pages(session, (now, limit), token, try_)).await
+    }
+    async fn release_page(&self, page: PageId, not_before: Timestamp) -> Result<(), StoreError> {
+        self.pool.run("release page", |session, _| claim::release_page(session, page, not_before)).await
+    }
+    async fn outbox(&self, limit: usize) -> Result<Vec<OutboxPage>, StoreError> {
+        self.pool.run("list outbox", |session, _| claim::outbox(session, limit)).await
+    }
+    async fn timers_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(IncidentId, Timestamp)>, StoreError> {
+        self.pool.run("list timers", |session, _| read::timers_due(session, now, limit)).await
+    }
+    async fn signals(&self, filter: &SignalFilter) -> Result<Vec<SignalRow>, StoreError> {
+        self.pool.run("list signals", |session, _| read::signals(session, filter)).await
+    }
+    async fn signal(&self, id: SignalId) -> Result<Option<SignalRow>, StoreError> {
+        self.pool.run("read signal", |session, _| read::signal(session, id)).await
+    }
+    async fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Result<Vec<SignalRow>, StoreError> {
+        self.pool.run("list live signals", |session, _| read::live_signals(session, after, limit)).await
+    }
+    async fn cursor(&self, name: &str) -> Result<Option<String>, StoreError> {
+        self.pool.run("read cursor", |session, _| read::cursor(session, name)).await
+    }
+    async fn snapshot(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.pool.run("read snapshot", |session, _| read::snapshot(session, name)).await
+    }
+    /// As the trait says. The old row is vacuumed away; what the server's write-ahead log, its archive, replicas and backups still
+    /// hold is for their own retention to end.
+    async fn erase(&self, index: u64) -> Result<(), StoreError> {
+        self.pool.run("erase event", |session, _| append::erase(session, index)).await
+    }
+    async fn forget_signals(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let mut forgotten = 0;
+        loop {
+            let chunk = |session, _| append::forget_signals(session, before, FORGET_CHUNK);
+            let gone = self.pool.run("forget signals", chunk).await?;
+            forgotten += gone;
+            if gone < FORGET_CHUNK as u64 {
+                return Ok(forgotten);
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What the operator of the embedded world would have told us: services, addresses, prices, a list.
+//!
+//! Only what an operator knows: no attacker's address but the listed one, nothing about what will happen. Tests:
+//! `story/tests.rs`.
+
+use std::collections::BTreeSet;
+
+use alloy_primitives::Address;
+use quarterdeck_core::{
+    catalogue::{AddressList, Asset, Catalogue, Criticality, Role, Service, WatchedAddress},
+    id::{PolicyId, ServiceId},
+    money::{Price, Usd},
+};
+
+use super::{
+    SETUP_BLOCKS, StoryError, World,
+    cast::{COIN_PRICE, QTR_PRICE},
+};
+use crate::chain::CHAIN;
+
+/// Millionths of a dollar.
+const MICRO: u64 = 1_000_000;
+
+/// A service in short.
+struct Row {
+    name: &'static str,
+    title: &'static str,
+    criticality: Criticality,
+    users: u64,
+    revenue_per_hour: u64,
+    assets: u64,
+    regulated: bool,
+    depends_on: &'static [&'static str],
+    addresses: Vec<(Address, Role, &'static str)>,
+}
+
+impl World {
+    /// The catalogue of an operator who runs all of this, and whose every service pages by `policy`.
+    pub fn catalogue(&self, policy: &PolicyId) -> Result<Catalogue, StoryError> {
+        let services: Result<Vec<Service>, StoryError> =
+            self.rows().into_iter().map(|row| service(row, policy)).collect();
+        let asset = |token, symbol: &str, dollars: u64, decimals| Asset {
+            chain: CHAIN,
+            token,
+            symbol: symbol.to_owned(),
+            price: Price { micro_usd: dollars * MICRO, decimals },
+        };
+        let assets = vec![
+            asset(None, "COIN", COIN_PRICE, 18),
+            asset(Some(self.cast.usd), "QUSD", 1, 6),
+            asset(Some(self.cast.qtr), "QTR", QTR_PRICE, 18),
+        ];
+        let mut catalogue = Catalogue::new(services?, assets);
+        let as_of = self.setup.iter().find(|block| block.number == SETUP_BLOCKS).map(|block| block.time);
+        let list = AddressList { name: "drill-sanctions".to_owned(), as_of: as_of.unwrap_or_default() };
+        catalogue.add_list(list, [(self.cast.listed, "invented for drills: proceeds of an exploit".to_owned())]);
+        Ok(catalogue)
+    }
+
+    fn rows(&self) -> [Row; 5] {
+        [self.exchange(), self.market(), self.lending(), self.staking(), self.bridge()]
+    }
+
+    fn exchange(&self) -> Row {
+        Row {
+            name: "exchange-wallets",
+            title: "Exchange wallets",
+            criticality: Criticality::Critical,
+            users: 180_000,
+            revenue_per_hour: 24_000,
+            assets: 81_000_000,
+            regulated: true,
+            depends_on: &[],
+            addresses: vec![
+                (self.cast.hot_wallet, Role::Wallet, "hot wallet"),
+                (self.cast.cold_wallet, Role::Wallet, "cold wallet"),
+            ],
+        }
+    }
+
+    fn market(&self) -> Row {
+        Row {
+            name: "quarter-market",
+            title: "QTR/QUSD market",
+            criticality: Criticality::High,
+            users: 22_000,
+            revenue_per_hour: 3_500,
+            assets: 40_000_000,
+            regulated: false,
+            depends_on: &[],
+            addresses: vec![
+                (self.cast.pool, Role::Pool, "QTR/QUSD pool"),
+                (self.cast.qtr, Role::Token, "QTR"),
+                (self.cast.usd, Role::Token, "QUSD"),
+            ],
+        }
+    }
+
+    fn lending(&self) -> Row {
+        Row {
+            name: "lending",
+            title: "Lending market",
+            criticality: Criticality::Critical,
+            users: 9_000,
+            revenue_per_hour: 2_200,
+            assets: 15_000_000,
+            regulated: false,
+            depends_on: &["quarter-market"],
+            addresses: vec![(self.cast.lending, Role::Vault, "QUSD lending vault")],
+        }
+    }
+
+    fn staking(&self) -> Row {
+        Row {
+            name: "staking-vault",
+            title: "Staking vault",
+            criticality: Criticality::High,
+            users: 6_500,
+            revenue_per_hour: 900,
+            assets: 8_000_000,
+            regulated: false,
+            depends_on: &[],
+            addresses: vec![(self.cast.vault, Role::Vault, "coin vault")],
+        }
+    }
+
+    fn bridge(&self) -> Row {
+        Row {
+            name: "bridge",
+            title: "Bridge",
+            criticality: Criticality::Critical,
+            users: 48_000,
+            revenue_per_hour: 5_000,
+            assets: 33_000_000,
+            regulated: true,
+            depends_on: &["quarter-market"],
+            addresses: vec![
+                (self.cast.bridge, Role::Bridge, "bridge (proxy)"),
+                (self.cast.bridge_code, Role::Contract, "bridge implementation"),
+                (self.cast.multisig, Role::Multisig, "bridge administrators"),
+                (self.cast.relayer, Role::Wallet, "bridge relayer"),
+            ],
+        }
+    }
+}
+
+fn service(row: Row, policy: &PolicyId) -> Result<Service, StoryError> {
+    let depends_on: Result<BTreeSet<ServiceId>, _> = row.depends_on.iter().map(|name| ServiceId::new(name)).collect();
+    let watch = |(address, role, label): (Address, Role, &str)| WatchedAddress {
+        chain: CHAIN,
+        address,
+        role,
+        label: label.to_owned(),
+    };
+    Ok(Service {
+        id: ServiceId::new(row.name)?,
+        title: row.title.to_owned(),
+        criticality: row.criticality,
+        users: row.users,
+        revenue_per_hour: Usd::from_dollars(row.revenue_per_hour),
+        assets: Usd::from_dollars(row.assets),
+        regulated: row.regulated,
+        depends_on: depends_on?,
+        policy: policy.clone(),
+        addresses: row.addresses.into_iter().map(watch).collect(),
+    })
+}
