@@ -108,13 +108,13 @@ pub struct Incident {
     /// Commands with one text.
     pub acts: Vec<Act>,
     /// The form of facts is open because its last content was refused.
-    pub facts_draft: Option<()>,
+    pub facts_open: bool,
     /// The content of the form of facts.
     pub facts_form: FactsForm,
     /// Who can take a role.
     pub people: Vec<Named>,
-    /// The visitor, if a person.
-    pub me: Option<String>,
+    /// The visitor, if a person; else empty.
+    pub me: String,
     /// Other open incidents, to merge into.
     pub others: Vec<api::IncidentSummary>,
     /// The signals shown.
@@ -206,7 +206,8 @@ pub fn days(rows: &[api::TimelineRow]) -> Vec<Day> {
     let mut days: Vec<Day> = Vec::new();
     for row in rows {
         let date = row.at.split('T').next().unwrap_or_default();
-        let row = Row { it: row.clone(), group: group(&row.kind) };
+        let kind = row.kind.split('.').next().unwrap_or_default().to_owned();
+        let row = Row { group: group(&kind), it: api::TimelineRow { kind, ..row.clone() } };
         match days.last_mut() {
             Some(day) if day.date == date => day.rows.push(row),
             _ => days.push(Day { date: date.to_owned(), rows: vec![row] }),
@@ -274,6 +275,8 @@ pub struct Rota {
     pub next: Option<Shift>,
     /// The next fortnight.
     pub turns: Vec<Shift>,
+    /// Who is in the strip, once each.
+    pub legend: Vec<Shift>,
     /// The next fortnight as a strip, 1400 units wide.
     pub bars: Vec<Bar>,
     /// Where days begin in it.
@@ -345,7 +348,7 @@ mod tests {
     #[test]
     fn a_timeline_is_cut_at_midnight_and_nowhere_else() {
         let rows = [
-            row("2026-07-01T23:59:59.999Z", "opened"),
+            row("2026-07-01T23:59:59.999Z", "opened.v1"),
             row("2026-07-02T00:00:00.000Z", "page_requested"),
             row("2026-07-02T00:00:01.000Z", "note_added"),
         ];

@@ -177,7 +177,7 @@ async function refresh() {
     tellTimes();
     if (!stream) show("live", "Up to date");
   } catch {
-    show("lost", "Connection lost: what you see may be old");
+    show("lost", "Not connected");
   } finally {
     fetching = false;
     if (again) {
@@ -205,8 +205,8 @@ let stream = null;
 function heard(event) {
   const told = JSON.parse(event.data);
   if (page.incident && told.incident !== page.incident) return;
-  if (told.kind === "opened" && !page.incident) say(`New incident: ${told.text}`);
-  if (page.incident) say(told.text);
+  if (!page.incident && told.kind.startsWith("opened.")) say("A new incident is open.");
+  if (page.incident) say(`New in the timeline: ${told.kind.split(".")[0].replaceAll("_", " ")}`);
   soon();
 }
 
@@ -219,7 +219,7 @@ function listen() {
     soon();
   };
   stream.onerror = () => {
-    show("lost", "Connection lost: what you see may be old");
+    show("lost", "Not connected");
     if (stream && stream.readyState === EventSource.CLOSED) {
       stream = null;
       setTimeout(() => {
