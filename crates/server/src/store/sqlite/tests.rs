@@ -192,3 +192,20 @@ fn migrations_are_numbered_without_holes_and_named_as_their_files() {
         assert!(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(&file).exists(), "{file}");
     }
 }
+
+/// A statement that scans a table or sorts gets slower with every day that the product runs.
+#[test]
+fn every_statement_finds_its_rows_by_an_index() {
+    let (_folder, path) = place();
+    let opened = open::open(&path, &Limits::default()).unwrap();
+    for sql in [read::STATEMENTS, append::STATEMENTS, claim::STATEMENTS].into_iter().flatten() {
+        let mut plan = opened.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let values = vec![rusqlite::types::Null; plan.parameter_count()];
+        let steps = plan.query_map(rusqlite::params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
+        for step in steps.map(Result::unwrap) {
+            let walks_in_order = step == "SCAN outbox" && sql.ends_with("ORDER BY seq LIMIT ?1");
+            let good = walks_in_order || !(step.starts_with("SCAN") || step.contains("TEMP B-TREE"));
+            assert!(good, "{step}: {sql}");
+        }
+    }
+}
