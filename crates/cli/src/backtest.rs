@@ -41,6 +41,9 @@ pub(crate) struct Backtest {
     /// Services, assets, lists and detector parameters from here; without it every contract is judged
     #[arg(long)]
     config: Option<PathBuf>,
+    /// EIP-155 number of the chain of files that do not say theirs
+    #[arg(long, default_value_t = 1)]
+    chain: u64,
     /// Show the blocks so many times, for measuring speed: each time to detectors that know nothing yet
     #[arg(long = "loop", default_value_t = 1)]
     times: u32,
@@ -59,7 +62,7 @@ pub(crate) fn run(args: &Backtest) -> anyhow::Result<Exit> {
     let (knowledge, given, kinds) = detectors(args)?;
     let files = recorded::unpack(&args.paths)?;
     let times = args.times.max(1);
-    let (loaded, decoding) = decode(&files, times);
+    let (loaded, decoding) = decode(&files, args.chain, times);
     let parsing = parse_only(&files, times);
     let mut detecting = Duration::ZERO;
     let mut result = None;
@@ -109,11 +112,11 @@ fn now() -> Instant {
     Instant::now()
 }
 
-fn decode(files: &Unpacked, times: u32) -> (Loaded, Duration) {
+fn decode(files: &Unpacked, chain: u64, times: u32) -> (Loaded, Duration) {
     let began = now();
-    let mut loaded = recorded::decode(files);
+    let mut loaded = recorded::decode(files, chain);
     for _ in 1..times {
-        loaded = recorded::decode(files);
+        loaded = recorded::decode(files, chain);
     }
     (loaded, began.elapsed())
 }

@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use quarterdeck_core::{chain::Block, limits::NODE_BODY_BYTES_MAX};
+use quarterdeck_core::{
+    chain::{Block, ChainNumber},
+    limits::NODE_BODY_BYTES_MAX,
+};
 use quarterdeck_formats::evm::{DecodeError, Recording};
 
 /// Files read from one set of paths: a year of one chain's blocks in folders is about 2.6 million; that is for a node.
@@ -62,15 +65,16 @@ pub struct Loaded {
 /// The bytes of a recording, unpacked, by name.
 pub type Unpacked = Vec<(String, Vec<u8>)>;
 
-/// Reads and decodes everything under these paths.
-pub fn load(paths: &[PathBuf]) -> Result<Loaded, RecordedError> {
-    Ok(decode(&unpack(paths)?))
+/// Reads and decodes everything under these paths. `chain` is taken for files that do not say theirs, as those from before
+/// EIP-155 cannot.
+pub fn load(paths: &[PathBuf], chain: ChainNumber) -> Result<Loaded, RecordedError> {
+    Ok(decode(&unpack(paths)?, chain))
 }
 
 /// Decodes unpacked files. One that cannot be used is left out, with the reason.
-pub fn decode(files: &Unpacked) -> Loaded {
+pub fn decode(files: &Unpacked, chain: ChainNumber) -> Loaded {
     let mut loaded = Loaded { files: files.len(), ..Loaded::default() };
-    let mut recording = Recording::new(None);
+    let mut recording = Recording::new(Some(chain));
     for (name, bytes) in files {
         loaded.bytes += bytes.len() as u64;
         if let Err(why) = recording.add(name, bytes) {
