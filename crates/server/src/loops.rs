@@ -3,5 +3,6 @@
 pub mod deliver;
 pub mod detect;
 pub mod engine;
+pub mod expire;
 pub mod publish;
 pub mod watchdog;
