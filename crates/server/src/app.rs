@@ -150,15 +150,24 @@ impl Running {
     }
 }
 
-/// Starts everything.
+/// Starts everything, on the store of the configuration.
 pub async fn start(configuration: Configuration, world: World) -> Result<Running, RunError> {
+    let store = open_store(&configuration).await?;
+    start_on(store, configuration, world).await
+}
+
+/// Starts everything on a store that is open already.
+pub async fn start_on(
+    store: Arc<dyn Store>,
+    configuration: Configuration,
+    world: World,
+) -> Result<Running, RunError> {
     let World { clock, ids, salts, signer, channels: extra } = world;
     let signer = match signer {
         Some(signer) => signer,
         None => log_key(&configuration.data, &configuration.origin)?,
     };
     let key = signer.verifier().clone();
-    let store = open_store(&configuration).await?;
     let parts = Parts { setting: Arc::clone(&configuration.setting), ids, salts, signer };
     let engine = Engine::start(Arc::clone(&store), parts).await?;
     let published = engine.published();
