@@ -157,11 +157,7 @@ pub async fn start(configuration: Configuration, world: World) -> Result<Running
 }
 
 /// Starts everything on a store that is open already.
-pub async fn start_on(
-    store: Arc<dyn Store>,
-    configuration: Configuration,
-    world: World,
-) -> Result<Running, RunError> {
+pub async fn start_on(store: Arc<dyn Store>, configuration: Configuration, world: World) -> Result<Running, RunError> {
     let World { clock, ids, salts, signer, channels: extra } = world;
     let signer = match signer {
         Some(signer) => signer,

@@ -12,7 +12,9 @@ use crate::harness::{COMMANDER, Deck, KEY, PATIENCE, RESPONDER, VIEWER, alert};
 #[tokio::test]
 async fn an_alert_opens_an_incident_and_pages_until_somebody_answers() {
     let deck = Deck::start().await;
-    deck.alert(&json!([alert("rpc", "NodeDown", "eth-1")])).await;
+    let mut firing = alert("rpc", "NodeDown", "eth-1");
+    firing["endsAt"] = json!(deck.clock.now().plus(Duration::from_hours(1)));
+    deck.alert(&json!([firing])).await;
     let page = deck.receiver.next().await;
     let incident = deck.only_incident().await;
     assert_eq!(incident.summary.title, "NodeDown of eth-1");
@@ -23,7 +25,7 @@ async fn an_alert_opens_an_incident_and_pages_until_somebody_answers() {
     deck.settled().await;
 
     // Nobody answers: the next person.
-    deck.clock.forward(Duration::from_secs(301));
+    deck.clock.forward(Duration::from_secs(901));
     let page = deck.receiver.next().await;
     assert_eq!(page.text("address"), "bo");
     deck.settled().await;

@@ -11,7 +11,8 @@ fn the_description_is_the_one_that_was_reviewed() {
     let (now, reviewed) = (openapi::text().unwrap(), fs::read_to_string(&path).unwrap());
     let (now, reviewed): (Vec<&str>, Vec<&str>) = (now.trim().lines().collect(), reviewed.trim().lines().collect());
     let same = now.iter().zip(&reviewed).take_while(|(now, reviewed)| now == reviewed).count();
-    let show = |lines: &[&str]| lines.iter().skip(same.saturating_sub(3)).take(12).copied().collect::<Vec<_>>().join("\n");
+    let show =
+        |lines: &[&str]| lines.iter().skip(same.saturating_sub(3)).take(12).copied().collect::<Vec<_>>().join("\n");
     assert!(
         now == reviewed,
         "openapi.json differs from line {} on. Checked in:\n{}\nNow:\n{}\nRead the difference; then: \
@@ -34,6 +35,18 @@ fn no_route_is_left_out_of_the_description() {
     assert!(routed.remove("/api/openapi.json"));
     assert!(routed.len() > 30, "{routed:?}");
     assert_eq!(routed, described);
+}
+
+#[test]
+fn no_two_operations_have_one_name() {
+    let description: Value = serde_json::from_str(&openapi::text().unwrap()).unwrap();
+    let items = description["paths"].as_object().unwrap().values();
+    let names: Vec<&str> = items
+        .flat_map(|item| item.as_object().unwrap().values())
+        .filter_map(|operation| operation["operationId"].as_str())
+        .collect();
+    assert_eq!(names.len(), operations().len());
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
 }
 
 /// Method and path of every operation that is described.

@@ -7,8 +7,6 @@ use serde_json::json;
 
 use crate::harness::{Deck, KEY, alert};
 
-const PAST_THE_TIMEOUT: Duration = Duration::from_secs(299);
-
 fn over(incident: &Incident) -> bool {
     incident.live_signals() == 0
 }
@@ -28,7 +26,7 @@ async fn an_alert_that_is_not_repeated_ends_also_after_a_restart() {
 
     // While we were down nobody could repeat it: it is given the time again, and then it ends.
     let deck = deck.crash().await;
-    deck.clock.forward(PAST_THE_TIMEOUT - Duration::from_secs(60));
+    deck.clock.forward(Duration::from_secs(239));
     deck.alert(&json!([])).await;
     assert_eq!(deck.get("/api/v2/alerts", KEY).await.as_array().map(Vec::len), Some(1));
     deck.clock.forward(Duration::from_secs(62));
@@ -57,9 +55,6 @@ async fn what_an_alertmanager_relays_holds_until_it_says_otherwise() {
     let standing = deck.get("/api/v2/alerts", KEY).await;
     assert_eq!(standing.as_array().map(Vec::len), Some(1), "{standing}");
     assert_eq!(standing[0]["labels"], relayed["labels"]);
-    deck.settled().await;
-    // The delay of the first tier is over as well: the second is paged for the one that stands.
-    assert_eq!(deck.receiver.next().await.text("address"), "bo");
     deck.settled().await;
     deck.finish().await;
 }

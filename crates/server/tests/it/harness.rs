@@ -46,11 +46,7 @@ pub(crate) struct SetClock {
 
 impl SetClock {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            system: SystemClock::new(),
-            ahead_ms: AtomicI64::new(0),
-            latest_ms: AtomicI64::new(i64::MIN),
-        })
+        Arc::new(Self { system: SystemClock::new(), ahead_ms: AtomicI64::new(0), latest_ms: AtomicI64::new(i64::MIN) })
     }
     pub(crate) fn forward(&self, by: Duration) {
         self.ahead_ms.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
@@ -257,7 +253,7 @@ secret = "{SECRET}"
 
 [[policy]]
 id = "everything"
-tiers = [{{ people = ["ana"], delay = "5m" }}, {{ people = ["bo"], delay = "5m" }}]
+tiers = [{{ people = ["ana"], delay = "15m" }}, {{ people = ["bo"], delay = "15m" }}]
 fallback = "bo"
 page_at = "SEV5"
 acknowledgement = "1h"

@@ -28,9 +28,13 @@ async fn bad_bodies_are_refused_by_name() {
         (webhook, r#"{"title":"t","serverity":"critical"}"#.to_owned(), "unknown field `serverity`"),
         (webhook, r#"{"title":7}"#.to_owned(), "title: invalid type: integer `7`"),
         (webhook, String::new(), "not JSON: EOF"),
-        (webhook, format!(r#"{{"title":{}"#, "[".repeat(10_000)), "not JSON: recursion limit exceeded"),
+        (webhook, format!(r#"{{"title":{}"#, "[".repeat(10_000)), "title: invalid type: sequence"),
         (relay, "{}".to_owned(), "version: missing: want `4`"),
-        (relay, r#"{"version":"4","alerts":[{"status":"pending","labels":{"a":"b"}}]}"#.to_owned(), "want firing or resolved"),
+        (
+            relay,
+            r#"{"version":"4","alerts":[{"status":"pending","labels":{"a":"b"}}]}"#.to_owned(),
+            "want firing or resolved",
+        ),
     ];
     for (path, body, want) in cases {
         let (status, text) = deck.post(path, KEY, body.as_str()).await;

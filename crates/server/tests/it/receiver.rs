@@ -75,6 +75,12 @@ impl Receiver {
         tokio::time::timeout(PATIENCE, arrived.recv()).await.expect("no page arrived").unwrap()
     }
 
+    /// What else arrived so far.
+    pub(crate) async fn rest(&self) -> Vec<Arrived> {
+        let mut arrived = self.arrived.lock().await;
+        std::iter::from_fn(|| arrived.try_recv().ok()).collect()
+    }
+
     /// That nothing arrived that was not taken.
     pub(crate) async fn assert_empty(&self) {
         let waiting = self.arrived.lock().await.try_recv();
@@ -82,12 +88,7 @@ impl Receiver {
     }
 }
 
-async fn take(
-    State(shared): State<Arc<Shared>>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> StatusCode {
+async fn take(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, body: Bytes) -> StatusCode {
     let signed = verify_signature(SECRET.as_bytes(), &headers, &body, shared.clock.now());
     assert_eq!(signed, Ok(()), "a page without a good signature");
     let path = uri.path().to_owned();

@@ -26,7 +26,10 @@ async fn a_silenced_alert_pages_nobody_until_the_silence_is_over() {
     deck.alert(&json!([alert("rpc", "NodeDown", "eth-1")])).await;
     assert_eq!(deck.client(VIEWER).incidents(true).await.unwrap(), []);
     let alerts = deck.get("/api/v2/alerts", KEY).await;
-    assert_eq!((&alerts[0]["status"]["state"], &alerts[0]["status"]["silencedBy"]), (&json!("suppressed"), &json!([id])));
+    assert_eq!(
+        (&alerts[0]["status"]["state"], &alerts[0]["status"]["silencedBy"]),
+        (&json!("suppressed"), &json!([id]))
+    );
     assert_eq!(deck.get("/api/v2/alerts?silenced=false", KEY).await, json!([]));
 
     // Changed under its own name, then ended; twice does no harm.
