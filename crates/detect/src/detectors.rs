@@ -1,6 +1,6 @@
 //! THE LIST of detectors.
 
-mod example;
+pub(crate) mod example;
 pub mod flash_loan_profit;
 pub mod privileged_change;
 pub mod vault_drain;

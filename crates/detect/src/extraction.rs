@@ -17,6 +17,7 @@ use quarterdeck_core::{
 
 use crate::{
     flow::{self, Flow, Sheet, Worth},
+    openings::Openings,
     reference_assets,
     selector::{self, Selector},
 };
@@ -126,7 +127,8 @@ impl Extraction {
 }
 
 fn victims(catalogue: &Catalogue, block: &Block, transaction: &Transaction, sheet: &Sheet) -> Vec<Victim> {
-    let balances = balances(transaction);
+    let openings = Openings::of(block, transaction);
+    let coin = reference_assets::wrapped_coin(block.chain);
     let sender = transaction.from;
     let mut victims = Vec::new();
     for party in sheet.parties().into_iter().filter(|party| !party.is_zero() && *party != sender) {
@@ -139,10 +141,11 @@ fn victims(catalogue: &Catalogue, block: &Block, transaction: &Transaction, shee
         let value = |asset, net: flow::Net| flow::value(catalogue, block.chain, asset, net.loss()).unwrap_or(0);
         let most = sheet.of(party).max_by_key(|(asset, net)| value(*asset, *net));
         let (asset, net) = most.unwrap_or_default();
-        let share_permille = balances
-            .get(&(party, asset))
-            .filter(|balance| !balance.is_zero())
-            .map(|balance| (net.loss().saturating_mul(U256::from(1_000)) / *balance).saturating_to::<u32>().min(1_000));
+        let tokens: Vec<Address> = sheet.of(party).filter_map(|(asset, _)| asset.or(coin)).collect();
+        let pair = <[Address; 2]>::try_from(tokens).ok();
+        let held = asset.or(coin).and_then(|token| openings.held(party, token, pair)).filter(|held| !held.is_zero());
+        let share_permille =
+            held.map(|held| (net.loss().saturating_mul(U256::from(1_000)) / held).saturating_to::<u32>().min(1_000));
         victims.push(Victim {
             address: party,
             loss: -worth.net(),
@@ -155,24 +158,6 @@ fn victims(catalogue: &Catalogue, block: &Block, transaction: &Transaction, shee
     victims.sort_by_key(|victim| std::cmp::Reverse(victim.loss));
     victims
 }
-
-/// The largest balance that any `balanceOf` of the trace gave, by owner and token.
-pub fn balances(transaction: &Transaction) -> BTreeMap<(Address, Option<Address>), U256> {
-    let mut found: BTreeMap<(Address, Option<Address>), U256> = BTreeMap::new();
-    for call in &transaction.calls {
-        if selector::of_call(call) != Some(BALANCE_OF) || !matches!(call.kind, CallKind::Static | CallKind::Call) {
-            continue;
-        }
-        let Some((token, owner)) = call.to.zip(flow::address_argument(call, 0)) else { continue };
-        let Some(balance) = call.output.get(..32).and_then(U256::try_from_be_slice) else { continue };
-        let most = found.entry((owner, Some(token))).or_default();
-        *most = balance.max(*most);
-    }
-    found
-}
-
-/// `balanceOf(address)`.
-const BALANCE_OF: Selector = [0x70, 0xa0, 0x82, 0x31];
 
 /// Loans by a known function or callback, and by their shape: a party hands the side an asset, calls the side, and has at least
 /// as much of it back at the end, but hardly more.

@@ -97,7 +97,8 @@ pub fn address_argument(call: &Call, place: usize) -> Option<Address> {
     word.get(..12)?.iter().all(|byte| *byte == 0).then(|| Address::from_word(word))
 }
 
-fn token_flow(chain: ChainNumber, call: &Call) -> Option<Flow> {
+/// What a successful call to a token moved, by its function; none for any other call.
+pub fn token_flow(chain: ChainNumber, call: &Call) -> Option<Flow> {
     if call.kind != CallKind::Call {
         return None;
     }

@@ -1,10 +1,13 @@
 //! How signals are found: detectors, and the arithmetic they share. Pure: no I/O, no clock, no randomness.
 //!
-//! The module list is the reading order. A detector is one file in `detectors/` and one line in [`detectors::DETECTORS`].
+//! Reading order: [`selector`] and [`reference_assets`] (facts), [`flow`] (what moved), [`openings`] (what was there before),
+//! [`extraction`] (who took what from whom, and how), [`taking`] and [`raise`] (how it is said), [`pipeline`] (all detectors side
+//! by side). A detector is one file in `detectors/` and one line in [`detectors::DETECTORS`].
 
 pub mod detectors;
 pub mod extraction;
 pub mod flow;
+pub mod openings;
 pub mod pipeline;
 pub mod raise;
 pub mod reference_assets;
