@@ -72,6 +72,8 @@ pub struct Extraction {
     pub borrowed: i128,
     /// Times that a contract was called while it was waiting for the side to return.
     pub reentries: u32,
+    /// The first contract that this happened to.
+    pub reentered: Option<Address>,
     /// The largest number of payments of one asset from one party to the side, each asked for by a call of its own.
     pub payments: u32,
     /// Contracts made in this transaction on the side's behalf that then called others.
@@ -80,6 +82,8 @@ pub struct Extraction {
     pub pulls: u32,
     /// A liquidation function was called: paying a debt for collateral at a discount is a trade.
     pub liquidation: bool,
+    /// The contract called is itself a token that moved: then being called back may be its own book-keeping.
+    pub called_token: bool,
     /// A debt was paid back and no position opened: what comes out is the sender's own collateral.
     pub closing: bool,
 }
@@ -93,17 +97,19 @@ impl Extraction {
         let profit = flow::worth(catalogue, chain, &sheet, transaction.from);
         let loans = loans(transaction, flows, &side);
         let victims = victims(catalogue, block, transaction, &sheet);
-        let (reentries, helpers) = call_shape(transaction, &side, &loans);
+        let shape = call_shape(transaction, &side, &loans);
         let borrowed = loans.iter().filter_map(|loan| flow::value(catalogue, chain, loan.asset, loan.amount)).sum();
         Self {
             profit,
             victims,
             borrowed,
-            reentries,
-            helpers,
+            reentries: shape.reentries,
+            reentered: shape.reentered,
+            helpers: shape.helpers,
             payments: payments(flows, &side).min(repeats(transaction, &side)),
             pulls: pulls(transaction, flows, &side),
             liquidation: transaction.calls.iter().any(|call| in_table(call, &LIQUIDATIONS)),
+            called_token: transaction.to.is_some_and(|to| flows.iter().any(|flow| flow.token == Some(to))),
             closing: closes_position(block, transaction),
             loans,
             side,
@@ -371,9 +377,9 @@ fn closes_position(block: &Block, transaction: &Transaction) -> bool {
 
 /// Counts calls into a contract that waits for the side to return (view calls and lenders left out: being called back is their
 /// trade), and helpers at work.
-fn call_shape(transaction: &Transaction, side: &BTreeSet<Address>, loans: &[FlashLoan]) -> (u32, u32) {
+fn call_shape(transaction: &Transaction, side: &BTreeSet<Address>, loans: &[FlashLoan]) -> CallShape {
+    let mut shape = CallShape::default();
     let mut stack: Vec<Address> = Vec::new();
-    let mut reentries = 0;
     let hosts: BTreeSet<Address> =
         transaction.calls.iter().filter(|call| in_table(call, &HOST_CALLBACKS)).map(|call| call.from).collect();
     let is_lender = |address: &Address| loans.iter().any(|loan| loan.lender == *address);
@@ -395,13 +401,22 @@ fn call_shape(transaction: &Transaction, side: &BTreeSet<Address>, loans: &[Flas
                 .and_then(|place| stack.get(place..))
                 .is_some_and(|above| above.iter().any(|waiting| side.contains(waiting)));
             if through_side && !side.contains(&to) && !hosts.contains(&to) && !is_lender(&to) {
-                reentries += 1;
+                shape.reentries += 1;
+                shape.reentered = shape.reentered.or(Some(to));
             }
         }
         let context = if matches!(call.kind, CallKind::Delegate | CallKind::Code) { call.from } else { to };
         stack.push(context);
     }
-    (reentries, u32::try_from(helpers.len()).unwrap_or(u32::MAX))
+    shape.helpers = u32::try_from(helpers.len()).unwrap_or(u32::MAX);
+    shape
+}
+
+#[derive(Default)]
+struct CallShape {
+    reentries: u32,
+    reentered: Option<Address>,
+    helpers: u32,
 }
 
 fn payments(flows: &[Flow], side: &BTreeSet<Address>) -> u32 {
