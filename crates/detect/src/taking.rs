@@ -90,6 +90,11 @@ pub fn name(catalogue: &Catalogue, chain: ChainNumber, address: Address) -> Stri
     catalogue.watched(chain, address).map_or_else(|| address.to_string(), |(_, watched)| watched.label.clone())
 }
 
+/// A loss as people read it; where nothing that was lost has a price, it says so.
+pub fn loss_text(victim: &Victim) -> String {
+    if victim.loss > 0 { usd(victim.loss).to_string() } else { String::from("assets without a known price") }
+}
+
 /// What was borrowed, for a sentence.
 pub fn loans_text(chain: ChainNumber, found: &Extraction) -> String {
     let mut parts: Vec<String> = found
@@ -119,6 +124,9 @@ pub fn victims_text(catalogue: &Catalogue, chain: ChainNumber, found: &Extractio
             format!("{} lost {} ({amount}{share}{given})", name(catalogue, chain, victim.address), usd(victim.loss))
         })
         .collect();
+    if named.is_empty() {
+        return String::from("Nothing that was lost has a known price.");
+    }
     let rest = found.victims.len().saturating_sub(NAMED_MAX);
     let more = if rest > 0 { format!("; {rest} more lost less") } else { String::new() };
     format!("{}{more}.", named.join("; "))

@@ -4,6 +4,7 @@
 //! one file that joins them.
 
 pub mod clock;
+pub mod tls;
 pub mod store;
 pub mod notify;
 pub mod auth;

@@ -181,12 +181,14 @@ impl Watch {
         if watched.is_none() && !unwatched {
             return None;
         }
-        let nobody = Victim::unknown(transaction.to.unwrap_or_default());
-        let victim =
-            watched.or_else(|| found.victims.iter().find(|v| v.one_sided)).or(found.victims.first()).unwrap_or(&nobody);
+        let reentered = Victim::unknown(found.reentered.unwrap_or_default());
+        let victim = watched
+            .or_else(|| found.victims.iter().find(|v| v.one_sided))
+            .or(found.victims.first())
+            .unwrap_or(&reentered);
         let least = if watched.is_some() { Loudness::Error } else { Loudness::Warning };
         let text = format!(
-            "{} The sender is {} richer and gave nothing for it; signs: {}.",
+            "{} The sender gave next to nothing for what it took ({} by known prices); signs: {}.",
             taking::victims_text(&self.catalogue, block.chain, found),
             taking::usd(found.gain()),
             ways.join(", "),
@@ -200,7 +202,7 @@ impl Watch {
             title: format!(
                 "{} drained of {}",
                 taking::name(&self.catalogue, block.chain, victim.address),
-                taking::usd(victim.loss)
+                taking::loss_text(victim)
             ),
             text,
             numbers: taking::numbers(found),
@@ -291,7 +293,7 @@ fn gave_nothing_at_all(found: &Extraction) -> bool {
 
 /// Assets of unknown value came for nothing at all.
 fn took_unpriced(found: &Extraction) -> bool {
-    found.profit.unpriced_gains > 0 && found.profit.gained == 0 && gave_nothing_at_all(found)
+    found.profit.unpriced_gains > 0 && found.profit.gained == 0 && gave_nothing_at_all(found) && !found.called_token
 }
 
 #[cfg(test)]

@@ -136,7 +136,9 @@ async fn noticed(
     };
     let id = incident.id();
     say(&format!("\n{} {id}: {}", incident.severity(), incident.title()));
-    for one in incident.signals().values() {
+    let mut signals: Vec<_> = incident.signals().values().collect();
+    signals.sort_by_key(|one| std::cmp::Reverse((one.signal.loudness, one.signal.confidence_permille)));
+    for one in signals {
         say(&format!("  signal  {}: {}", one.signal.detector, one.signal.title));
     }
     for page in incident.pages().values() {
