@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod tls;
+pub mod stopping;
 pub mod store;
 pub mod notify;
 pub mod auth;

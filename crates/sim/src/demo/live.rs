@@ -23,6 +23,7 @@ use quarterdeck_server::{
     config::StoreKind,
     engine::read,
     notify::{self, Parts, Settings, webhook::verify_signature},
+    stopping::until_told,
 };
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -81,9 +82,7 @@ async fn play(plan: &Plan, port: u16, say: &dyn Fn(&str)) -> Result<(), DemoErro
 
     tokio::select! {
         told = story(&running, &mut world, plan, &base, &token, say) => told?,
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted.map_err(|error| DemoError::Defect(format!("listen for ctrl-C: {error}")))?;
-        }
+        () = until_told() => {}
     }
     running.stop().await;
     say("stopped");
