@@ -42,7 +42,7 @@ fn data(world: &World) -> anyhow::Result<Passed> {
 }
 
 fn fmt(world: &World) -> anyhow::Result<Passed> {
-    whole(run::must(run::cargo(&world.root).args(["fmt", "--all", "--check"])))
+    whole(run::must(run::cargo(&world.root).args(["fmt", "--all", "--", "--check", "-l"])))
 }
 
 fn tidied(world: &World) -> anyhow::Result<Passed> {

@@ -188,7 +188,8 @@ pub(crate) fn npm_packages(root: &Path) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-/// The node to run against: the package of this platform, called directly (its wrapper wants an install script).
+/// The node to run against: the package of this platform, called directly (its wrapper wants an install script). Only the
+/// platform that `xtask/npm` pins has one.
 pub(crate) fn anvil(root: &Path) -> Option<PathBuf> {
     let machine = match std::env::consts::ARCH {
         "x86_64" => "amd64",

@@ -90,7 +90,10 @@ mod tests {
 
     #[test]
     fn paths_exist_or_are_found_out() {
-        assert_eq!(found("`crates/core/src/id.rs`, `crates/core/`, `README.md`, `adr/0001-record.md`, `id.rs`"), [0_usize; 0]);
+        assert_eq!(
+            found("`crates/core/src/id.rs`, `crates/core/`, `README.md`, `adr/0001-record.md`, `id.rs`"),
+            [0_usize; 0]
+        );
         assert_eq!(found("`crates/core/src/gone.rs`\n`gone.md`"), [1, 2]);
     }
 
