@@ -3,7 +3,11 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
-use quarterdeck_core::{incident::Severity, policy::{Contact, Hole, holes}, time::Timestamp};
+use quarterdeck_core::{
+    incident::Severity,
+    policy::{Contact, Hole, holes},
+    time::Timestamp,
+};
 use quarterdeck_detect::detectors::DETECTORS;
 use quarterdeck_server::{
     app::hears,
@@ -39,7 +43,11 @@ pub(crate) fn run(args: &Check) -> anyhow::Result<Exit> {
         Ok(configuration) => configuration,
         Err(error) => {
             if args.json {
-                let faults: Vec<_> = error.faults().iter().map(|f| json!({"line": f.line, "path": f.path, "what": f.what, "remedy": f.remedy})).collect();
+                let faults: Vec<_> = error
+                    .faults()
+                    .iter()
+                    .map(|f| json!({"line": f.line, "path": f.path, "what": f.what, "remedy": f.remedy}))
+                    .collect();
                 print_json(&json!({ "good": false, "error": error.to_string(), "faults": faults }))?;
             } else {
                 say(&format!("error: {error}"));
@@ -52,10 +60,12 @@ pub(crate) fn run(args: &Check) -> anyhow::Result<Exit> {
     let deaf: Vec<&str> = DETECTORS.iter().filter(|kind| !hears(**kind)).map(|kind| kind.id()).collect();
     let good = deaf.is_empty() && ways.iter().all(|way| way.holes.iter().all(|hole| hole.saved));
     if args.json {
-        let of_way = |way: &Way| json!({
-            "service": way.service, "policy": way.policy, "pages_at": way.pages_at.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "holes": way.holes.iter().map(|hole| json!({"from": hole.from, "until": hole.until, "saved": hole.saved, "what": describe(hole)})).collect::<Vec<_>>(),
-        });
+        let of_way = |way: &Way| {
+            json!({
+                "service": way.service, "policy": way.policy, "pages_at": way.pages_at.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "holes": way.holes.iter().map(|hole| json!({"from": hole.from, "until": hole.until, "saved": hole.saved, "what": describe(hole)})).collect::<Vec<_>>(),
+            })
+        };
         print_json(&json!({
             "good": good, "from": now, "until": now.plus(AHEAD), "ways": ways.iter().map(of_way).collect::<Vec<_>>(),
             "detectors": configuration.detectors.keys().collect::<Vec<_>>(), "deaf_detectors": deaf,
@@ -118,6 +128,11 @@ fn in_words(configuration: &Configuration, ways: &[Way], deaf: &[&str]) -> Strin
     for detector in deaf {
         lines.push(format!("error: detector `{detector}` does not hear its canary"));
     }
-    lines.push(format!("{} detectors on, {} channels, {} sources", configuration.detectors.len(), configuration.channels.len(), configuration.sources.len()));
+    lines.push(format!(
+        "{} detectors on, {} channels, {} sources",
+        configuration.detectors.len(),
+        configuration.channels.len(),
+        configuration.sources.len()
+    ));
     lines.join("\n")
 }

@@ -61,7 +61,10 @@ fn in_words(outcome: &Outcome) -> String {
     )];
     match &outcome.incident {
         Some(incident) => {
-            lines.push(format!("incident  {} {}: {} ({})", incident.severity, incident.id, incident.title, incident.phase));
+            lines.push(format!(
+                "incident  {} {}: {} ({})",
+                incident.severity, incident.id, incident.title, incident.phase
+            ));
         }
         None => lines.push("incident  none: the attack was not noticed".to_owned()),
     }
@@ -71,7 +74,10 @@ fn in_words(outcome: &Outcome) -> String {
     }
     for page in &outcome.pages {
         let answered = if page.acknowledged { ", acknowledged" } else { "" };
-        lines.push(format!("page      {} by {}: {} in {} ms{answered}", page.person, page.channel, page.outcome, page.latency_ms));
+        lines.push(format!(
+            "page      {} by {}: {} in {} ms{answered}",
+            page.person, page.channel, page.outcome, page.latency_ms
+        ));
     }
     let verified = if outcome.log.verified { "verifies" } else { "DOES NOT VERIFY" };
     lines.push(format!("log       {} events, root {}, {verified}", outcome.log.size, outcome.log.root));

@@ -22,9 +22,10 @@ pub(crate) struct Server {
 
 impl Server {
     fn client(&self) -> anyhow::Result<Client> {
-        let token = self.token.as_deref().ok_or_else(|| {
-            Misuse("there is no token\nhint: give --token, or set QUARTERDECK_TOKEN".to_owned())
-        })?;
+        let token = self
+            .token
+            .as_deref()
+            .ok_or_else(|| Misuse("there is no token\nhint: give --token, or set QUARTERDECK_TOKEN".to_owned()))?;
         let http = quarterdeck_server::ingest::evm::rpc::client().context("make an HTTP client")?;
         Ok(Client::new(&self.url, token, http))
     }
@@ -121,7 +122,8 @@ pub(crate) fn run(args: &IncidentArgs) -> anyhow::Result<Exit> {
                 return list(&incidents, args.server.json);
             }
             Verb::Bundle { id, file } => {
-                std::fs::write(file, client.bundle(id).await?).with_context(|| format!("write `{}`", file.display()))?;
+                std::fs::write(file, client.bundle(id).await?)
+                    .with_context(|| format!("write `{}`", file.display()))?;
                 print(&file.display().to_string())?;
                 return Ok(Exit::Good);
             }
@@ -134,7 +136,11 @@ pub(crate) fn run(args: &IncidentArgs) -> anyhow::Result<Exit> {
             Verb::Reopen { id, text } => client.act(id, "reopen", text).await?,
             Verb::Merge { id, into } => client.merge(id, into).await?,
         };
-        if args.server.json { print_json(&after)? } else { print(&in_words(&after))? }
+        if args.server.json {
+            print_json(&after)?
+        } else {
+            print(&in_words(&after))?
+        }
         Ok(Exit::Good)
     })
 }
@@ -159,7 +165,12 @@ fn in_words(incident: &Incident) -> String {
     let summary = &incident.summary;
     let mut lines = vec![
         format!("{} {} {}", summary.severity, summary.id, summary.title),
-        format!("{}, opened {}, service {}", summary.phase, summary.opened, summary.service.as_deref().unwrap_or("unknown")),
+        format!(
+            "{}, opened {}, service {}",
+            summary.phase,
+            summary.opened,
+            summary.service.as_deref().unwrap_or("unknown")
+        ),
         format!("why: {} points, {}", incident.score.points, incident.score.vector),
     ];
     for row in &incident.timeline {

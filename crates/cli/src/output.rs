@@ -28,7 +28,8 @@ impl std::error::Error for Misuse {}
 
 /// 2 for misuse, 1 for everything else.
 pub(crate) fn code_of(error: &anyhow::Error) -> u8 {
-    let misuse = error.is::<Misuse>() || error.chain().any(|cause| cause.is::<quarterdeck_server::config::ConfigError>());
+    let misuse =
+        error.is::<Misuse>() || error.chain().any(|cause| cause.is::<quarterdeck_server::config::ConfigError>());
     if misuse { 2 } else { 1 }
 }
 

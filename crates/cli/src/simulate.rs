@@ -1,6 +1,10 @@
 //! simulate
-use clap::Args;
 use crate::output::Exit;
+use clap::Args;
 #[derive(Args)]
-pub(crate) struct Simulate { paths: Vec<std::path::PathBuf> }
-pub(crate) fn run(args: &Simulate) -> anyhow::Result<Exit> { anyhow::bail!("{}", args.paths.len()) }
+pub(crate) struct Simulate {
+    paths: Vec<std::path::PathBuf>,
+}
+pub(crate) fn run(args: &Simulate) -> anyhow::Result<Exit> {
+    anyhow::bail!("{}", args.paths.len())
+}

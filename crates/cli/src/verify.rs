@@ -68,16 +68,18 @@ fn folder(args: &Verify, key: Option<&VerifierKey>) -> anyhow::Result<Exit> {
 fn bundle(args: &Verify, key: Option<VerifierKey>) -> anyhow::Result<Exit> {
     let length = std::fs::metadata(&args.path)?.len();
     if length > BUNDLE_BYTES_MAX {
-        return Err(Misuse(format!("`{}` is {length} bytes: at most {BUNDLE_BYTES_MAX} are read", args.path.display())).into());
+        return Err(Misuse(format!(
+            "`{}` is {length} bytes: at most {BUNDLE_BYTES_MAX} are read",
+            args.path.display()
+        ))
+        .into());
     }
     let bytes = std::fs::read(&args.path).with_context(|| format!("read `{}`", args.path.display()))?;
     let trusted = key.is_some();
-    let proved = Bundle::decode(&bytes)
-        .map_err(|error| error.to_string())
-        .and_then(|bundle| {
-            let key = key.unwrap_or_else(|| bundle.key().clone());
-            bundle.verify(&key).map(|proved| (bundle, proved)).map_err(|error| error.to_string())
-        });
+    let proved = Bundle::decode(&bytes).map_err(|error| error.to_string()).and_then(|bundle| {
+        let key = key.unwrap_or_else(|| bundle.key().clone());
+        bundle.verify(&key).map(|proved| (bundle, proved)).map_err(|error| error.to_string())
+    });
     let exit = if proved.is_ok() { Exit::Good } else { Exit::Finding };
     match (proved, args.json) {
         (Ok((bundle, proved)), true) => print_json(&json!({
@@ -86,7 +88,8 @@ fn bundle(args: &Verify, key: Option<VerifierKey>) -> anyhow::Result<Exit> {
             "findings": [],
         }))?,
         (Ok((bundle, proved)), false) => {
-            let own = if trusted { "" } else { "\nhint: checked with the bundle's own key; give --key with one you trust" };
+            let own =
+                if trusted { "" } else { "\nhint: checked with the bundle's own key; give --key with one you trust" };
             print(&format!(
                 "verified: {} events of {} in the log `{}` of {} events, {} erased{own}",
                 proved.events,

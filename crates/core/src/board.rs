@@ -4,7 +4,7 @@
 //! the fold is the tally of repeats that are not recorded yet (they are at doublings): it is lost with the process, and
 //! comparing boards ignores it. Never reads a clock or sends anything.
 //!
-//! A signal costs a few look-ups, whatever the number of incidents. Tests: `board/tests.rs`, the laws in `tests/laws.rs`.
+//! A signal costs a few look-ups, whatever the number of incidents. Tests: `board/tests/`, the laws in `tests/laws.rs`.
 
 mod fold;
 mod loose;
@@ -297,7 +297,7 @@ impl Board {
         let incident = self.holder(*self.signals.get(&signal.id)?)?;
         let live = incident.signals().get(&signal.id)?.is_live();
         let settled = incident.is_open() || signal.position.is_some() || is_fresh(incident, setting, now);
-        (live && settled).then(|| incident.id())
+        (live && settled && incident.is_drill() == setting.drill).then(|| incident.id())
     }
 
     /// The incident that this signal belongs to, if there is one.

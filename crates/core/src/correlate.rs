@@ -10,7 +10,7 @@
 //!    within the window;
 //! 5. a new one, if the signal is loud enough. A quieter one joins by 1 and 2 only; else it is noted.
 //!
-//! An exercise and the real thing never mix. Costs a few look-ups, whatever the number of incidents. Tests: in `board`.
+//! An exercise and the real thing never mix. Costs a few look-ups, whatever the number of incidents. Tests: in `board/tests/`.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

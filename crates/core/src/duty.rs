@@ -14,7 +14,8 @@
 //!   time: with our own network down, all rounds would otherwise be used up in seconds.
 //! - A system that slept through several steps takes one and waits, rather than page everybody at once.
 //!
-//! Never sends anything: the shell does, from the `page_requested` events. Tests: below, and the laws in `tests/laws.rs`.
+//! Never sends anything: the shell does, from the `page_requested` events. Tests: in `board/tests/`, and the laws in
+//! `tests/laws.rs`.
 
 mod reach;
 

@@ -17,7 +17,7 @@
 //! A signal that was true and is over (ended) keeps counting for the severity; one that was undone (retracted) does not. So a
 //! monitor that flaps cannot page an acknowledged incident again and again.
 //!
-//! Tests: beside `decide`, `listen` and `duty`; the laws in `tests/laws.rs`.
+//! Tests: beside `decide`, in `board/tests/`, and the laws in `tests/laws.rs`.
 
 pub mod apply;
 pub mod command;
@@ -236,6 +236,8 @@ pub struct Incident {
     pub(crate) loudness: Loudness,
     /// Something says that it still goes on: a live signal, or a person who reopened it.
     pub(crate) stands: bool,
+    /// A person or an integration reopened it and nobody has answered since: no signal's end closes it.
+    pub(crate) held: bool,
     /// Signals that are live.
     pub(crate) live: usize,
     /// Signals whose facts count.

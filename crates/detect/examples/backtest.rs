@@ -167,7 +167,9 @@ fn attacks(options: &Options) {
         let all: Vec<String> = signals.iter().map(|s| format!("{} {:?}", s.detector, s.loudness)).collect();
         println!("{:<18} {}", incident.name, if all.is_empty() { "-".to_owned() } else { all.join(", ") });
         if options.fuller {
-            signals.iter().for_each(|s| println!("      {} | {}", s.title, s.explanation.text));
+            for s in &signals {
+                println!("      {} | {}", s.title, s.explanation.text);
+            }
         }
         let class = CLASSES
             .iter()
@@ -179,7 +181,9 @@ fn attacks(options: &Options) {
         if loud.is_empty() {
             missed.push(incident.name.clone());
         }
-        loud.into_iter().for_each(|detector| *by_detector.entry(detector).or_default() += 1);
+        for detector in loud {
+            *by_detector.entry(detector).or_default() += 1;
+        }
     }
     println!("\nshare of attacks with a warning or louder");
     let (mut found, mut total) = (0, 0);

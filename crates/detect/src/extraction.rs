@@ -17,6 +17,7 @@ use quarterdeck_core::{
 
 use crate::{
     flow::{self, Flow, Sheet, Worth},
+    reference_assets,
     selector::{self, Selector},
 };
 
@@ -48,6 +49,13 @@ pub struct Victim {
     pub share_permille: Option<u32>,
 }
 
+impl Victim {
+    /// Someone of whom only the address is known: what it lost has no price.
+    pub const fn unknown(address: Address) -> Self {
+        Self { address, loss: 0, one_sided: true, asset: None, amount: U256::ZERO, share_permille: None }
+    }
+}
+
 /// The evidence of one transaction.
 #[derive(Debug, Clone, Default)]
 pub struct Extraction {
@@ -71,6 +79,8 @@ pub struct Extraction {
     pub pulls: u32,
     /// A liquidation function was called: paying a debt for collateral at a discount is a trade.
     pub liquidation: bool,
+    /// A debt was paid back and no position opened: what comes out is the sender's own collateral.
+    pub closing: bool,
 }
 
 impl Extraction {
@@ -81,7 +91,7 @@ impl Extraction {
         let sheet = Sheet::new(chain, flows, &side, transaction.from);
         let profit = flow::worth(catalogue, chain, &sheet, transaction.from);
         let loans = loans(transaction, flows, &side);
-        let victims = victims(catalogue, block, transaction, &sheet, &side);
+        let victims = victims(catalogue, block, transaction, &sheet);
         let (reentries, helpers) = call_shape(transaction, &side, &loans);
         let borrowed = loans.iter().filter_map(|loan| flow::value(catalogue, chain, loan.asset, loan.amount)).sum();
         Self {
@@ -93,6 +103,7 @@ impl Extraction {
             payments: payments(flows, &side).min(repeats(transaction, &side)),
             pulls: pulls(transaction, flows, &side),
             liquidation: transaction.calls.iter().any(|call| in_table(call, &LIQUIDATIONS)),
+            closing: closes_position(block, transaction),
             loans,
             side,
         }
@@ -114,23 +125,17 @@ impl Extraction {
     }
 }
 
-fn victims(
-    catalogue: &Catalogue,
-    block: &Block,
-    transaction: &Transaction,
-    sheet: &Sheet,
-    side: &BTreeSet<Address>,
-) -> Vec<Victim> {
+fn victims(catalogue: &Catalogue, block: &Block, transaction: &Transaction, sheet: &Sheet) -> Vec<Victim> {
     let balances = balances(transaction);
+    let sender = transaction.from;
     let mut victims = Vec::new();
-    for party in sheet.parties() {
-        if party.is_zero() || side.contains(&party) {
-            continue;
-        }
+    for party in sheet.parties().into_iter().filter(|party| !party.is_zero() && *party != sender) {
         let worth = flow::worth(catalogue, block.chain, sheet, party);
         if worth.net() >= 0 {
             continue;
         }
+        // A vault that is its own share token: shares from before this transaction were handed in for what it paid.
+        let got_shares_back = sheet.nets.get(&(sender, Some(party))).is_some_and(|shares| !shares.loss().is_zero());
         let value = |asset, net: flow::Net| flow::value(catalogue, block.chain, asset, net.loss()).unwrap_or(0);
         let most = sheet.of(party).max_by_key(|(asset, net)| value(*asset, *net));
         let (asset, net) = most.unwrap_or_default();
@@ -141,7 +146,7 @@ fn victims(
         victims.push(Victim {
             address: party,
             loss: -worth.net(),
-            one_sided: worth.unpriced_gains == 0 && worth.gained <= worth.lost / 10,
+            one_sided: worth.unpriced_gains == 0 && worth.gained <= worth.lost / 10 && !got_shares_back,
             asset,
             amount: net.loss(),
             share_permille,
@@ -155,7 +160,7 @@ fn victims(
 pub fn balances(transaction: &Transaction) -> BTreeMap<(Address, Option<Address>), U256> {
     let mut found: BTreeMap<(Address, Option<Address>), U256> = BTreeMap::new();
     for call in &transaction.calls {
-        if selector::of_call(call) != Some(BALANCE_OF) || call.kind != CallKind::Static {
+        if selector::of_call(call) != Some(BALANCE_OF) || !matches!(call.kind, CallKind::Static | CallKind::Call) {
             continue;
         }
         let Some((token, owner)) = call.to.zip(flow::address_argument(call, 0)) else { continue };
@@ -209,10 +214,44 @@ fn loans(transaction: &Transaction, flows: &[Flow], side: &BTreeSet<Address>) ->
     }
     for lender in lenders {
         if !found.iter().any(|loan| loan.lender == lender) {
-            found.push(FlashLoan { lender, asset: None, amount: U256::ZERO });
+            let (asset, amount) = there_and_back(flows, side).unwrap_or_default();
+            found.push(FlashLoan { lender, asset, amount });
         }
     }
     found
+}
+
+/// The largest amount that came to the side and left it again with at most a lender's fee on top: some lenders keep their assets
+/// in another contract than the one that is called, and are repaid at a third.
+fn there_and_back(flows: &[Flow], side: &BTreeSet<Address>) -> Option<(Option<Address>, U256)> {
+    let flows = flows.get(..FLOWS_COMPARED_MAX.min(flows.len())).unwrap_or_default();
+    let mut largest: Option<(Option<Address>, U256)> = None;
+    for (place, came) in flows.iter().enumerate() {
+        if !side.contains(&came.to) || side.contains(&came.from) {
+            continue;
+        }
+        if largest.is_some_and(|(_, amount)| amount >= came.amount) {
+            continue;
+        }
+        let left = flows.iter().skip(place).any(|left| {
+            let lending = Lending { out: came.amount, back: left.amount };
+            left.token == came.token && side.contains(&left.from) && !side.contains(&left.to) && lending.is_repaid()
+        });
+        if left {
+            largest = Some((came.token, came.amount));
+        }
+    }
+    largest
+}
+
+/// Movements compared with each other to find a loan: real thefts have up to 2,000, and the work grows with the square.
+const FLOWS_COMPARED_MAX: usize = 4_096;
+
+impl Extraction {
+    /// Whether an asset was lent and came back, rather than paid for with another.
+    pub fn repaid_in_kind(&self) -> bool {
+        self.loans.iter().any(|loan| !loan.amount.is_zero())
+    }
 }
 
 #[derive(Default)]
@@ -255,7 +294,6 @@ static LOAN_CALLS: LazyLock<BTreeSet<Selector>> = LazyLock::new(|| {
         "flashLoan(uint256,bytes)",
         "flash(address,uint256,uint256,bytes)",
         "operate((address,uint256)[],(uint8,uint256,(bool,uint8,uint8,uint256),uint256,uint256,address,uint256,bytes)[])",
-        "unlock(bytes)",
     ])
 });
 
@@ -277,9 +315,12 @@ static LOAN_CALLBACKS: LazyLock<BTreeSet<Selector>> = LazyLock::new(|| {
         "DVMFlashLoanCall(address,uint256,uint256,bytes)",
         "DPPFlashLoanCall(address,uint256,uint256,bytes)",
         "DSPFlashLoanCall(address,uint256,uint256,bytes)",
-        "unlockCallback(bytes)",
     ])
 });
+
+/// Callbacks of contracts that work only while they wait for the caller: being called then is how they are used.
+static HOST_CALLBACKS: LazyLock<BTreeSet<Selector>> =
+    LazyLock::new(|| selectors(&["unlockCallback(bytes)", "lockAcquired(bytes)", "lockAcquired(address,bytes)"]));
 
 /// Functions that sell collateral of a debtor.
 static LIQUIDATIONS: LazyLock<BTreeSet<Selector>> = LazyLock::new(|| {
@@ -295,11 +336,62 @@ static LIQUIDATIONS: LazyLock<BTreeSet<Selector>> = LazyLock::new(|| {
     ])
 });
 
+/// Functions that pay a debt back.
+static REPAYS: LazyLock<BTreeSet<Selector>> = LazyLock::new(|| {
+    selectors(&[
+        "repayBorrow(uint256)",
+        "repayBorrow()",
+        "repayBorrowBehalf(address,uint256)",
+        "repayBorrowBehalf(address)",
+        "repay(address,uint256,address)",
+        "repay(address,uint256,uint256,address)",
+        "repayWithATokens(address,uint256,uint256)",
+        "repay((address,address,address,address,uint256),uint256,uint256,address,bytes)",
+        "frob(bytes32,address,address,address,int256,int256)",
+        "closeTrove()",
+    ])
+});
+
+/// Functions that open or enlarge a position.
+static OPENS: LazyLock<BTreeSet<Selector>> = LazyLock::new(|| {
+    selectors(&[
+        "mint()",
+        "mint(uint256)",
+        "deposit()",
+        "deposit(uint256)",
+        "deposit(uint256,address)",
+        "deposit(address,uint256)",
+        "deposit(address,uint256,uint16)",
+        "deposit(address,uint256,address,uint16)",
+        "supply(address,uint256)",
+        "supply(address,uint256,address,uint16)",
+        "supplyCollateral((address,address,address,address,uint256),uint256,address,bytes)",
+        "borrow(uint256)",
+        "borrow(address,uint256)",
+        "borrow(address,uint256,uint256,uint16)",
+        "borrow(address,uint256,uint256,uint16,address)",
+        "borrow((address,address,address,address,uint256),uint256,uint256,address,address)",
+    ])
+});
+
+fn closes_position(block: &Block, transaction: &Transaction) -> bool {
+    let any = |table: &BTreeSet<Selector>| {
+        transaction.calls.iter().any(|call| {
+            let wraps = call.to.is_some_and(|to| reference_assets::wraps_coin(block.chain, to));
+            call.kind == CallKind::Call && !wraps && in_table(call, table)
+        })
+    };
+    any(&REPAYS) && !any(&OPENS)
+}
+
 /// Counts calls into a contract that waits for the side to return (view calls and lenders left out: being called back is their
 /// trade), and helpers at work.
 fn call_shape(transaction: &Transaction, side: &BTreeSet<Address>, loans: &[FlashLoan]) -> (u32, u32) {
     let mut stack: Vec<Address> = Vec::new();
     let mut reentries = 0;
+    let hosts: BTreeSet<Address> =
+        transaction.calls.iter().filter(|call| in_table(call, &HOST_CALLBACKS)).map(|call| call.from).collect();
+    let is_lender = |address: &Address| loans.iter().any(|loan| loan.lender == *address);
     let mut created: BTreeSet<Address> = BTreeSet::new();
     let mut helpers: BTreeSet<Address> = BTreeSet::new();
     for call in &transaction.calls {
@@ -317,7 +409,7 @@ fn call_shape(transaction: &Transaction, side: &BTreeSet<Address>, loans: &[Flas
             let through_side = waits
                 .and_then(|place| stack.get(place..))
                 .is_some_and(|above| above.iter().any(|waiting| side.contains(waiting)));
-            if through_side && !side.contains(&to) && !loans.iter().any(|loan| loan.lender == to) {
+            if through_side && !side.contains(&to) && !hosts.contains(&to) && !is_lender(&to) {
                 reentries += 1;
             }
         }

@@ -40,10 +40,10 @@ pub fn flows(block: &Block, transaction: &Transaction) -> Vec<Flow> {
         return Vec::new();
     }
     let mut found = Vec::new();
-    if transaction.calls.is_empty() {
-        if let Some(to) = transaction.to {
-            found.push(Flow { token: None, from: transaction.from, to, amount: transaction.value });
-        }
+    if transaction.calls.is_empty()
+        && let Some(to) = transaction.to
+    {
+        found.push(Flow { token: None, from: transaction.from, to, amount: transaction.value });
     }
     for call in transaction.calls.iter().filter(|call| !call.reverted) {
         found.extend(coin_flow(call));
@@ -131,6 +131,10 @@ fn token_flow(chain: ChainNumber, call: &Call) -> Option<Flow> {
         // burn(address,uint256), burnFrom(address,uint256)
         Some([0x9d, 0xc2, 0x9f, 0xac] | [0x79, 0xcc, 0x67, 0x90]) => {
             Some(Flow { token, from: address_argument(call, 0)?, to: Address::ZERO, amount: argument(call, 1)? })
+        }
+        // burn(address,address,uint256,uint256): interest-bearing deposit tokens, from the first to the profit of the second
+        Some([0xd7, 0x02, 0x0d, 0x0a]) => {
+            Some(Flow { token, from: address_argument(call, 0)?, to: Address::ZERO, amount: argument(call, 2)? })
         }
         // withdraw(uint256) of wrapped coins
         Some([0x2e, 0x1a, 0x7d, 0x4d]) if wraps => {
@@ -295,3 +299,6 @@ pub fn sender_side(
     side.extend(pockets.map(|(address, _)| address).filter(|address| catalogue.watched(chain, *address).is_none()));
     side
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,13 +9,13 @@ pub mod reference_assets;
 pub mod movement;
 pub mod watch;
 pub mod claim;
+pub mod rehearsal;
 pub mod raise;
 pub mod extraction;
 pub mod flow;
 pub mod taking;
 pub mod detectors;
 pub mod pipeline;
-pub mod rehearsal;
 
 #[cfg(test)]
 mod testing;

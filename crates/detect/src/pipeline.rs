@@ -62,8 +62,11 @@ pub type GivenParams = BTreeMap<String, BTreeMap<String, i64>>;
 pub struct Pipeline {
     slots: Vec<Slot>,
     /// Provisional signals by block, with the slot that raised them.
-    standing: BTreeMap<ChainNumber, BTreeMap<(u64, BlockRef), BTreeSet<(SignalId, usize)>>>,
+    standing: BTreeMap<ChainNumber, Standing>,
 }
+
+/// By height and block: the signals, each with the place of its detector.
+type Standing = BTreeMap<(u64, BlockRef), BTreeSet<(SignalId, usize)>>;
 
 struct Slot {
     id: &'static str,

@@ -37,6 +37,12 @@ enum Step {
         since: u64,
         closed: Option<u64>,
     },
+    /// Many calls of one kind in blocks in a row, and quiet blocks after them.
+    Burst {
+        blocks: usize,
+        calls: usize,
+        quiet: usize,
+    },
     /// The last blocks' receipts or traces do not come.
     Bare(Vec<Deed>),
 }
@@ -95,6 +101,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (1_usize..4, prop::collection::vec(deeds(), 0..4)).prop_map(|(depth, adopted)| Step::Reorg { depth, adopted }),
         2 => (0_u64..300).prop_map(Step::Tick),
         1 => gap(),
+        1 => (5_usize..15, 20_usize..60, 0_usize..20)
+            .prop_map(|(blocks, calls, quiet)| Step::Burst { blocks, calls, quiet }),
     ];
     prop::collection::vec(step, 1..60)
 }
@@ -110,6 +118,12 @@ fn history(steps: &[Step]) -> Vec<ChainEvent> {
     for step in steps {
         match step {
             Step::Block(deeds) => branch.push(chain.block(deeds.iter().map(transaction).collect())),
+            Step::Burst { blocks, calls, quiet } => {
+                for place in 0..blocks + quiet {
+                    let calls = if place < *blocks { *calls } else { 0 };
+                    branch.push(chain.block(vec![rehearsal::call(who(5), VAULT, *b"cal\0"); calls]));
+                }
+            }
             Step::Bare(deeds) => {
                 branch.push(chain.block(deeds.iter().map(transaction).collect()));
                 if let Some(ChainEvent::Block(block)) = chain.events.last_mut() {
@@ -168,7 +182,7 @@ proptest! {
 
     /// A restored detector behaves as the original, and the same history gives the same signals.
     #[test]
-    fn restored_is_as_the_original(steps in steps(), cut in 0_usize..250) {
+    fn restored_is_as_the_original(steps in steps(), cut in 0_usize..400) {
         let events = history(&steps);
         let cut = cut.min(events.len());
         for knowledge in worlds() {

@@ -92,7 +92,7 @@ fn each_alert(bytes: &[u8]) -> Result<Vec<Result<PostedAlert, FormatError>>, For
 
 impl PostedAlert {
     /// What Prometheus means by it.
-    fn posted(self, hearing: &Hearing<'_>, path: &str) -> Result<Heard, FormatError> {
+    fn posted(mut self, hearing: &Hearing<'_>, path: &str) -> Result<Heard, FormatError> {
         let labels = self.checked_labels(path)?;
         let (starts, ends) = self.times(path)?;
         let starts = starts.or(ends).unwrap_or(hearing.now);
@@ -108,10 +108,10 @@ impl PostedAlert {
         }
     }
 
-    /// The labels that have a value, within bounds.
-    fn checked_labels(&self, path: &str) -> Result<LabelSet, FormatError> {
-        let labels = self.labels.iter().flatten().filter(|(_, value)| !value.is_empty());
-        let labels: LabelSet = labels.map(|(name, value)| (name.clone(), value.clone())).collect();
+    /// Takes the labels that have a value, within bounds.
+    fn checked_labels(&mut self, path: &str) -> Result<LabelSet, FormatError> {
+        let mut labels = self.labels.take().unwrap_or_default();
+        labels.retain(|_, value| !value.is_empty());
         if labels.is_empty() {
             return Err(FormatError::at(format!("{path}.labels"), "at least one label pair required"));
         }
@@ -181,9 +181,13 @@ fn claim_of(hearing: &Hearing<'_>, labels: &LabelSet) -> Fingerprint {
 pub fn fingerprint64(labels: &LabelSet) -> u64 {
     const OFFSET: u64 = 14_695_981_039_346_656_037;
     const PRIME: u64 = 1_099_511_628_211;
-    let separated = |text: &str| text.bytes().chain([255]).collect::<Vec<u8>>();
-    let bytes = labels.iter().flat_map(|(name, value)| separated(name).into_iter().chain(separated(value)));
-    bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
+    let mut hash = OFFSET;
+    for text in labels.iter().flat_map(|(name, value)| [name, value]) {
+        for byte in text.bytes().chain([255]) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(PRIME);
+        }
+    }
+    hash
 }
 
 /// The `severity` label, by the words in use.

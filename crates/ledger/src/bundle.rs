@@ -299,4 +299,11 @@ impl<E: fmt::Display> fmt::Display for BuildBundleError<E> {
         }
     }
 }
-impl<E: std::error::Error + 'static> std::error::Error for BuildBundleError<E> {}
+impl<E: std::error::Error + 'static> std::error::Error for BuildBundleError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Tree(error) => error.source(),
+            Self::Empty | Self::Checkpoint(_) | Self::Unsound(_) => None,
+        }
+    }
+}

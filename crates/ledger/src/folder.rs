@@ -164,7 +164,10 @@ pub fn files_for<S: HashSource>(
     to: u64,
     sealed: &[Sealed],
 ) -> Result<NewFiles, PublishError<S::Error>> {
-    let want = to.checked_sub(first_needed(from)).ok_or(PublishError::Shrunk { from, to })?;
+    if to < from {
+        return Err(PublishError::Shrunk { from, to });
+    }
+    let want = to - first_needed(from);
     if u64::try_from(sealed.len()) != Ok(want) {
         return Err(PublishError::Entries { want, got: sealed.len() });
     }
@@ -280,4 +283,82 @@ impl<E: fmt::Display> fmt::Display for PublishError<E> {
         }
     }
 }
-impl<E: std::error::Error + 'static> std::error::Error for PublishError<E> {}
+impl<E: std::error::Error + 'static> std::error::Error for PublishError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Tree(error) => error.source(),
+            Self::Shrunk { .. } | Self::Entries { .. } | Self::Entry => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::Tree;
+
+    const AT: &str = "2026-11-20T22:33:00.123Z";
+
+    fn sealed(count: u64) -> Vec<Sealed> {
+        let event = |version| {
+            let entry = Entry::seal("s", version, AT, &[1; 16], b"x").unwrap();
+            Sealed { entry, body: Body::Kept { salt: [1; 16], bytes: b"x".to_vec() } }
+        };
+        (0..count).map(event).collect()
+    }
+
+    #[test]
+    fn the_bytes_of_bodies() {
+        let mut bytes = Vec::new();
+        Body::Kept { salt: [0xab; 16], bytes: b"two\nlines".to_vec() }.encode_to(&mut bytes);
+        Body::Erased.encode_to(&mut bytes);
+        assert_eq!(bytes, b"abababababababababababababababab 9\ntwo\nlines\nerased\n");
+        let wrong: [&[u8]; 9] = [
+            b"erased",
+            b"Erased\n",
+            b"ABABABABABABABABABABABABABABABAB 1\nx\n",
+            b"abababababababababababababababab 01\nx\n",
+            b"abababababababababababababababab  1\nx\n",
+            b"abababababababababababababababab 1\nxy\n",
+            b"abababababababababababababababab 2\nx\n",
+            b"abababababababababababababababab 99999999\nx\n",
+            b"abababababababababababababababab",
+        ];
+        for bytes in wrong {
+            assert_eq!(decode_bodies(bytes).next(), Some(Err(0)), "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn a_growing_log_writes_what_changed() {
+        let all = sealed(600);
+        let tree: Tree = all.iter().map(|sealed| sealed.entry.leaf_hash()).collect();
+        let paths = |from, to: u64| -> Vec<String> {
+            let needed = usize::try_from(first_needed(from)).unwrap()..usize::try_from(to).unwrap();
+            let files = files_for(&tree, from, to, &all[needed]).unwrap();
+            files.into_iter().map(|(path, _)| path).collect()
+        };
+        assert_eq!(paths(0, 0), Vec::<String>::new());
+        assert_eq!(paths(0, 3), ["tile/entries/000.p/3", "body/000.p/3", "tile/0/000.p/3"]);
+        assert_eq!(paths(3, 256), ["tile/entries/000", "body/000", "tile/0/000", "tile/1/000.p/1"]);
+        assert_eq!(paths(256, 257), ["tile/entries/001.p/1", "body/001.p/1", "tile/0/001.p/1"]);
+        assert_eq!(paths(300, 600).last().map(String::as_str), Some("tile/1/000.p/2"));
+    }
+
+    #[test]
+    fn a_publisher_with_too_little_is_told() {
+        let (all, tree) = (sealed(300), Tree::new());
+        assert_eq!(files_for(&tree, 10, 9, &all), Err(PublishError::Shrunk { from: 10, to: 9 }));
+        assert_eq!(files_for(&tree, 260, 300, &all), Err(PublishError::Entries { want: 44, got: 300 }));
+        let missing = BuildError::Missing(Node { level: 8, index: 0 });
+        assert_eq!(files_for(&tree, 0, 300, &all), Err(PublishError::Tree(missing)));
+    }
+
+    #[test]
+    fn a_file_that_is_too_long_is_not_read() {
+        let files = BTreeMap::from([("checkpoint".to_owned(), vec![0; 9])]);
+        assert!(files.read("checkpoint", 8).is_err());
+        assert_eq!(files.read("checkpoint", 9), Ok(Some(vec![0; 9])));
+        assert_eq!(files.read("other", 9), Ok(None));
+    }
+}

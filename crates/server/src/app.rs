@@ -8,14 +8,17 @@ use std::{
 };
 
 use quarterdeck_core::{
-    correlate::Setting,
-    journal::JournalEvent,
     chain::ChainEvent,
-    detector::{Knowledge, Params},
+    correlate::Setting,
+    detector::{DetectorKind, Knowledge, Params},
     id::{ChannelId, DetectorId, IdSource},
+    journal::JournalEvent,
     signal::SignalChange,
 };
-use quarterdeck_detect::{detectors::DETECTORS, pipeline::Pipeline};
+use quarterdeck_detect::{
+    detectors::DETECTORS,
+    pipeline::{Pipeline, PipelineError},
+};
 use quarterdeck_ledger::note::{SignerKey, VerifierKey};
 use tokio::{
     net::TcpListener,
@@ -30,9 +33,7 @@ use crate::{
     http,
     ingest::Sources,
     log_tree::LogTree,
-    loops::{
-        self, deliver::Deliver, detect::Seen, engine::EngineHandle, publish::Publisher, watchdog::Watched,
-    },
+    loops::{self, deliver::Deliver, detect::Seen, engine::EngineHandle, publish::Publisher, watchdog::Watched},
     notify::Notifier,
     store::{Store, StoreError, memory::MemoryStore, sqlite::SqliteStore},
 };
@@ -46,6 +47,9 @@ pub enum RunError {
     /// The stored log cannot be folded.
     #[error("take up the stored log")]
     Start(#[from] StartError),
+    /// The detectors cannot be built with these parameters.
+    #[error("build the detectors")]
+    Detectors(#[from] PipelineError),
     /// The log's key cannot be read or made.
     #[error("the log's key in `{path}`: {detail}")]
     Key {
@@ -158,14 +162,13 @@ pub async fn start(configuration: Configuration, world: World) -> Result<Running
     let (handle, waiting) = loops::engine::queue(published);
     let (stop, stopping) = watch::channel(false);
     let (mut early, mut late) = (JoinSet::new(), JoinSet::new());
-    let engine_stop = watch::channel(false);
-    late.spawn(loops::engine::run(engine, waiting, Arc::clone(&clock), engine_stop.1));
+    late.spawn(loops::engine::run(engine, waiting, Arc::clone(&clock)));
 
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let started = JournalEvent::Started { version, configuration: configuration.digest.clone() };
     handle.ask(Work::Journal(started)).await.map_err(|error| store_fault(&error.to_string()))?;
 
-    let (mut pipeline, deaf) = detectors(&configuration);
+    let (mut pipeline, deaf) = detectors(&configuration)?;
     for detector in &deaf {
         let reason = "it did not hear its canary".to_owned();
         let event = JournalEvent::DetectorSilent { detector: detector.clone(), reason };
@@ -234,10 +237,6 @@ pub async fn start(configuration: Configuration, world: World) -> Result<Running
         Some(address) => Some(listen(address, app, &mut early, stopping).await?),
         None => None,
     };
-    late.spawn(async move {
-        // The engine goes on until every handle is gone: whoever still holds one is still answered.
-        drop(engine_stop.0);
-    });
     let setting = configuration.setting;
     Ok(Running { address, setting, engine: handle, store, seen, sources, log_folder, key, stop, early, late })
 }
@@ -279,18 +278,23 @@ async fn open_store(configuration: &Configuration) -> Result<Arc<dyn Store>, Run
             Ok(SqliteStore::open(&configuration.data.join("quarterdeck.db"))?)
         }
         #[cfg(feature = "postgres")]
-        StoreKind::Postgres(url) => Ok(crate::store::postgres::PostgresStore::connect(url).await?),
+        StoreKind::Postgres { url, authorities } => {
+            Ok(crate::store::postgres::PostgresStore::connect(url, authorities.as_deref()).await?)
+        }
         #[cfg(not(feature = "postgres"))]
-        StoreKind::Postgres(_) => Err(RunError::NotBuilt { what: "PostgreSQL store", feature: "postgres" }),
+        StoreKind::Postgres { .. } => Err(RunError::NotBuilt { what: "PostgreSQL store", feature: "postgres" }),
     }
 }
 
 /// The detectors that are on, and those that do not hear their own canary.
-pub fn detectors(configuration: &Configuration) -> (Pipeline, Vec<DetectorId>) {
+pub fn detectors(configuration: &Configuration) -> Result<(Pipeline, Vec<DetectorId>), RunError> {
     let knowledge = Knowledge { catalogue: Arc::clone(&configuration.setting.catalogue) };
-    let pipeline = Pipeline::new(&configuration.detectors, &knowledge);
+    let on: Vec<&'static dyn DetectorKind> =
+        DETECTORS.iter().copied().filter(|kind| configuration.detectors.contains_key(kind.id())).collect();
+    let given = configuration.detectors.iter().map(|(id, params)| (id.clone(), params.all().clone())).collect();
+    let pipeline = Pipeline::new(&on, &given, &knowledge)?;
     let deaf = DETECTORS.iter().filter(|kind| !hears(**kind)).filter_map(|kind| kind.id().parse().ok()).collect();
-    (pipeline, deaf)
+    Ok((pipeline, deaf))
 }
 
 /// Whether a fresh detector with default parameters speaks at its canary.
@@ -336,7 +340,8 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
 
 /// The process' metrics. Installed once; a second program in one process (tests) shares them.
 fn metrics_handle() -> Option<metrics_exporter_prometheus::PrometheusHandle> {
-    static HANDLE: std::sync::OnceLock<Option<metrics_exporter_prometheus::PrometheusHandle>> = std::sync::OnceLock::new();
+    static HANDLE: std::sync::OnceLock<Option<metrics_exporter_prometheus::PrometheusHandle>> =
+        std::sync::OnceLock::new();
     HANDLE
         .get_or_init(|| match metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder() {
             Ok(handle) => Some(handle),

@@ -64,7 +64,12 @@ pub enum StoreKind {
     /// A file in the data folder: the default.
     Sqlite,
     /// A server, by URL.
-    Postgres(String),
+    Postgres {
+        /// `postgres://…`
+        url: String,
+        /// A file of certificate authorities to trust besides the public ones.
+        authorities: Option<PathBuf>,
+    },
     /// Nothing is kept: for tries.
     Memory,
 }
@@ -130,8 +135,7 @@ pub struct Integration {
 
 /// Reads and checks the file. `parts` is what notifiers share.
 pub fn load(path: &Path, parts: &Parts) -> Result<Configuration, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
     let folder = path.parent().unwrap_or(Path::new("."));
     parse(&text, folder, parts)
 }

@@ -1,5 +1,7 @@
 //! Pages.
-use axum::Router;
 use crate::http::Shared;
+use axum::Router;
 /// Routes.
-pub fn routes() -> Router<Shared> { Router::new() }
+pub fn routes() -> Router<Shared> {
+    Router::new()
+}

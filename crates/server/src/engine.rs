@@ -18,11 +18,11 @@ use std::{
 use quarterdeck_core::{
     board::{Board, Fate},
     correlate::Setting,
-    journal::{Body, JournalEvent, Recorded, Stream},
-    silence::{BadSilence, Silence},
     id::{IdSource, IncidentId, PageId, SignalId, SilenceId},
     incident::{Actor, Command, IllegalHistory, Incident, IncidentEvent, Refusal},
+    journal::{Body, JournalEvent, Recorded, Stream},
     signal::{Fingerprint, SignalChange, SignalStatus},
+    silence::{BadSilence, Silence},
     time::Timestamp,
 };
 use quarterdeck_ledger::{
@@ -385,7 +385,14 @@ impl Engine {
                 batch.pages.extend(outbox_page(*id, recorded.at, event));
             }
             let (version, at) = (recorded.version, recorded.at);
-            batch.events.push(StoredEvent { index, stream, version, at, content: Some((body, salt)), digest: *entry.digest() });
+            batch.events.push(StoredEvent {
+                index,
+                stream,
+                version,
+                at,
+                content: Some((body, salt)),
+                digest: *entry.digest(),
+            });
         }
         let deadline = |id: &IncidentId| self.working.incident(*id).and_then(quarterdeck_core::duty::next_deadline);
         batch.timers = touched.keys().map(|id| (*id, deadline(id))).collect();
@@ -456,11 +463,13 @@ fn check_head(note: Option<&str>, parts: &Parts, size: u64, frontier: &Frontier)
         None if size == 0 => Ok(()),
         None => Err(tampered("there is no checkpoint".to_owned())),
         Some(note) => {
-            let signed = Checkpoint::open(note.as_bytes(), parts.signer.verifier()).map_err(|error| tampered(error.to_string()))?;
+            let signed = Checkpoint::open(note.as_bytes(), parts.signer.verifier())
+                .map_err(|error| tampered(error.to_string()))?;
             if signed.size() == size && signed.root() == frontier.root() {
                 Ok(())
             } else {
-                let detail = format!("it is signed for {} events with root {}", signed.size(), to_hex(signed.root().bytes()));
+                let detail =
+                    format!("it is signed for {} events with root {}", signed.size(), to_hex(signed.root().bytes()));
                 Err(tampered(detail))
             }
         }

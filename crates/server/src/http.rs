@@ -26,8 +26,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use quarterdeck_api::ErrorBody;
-use quarterdeck_ledger::note::VerifierKey;
 use quarterdeck_core::{correlate::Setting, detector::Params, incident::Refusal, limits::BODY_BYTES_MAX};
+use quarterdeck_ledger::note::VerifierKey;
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
 
 use crate::{
@@ -200,7 +200,9 @@ pub const COOKIE: &str = "quarterdeck_token";
 /// The token of a request: the header's, else the console's cookie.
 pub fn presented(headers: &HeaderMap) -> Option<(&str, bool)> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    if let Some(token) = bearer.and_then(|value| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer "))) {
+    if let Some(token) =
+        bearer.and_then(|value| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer ")))
+    {
         return Some((token.trim(), false));
     }
     let cookies = headers.get(header::COOKIE).and_then(|value| value.to_str().ok())?;

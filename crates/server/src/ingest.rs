@@ -4,9 +4,16 @@
 
 pub mod evm;
 
-use std::{collections::BTreeMap, sync::{Mutex, MutexGuard, PoisonError}};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
-use quarterdeck_core::{chain::{BlockRef, Gap}, id::SourceId, time::Timestamp};
+use quarterdeck_core::{
+    chain::{BlockRef, Gap},
+    id::SourceId,
+    time::Timestamp,
+};
 
 /// How a source is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

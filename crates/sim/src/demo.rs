@@ -173,7 +173,12 @@ pub struct LogOutcome {
 
 /// 32 bytes that follow from the seed: keys and tokens of a demo.
 fn derived(seed: u64, what: &str) -> [u8; 32] {
-    Sha256::new().chain_update(b"quarterdeck demo").chain_update(seed.to_be_bytes()).chain_update(what).finalize().into()
+    Sha256::new()
+        .chain_update(b"quarterdeck demo")
+        .chain_update(seed.to_be_bytes())
+        .chain_update(what)
+        .finalize()
+        .into()
 }
 
 /// The configuration of a demo.

@@ -1,4 +1,4 @@
-//! Who can be reached, and where. Never waits and never sends. Tests: in `duty.rs`.
+//! Who can be reached, and where. Never waits and never sends. Tests: in `board/tests/`.
 
 use crate::{
     id::PersonId,

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     id::{IncidentId, SignalId},
     incident::{
-        Acknowledgement, Attached, Escalation, IllegalHistory, Incident, IncidentEvent, PageOutcome, PageReason,
+        Acknowledgement, Actor, Attached, Escalation, IllegalHistory, Incident, IncidentEvent, PageOutcome, PageReason,
         PageRecord, Phase, SeverityChange, refusal::Named,
     },
     signal::{Facts, Loudness, Signal, SignalStatus},
@@ -37,6 +37,7 @@ impl Incident {
             stated: Facts::default(),
             loudness: Loudness::Info,
             stands: true,
+            held: false,
             live: 0,
             counted: 0,
             signals: BTreeMap::new(),
@@ -187,10 +188,11 @@ impl Incident {
                 self.resolved = Some(at);
                 self.enter(Phase::Resolved);
             }
-            E::Reopened { .. } => {
+            E::Reopened { by, .. } => {
                 (self.mitigated, self.resolved, self.acknowledgement) = (None, None, None);
-                self.stands = true;
                 self.enter(Phase::Triggered);
+                self.stands = true;
+                self.held = *by != Actor::System;
                 return PageReason::Reopened;
             }
             E::Reviewed { .. } => self.enter(Phase::Reviewed),
@@ -208,19 +210,21 @@ impl Incident {
     /// What is left to try on other channels is given up when the phase changes: somebody answered, or it starts afresh.
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
+        self.held = false;
         self.owed.clear();
         self.asked.clear();
     }
 
     fn attach(&mut self, signal: &Arc<Signal>, at: Timestamp) {
+        let mut repeats = 0;
         if let Some(before) = self.signals.get(&signal.id) {
             // Undone or over, and back again.
+            repeats = before.repeats;
             self.live = self.live.saturating_sub(usize::from(before.is_live()));
             self.counted = self.counted.saturating_sub(usize::from(before.counts));
         }
         self.claims.insert((signal.fingerprint, signal.id));
-        let attached =
-            Attached { signal: Arc::clone(signal), status: signal.status, repeats: 0, last: at, counts: true };
+        let attached = Attached { signal: Arc::clone(signal), status: signal.status, repeats, last: at, counts: true };
         self.live = self.live.saturating_add(usize::from(attached.is_live()));
         self.counted = self.counted.saturating_add(1);
         self.stands |= attached.is_live();
@@ -248,7 +252,7 @@ impl Incident {
         attached.last = at;
         if was_live && !attached.is_live() {
             self.live = self.live.saturating_sub(1);
-            if self.live == 0 && self.absorbed == 0 {
+            if self.live == 0 && self.absorbed == 0 && !self.held {
                 self.stands = false;
             }
         }

@@ -1,10 +1,12 @@
 //! From commands to events. Who may ask is the shell's to check; whether it makes sense is decided here. Never changes
-//! anything: the events do, in `apply`. Tests: below, and the laws in `tests/laws.rs`.
+//! anything: the events do, in `apply`. A severity that rises pages while triggered or acknowledged; once people have mitigated
+//! it, they restate facts without paging themselves, and a new signal or a reopening pages again. Tests: below, in
+//! `board/tests/`, and the laws in `tests/laws.rs`.
 
 use std::sync::Arc;
 
 use crate::{
-    id::IncidentId,
+    id::{IncidentId, SignalId},
     incident::{
         Actor, Command, Ctx, Incident, IncidentEvent, Phase, Refusal,
         command::Opening,
@@ -88,7 +90,7 @@ impl Incident {
         })
     }
 
-    fn counted(&self, signal: Option<crate::id::SignalId>, count: u64) -> Result<Vec<IncidentEvent>, Refusal> {
+    fn counted(&self, signal: Option<SignalId>, count: u64) -> Result<Vec<IncidentEvent>, Refusal> {
         if !self.phase.is_open() {
             return Err(self.wrong_phase("count a signal in"));
         }
@@ -256,4 +258,147 @@ fn shortened(title: &str) -> String {
         short.push(character);
     }
     short
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, time::Duration};
+
+    use super::*;
+    use crate::{
+        id::{Id, PageId, SeededIds},
+        incident::{PageOutcome, ResponseRole, Severity},
+        limits::EVENTS_PER_INCIDENT_MAX,
+        policy::{EscalationPolicy, Roster},
+        signal::{Explanation, Fingerprint, SignalStatus},
+        time::Timestamp,
+    };
+
+    fn signal(claim: u8) -> Arc<Signal> {
+        Arc::new(Signal {
+            id: Id::from_bytes([claim; 16]),
+            fingerprint: Fingerprint::of(&[&[claim]]),
+            detector: "webhook".parse().unwrap(),
+            parameters: String::new(),
+            status: SignalStatus::Confirmed,
+            loudness: Loudness::Critical,
+            service: None,
+            title: "é".repeat(500),
+            explanation: Explanation::default(),
+            facts: Facts::default(),
+            confidence_permille: 1_000,
+            position: None,
+            parties: Vec::new(),
+            labels: BTreeMap::new(),
+            link: None,
+            event_time: Timestamp::default(),
+            observed: Timestamp::default(),
+        })
+    }
+
+    struct Case {
+        incident: Incident,
+        roster: Roster,
+        ids: SeededIds,
+    }
+
+    impl Case {
+        fn new() -> Self {
+            let policy = EscalationPolicy {
+                id: "p".parse().unwrap(),
+                tiers: Vec::new(),
+                rounds: 1,
+                fallback: "boss".parse().unwrap(),
+                acknowledgement: Duration::from_mins(30),
+                page_at: Severity::Sev3,
+            };
+            let (roster, mut ids) = (Roster::default(), SeededIds::new(1));
+            let opening = Opening { signal: signal(1), policy: &policy, drill: false };
+            let now = Timestamp::default();
+            let ctx = Ctx { now, ids: &mut ids, roster: &roster, service: None, blast_radius: 1 };
+            let events = Incident::open(opening, &ctx);
+            let history = (0..).zip(&events).map(|(version, event)| (version, now, event));
+            Self { incident: Incident::fold(Id::from_bytes([7; 16]), history).unwrap(), roster, ids }
+        }
+        fn decide(&mut self, command: Command) -> Result<Vec<IncidentEvent>, Refusal> {
+            let now = Timestamp::default();
+            let mut ctx = Ctx { now, ids: &mut self.ids, roster: &self.roster, service: None, blast_radius: 1 };
+            self.incident.decide(command, &mut ctx)
+        }
+        fn ask(&mut self, command: Command) {
+            for event in self.decide(command).unwrap() {
+                self.apply(&event);
+            }
+        }
+        fn apply(&mut self, event: &IncidentEvent) {
+            self.incident.apply(self.incident.version() + 1, Timestamp::default(), event).unwrap();
+        }
+        fn code(&mut self, command: Command) -> &'static str {
+            self.decide(command).map_or_else(|refusal| refusal.code(), |_| "accepted")
+        }
+    }
+
+    fn by() -> Actor {
+        Actor::Token("test".to_owned())
+    }
+    fn note(text: &str) -> Command {
+        Command::Note { by: by(), text: text.to_owned() }
+    }
+    fn resolve() -> Command {
+        Command::Resolve { by: by(), note: String::new() }
+    }
+    fn settle(page: PageId) -> Command {
+        let outcome = PageOutcome::Delivered { receipt: String::new() };
+        Command::SettlePage { page, outcome, latency: Duration::ZERO }
+    }
+
+    #[test]
+    fn a_title_is_cut_between_characters() {
+        assert_eq!(Case::new().incident.title(), "é".repeat(TITLE_BYTES_MAX / 2));
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_a_code() {
+        let mut case = Case::new();
+        let role = Command::TakeRole { by: by(), role: ResponseRole::Scribe, person: "nobody".parse().unwrap() };
+        let codes = [
+            (case.code(note(" ")), "bad_text"),
+            (case.code(note(&"x".repeat(TEXT_BYTES_MAX + 1))), "bad_text"),
+            (case.code(role), "no_such_person"),
+            (case.code(settle(Id::from_bytes([9; 16]))), "no_such_page"),
+            (case.code(Command::Reopen { by: by(), reason: "why".to_owned() }), "wrong_phase"),
+            (case.code(Command::Review { by: by(), note: String::new() }), "wrong_phase"),
+            (case.code(Command::Count { signal: Some(Id::from_bytes([9; 16])), count: 3 }), "accepted"),
+        ];
+        for (got, want) in codes {
+            assert_eq!(got, want);
+        }
+        case.ask(resolve());
+        for late in [resolve(), Command::Acknowledge { by: by() }, Command::Mitigate { by: by(), note: String::new() }]
+        {
+            assert_eq!(case.code(late), "wrong_phase");
+        }
+    }
+
+    #[test]
+    fn an_incident_that_is_too_long_can_still_be_answered_and_ended() {
+        let mut case = Case::new();
+        case.ask(Command::CarryOutDuties);
+        while !case.incident.is_too_long() {
+            case.apply(&IncidentEvent::NoteAdded { by: by(), text: "again".to_owned() });
+        }
+        assert_eq!(case.incident.version() + 1, EVENTS_PER_INCIDENT_MAX);
+        let raised = |claim| Command::Signal(SignalChange::Raised { signal: signal(claim) });
+        assert_eq!(case.code(note("more")), "incident_too_long");
+        assert_eq!(case.code(raised(2)), "incident_too_long");
+        assert_eq!(case.decide(raised(1)), Ok(Vec::new()), "what it knows is no news");
+        let undone = SignalChange::Retracted { id: signal(1).id, reason: "false".to_owned() };
+        assert!(matches!(
+            case.decide(Command::Signal(undone)).as_deref(),
+            Ok([IncidentEvent::SignalRetracted { .. }, ..])
+        ));
+        case.ask(Command::Acknowledge { by: by() });
+        case.ask(resolve());
+        assert!(!case.incident.is_open());
+    }
 }

@@ -1,5 +1,5 @@
 //! What a signal does to an incident: new, repeated, confirmed, undone, over. Never looks at other incidents: that is
-//! [`crate::board`]. Tests: below, and the laws in `tests/laws.rs`.
+//! [`crate::board`]. Tests: in `board/tests/`, and the laws in `tests/laws.rs`.
 
 use std::sync::Arc;
 
@@ -98,9 +98,10 @@ impl Incident {
             let change = self.regraded(&facts, loudness, counted, Way::Either, ctx);
             events.extend(change.map(IncidentEvent::SeverityChanged));
         }
-        let live = self.live.saturating_sub(usize::from(known.is_live()));
-        let ended = self.signals.values().any(|other| other.status == SignalStatus::Ended);
-        events.extend(self.closing(live, ended));
+        if known.is_live() {
+            let ended = self.signals.values().any(|other| other.status == SignalStatus::Ended);
+            events.extend(self.closing(self.live.saturating_sub(1), ended));
+        }
         events
     }
 
@@ -120,7 +121,7 @@ impl Incident {
     /// With nothing live left and nobody on it, there is nothing to answer any more: it resolves by itself. Where everything
     /// was undone and somebody was paged already, it stays for them to see why.
     pub(super) fn closing(&self, live: usize, ended: bool) -> Option<IncidentEvent> {
-        let over = self.phase == Phase::Triggered && live == 0 && self.absorbed == 0;
+        let over = self.phase == Phase::Triggered && !self.held && live == 0 && self.absorbed == 0;
         let note = match (ended, self.pages.is_empty()) {
             (true, _) => "every signal is over and nobody had answered",
             (false, true) => "every signal was retracted before anybody was paged",

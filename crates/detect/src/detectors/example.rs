@@ -13,6 +13,7 @@ pub(crate) const CHAIN: ChainNumber = 1;
 /// A stablecoin with a reference price of one dollar and 18 decimals.
 pub(crate) const DAI: Address = address!("6B175474E89094C44Da98b954EedeAC495271d0F");
 /// A token that nobody has a price for.
+#[cfg(test)]
 pub(crate) const OTHER_TOKEN: Address = Address::repeat_byte(0x70);
 /// The account that sends.
 pub(crate) const SENDER: Address = Address::repeat_byte(0xa1);
@@ -23,8 +24,10 @@ pub(crate) const LENDER: Address = Address::repeat_byte(0x1e);
 /// Holds deposits.
 pub(crate) const VAULT: Address = Address::repeat_byte(0x5a);
 /// Trades.
+#[cfg(test)]
 pub(crate) const POOL: Address = Address::repeat_byte(0x9a);
 /// Trades too.
+#[cfg(test)]
 pub(crate) const OTHER_POOL: Address = Address::repeat_byte(0x9b);
 /// Upgradeable.
 pub(crate) const PROXY: Address = Address::repeat_byte(0x8e);
@@ -78,6 +81,7 @@ impl Story {
         self.depth -= 1;
     }
     /// Somebody asks for a balance and gets this answer.
+    #[cfg(test)]
     pub(crate) fn balance(&mut self, token: Address, owner: Address, amount: U256) {
         self.push(CallKind::Static, MACHINE, token, U256::ZERO, input("balanceOf(address)", &[word(owner)]));
         if let Some(call) = self.calls.last_mut() {
@@ -89,6 +93,7 @@ impl Story {
         block(7, vec![transaction(0, self.calls, Vec::new())], false)
     }
     /// The calls alone.
+    #[cfg(test)]
     pub(crate) fn calls(self) -> Vec<Call> {
         self.calls
     }
@@ -141,6 +146,7 @@ pub(crate) fn flash_loan_theft(dollars: u64) -> Block {
 }
 
 /// A million borrowed, one pool bought from, another sold to at a price better by `dollars`.
+#[cfg(test)]
 pub(crate) fn flash_loan_arbitrage(dollars: u64) -> Block {
     let swap = "swap(uint256,uint256,address,bytes)";
     flash_loan(|story| {
@@ -183,6 +189,7 @@ pub(crate) fn reentrant_drain(dollars: u64) -> Block {
 }
 
 /// One call, one payment: an honest withdrawal of `dollars`.
+#[cfg(test)]
 pub(crate) fn withdrawal(number: u64, dollars: u64, held: Option<u64>) -> Block {
     let mut story = Story::begin(VAULT);
     if let Some(held) = held {

@@ -26,7 +26,7 @@ const PARAMS: &[ParamSpec] = &[
     ParamSpec {
         name: "profit_min_usd",
         unit: "USD",
-        doc: "Gain of the sender, or loss of those who got nothing in return, from which on a transaction with a flash loan is a warning.",
+        doc: "Gain of the sender from which on a transaction with a flash loan is a warning, if half of it came from those who got nothing in return.",
         default: 5_000,
         min: 0,
         max: 1_000_000_000,
@@ -139,21 +139,21 @@ impl Watch {
 
     /// How loud, where nobody told us whose addresses these are; none: nothing worth recording.
     fn unwatched(&self, found: &Extraction) -> Option<Loudness> {
-        let taken = found.one_sided_loss();
-        if found.profit.lost > 0 && !found.gave_nothing() {
+        let (gain, taken) = (found.gain(), found.one_sided_loss());
+        if !found.gave_nothing() || gain < self.profit_min / RECORD_PART {
             return None;
         }
-        let stolen = taken >= self.profit_min && (found.gain() >= self.profit_min || taken >= 10 * self.profit_min);
-        let fair = found.liquidation && found.gain() <= found.borrowed / LIQUIDATION_BONUS_PART;
-        if stolen && taken * 2 >= found.gain() && !fair {
-            return Some(taking::loudness(found));
+        let bonus = found.liquidation && gain <= found.borrowed / LIQUIDATION_BONUS_PART;
+        // Where unpriced assets were given too, only a loan that came back in kind shows that the rest is gain.
+        let is_gain = found.profit.unpriced_losses == 0 || found.repaid_in_kind();
+        if bonus || found.closing || !is_gain || gain < self.profit_min {
+            return Some(Loudness::Info);
         }
         let emptied = found.victims.iter().any(|v| v.share_permille.is_some_and(|share| share >= EMPTIED_PERMILLE));
-        let beyond = found.gain() > self.arbitrage_max || (emptied && found.gain() >= self.profit_min);
-        if beyond && !fair {
+        if taken * 2 >= gain || emptied || gain > self.arbitrage_max {
             return Some(taking::loudness(found));
         }
-        (found.gain() >= self.profit_min / 10).then_some(Loudness::Info)
+        Some(Loudness::Info)
     }
 
     fn draft<'a>(
@@ -201,6 +201,8 @@ impl Watch {
     }
 }
 
+/// A gain of a tenth of the least that warns is still worth a line in the record.
+const RECORD_PART: i128 = 10;
 /// A liquidator's bonus is at most a fifth of the debt it repays: markets grant 5 to 15 %.
 const LIQUIDATION_BONUS_PART: i128 = 5;
 /// A pool that lost this share of an asset was not merely brought back into line.

@@ -1,9 +1,13 @@
 //! E10: we could not look.
 //!
 //! Tells "quiet" from "blind": a gap that is not closed in time, a head that stands still, receipts or traces that stopped
-//! coming. Must never end a claim while any stretch of it is open. Tests: below, and `scenarios/detectors/observation_loss.md`.
+//! coming. Must never end a claim while any stretch of it is open. Tests: `tests.rs`, and `scenarios/detectors/observation_loss.md`.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use quarterdeck_core::{
     chain::{Block, ChainEvent, ChainNumber, Gap, GapKind},
@@ -21,11 +25,16 @@ use crate::{
     watch::Watch,
 };
 
+#[cfg(test)]
+mod tests;
+
 const ID: &str = "observation_loss";
 /// Sources and kinds with an open gap, kept apart. Past it, gaps of new sources are told at once and not followed.
 const BLINDS_MAX: usize = 1_024;
 /// Open stretches of one source and kind kept one by one; past it they are counted.
 const STRETCHES_MAX: usize = 64;
+/// Closed gaps remembered.
+const CLOSED_MAX: usize = 256;
 /// Chains whose head is followed.
 const CHAINS_MAX: usize = 256;
 /// The mean interval assumed before it is learned: longer than that of any chain with a coin worth watching but Bitcoin's family.
@@ -205,6 +214,8 @@ struct State {
     blinds: Vec<Blind>,
     heads: BTreeMap<ChainNumber, Head>,
     now: Timestamp,
+    /// The last gaps that were closed, so that hearing of one twice is harmless.
+    closed: VecDeque<(SourceId, GapKind, Stretch)>,
 }
 
 struct Observer {
@@ -226,6 +237,7 @@ impl Detector for Observer {
                 self.tell_overdue(*now, out);
                 self.tell_stale(*now, out);
             }
+            ChainEvent::Gap(gap) if self.was_closed(gap) => {}
             ChainEvent::Gap(gap) if gap.closed.is_some() => self.close(gap, out),
             ChainEvent::Gap(gap) => self.open(gap, out),
             ChainEvent::Reorg(_) | ChainEvent::Finalized(_) => {}
@@ -246,9 +258,11 @@ const fn at_once(kind: GapKind) -> bool {
     matches!(kind, GapKind::BadAnswer | GapKind::ForkTooDeep)
 }
 
-/// The same stretch, however often it is reported.
-fn same(a: &Gap, b: &Gap) -> bool {
-    (a.chain, a.since, a.from_block) == (b.chain, b.since, b.from_block)
+/// What makes a stretch the same, however often it is reported: chain, beginning, first height.
+type Stretch = (ChainNumber, Timestamp, Option<u64>);
+
+fn stretch(gap: &Gap) -> Stretch {
+    (gap.chain, gap.since, gap.from_block)
 }
 
 impl Observer {
@@ -264,7 +278,7 @@ impl Observer {
             None => return self.claim_gap(gap, gap.since, 1).raise(out),
         };
         let Some(blind) = self.state.blinds.get_mut(place) else { return };
-        if let Some(known) = blind.stretches.iter_mut().find(|known| same(known, gap)) {
+        if let Some(known) = blind.stretches.iter_mut().find(|known| stretch(known) == stretch(gap)) {
             *known = Gap::clone(gap);
         } else if blind.stretches.len() < STRETCHES_MAX {
             blind.stretches.push(Gap::clone(gap));
@@ -280,7 +294,18 @@ impl Observer {
         }
     }
 
+    fn was_closed(&self, gap: &Gap) -> bool {
+        let known = |(source, kind, at): &(SourceId, GapKind, Stretch)| {
+            (source, *kind, *at) == (&gap.source, gap.kind, stretch(gap))
+        };
+        self.state.closed.iter().any(known)
+    }
+
     fn close(&mut self, gap: &Gap, out: &mut Vec<SignalChange>) {
+        if self.state.closed.len() >= CLOSED_MAX {
+            self.state.closed.pop_front();
+        }
+        self.state.closed.push_back((gap.source.clone(), gap.kind, stretch(gap)));
         let at = gap.closed.unwrap_or(gap.since);
         let entity: [&[u8]; 2] = [gap.source.as_str().as_bytes(), kind_word(gap.kind).as_bytes()];
         let found = self.state.blinds.iter().position(|blind| blind.source == gap.source && blind.kind == gap.kind);
@@ -293,7 +318,7 @@ impl Observer {
             }
             return;
         };
-        match blind.stretches.iter().position(|known| same(known, gap)) {
+        match blind.stretches.iter().position(|known| stretch(known) == stretch(gap)) {
             Some(place) => drop(blind.stretches.swap_remove(place)),
             None => blind.more = blind.more.saturating_sub(1),
         }
@@ -484,111 +509,5 @@ const fn kind_word(kind: GapKind) -> &'static str {
         GapKind::StaleHead => "stale_head",
         GapKind::Overload => "overload",
         GapKind::Disagreement => "disagreement",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{ended, observe, raised};
-
-    fn gap(kind: GapKind, since_s: u64, from_block: u64, closed_s: Option<u64>) -> ChainEvent {
-        ChainEvent::Gap(Arc::new(Gap {
-            source: Name::new("eth-1").unwrap(),
-            chain: rehearsal::CHAIN,
-            kind,
-            from_block: Some(from_block),
-            to_block: Some(from_block + 4),
-            since: Timestamp::from_secs(since_s),
-            closed: closed_s.map(Timestamp::from_secs),
-            detail: "connection refused".to_owned(),
-        }))
-    }
-    fn tick(at_s: u64) -> ChainEvent {
-        ChainEvent::Tick(Timestamp::from_secs(at_s))
-    }
-    fn told(events: &[ChainEvent]) -> (usize, usize) {
-        let changes = observe(&ObservationLoss, &rehearsal::knowledge(), events);
-        (raised(&changes).len(), ended(&changes).len())
-    }
-
-    #[test]
-    fn a_gap_is_told_after_its_grace_and_ends_when_it_is_closed() {
-        let events = [gap(GapKind::Unreachable, 1_000, 7, None), tick(1_059), tick(1_060), tick(1_090)];
-        assert_eq!(told(&events[..2]), (0, 0));
-        let changes = observe(&ObservationLoss, &rehearsal::knowledge(), &events);
-        let signal = &raised(&changes)[0];
-        assert_eq!(signal.title, "blind on chain 1 for 1 min 0 s: eth-1 does not answer");
-        assert_eq!((changes.len(), signal.loudness), (1, Loudness::Error));
-        assert_eq!(signal.service.as_ref().map(Name::as_str), Some("custody"));
-        let closed = [&events[..], &[gap(GapKind::Unreachable, 1_000, 7, Some(1_100))]].concat();
-        assert_eq!(ended(&observe(&ObservationLoss, &rehearsal::knowledge(), &closed)), [signal.fingerprint]);
-    }
-
-    #[test]
-    fn a_short_gap_is_quiet_and_a_long_one_is_on_record_even_if_learned_of_late() {
-        let short = [gap(GapKind::Unreachable, 1_000, 7, None), gap(GapKind::Unreachable, 1_000, 7, Some(1_059))];
-        assert_eq!(told(&short), (0, 0));
-        assert_eq!(told(&[gap(GapKind::MissingBlock, 1_000, 7, Some(1_060))]), (1, 1));
-    }
-
-    #[test]
-    fn nonsense_is_told_at_once() {
-        for kind in [GapKind::BadAnswer, GapKind::ForkTooDeep] {
-            assert_eq!(told(&[gap(kind, 1_000, 7, None)]), (1, 0));
-        }
-    }
-
-    #[test]
-    fn the_claim_ends_with_its_last_stretch() {
-        let mut events = vec![
-            gap(GapKind::MissingBlock, 1_000, 7, None),
-            gap(GapKind::MissingBlock, 1_010, 20, None),
-            tick(1_200),
-            gap(GapKind::MissingBlock, 1_000, 7, Some(1_300)),
-        ];
-        assert_eq!(told(&events), (1, 0));
-        events.push(gap(GapKind::MissingBlock, 1_010, 20, Some(1_400)));
-        assert_eq!(told(&events), (1, 1));
-    }
-
-    #[test]
-    fn a_head_that_stands_still_is_told_and_ends_with_the_next_block() {
-        let mut chain = Rehearsal::default();
-        chain.tick(Duration::ZERO);
-        for _ in 0..20 {
-            chain.block(vec![]);
-            chain.tick(Duration::ZERO);
-        }
-        // The mean interval is 12 s, so the bound is ten of them.
-        chain.tick(Duration::from_mins(2));
-        assert_eq!(told(&chain.events), (0, 0));
-        chain.tick(Duration::from_secs(121));
-        assert_eq!(told(&chain.events), (1, 0));
-        chain.block(vec![]);
-        assert_eq!(told(&chain.events), (1, 1));
-    }
-
-    #[test]
-    fn receipts_that_stop_are_told_and_those_that_never_came_are_not() {
-        let mut chain = Rehearsal::default();
-        let payment = || vec![rehearsal::coin(rehearsal::HOT, rehearsal::COLD, 1)];
-        for _ in 0..4 {
-            chain.block(payment());
-        }
-        let mut events = chain.events.clone();
-        let bare = |events: &mut Vec<ChainEvent>| {
-            for event in &mut *events {
-                if let ChainEvent::Block(block) = event {
-                    Arc::make_mut(block).has_receipts = false;
-                }
-            }
-        };
-        bare(&mut events);
-        assert_eq!(told(&events), (0, 0), "they never came");
-        let stopped = [&chain.events[..], &events[1..]].concat();
-        assert_eq!(told(&stopped), (1, 0));
-        assert_eq!(told(&stopped[..stopped.len() - 1]), (0, 0), "two are not three");
-        assert_eq!(told(&[&stopped[..], &chain.events[..1]].concat()), (1, 1));
     }
 }

@@ -98,7 +98,7 @@ struct Watch {
 struct Changed {
     contract: Address,
     /// What, gravest first.
-    what: BTreeSet<(Gravity, &'static str)>,
+    what: BTreeSet<Change>,
     /// Who called; none where only events are known.
     callers: BTreeSet<Address>,
 }
@@ -196,9 +196,9 @@ impl Watch {
         lost: i128,
         robbed: bool,
     ) -> SignalChange {
-        let loss = taking::usd(lost);
-        let rest = if robbed { format!(", and it lost {loss} in the same transaction") } else { String::new() };
-        let facts = Facts { money_at_risk: loss, irreversible: true, key_compromise: true, theft: true, users: None };
+        let money = taking::usd(lost);
+        let rest = if robbed { format!(", and it lost {money} in the same transaction") } else { String::new() };
+        let facts = Facts { money_at_risk: money, irreversible: true, key_compromise: true, theft: true, users: None };
         let draft = Draft {
             detector: ID,
             parameters: &self.version,
@@ -207,7 +207,7 @@ impl Watch {
             service: None,
             title: format!("{}: {}{}", change.contract, what_text(change), if robbed { " and emptied" } else { "" }),
             text: format!("{} was changed: {}{rest}.", change.contract, what_text(change)),
-            numbers: vec![Number::new("changes", change.what.len(), ""), Number::new("lost", loss.dollars(), "USD")],
+            numbers: vec![Number::new("changes", change.what.len(), ""), Number::new("lost", money.dollars(), "USD")],
             facts: if robbed { facts } else { Facts::default() },
             confidence_permille: if robbed { 900 } else { 500 },
             parties: parties(transaction, change),
@@ -248,7 +248,7 @@ fn parties(transaction: &Transaction, change: &Changed) -> Vec<(&'static str, Ad
 fn changes(block: &Block, transaction: &Transaction) -> Vec<Changed> {
     let mut found: BTreeMap<Address, Changed> = BTreeMap::new();
     let mut created: BTreeSet<Address> = BTreeSet::new();
-    let mut add = |contract: Address, rule: (Gravity, &'static str), caller: Option<Address>| {
+    let mut add = |contract: Address, rule: Change, caller: Option<Address>| {
         let changed = found.entry(contract).or_insert_with(|| Changed {
             contract,
             what: BTreeSet::new(),
@@ -283,7 +283,7 @@ fn changes(block: &Block, transaction: &Transaction) -> Vec<Changed> {
     found.into_values().collect()
 }
 
-fn call_rule(call: &Call) -> Option<(Gravity, &'static str)> {
+fn call_rule(call: &Call) -> Option<Change> {
     let selector = selector::of_call(call)?;
     let (signature, (gravity, what)) = BY_SELECTOR.get(&selector)?;
     let role = flow::argument(call, 0).is_some_and(|role| role.is_zero());
@@ -293,7 +293,7 @@ fn call_rule(call: &Call) -> Option<(Gravity, &'static str)> {
     }
 }
 
-fn log_rule(log: &Log) -> Option<(Gravity, &'static str)> {
+fn log_rule(log: &Log) -> Option<Change> {
     let (signature, gravity, what) = BY_TOPIC.get(log.topics.first()?)?;
     let second = log.topics.get(1);
     match *signature {
@@ -306,7 +306,10 @@ fn log_rule(log: &Log) -> Option<(Gravity, &'static str)> {
     }
 }
 
-static BY_SELECTOR: LazyLock<BTreeMap<Selector, (&'static str, (Gravity, &'static str))>> = LazyLock::new(|| {
+/// What a change is: how grave, and in words.
+type Change = (Gravity, &'static str);
+
+static BY_SELECTOR: LazyLock<BTreeMap<Selector, (&'static str, Change)>> = LazyLock::new(|| {
     let rows: Vec<_> = CALLS.iter().map(|(signature, gravity, what)| (*signature, (*gravity, *what))).collect();
     selector::table(&rows)
 });

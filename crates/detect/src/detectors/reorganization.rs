@@ -1,7 +1,7 @@
 //! E2: the chain left blocks for others, and what that did to our transactions.
 //!
 //! Must never read two reorganizations of depth one at a height as one of depth two: depth is what one event dropped. Must never
-//! call a transaction lost without having compared both branches. Tests: below, and `scenarios/detectors/reorganization.md`.
+//! call a transaction lost without having compared both branches. Tests: `tests.rs`, and `scenarios/detectors/reorganization.md`.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -22,6 +22,9 @@ use crate::{
     rehearsal::{self, Rehearsal},
     watch::Watch,
 };
+
+#[cfg(test)]
+mod tests;
 
 const ID: &str = "reorganization";
 /// Blocks kept per chain: as far as a fork is walked back (`FORK_WALK_BLOCKS_MAX`).
@@ -293,7 +296,6 @@ impl Observer {
             }
             branches.wait(left.number, &impact.waiting);
         }
-        branches.pending.retain(|pending| !adopted.contains_key(&(pending.ours.from, pending.ours.nonce)));
         self.claim(reorg, &impact).raise(out);
     }
 
@@ -441,113 +443,4 @@ fn parties<'a>(claim: Claim, ours: impl IntoIterator<Item = &'a Ours>) -> Claim 
     ours.into_iter().fold(claim, |claim, ours| {
         ours.watched.iter().fold(claim.party("sender", ours.from), |claim, address| claim.party("watched", *address))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use quarterdeck_core::signal::Signal;
-
-    use super::*;
-    use crate::rehearsal::{HOT, coin};
-    use crate::testing::{observe, raised};
-
-    const STRANGER: Address = Address::repeat_byte(0xee);
-
-    fn told(chain: &Rehearsal) -> Vec<Arc<Signal>> {
-        raised(&observe(&Reorganization, &rehearsal::knowledge(), &chain.events))
-    }
-    fn number(signal: &Signal, name: &str) -> String {
-        signal.explanation.numbers.iter().find(|number| number.name == name).unwrap().value.clone()
-    }
-    fn deposit() -> Transaction {
-        Transaction { nonce: 5, ..coin(STRANGER, HOT, 100_000) }
-    }
-
-    #[test]
-    fn a_shallow_one_without_impact_is_for_the_record() {
-        let mut chain = Rehearsal::default();
-        let dropped = chain.block(vec![coin(STRANGER, STRANGER, 1)]);
-        chain.reorg(&[dropped], vec![vec![]]);
-        let signals = told(&chain);
-        assert_eq!((signals.len(), signals[0].loudness), (1, Loudness::Info));
-        assert_eq!(signals[0].position.as_ref().unwrap().block, chain.tip().reference());
-        assert_eq!(number(&signals[0], "transactions dropped"), "1");
-    }
-
-    #[test]
-    fn two_of_depth_one_at_a_height_are_not_one_of_depth_two() {
-        let mut chain = Rehearsal::default();
-        let first = chain.block(vec![]);
-        let second = chain.reorg(&[first], vec![vec![]]);
-        chain.reorg(&second, vec![vec![]]);
-        let signals = told(&chain);
-        assert_eq!(signals.iter().map(|s| number(s, "depth")).collect::<Vec<_>>(), ["1", "1"]);
-        assert!(signals.iter().all(|signal| signal.loudness == Loudness::Info));
-    }
-
-    #[test]
-    fn depth_alone_makes_it_louder() {
-        let loudness = |depth: usize| {
-            let mut chain = Rehearsal::default();
-            let dropped: Vec<_> = (0..depth).map(|_| chain.block(vec![])).collect();
-            chain.reorg(&dropped, vec![vec![]; depth]);
-            told(&chain)[0].loudness
-        };
-        assert_eq!([1, 2, 6, 7].map(loudness), [Loudness::Info, Loudness::Warning, Loudness::Warning, Loudness::Error]);
-    }
-
-    #[test]
-    fn a_replaced_deposit_is_critical_and_named() {
-        let mut chain = Rehearsal::default();
-        let dropped = chain.block(vec![deposit()]);
-        let theft = Transaction { nonce: 5, ..coin(STRANGER, STRANGER, 100_000) };
-        let adopted = chain.reorg(&[Arc::clone(&dropped)], vec![vec![theft]]);
-        let signal = &told(&chain)[0];
-        assert_eq!((signal.loudness, signal.facts.money_at_risk), (Loudness::Critical, Usd::from_dollars(200_000)));
-        let arrow =
-            format!("{} of hot wallet → {} ($200,000)", dropped.transactions[0].hash, adopted[0].transactions[0].hash);
-        assert!(signal.explanation.text.contains(&arrow), "{}", signal.explanation.text);
-    }
-
-    #[test]
-    fn a_repriced_or_included_deposit_is_not_replaced() {
-        for (hash_kept, name) in [(true, "ours included again"), (false, "ours repriced")] {
-            let mut chain = Rehearsal::default();
-            let dropped = chain.block(vec![deposit()]);
-            let again =
-                if hash_kept { dropped.transactions[0].clone() } else { Transaction { gas_price: 9, ..deposit() } };
-            chain.reorg(&[dropped], vec![vec![again]]);
-            let signal = &told(&chain)[0];
-            assert_eq!((signal.loudness, number(signal, name).as_str()), (Loudness::Info, "1"));
-            assert_eq!(signal.facts.money_at_risk, Usd::ZERO);
-        }
-    }
-
-    #[test]
-    fn a_dropped_deposit_waits_and_is_followed_until_it_is_replaced_or_returns() {
-        for (again, wanted) in [(true, 1), (false, 2)] {
-            let mut chain = Rehearsal::default();
-            let dropped = chain.block(vec![deposit()]);
-            chain.reorg(&[Arc::clone(&dropped)], vec![vec![]]);
-            chain.block(vec![]);
-            let theft = Transaction { nonce: 5, ..coin(STRANGER, STRANGER, 100_000) };
-            chain.block(vec![if again { dropped.transactions[0].clone() } else { theft }]);
-            let signals = told(&chain);
-            assert_eq!((signals.len(), signals[0].loudness), (wanted, Loudness::Warning));
-            assert!(signals[0].title.ends_with("left 1 block with 1 of our transactions"), "{}", signals[0].title);
-            assert_eq!(signals.last().unwrap().loudness, if again { Loudness::Warning } else { Loudness::Critical });
-        }
-    }
-
-    #[test]
-    fn blocks_that_were_never_seen_are_said_to_be_unknown() {
-        let mut chain = Rehearsal::default();
-        let dropped = chain.block(vec![deposit()]);
-        chain.reorg(&[dropped], vec![vec![]]);
-        let signals = raised(&observe(&Reorganization, &rehearsal::knowledge(), &chain.events[1..]));
-        assert!(signals[0].explanation.text.contains("1 of the blocks left were never seen by us"));
-        assert_eq!(signals[0].loudness, Loudness::Warning);
-    }
 }

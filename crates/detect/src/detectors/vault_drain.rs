@@ -9,7 +9,7 @@ use quarterdeck_core::{
     signal::{Facts, Loudness, Number, SignalChange},
 };
 
-use self::reserves::{Drop, Limits, Reserves};
+use self::reserves::{Fall, Limits, Reserves};
 use super::example;
 use crate::{
     extraction::{Extraction, Victim},
@@ -169,16 +169,21 @@ impl Watch {
         }
         let watched = taking::watched_victim(&self.catalogue, block.chain, found, self.watched_loss_min)
             .filter(|victim| victim.one_sided);
-        let taken = found.one_sided_loss();
-        let kept = found.gave_nothing() && taken * 10 >= found.gain();
-        let unseen = found.reentries >= 2;
-        let emptied =
-            found.victims.iter().any(is_emptied) && gave_nothing_at_all(found) && found.gain() >= self.loss_min;
-        let unwatched = (taken >= self.loss_min && (kept || unseen)) || emptied;
+        let (gain, taken) = (found.gain(), found.one_sided_loss());
+        let kept = gain >= self.loss_min
+            && ((found.gave_nothing() && taken * KEPT_PART >= gain) || (found.pulls > 0 && gave_nothing_at_all(found)));
+        // Whoever is called again while it waits is robbed even where the proceeds go astray.
+        let astray = found.reentries >= 2 && taken >= self.loss_min;
+        let unpriced = found.reentries > 0 && took_unpriced(found);
+        let at_least = if found.repaid_in_kind() { taken } else { gain };
+        let emptied = emptied_pools(found) >= POOLS_MIN && gave_nothing_at_all(found) && at_least >= self.loss_min;
+        let unwatched = kept || astray || unpriced || emptied;
         if watched.is_none() && !unwatched {
             return None;
         }
-        let victim = watched.or_else(|| found.victims.iter().find(|v| v.one_sided)).or(found.victims.first())?;
+        let nobody = Victim::unknown(transaction.to.unwrap_or_default());
+        let victim =
+            watched.or_else(|| found.victims.iter().find(|v| v.one_sided)).or(found.victims.first()).unwrap_or(&nobody);
         let least = if watched.is_some() { Loudness::Error } else { Loudness::Warning };
         let text = format!(
             "{} The sender is {} richer and gave nothing for it; signs: {}.",
@@ -207,7 +212,7 @@ impl Watch {
     }
 
     /// A watched reserve fell, by whatever way.
-    fn fall(&self, block: &Block, transaction: &Transaction, fall: &Drop) -> Option<SignalChange> {
+    fn fall(&self, block: &Block, transaction: &Transaction, fall: &Fall) -> Option<SignalChange> {
         let (service, watched) = self.catalogue.watched(block.chain, fall.address)?;
         let loss = flow::value(&self.catalogue, block.chain, fall.asset, fall.lost);
         if loss.is_some_and(|loss| loss < self.watched_loss_min) {
@@ -242,12 +247,10 @@ impl Watch {
     }
 }
 
-/// Different assets taken from different parties at once that no single withdrawal explains.
-const MARKETS_MIN: usize = 3;
-
 /// The signs that a machine took it.
 fn ways(found: &Extraction) -> Vec<&'static str> {
-    let mut markets: Vec<_> = found.victims.iter().filter(|v| v.one_sided).map(|v| v.asset).collect();
+    let mut markets: Vec<_> =
+        found.victims.iter().filter(|v| v.one_sided && v.loss >= MARKET_CENTS).map(|v| v.asset).collect();
     markets.sort_unstable();
     markets.dedup();
     [
@@ -255,23 +258,40 @@ fn ways(found: &Extraction) -> Vec<&'static str> {
         (found.payments >= 3, "asked for the same payment again and again"),
         (found.helpers > 0, "helper contracts made on the spot"),
         (found.pulls > 0, "spent other people's approvals"),
-        (!found.loans.is_empty(), "a flash loan"),
+        (found.repaid_in_kind() && !found.closing && !found.liquidation, "a flash loan"),
         (markets.len() >= MARKETS_MIN, "several markets at once"),
-        (found.victims.iter().any(is_emptied) && gave_nothing_at_all(found), "a pool left all but empty"),
+        (emptied_pools(found) >= POOLS_MIN && gave_nothing_at_all(found), "several pools left all but empty"),
     ]
     .into_iter()
     .filter_map(|(shown, way)| shown.then_some(way))
     .collect()
 }
 
-/// A pool that kept less than a tenth.
-fn is_emptied(victim: &Victim) -> bool {
-    victim.share_permille.is_some_and(|share| share >= 900)
+/// Different assets taken from different parties at once that no single withdrawal explains.
+const MARKETS_MIN: usize = 3;
+/// A market counts from this loss on: less is a reward claimed on the way.
+const MARKET_CENTS: i128 = 10_000 * 100;
+/// One pool left by its only owner is ordinary; several at once are not.
+const POOLS_MIN: usize = 2;
+/// At least a tenth of the gain must have been taken for nothing; the rest may have been made with it.
+const KEPT_PART: i128 = 10;
+
+/// A pool that lost this share of an asset was not merely brought back into line.
+const EMPTIED_PERMILLE: u32 = 500;
+
+/// Pools that lost at least half of an asset.
+fn emptied_pools(found: &Extraction) -> usize {
+    found.victims.iter().filter(|victim| victim.share_permille.is_some_and(|share| share >= EMPTIED_PERMILLE)).count()
 }
 
 /// Not even a share token was handed back.
 fn gave_nothing_at_all(found: &Extraction) -> bool {
-    found.gave_nothing() && found.profit.unpriced_losses == 0 && found.profit.lost == 0
+    found.profit.unpriced_losses == 0 && found.profit.lost == 0
+}
+
+/// Assets of unknown value came for nothing at all.
+fn took_unpriced(found: &Extraction) -> bool {
+    found.profit.unpriced_gains > 0 && found.profit.gained == 0 && gave_nothing_at_all(found)
 }
 
 #[cfg(test)]

@@ -1,1 +1,183 @@
+//! What every detector must keep, and the books of what stands.
 
+use proptest::prelude::*;
+use quarterdeck_core::{
+    chain::{Address, Block},
+    signal::SignalStatus,
+};
+
+use super::*;
+use crate::detectors::DETECTORS;
+
+fn pipeline() -> Pipeline {
+    Pipeline::new(DETECTORS, &GivenParams::new(), &Knowledge::default()).unwrap()
+}
+
+fn canary(id: &str) -> ChainEvent {
+    let kind = DETECTORS.iter().find(|kind| kind.id() == id).unwrap();
+    kind.canary().1.remove(0)
+}
+
+fn block_of(event: &ChainEvent) -> Arc<Block> {
+    match event {
+        ChainEvent::Block(block) => Arc::clone(block),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn raised(changes: &[SignalChange]) -> Vec<SignalId> {
+    let ids = changes.iter().filter_map(|change| match change {
+        SignalChange::Raised { signal } => Some(signal.id),
+        _ => None,
+    });
+    ids.collect()
+}
+
+#[test]
+fn a_dropped_block_retracts_and_a_final_one_confirms() {
+    // Only the one: the detector of reorganizations has its own say about them.
+    let kinds: &[&dyn DetectorKind] = &[&crate::detectors::flash_loan_profit::FlashLoanProfit];
+    let mut pipeline = Pipeline::new(kinds, &GivenParams::new(), &Knowledge::default()).unwrap();
+    let mut out = Vec::new();
+    let event = canary("flash_loan_profit");
+    let block = block_of(&event);
+    pipeline.observe(&event, &mut out);
+    let ids = raised(&out);
+    assert!(!ids.is_empty() && pipeline.standing() == ids.len());
+    assert!(
+        out.iter().all(|c| matches!(c, SignalChange::Raised { signal } if signal.status == SignalStatus::Provisional))
+    );
+
+    let mut dropped = Vec::new();
+    let ancestor = BlockRef { number: block.number - 1, hash: block.parent, ..block.reference() };
+    let reorg = Reorg {
+        chain: block.chain,
+        ancestor,
+        dropped: vec![block.reference()],
+        adopted: Vec::new(),
+        observed: block.time,
+    };
+    pipeline.observe(&ChainEvent::Reorg(Arc::new(reorg)), &mut dropped);
+    let gone: Vec<SignalId> = dropped
+        .iter()
+        .map(|change| match change {
+            SignalChange::Retracted { id, reason } if reason.contains("left the best chain") => *id,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(BTreeSet::from_iter(gone), BTreeSet::from_iter(ids.clone()));
+
+    // The block comes back: the same ids; final: confirmed once, and no reorganization can touch them any more.
+    let mut again = Vec::new();
+    pipeline.observe(&event, &mut again);
+    assert_eq!(raised(&again), ids);
+    let mut confirmed = Vec::new();
+    for _ in 0..2 {
+        pipeline.observe(&ChainEvent::Finalized(block.reference()), &mut confirmed);
+    }
+    assert_eq!(confirmed.iter().filter(|c| matches!(c, SignalChange::Confirmed { .. })).count(), ids.len());
+    assert_eq!(pipeline.standing(), 0);
+    let (_, counts) = pipeline.counts().find(|(id, _)| *id == "flash_loan_profit").unwrap();
+    assert_eq!((counts.raised, counts.retracted, counts.confirmed), (2, 1, 1));
+}
+
+#[test]
+fn without_finality_depth_confirms() {
+    let mut pipeline = pipeline();
+    let mut out = Vec::new();
+    let event = canary("vault_drain");
+    let block = block_of(&event);
+    pipeline.observe(&event, &mut out);
+    let head = |number| ChainEvent::Block(Arc::new(Block { chain: block.chain, number, ..Block::default() }));
+    let mut later = Vec::new();
+    pipeline.observe(&head(block.number + CONFIRM_DEPTH_BLOCKS - 1), &mut later);
+    assert!(later.is_empty());
+    pipeline.observe(&head(block.number + CONFIRM_DEPTH_BLOCKS), &mut later);
+    assert_eq!(later.len(), raised(&out).len());
+}
+
+#[test]
+fn a_block_delivered_twice_stands_once() {
+    let mut pipeline = pipeline();
+    let mut out = Vec::new();
+    let event = canary("vault_drain");
+    pipeline.observe(&event, &mut out);
+    let once = pipeline.standing();
+    pipeline.observe_at(&event, Timestamp::from_secs(5), &mut out);
+    assert_eq!(pipeline.standing(), once);
+    assert!(matches!(out.last(), Some(SignalChange::Raised { signal }) if signal.observed == Timestamp::from_secs(5)));
+}
+
+#[test]
+fn bad_parameters_name_what_there_is() {
+    let given = |detector: &str, name: &str, value| {
+        let params = BTreeMap::from([(detector.to_owned(), BTreeMap::from([(name.to_owned(), value)]))]);
+        Pipeline::new(DETECTORS, &params, &Knowledge::default()).err().map(|error| error.to_string()).unwrap()
+    };
+    assert!(given("nonsense", "x", 1).starts_with("no detector `nonsense`: there are "));
+    assert!(given("vault_drain", "x", 1).contains("has no parameter `x`"));
+    assert!(given("vault_drain", "window_blocks", 1).contains("want 2 to 1000 blocks"));
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_taken_up_is_said() {
+    let mut pipeline = pipeline();
+    assert_eq!(pipeline.restore(&serde_json::json!({ "version": 99, "detectors": {}, "standing": [] })).len(), 1);
+    assert_eq!(pipeline.restore(&serde_json::json!("rubbish")).len(), 1);
+    let mut snapshot = pipeline.snapshot();
+    snapshot["detectors"]["vault_drain"]["state"] = serde_json::json!({ "not": "rows" });
+    let failed = pipeline.restore(&snapshot);
+    assert_eq!(failed.iter().map(|error| error.detector).collect::<Vec<_>>(), ["vault_drain"]);
+}
+
+/// Blocks from the canaries, in any order and number, with finality between.
+fn events() -> impl Strategy<Value = Vec<ChainEvent>> {
+    let block = |event| match event {
+        ChainEvent::Block(block) => Some(block),
+        _ => None,
+    };
+    let known: Vec<Arc<Block>> = DETECTORS.iter().flat_map(|kind| kind.canary().1).filter_map(block).collect();
+    let one = (0..known.len(), 0..40_u64, 0..4_u8).prop_map(move |(which, number, kind)| {
+        let mut block = Block::clone(&known[which]);
+        block.number = number;
+        block.hash = alloy_primitives::B256::from(alloy_primitives::U256::from(number));
+        match kind {
+            0 => ChainEvent::Finalized(block.reference()),
+            1 => ChainEvent::Tick(block.time),
+            _ => ChainEvent::Block(Arc::new(block)),
+        }
+    });
+    proptest::collection::vec(one, 0..24)
+}
+
+proptest! {
+    /// The snapshot law, for all detectors at once: a restored pipeline behaves as the original.
+    #[test]
+    fn a_restored_pipeline_behaves_as_the_original(before in events(), after in events()) {
+        let mut original = pipeline();
+        let mut ignored = Vec::new();
+        for event in &before {
+            original.observe(event, &mut ignored);
+        }
+        let text = original.snapshot().to_string();
+        let mut restored = pipeline();
+        prop_assert!(restored.restore(&serde_json::from_str(&text).unwrap()).is_empty());
+        let (mut one, mut other) = (Vec::new(), Vec::new());
+        for event in &after {
+            original.observe(event, &mut one);
+            restored.observe(event, &mut other);
+        }
+        prop_assert_eq!(one, other);
+        prop_assert_eq!(original.snapshot(), restored.snapshot());
+        prop_assert_eq!(original.counts().collect::<Vec<_>>(), restored.counts().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn what_nobody_watches_has_no_service() {
+    let mut out = Vec::new();
+    pipeline().observe(&canary("vault_drain"), &mut out);
+    let Some(SignalChange::Raised { signal }) = out.first() else { panic!() };
+    assert_eq!(signal.service, None);
+    assert!(signal.parties.iter().all(|(_, address)| *address != Address::ZERO));
+}

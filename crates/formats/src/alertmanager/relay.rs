@@ -54,7 +54,7 @@ pub fn parse_notification(bytes: &[u8], hearing: &Hearing<'_>) -> Result<Batch, 
 
 impl PostedAlert {
     /// What another Alertmanager means by it.
-    fn relayed(self, hearing: &Hearing<'_>, path: &str) -> Result<Heard, FormatError> {
+    fn relayed(mut self, hearing: &Hearing<'_>, path: &str) -> Result<Heard, FormatError> {
         let labels = self.checked_labels(path)?;
         let (starts, ends) = self.times(path)?;
         match self.status.as_deref() {

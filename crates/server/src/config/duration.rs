@@ -37,7 +37,8 @@ mod tests {
 
     #[test]
     fn spans_as_people_write_them() {
-        for (text, ms) in [("90s", 90_000), ("5m", 300_000), ("1h30m", 5_400_000), ("250ms", 250), ("2d", 172_800_000)] {
+        for (text, ms) in [("90s", 90_000), ("5m", 300_000), ("1h30m", 5_400_000), ("250ms", 250), ("2d", 172_800_000)]
+        {
             assert_eq!(parse(text), Ok(Duration::from_millis(ms)), "{text}");
         }
         for bad in ["", "5", "m", "5x", "-5m", "5 m", "99999999999999999999s", "é"] {

@@ -86,7 +86,13 @@ fn indirect(text: &str, folder: &Path) -> Result<String, String> {
 }
 
 /// Checks everything.
-pub(super) fn resolve(file: File, text: &str, folder: &Path, lines: &Lines, parts: &Parts) -> Result<Configuration, ConfigError> {
+pub(super) fn resolve(
+    file: File,
+    text: &str,
+    folder: &Path,
+    lines: &Lines,
+    parts: &Parts,
+) -> Result<Configuration, ConfigError> {
     let mut faults = Faults { lines, folder, found: Vec::new() };
     let listen = file.server.listen.clone().unwrap_or_else(|| LISTEN.to_owned());
     let listen = faults.take(
@@ -126,7 +132,10 @@ fn store(section: &shape::StoreSection, faults: &mut Faults<'_>) -> Option<Store
     match (section.kind.as_deref().unwrap_or("sqlite"), &section.url) {
         ("sqlite", None) => Some(StoreKind::Sqlite),
         ("memory", None) => Some(StoreKind::Memory),
-        ("postgres", Some(url)) => faults.secret(url, ("store", 0, "url")).map(StoreKind::Postgres),
+        ("postgres", Some(url)) => {
+            let authorities = section.authorities.as_ref().map(|path| faults.folder().join(path));
+            faults.secret(url, ("store", 0, "url")).map(|url| StoreKind::Postgres { url, authorities })
+        }
         ("postgres", None) => {
             faults.add("store", 0, "kind", "a PostgreSQL store needs `url`", "add `url = \"env:DATABASE_URL\"`");
             None

@@ -55,6 +55,7 @@ pub(super) struct Server {
 pub(super) struct StoreSection {
     pub(super) kind: Option<String>,
     pub(super) url: Option<String>,
+    pub(super) authorities: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

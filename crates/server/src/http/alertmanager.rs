@@ -1,4 +1,7 @@
 //! alertmanager
-use axum::Router; use super::Shared;
+use super::Shared;
+use axum::Router;
 /// Routes.
-pub fn routes() -> Router<Shared> { Router::new() }
+pub fn routes() -> Router<Shared> {
+    Router::new()
+}

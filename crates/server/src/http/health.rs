@@ -1,6 +1,12 @@
 //! How the product itself is: for load balancers, for Prometheus, for people.
 
-use axum::{Json, Router, extract::State, http::StatusCode, response::{IntoResponse, Response}, routing::get};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::get,
+};
 use quarterdeck_api::{ErrorBody, Health, Source};
 use quarterdeck_core::time::Timestamp;
 use std::time::Duration;
@@ -44,7 +50,9 @@ pub fn state(app: &Shared) -> Health {
     let now = app.clock.now();
     let mut faults = Vec::new();
     match (app.watched.looked(), app.watched.overdue()) {
-        (Some(looked), _) if now.since(looked) > WATCHDOG_SILENT => faults.push(format!("the watchdog has not looked since {looked}")),
+        (Some(looked), _) if now.since(looked) > WATCHDOG_SILENT => {
+            faults.push(format!("the watchdog has not looked since {looked}"))
+        }
         (Some(_), None) => faults.push("the store does not answer".to_owned()),
         (Some(_), Some(overdue)) if overdue > 0 => faults.push(format!("{overdue} duties are overdue")),
         _ => {}
@@ -93,7 +101,8 @@ pub fn all_sources(app: &Shared) -> Vec<Source> {
 #[utoipa::path(get, path = "/metrics", tag = "health", security(("token" = [])), responses((status = 200), (status = 401, body = ErrorBody)))]
 pub async fn metrics(_: Viewer, State(app): State<Shared>) -> Response {
     let health = state(&app);
-    metrics::gauge!("quarterdeck_incidents_open").set(f64::from(u32::try_from(health.open_incidents).unwrap_or(u32::MAX)));
+    metrics::gauge!("quarterdeck_incidents_open")
+        .set(f64::from(u32::try_from(health.open_incidents).unwrap_or(u32::MAX)));
     metrics::gauge!("quarterdeck_ready").set(if health.ready { 1.0 } else { 0.0 });
     let text = app.metrics.as_ref().map(metrics_exporter_prometheus::PrometheusHandle::render).unwrap_or_default();
     ([("content-type", "text/plain; version=0.0.4")], text).into_response()

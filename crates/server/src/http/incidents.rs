@@ -58,7 +58,11 @@ pub struct ListQuery {
 #[utoipa::path(get, path = "/api/v1/incidents", tag = "incidents", security(("token" = [])),
     params(("phase" = Option<String>, Query, description = "`open` (default) or `all`"), ("limit" = Option<usize>, Query)),
     responses((status = 200, body = Vec<IncidentSummary>), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody)))]
-pub async fn list(_: Viewer, State(app): State<Shared>, Query(query): Query<ListQuery>) -> Result<Json<Vec<IncidentSummary>>, Refused> {
+pub async fn list(
+    _: Viewer,
+    State(app): State<Shared>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Vec<IncidentSummary>>, Refused> {
     let all = match query.phase.as_deref() {
         None | Some("open") => false,
         Some("all") => true,
@@ -72,7 +76,11 @@ pub fn summaries(app: &Shared, all: bool, limit: usize) -> Vec<IncidentSummary> 
     let board = read(&app.engine.published().board);
     let mut incidents: Vec<_> = board.incidents().filter(|incident| all || incident.phase().is_open()).collect();
     incidents.sort_by_key(|incident| {
-        (std::cmp::Reverse(incident.phase().is_open()), std::cmp::Reverse(incident.severity()), std::cmp::Reverse(incident.opened()))
+        (
+            std::cmp::Reverse(incident.phase().is_open()),
+            std::cmp::Reverse(incident.severity()),
+            std::cmp::Reverse(incident.opened()),
+        )
     });
     incidents.into_iter().take(limit.min(LIST_MAX)).map(views::summary).collect()
 }
@@ -94,63 +102,105 @@ pub async fn command(app: &Shared, id: &str, command: Command) -> Result<Json<In
     let incident = parse(id)?;
     match app.engine.ask(Work::Command { incident, command }).await? {
         Answer::Refused(refusal) => Err(refusal.into()),
-        Answer::Done | Answer::Heard(_) | Answer::BadSilence(_) | Answer::NoSuchSilence(_) => views::incident(app, incident).await.map(Json),
+        Answer::Done | Answer::Heard(_) | Answer::BadSilence(_) | Answer::NoSuchSilence(_) => {
+            views::incident(app, incident).await.map(Json)
+        }
     }
 }
 
 /// You are on it: the escalation stops until the acknowledgement runs out.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/acknowledge", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
     request_body = Text, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub async fn acknowledge(Responder(caller): Responder, State(app): State<Shared>, Path(id): Path<String>, Body(_): Body<Text>) -> Result<Json<Incident>, Refused> {
+pub async fn acknowledge(
+    Responder(caller): Responder,
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    Body(_): Body<Text>,
+) -> Result<Json<Incident>, Refused> {
     command(&app, &id, Command::Acknowledge { by: caller.actor() }).await
 }
 
 /// The harm has stopped.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/mitigate", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
     request_body = Text, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub async fn mitigate(Commander(caller): Commander, State(app): State<Shared>, Path(id): Path<String>, Body(body): Body<Text>) -> Result<Json<Incident>, Refused> {
+pub async fn mitigate(
+    Commander(caller): Commander,
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    Body(body): Body<Text>,
+) -> Result<Json<Incident>, Refused> {
     command(&app, &id, Command::Mitigate { by: caller.actor(), note: body.text }).await
 }
 
 /// It is over.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/resolve", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
     request_body = Text, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub async fn resolve(Commander(caller): Commander, State(app): State<Shared>, Path(id): Path<String>, Body(body): Body<Text>) -> Result<Json<Incident>, Refused> {
+pub async fn resolve(
+    Commander(caller): Commander,
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    Body(body): Body<Text>,
+) -> Result<Json<Incident>, Refused> {
     command(&app, &id, Command::Resolve { by: caller.actor(), note: body.text }).await
 }
 
 /// It was not over.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/reopen", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
     request_body = Text, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub async fn reopen(Responder(caller): Responder, State(app): State<Shared>, Path(id): Path<String>, Body(body): Body<Text>) -> Result<Json<Incident>, Refused> {
+pub async fn reopen(
+    Responder(caller): Responder,
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    Body(body): Body<Text>,
+) -> Result<Json<Incident>, Refused> {
     command(&app, &id, Command::Reopen { by: caller.actor(), reason: body.text }).await
 }
 
 /// Page the next tier now.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/escalate", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
     request_body = Text, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub async fn escalate(Responder(caller): Responder, State(app): State<Shared>, Path(id): Path<String>, Body(body): Body<Text>) -> Result<Json<Incident>, Refused> {
+pub async fn escalate(
+    Responder(caller): Responder,
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    Body(body): Body<Text>,
+) -> Result<Json<Incident>, Refused> {
     command(&app, &id, Command::Escalate { by: caller.actor(), reason: body.text }).await
 }
 
 /// A line for the timeline.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/notes", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
     request_body = Text, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
-pub async fn note(Responder(caller): Responder, State(app): State<Shared>, Path(id): Path<String>, Body(body): Body<Text>) -> Result<Json<Incident>, Refused> {
+pub async fn note(
+    Responder(caller): Responder,
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    Body(body): Body<Text>,
+) -> Result<Json<Incident>, Refused> {
     command(&app, &id, Command::Note { by: caller.actor(), text: body.text }).await
 }
 
 /// It was learned from.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/reviewed", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
     request_body = Text, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub async fn reviewed(Commander(caller): Commander, State(app): State<Shared>, Path(id): Path<String>, Body(body): Body<Text>) -> Result<Json<Incident>, Refused> {
+pub async fn reviewed(
+    Commander(caller): Commander,
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    Body(body): Body<Text>,
+) -> Result<Json<Incident>, Refused> {
     command(&app, &id, Command::Review { by: caller.actor(), note: body.text }).await
 }
 
 /// Take a role.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/roles", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
     request_body = TakeRole, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
-pub async fn take_role(Responder(caller): Responder, State(app): State<Shared>, Path(id): Path<String>, Body(body): Body<TakeRole>) -> Result<Json<Incident>, Refused> {
+pub async fn take_role(
+    Responder(caller): Responder,
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    Body(body): Body<TakeRole>,
+) -> Result<Json<Incident>, Refused> {
     let role = role(&body.role)?;
     let person = person(&caller, body.person.as_deref())?;
     command(&app, &id, Command::TakeRole { by: caller.actor(), role, person }).await
@@ -165,7 +215,9 @@ pub fn role(word: &str) -> Result<ResponseRole, Refused> {
 
 fn person(caller: &Caller, named: Option<&str>) -> Result<PersonId, Refused> {
     match named {
-        Some(text) => text.parse().map_err(|error: quarterdeck_core::id::BadName| Refused::bad_request(error.to_string())),
+        Some(text) => {
+            text.parse().map_err(|error: quarterdeck_core::id::BadName| Refused::bad_request(error.to_string()))
+        }
         None => caller.person.clone().ok_or_else(|| {
             Refused::bad_request(format!("token `{}` belongs to no person: say who takes the role", caller.token))
         }),
@@ -175,7 +227,12 @@ fn person(caller: &Caller, named: Option<&str>) -> Result<PersonId, Refused> {
 /// State facts about impact.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/facts", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
     request_body = StateFacts, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub async fn state_facts(Commander(caller): Commander, State(app): State<Shared>, Path(id): Path<String>, Body(body): Body<StateFacts>) -> Result<Json<Incident>, Refused> {
+pub async fn state_facts(
+    Commander(caller): Commander,
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    Body(body): Body<StateFacts>,
+) -> Result<Json<Incident>, Refused> {
     let facts = Facts {
         money_at_risk: Usd::from_cents(body.facts.money_at_risk_cents),
         users: body.facts.users,
@@ -189,7 +246,12 @@ pub async fn state_facts(Commander(caller): Commander, State(app): State<Shared>
 /// Make it part of another.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/merge", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
     request_body = Merge, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub async fn merge(Commander(caller): Commander, State(app): State<Shared>, Path(id): Path<String>, Body(body): Body<Merge>) -> Result<Json<Incident>, Refused> {
+pub async fn merge(
+    Commander(caller): Commander,
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    Body(body): Body<Merge>,
+) -> Result<Json<Incident>, Refused> {
     let into = parse(&body.into)?;
     command(&app, &id, Command::MergeInto { by: caller.actor(), into }).await
 }
@@ -206,7 +268,12 @@ pub struct ReviewQuery {
 #[utoipa::path(get, path = "/api/v1/incidents/{id}/review", tag = "incidents", security(("token" = [])),
     params(("id" = String, Path), ("format" = Option<String>, Query, description = "`json` (default), `md` or `html`")),
     responses((status = 200, description = "the review"), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
-pub async fn review(_: Viewer, State(app): State<Shared>, Path(id): Path<String>, Query(query): Query<ReviewQuery>) -> Result<Response, Refused> {
+pub async fn review(
+    _: Viewer,
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    Query(query): Query<ReviewQuery>,
+) -> Result<Response, Refused> {
     let review = views::review(&app, parse(&id)?).await?;
     let answer = |kind: &'static str, text: String| ([(header::CONTENT_TYPE, kind)], text).into_response();
     match query.format.as_deref() {
@@ -229,7 +296,8 @@ pub async fn bundle(_: Viewer, State(app): State<Shared>, Path(id): Path<String>
     let incident = parse(&id)?;
     let bundle = super::log::bundle(&app, incident).await?;
     let name = format!("attachment; filename=\"{incident}.qdbundle\"");
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)], bundle).into_response())
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)], bundle)
+        .into_response())
 }
 
 /// The word of a phase.

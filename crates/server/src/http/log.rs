@@ -1,6 +1,10 @@
 //! The log from the outside: its head, proofs, evidence bundles, erasure.
 
-use axum::{Json, Router, extract::{Query, State}, routing::get};
+use axum::{
+    Json, Router,
+    extract::{Query, State},
+    routing::get,
+};
 use quarterdeck_api::{ErrorBody, LogHead};
 use quarterdeck_core::{id::IncidentId, journal::Stream};
 use quarterdeck_ledger::{
@@ -49,7 +53,11 @@ pub struct InclusionQuery {
 /// That the event at `index` is in the log of `size` events (default: now).
 #[utoipa::path(get, path = "/api/v1/log/inclusion", tag = "log", security(("token" = [])), params(("index" = u64, Query), ("size" = Option<u64>, Query)),
     responses((status = 200, body = Proof), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody)))]
-pub async fn inclusion(_: Viewer, State(app): State<Shared>, Query(query): Query<InclusionQuery>) -> Result<Json<Proof>, Refused> {
+pub async fn inclusion(
+    _: Viewer,
+    State(app): State<Shared>,
+    Query(query): Query<InclusionQuery>,
+) -> Result<Json<Proof>, Refused> {
     app.tree.follow(&*app.store).await.map_err(|error| ours(&error))?;
     let tree = app.tree.lock();
     let size = query.size.unwrap_or_else(|| tree.size());
@@ -68,11 +76,16 @@ pub struct ConsistencyQuery {
 /// That the log of `size` events (default: now) only added to the log of `from` events.
 #[utoipa::path(get, path = "/api/v1/log/consistency", tag = "log", security(("token" = [])), params(("from" = u64, Query), ("size" = Option<u64>, Query)),
     responses((status = 200, body = Proof), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody)))]
-pub async fn consistency(_: Viewer, State(app): State<Shared>, Query(query): Query<ConsistencyQuery>) -> Result<Json<Proof>, Refused> {
+pub async fn consistency(
+    _: Viewer,
+    State(app): State<Shared>,
+    Query(query): Query<ConsistencyQuery>,
+) -> Result<Json<Proof>, Refused> {
     app.tree.follow(&*app.store).await.map_err(|error| ours(&error))?;
     let tree = app.tree.lock();
     let size = query.size.unwrap_or_else(|| tree.size());
-    let hashes = consistency_proof(&*tree, query.from, size).map_err(|error| Refused::bad_request(error.to_string()))?;
+    let hashes =
+        consistency_proof(&*tree, query.from, size).map_err(|error| Refused::bad_request(error.to_string()))?;
     Ok(Json(Proof { size, hashes: hashes.iter().map(ToString::to_string).collect() }))
 }
 

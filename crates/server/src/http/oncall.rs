@@ -1,6 +1,10 @@
 //! Who is on call, now and next.
 
-use axum::{Json, Router, extract::{Query, State}, routing::get};
+use axum::{
+    Json, Router,
+    extract::{Query, State},
+    routing::get,
+};
 use quarterdeck_api::{ErrorBody, OnCall};
 use quarterdeck_core::{policy::Turn, time::Timestamp};
 use serde::Deserialize;

@@ -40,7 +40,11 @@ pub struct ListQuery {
 #[utoipa::path(get, path = "/api/v1/signals", tag = "signals", security(("token" = [])),
     params(("incident" = Option<String>, Query), ("status" = Option<String>, Query), ("before" = Option<String>, Query, description = "only those seen before this instant"), ("limit" = Option<usize>, Query)),
     responses((status = 200, body = Vec<Signal>), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody)))]
-pub async fn list(_: Viewer, State(app): State<Shared>, Query(query): Query<ListQuery>) -> Result<Json<Vec<Signal>>, Refused> {
+pub async fn list(
+    _: Viewer,
+    State(app): State<Shared>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<Vec<Signal>>, Refused> {
     find(&app, &query).await.map(Json)
 }
 
@@ -58,7 +62,8 @@ pub async fn find(app: &Shared, query: &ListQuery) -> Result<Vec<Signal>, Refuse
         None => None,
         Some(id) => Some(incidents::parse(id)?),
     };
-    let filter = SignalFilter { incident, status, before, before_id: None, limit: query.limit.unwrap_or(LIST).min(LIST_MAX) };
+    let filter =
+        SignalFilter { incident, status, before, before_id: None, limit: query.limit.unwrap_or(LIST).min(LIST_MAX) };
     app.store.signals(&filter).await?.iter().map(views::stored_signal).collect()
 }
 

@@ -10,7 +10,7 @@ use axum::{
 };
 use futures_util::{Stream, StreamExt as _};
 use quarterdeck_api::ErrorBody;
-use quarterdeck_core::{journal::{Body, Stream as LogStream}};
+use quarterdeck_core::journal::{Body, Stream as LogStream};
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 
 use super::{Shared, Viewer};

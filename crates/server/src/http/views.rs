@@ -2,11 +2,11 @@
 
 use quarterdeck_api as api;
 use quarterdeck_core::{
-    journal::{Body, Stream},
+    correlate::Setting,
     id::IncidentId,
     incident::{Incident, IncidentEvent, PageOutcome, PageRecord},
+    journal::{Body, Stream},
     priority::Score,
-    correlate::Setting,
     review::{self, Review, Unreviewable},
     signal::{Facts, Loudness, Signal, SignalStatus},
 };

@@ -47,7 +47,8 @@ pub async fn run(
         }
     };
     let node = Rpc::new(http.clone(), &source.http, source.requests_per_second);
-    let witnesses = source.witnesses.iter().map(|url| Rpc::new(http.clone(), url, source.requests_per_second)).collect();
+    let witnesses =
+        source.witnesses.iter().map(|url| Rpc::new(http.clone(), url, source.requests_per_second)).collect();
     let cursor = match store.cursor(source.id.as_str()).await {
         Ok(cursor) => cursor,
         Err(error) => {

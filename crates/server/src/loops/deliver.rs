@@ -16,7 +16,10 @@ use quarterdeck_core::{
     limits::{ATTEMPTS_PER_CHANNEL_MAX, DELIVERIES_IN_FLIGHT_MAX, DELIVERY_TIMEOUT, RETRY_AFTER_MAX},
     time::Timestamp,
 };
-use tokio::{sync::{Semaphore, watch}, task::JoinSet};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
 
 use crate::{
     clock::Clock,
@@ -140,7 +143,9 @@ impl Deliver {
             compose(incident, page, &self.setting, &self.base_url, repeated)
         };
         match tokio::time::timeout(DELIVERY_TIMEOUT, channel.send(&message)).await {
-            Ok(sent) => sent.map(|receipt| if message.repeat { format!("{} (repeat)", receipt.text) } else { receipt.text }),
+            Ok(sent) => {
+                sent.map(|receipt| if message.repeat { format!("{} (repeat)", receipt.text) } else { receipt.text })
+            }
             Err(_) => Err(SendError::Unknown { reason: format!("no answer within {} s", DELIVERY_TIMEOUT.as_secs()) }),
         }
     }

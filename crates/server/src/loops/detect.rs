@@ -4,17 +4,18 @@
 //! gap. Cursors are kept together with a snapshot of the detectors, in the same transaction as the signals: after a crash the
 //! sources go on from there, blocks in between are read again, and their signals have the same identifiers.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{cmp::Reverse, collections::BTreeMap, sync::Arc, time::Duration};
 
-use quarterdeck_core::{
-    chain::ChainEvent,
-    id::SourceId,
-    signal::SignalChange,
-};
+use quarterdeck_core::{chain::ChainEvent, id::SourceId, signal::SignalChange};
 use quarterdeck_detect::pipeline::Pipeline;
 use tokio::sync::{mpsc, watch};
 
-use crate::{clock::Clock, engine::Work, loops::engine::EngineHandle, store::{Store, StoreError}};
+use crate::{
+    clock::Clock,
+    engine::Work,
+    loops::engine::EngineHandle,
+    store::{Store, StoreError},
+};
 
 /// Events waiting for the detectors: a few blocks of back-fill per source; blocks are large.
 pub const EVENTS_WAITING_MAX: usize = 256;
@@ -78,11 +79,12 @@ pub async fn run(
                     if let Some(cursor) = one.cursor {
                         cursors.insert(one.source.to_string(), cursor);
                     }
-                    pipeline.observe(&one.event, &mut changes);
+                    pipeline.observe_at(&one.event, clock.now(), &mut changes);
                 }
             },
-            _ = tick.tick() => pipeline.observe(&ChainEvent::Tick(clock.now()), &mut changes),
+            _ = tick.tick() => pipeline.observe_at(&ChainEvent::Tick(clock.now()), clock.now(), &mut changes),
         }
+        most_telling_first(&mut changes);
         let keep = blocks >= SNAPSHOT_BLOCKS;
         if keep {
             blocks = 0;
@@ -96,6 +98,19 @@ pub async fn run(
     hand_over(&engine, Vec::new(), Some(kept)).await;
 }
 
+/// Several detectors may speak about one transaction, and the first gives the incident its title: let that be the one that
+/// says most. What a reorganization took back stays in front, what became final behind.
+fn most_telling_first(changes: &mut [SignalChange]) {
+    changes.sort_by_key(|change| match change {
+        SignalChange::Retracted { .. } => (0, None),
+        SignalChange::Raised { signal } => {
+            let facts = &signal.facts;
+            (1, Some(Reverse((facts.key_compromise, facts.theft, signal.loudness, signal.confidence_permille))))
+        }
+        SignalChange::Ended { .. } | SignalChange::Confirmed { .. } => (2, None),
+    });
+}
+
 /// What goes into the store beside the signals.
 #[derive(Default)]
 struct Kept {
@@ -106,10 +121,9 @@ struct Kept {
 impl Kept {
     fn of(cursors: &BTreeMap<String, String>, pipeline: &Pipeline) -> Self {
         match serde_json::to_vec(&pipeline.snapshot()) {
-            Ok(bytes) => Self {
-                cursors: cursors.clone().into_iter().collect(),
-                snapshots: vec![(SNAPSHOT.to_owned(), bytes)],
-            },
+            Ok(bytes) => {
+                Self { cursors: cursors.clone().into_iter().collect(), snapshots: vec![(SNAPSHOT.to_owned(), bytes)] }
+            }
             Err(error) => {
                 // Without the snapshot the cursor must not move either: the blocks will be read again.
                 tracing::error!(%error, "the detectors cannot be kept");
@@ -133,4 +147,3 @@ async fn hand_over(engine: &EngineHandle, changes: Vec<SignalChange>, kept: Opti
         }
     }
 }
-

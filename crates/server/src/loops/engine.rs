@@ -2,8 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use quarterdeck_core::{board::Fate, limits::{ENGINE_BATCH_COMMANDS_MAX, ENGINE_QUEUE_COMMANDS_MAX}, signal::SignalChange};
-use tokio::sync::{mpsc, oneshot, watch};
+use quarterdeck_core::{
+    board::Fate,
+    limits::{ENGINE_BATCH_COMMANDS_MAX, ENGINE_QUEUE_COMMANDS_MAX},
+    signal::SignalChange,
+};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     clock::Clock,
@@ -48,8 +52,8 @@ pub fn queue(published: Arc<Published>) -> (EngineHandle, mpsc::Receiver<Job>) {
     (EngineHandle { jobs, published }, waiting)
 }
 
-/// Runs until `stop` says so or every handle is gone; what waits by then is still answered.
-pub async fn run(mut engine: Engine, mut waiting: mpsc::Receiver<Job>, clock: Arc<dyn Clock>, mut stop: watch::Receiver<bool>) {
+/// Runs until every handle is gone: whoever still holds one is still answered.
+pub async fn run(mut engine: Engine, mut waiting: mpsc::Receiver<Job>, clock: Arc<dyn Clock>) {
     loop {
         let pause = engine.next_deadline().map_or(LOOK_AT_LEAST_EVERY, |due| due.since(clock.now()));
         let mut jobs = Vec::new();
@@ -57,9 +61,6 @@ pub async fn run(mut engine: Engine, mut waiting: mpsc::Receiver<Job>, clock: Ar
             biased;
             taken = waiting.recv_many(&mut jobs, ENGINE_BATCH_COMMANDS_MAX) => if taken == 0 { return },
             () = tokio::time::sleep(pause.min(LOOK_AT_LEAST_EVERY)) => {}
-            _ = stop.changed() => {
-                waiting.close();
-            }
         }
         step(&mut engine, jobs, &*clock).await;
     }

@@ -117,7 +117,8 @@ impl Publisher {
             self.tree.follow(&*self.store).await?;
             let files = {
                 let tree = self.tree.lock();
-                files_for(&*tree, done, to, &sealed).map_err(|error: FolderError<_>| PublishError::Folder(error.to_string()))?
+                files_for(&*tree, done, to, &sealed)
+                    .map_err(|error: FolderError<_>| PublishError::Folder(error.to_string()))?
             };
             for (path, bytes) in files {
                 write_whole(&self.root.join(path), &bytes)?;

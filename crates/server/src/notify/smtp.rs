@@ -177,8 +177,7 @@ impl Sender {
     }
 
     /// Everything up to the moment when the server says "go ahead". Nothing has been delivered if this fails.
-    async fn prepare(&self, mail: &lettre::Message) -> Result<AsyncSmtpConnection, SendError> {
-        let mut connection = self.connect().await?;
+    async fn introduce(&self, connection: &mut AsyncSmtpConnection, mail: &lettre::Message) -> Result<(), SendError> {
         if let Some(account) = &self.account {
             let mechanisms = [Mechanism::Plain, Mechanism::Login];
             connection.auth(&mechanisms, account).await.map_err(|error| self.refused("sign in", &error))?;
@@ -198,9 +197,10 @@ impl Sender {
             connection.command(to).await.map_err(|error| self.refused("name the recipient", &error))?;
         }
         connection.command(Data).await.map_err(|error| self.refused("begin the message", &error))?;
-        Ok(connection)
+        Ok(())
     }
 
+    /// A conversation under TLS, where it is wanted, with nothing said yet but who we are.
     async fn connect(&self) -> Result<AsyncSmtpConnection, SendError> {
         let host = (self.host.trim_matches(['[', ']']), self.port);
         if let Privacy::Implicit(trust) = &self.privacy {
@@ -269,9 +269,13 @@ impl Notifier for Sender {
             format!("{step} at {}:{}: nothing within {} ms", self.host, self.port, self.timeout.as_millis())
         };
         let mut connection = tokio::select! {
-            ready = self.prepare(&mail) => ready?,
+            connected = self.connect() => connected?,
             () = &mut deadline => return Err(SendError::retry(late("reach the server"))),
         };
+        tokio::select! {
+            ready = self.introduce(&mut connection, &mail) => ready?,
+            () = &mut deadline => return Err(SendError::retry(late("sign in and name the recipient"))),
+        }
         let bytes = mail.formatted();
         let answer = tokio::select! {
             answer = connection.message(&bytes) => answer,

@@ -50,7 +50,7 @@ impl Store for PostgresStore {
     /// the second try; with events this cannot happen.
     async fn append(&self, batch: Batch) -> Result<(), StoreError> {
         let batch = &batch;
-        self.pool.run(append::DOING, |session, try_| append::append(session, batch, try_)).await
+        self.pool.run(append::DOING, |session, nth_try| append::append(session, batch, nth_try)).await
     }
     async fn size(&self) -> Result<u64, StoreError> {
         self.pool.run("read size of log", |session, _| read::size(session)).await
@@ -66,7 +66,7 @@ impl Store for PostgresStore {
     }
     async fn claim_pages(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxPage>, StoreError> {
         let token = claim::fresh_token()?;
-        self.pool.run(claim::DOING, |session, try_| claim::claim_pages(session, (now, limit), token, try_)).await
+        self.pool.run(claim::DOING, |session, nth_try| claim::claim_pages(session, (now, limit), token, nth_try)).await
     }
     async fn release_page(&self, page: PageId, not_before: Timestamp) -> Result<(), StoreError> {
         self.pool.run("release page", |session, _| claim::release_page(session, page, not_before)).await

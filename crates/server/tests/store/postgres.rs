@@ -1,12 +1,6 @@
 //! PostgreSQL: the promises, agreement with memory, and connections that are lost at the worst instants.
 
-use std::{
-    cell::Cell,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{cell::Cell, net::TcpListener, path::Path, process::Command, sync::Arc};
 
 use proptest::test_runner::{Config, TestRunner};
 use quarterdeck_core::{
@@ -14,7 +8,8 @@ use quarterdeck_core::{
     time::Timestamp,
 };
 use quarterdeck_server::store::{Batch, OutboxPage, Store, StoreError, StoredEvent, postgres::PostgresStore};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
+use tokio_postgres::SimpleQueryMessage;
 
 use crate::{
     agreement,
@@ -50,6 +45,13 @@ fn page(index: u64) -> OutboxPage {
         attempts: 0,
         under_way: false,
     }
+}
+
+/// The first column of an answer.
+fn rows(answer: &[SimpleQueryMessage]) -> Vec<&str> {
+    let columns =
+        answer.iter().map(|message| if let SimpleQueryMessage::Row(row) = message { row.get(0) } else { None });
+    columns.flatten().collect()
 }
 
 /// The log holds exactly these batches, in this order.
@@ -146,40 +148,36 @@ async fn a_retry_does_not_take_another_writers_event_for_its_own() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_or_doubled_while_backends_are_killed() {
-    const BATCHES: u64 = 300;
+    const KILLS: u64 = 40;
     let Some(mut server) = Postgres::start("killed backends of PostgreSQL") else { return };
     let url = server.fresh().await;
     let store = connect(&url).await;
-    let done = AtomicBool::new(false);
+    let (progress, mut seen) = watch::channel(0);
     let kills = Cell::new(0);
     let kill = async {
-        while !done.load(Ordering::Relaxed) {
+        // A kill after every few batches, or the store would rightly give up; where it lands in the next one is left to chance.
+        let mut next = 0;
+        while seen.wait_for(|index| *index >= next).await.is_ok() {
+            next = *seen.borrow() + 4;
             let all =
                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'quarterdeck'";
-            let answer = server.admin(all).await;
-            let killed = answer.iter().find_map(|message| match message {
-                tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0)?.parse::<u64>().ok(),
-                _ => None,
-            });
-            kills.set(kills.get() + killed.unwrap_or(0));
-            // Several commits' worth of time between kills, or the store would rightly give up.
-            tokio::time::sleep(std::time::Duration::from_millis(15)).await;
+            kills.set(kills.get() + rows(&server.admin(all).await)[0].parse::<u64>().unwrap());
         }
     };
     let write = async {
-        let mut claimed = 0;
-        for index in 0..BATCHES {
-            store.append(batch(index, 1)).await.unwrap();
-            let pages = store.claim_pages(Timestamp::MAX, 10).await.unwrap();
-            claimed += pages.len();
+        let progress = progress;
+        let (mut size, mut claimed) = (0, 0);
+        while kills.get() < KILLS {
+            progress.send(size).unwrap();
+            store.append(batch(size, 1)).await.unwrap();
+            size += 1;
+            claimed += store.claim_pages(Timestamp::MAX, 10).await.unwrap().len() as u64;
         }
-        done.store(true, Ordering::Relaxed);
-        claimed
+        (size, claimed)
     };
-    let (claimed, ()) = tokio::join!(write, kill);
-    assert!(kills.get() > 10, "only {} backends killed", kills.get());
-    assert_eq!(claimed as u64, BATCHES, "each page was handed out once");
-    holds(store.as_ref(), BATCHES, 1).await;
+    let ((size, claimed), ()) = tokio::join!(write, kill);
+    assert_eq!(claimed, size, "each page was handed out once");
+    holds(store.as_ref(), size, 1).await;
     let outbox = store.outbox(usize::MAX).await.unwrap();
     assert!(outbox.iter().all(|page| page.under_way && page.attempts == 1));
 }
@@ -221,4 +219,47 @@ async fn a_database_of_a_newer_program_is_refused_and_a_bad_url_named() {
     assert!(text.contains("sslmod") && !text.contains("secret"), "{text}");
     let error = PostgresStore::connect(&server.url("absent"), None).await.unwrap_err();
     assert!(format!("{error:?}").contains("absent"), "{error:?}");
+}
+
+/// Makes a certificate authority's file and a server's key and certificate; false where `openssl` is missing.
+fn make_certificate(folder: &Path) -> bool {
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"])
+        .args(["-addext", "basicConstraints=critical,CA:false", "-keyout", "server.key", "-out", "server.crt"])
+        .current_dir(folder)
+        .output();
+    made.is_ok_and(|made| made.status.success())
+}
+
+#[tokio::test]
+async fn a_connection_is_encrypted_and_the_server_verified_when_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    if !make_certificate(folder.path()) {
+        eprintln!("left out: encryption to PostgreSQL (no openssl to make a certificate)");
+        return;
+    }
+    let Some(mut server) = Postgres::start("encryption to PostgreSQL") else { return };
+    server.stop();
+    for name in ["server.key", "server.crt"] {
+        server.give(&folder.path().join(name));
+    }
+    // Free a moment ago; a neighbour that takes it meanwhile fails the test, and says so.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    server.listen(port);
+    for setting in ["ssl=on", "ssl_cert_file={folder}/server.crt", "ssl_key_file={folder}/server.key"] {
+        server.set(setting);
+    }
+    server.run();
+    let url = |host: &str| format!("postgres://quarterdeck@{host}:{port}/postgres?sslmode=require");
+    let trusted = folder.path().join("server.crt");
+    let store = PostgresStore::connect(&url("localhost"), Some(&trusted)).await.unwrap();
+    store.append(batch(0, 1)).await.unwrap();
+    let ssl = server
+        .admin("SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'quarterdeck'");
+    assert_eq!(rows(&ssl.await), ["t"]);
+    for (host, authorities) in [("localhost", None), ("127.0.0.1", Some(trusted.as_path()))] {
+        let error = PostgresStore::connect(&url(host), authorities).await.unwrap_err();
+        assert!(format!("{error:?}").contains("InvalidCertificate"), "{host}: {error:?}");
+    }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 
-/// The port is only a part of the socket's name; the folder is ours alone.
+/// Without TCP the port is only a part of the socket's name, and the folder is ours alone.
 const PORT: u16 = 5432;
 /// Where Debian's packages put the programs, by version.
 const PROGRAMS: &str = "/usr/lib/postgresql";
@@ -20,6 +20,7 @@ pub(crate) struct Postgres {
     folder: TempDir,
     programs: PathBuf,
     settings: Vec<String>,
+    port: u16,
     server: Option<Child>,
     databases: u32,
 }
@@ -27,12 +28,6 @@ pub(crate) struct Postgres {
 impl Postgres {
     /// Starts a server, or says what is left out.
     pub(crate) fn start(left_out: &str) -> Option<Self> {
-        Self::start_with(left_out, &[])
-    }
-
-    /// Starts a server with settings (`name=value`) besides its own. They may name files: `{folder}` stands for its folder, in
-    /// which `prepare` of [`Postgres::folder`] has no part yet.
-    pub(crate) fn start_with(left_out: &str, settings: &[&str]) -> Option<Self> {
         let Some(programs) = programs() else {
             #[expect(clippy::disallowed_methods, reason = "whether a missing program is a failure")]
             let must = std::env::var("CI").is_ok_and(|ci| ci == "true");
@@ -45,8 +40,9 @@ impl Postgres {
             fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
             chown(folder.path(), Some(user), Some(group)).unwrap();
         }
-        let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
-        let mut postgres = Self { folder, programs, settings, server: None, databases: 0 };
+        // Only backends are killed here, never the machine: nothing to sync for.
+        let settings = ["listen_addresses=", "fsync=off", "max_connections=40"].map(str::to_owned).into();
+        let mut postgres = Self { folder, programs, settings, port: PORT, server: None, databases: 0 };
         let made = postgres
             .program("initdb")
             .args(["--auth=trust", "--username=quarterdeck", "--locale=C.UTF-8", "--encoding=UTF8", "--no-sync", "-D"])
@@ -63,16 +59,34 @@ impl Postgres {
         let mut command = self.program("postgres");
         command.arg("-D").arg(self.data());
         command.arg("-k").arg(self.folder.path());
-        // Only backends are killed here, never the machine: nothing to sync for.
-        for setting in ["listen_addresses=", "fsync=off", &format!("port={PORT}"), "max_connections=40"] {
-            command.args(["-c", setting]);
-        }
+        command.arg("-p").arg(self.port.to_string());
         for setting in &self.settings {
-            command.args(["-c", &setting.replace("{folder}", &self.folder.path().display().to_string())]);
+            command.args(["-c", setting]);
         }
         let log = fs::File::create(self.folder.path().join("log")).unwrap();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         self.server = Some(command.spawn().unwrap());
+    }
+
+    /// Sets `name=value` for the next run. `{folder}` stands for the server's folder.
+    pub(crate) fn set(&mut self, setting: &str) {
+        self.settings.push(setting.replace("{folder}", &self.folder.path().display().to_string()));
+    }
+
+    /// Listens on a TCP port of this machine too, from the next run on. Its socket is named after that port.
+    pub(crate) fn listen(&mut self, port: u16) {
+        self.port = port;
+        self.set("listen_addresses=127.0.0.1");
+    }
+
+    /// Copies a file into the server's folder, for the server's eyes only.
+    pub(crate) fn give(&self, file: &Path) {
+        let copy = self.folder.path().join(file.file_name().unwrap());
+        fs::copy(file, &copy).unwrap();
+        fs::set_permissions(&copy, fs::Permissions::from_mode(0o600)).unwrap();
+        if let Some((user, group)) = foreign_user() {
+            chown(&copy, Some(user), Some(group)).unwrap();
+        }
     }
 
     /// Stops the server and waits until it is gone.
@@ -92,7 +106,7 @@ impl Postgres {
 
     /// The URL of a database.
     pub(crate) fn url(&self, database: &str) -> String {
-        url_through(self.folder.path(), database)
+        format!("{} port={}", url_through(self.folder.path(), database), self.port)
     }
 
     /// Creates an empty database and returns its URL.
@@ -144,7 +158,7 @@ impl Drop for Postgres {
 
 /// The URL of a database by a socket in a folder.
 pub(crate) fn url_through(folder: &Path, database: &str) -> String {
-    format!("host={} port={PORT} user=quarterdeck dbname={database}", folder.display())
+    format!("host={} user=quarterdeck dbname={database}", folder.display())
 }
 
 /// The name of the socket in a folder.

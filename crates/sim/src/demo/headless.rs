@@ -149,7 +149,8 @@ async fn respond(engine: quarterdeck_server::loops::engine::EngineHandle, mut an
 }
 
 fn of_incident(incident: &Incident) -> IncidentOutcome {
-    let block = incident.signals().values().filter_map(|one| one.signal.position.as_ref()).map(|p| p.block.number).min();
+    let block =
+        incident.signals().values().filter_map(|one| one.signal.position.as_ref()).map(|p| p.block.number).min();
     IncidentOutcome {
         id: incident.id().to_string(),
         severity: incident.severity().to_string(),
@@ -175,8 +176,10 @@ async fn pages(running: &Running, incident: &Incident) -> Result<Vec<PageOutcome
     let mut acknowledged: Vec<PersonId> = Vec::new();
     for one in &stored {
         let recorded = quarterdeck_server::engine::recorded_of(one).map_err(app::RunError::Start)?;
-        if let Some(quarterdeck_core::journal::Body::Incident(IncidentEvent::Acknowledged { by: Actor::Person(person), .. })) =
-            recorded.map(|recorded| recorded.body)
+        if let Some(quarterdeck_core::journal::Body::Incident(IncidentEvent::Acknowledged {
+            by: Actor::Person(person),
+            ..
+        })) = recorded.map(|recorded| recorded.body)
         {
             acknowledged.push(person);
         }
@@ -191,7 +194,9 @@ async fn pages(running: &Running, incident: &Incident) -> Result<Vec<PageOutcome
             Some(Settled::Unknown { .. }) => "unknown",
         }
         .to_owned(),
-        latency_ms: page.settled.map_or(0, |at| u64::try_from(at.since(page.requested).as_millis()).unwrap_or(u64::MAX)),
+        latency_ms: page
+            .settled
+            .map_or(0, |at| u64::try_from(at.since(page.requested).as_millis()).unwrap_or(u64::MAX)),
         acknowledged: acknowledged.contains(&page.person),
     };
     let mut pages: Vec<_> = incident.pages().values().collect();

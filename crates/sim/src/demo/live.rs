@@ -1,4 +1,6 @@
 //! live
 use super::{DemoError, Plan};
 /// x
-pub fn run(_plan: &Plan, _port: u16, _say: &dyn Fn(&str)) -> Result<(), DemoError> { Ok(()) }
+pub fn run(_plan: &Plan, _port: u16, _say: &dyn Fn(&str)) -> Result<(), DemoError> {
+    Ok(())
+}

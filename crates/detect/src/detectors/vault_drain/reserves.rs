@@ -27,7 +27,7 @@ pub(super) struct Limits {
 
 /// A fall of a watched reserve.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Drop {
+pub(super) struct Fall {
     pub(super) address: Address,
     pub(super) asset: Option<Address>,
     pub(super) lost: U256,
@@ -80,7 +80,7 @@ impl Reserves {
         block: &Block,
         transaction: &Transaction,
         flows: &[Flow],
-    ) -> Vec<Drop> {
+    ) -> Vec<Fall> {
         let is_held = |address: Address| {
             catalogue.watched(block.chain, address).is_some_and(|(_, watched)| taking::holds_funds(watched.role))
         };
@@ -111,7 +111,7 @@ impl Reserves {
         moved.into_iter().filter_map(|(key, (out, back))| self.take(key, block.number, out, back)).collect()
     }
 
-    fn take(&mut self, key: Key, block: u64, out: U256, back: U256) -> Option<Drop> {
+    fn take(&mut self, key: Key, block: u64, out: U256, back: U256) -> Option<Fall> {
         let limits = self.limits;
         let reserve = self.held.entry(key).or_default();
         let before = reserve.balance;
@@ -122,13 +122,13 @@ impl Reserves {
         }
         let before = before?;
         reserve.balance = Some(before.saturating_add(back).saturating_sub(out));
-        let drop = |held: U256, out: U256, back: U256, blocks: u64| {
+        let fall = |held: U256, out: U256, back: U256, blocks: u64| {
             let lost = out.saturating_sub(back);
             let permille = lost.saturating_mul(U256::from(1_000)).checked_div(held)?.saturating_to::<u32>().min(1_000);
             let Key { address, asset, .. } = key;
-            Some(Drop { address, asset, lost, held, permille, blocks })
+            Some(Fall { address, asset, lost, held, permille, blocks })
         };
-        let at_once = drop(before, out, back, 1).filter(|drop| drop.permille > limits.transaction_permille);
+        let at_once = fall(before, out, back, 1).filter(|fall| fall.permille > limits.transaction_permille);
         if at_once.is_some() {
             reserve.told = true;
             return at_once;
@@ -137,8 +137,8 @@ impl Reserves {
         let (held, since) = (first.before?, first.block);
         let sum =
             |part: fn(&Movement) -> U256| reserve.movements.iter().map(part).fold(U256::ZERO, U256::saturating_add);
-        let over = drop(held, sum(|m| m.out), sum(|m| m.back), block - since + 1)
-            .filter(|drop| drop.permille > limits.window_permille);
+        let over = fall(held, sum(|m| m.out), sum(|m| m.back), block.saturating_sub(since) + 1)
+            .filter(|fall| fall.permille > limits.window_permille);
         let again = std::mem::replace(&mut reserve.told, over.is_some());
         over.filter(|_| !again)
     }

@@ -38,7 +38,13 @@ pub(super) fn setting(file: &File, channels: &Channels, faults: &mut Faults<'_>)
         }
         (None, Some(first)) => Some(first.clone()),
         (None, None) => {
-            faults.add("policy", 0, "", "there is no escalation policy", "add a `[[policy]]`: a page needs a way to a person");
+            faults.add(
+                "policy",
+                0,
+                "",
+                "there is no escalation policy",
+                "add a `[[policy]]`: a page needs a way to a person",
+            );
             None
         }
     };
@@ -85,7 +91,13 @@ fn roster(file: &File, channels: &Channels, faults: &mut Faults<'_>) -> Roster {
         let name = section.name.clone().unwrap_or_else(|| section.id.clone());
         let zone = section.zone.clone().unwrap_or_else(|| "UTC".to_owned());
         if roster.people.insert(id.clone(), Person { id, name, zone, contacts }).is_some() {
-            faults.add("person", nth, "id", format!("`{}` is there twice", section.id), "give each person an id of their own");
+            faults.add(
+                "person",
+                nth,
+                "id",
+                format!("`{}` is there twice", section.id),
+                "give each person an id of their own",
+            );
         }
     }
     schedules(file, &mut roster, faults);
@@ -116,7 +128,8 @@ fn schedules(file: &File, roster: &mut Roster, faults: &mut Faults<'_>) {
         let Some(id) = faults.name(&section.id, ("schedule", nth, "id")) else { continue };
         let mut rotations = Vec::new();
         for rotation in &section.rotations {
-            let people = rotation.people.iter().filter_map(|text| faults.name(text, ("schedule", nth, "rotations"))).collect();
+            let people =
+                rotation.people.iter().filter_map(|text| faults.name(text, ("schedule", nth, "rotations"))).collect();
             let start = faults.take(
                 rotation.start.parse().map_err(|error| format!("`{}`: {error}", rotation.start)),
                 ("schedule", nth, "rotations"),
@@ -127,7 +140,13 @@ fn schedules(file: &File, roster: &mut Roster, faults: &mut Faults<'_>) {
                 (None, Some(count), None) => Some(Shift::Days { count }),
                 (None, None, Some(count)) => Some(Shift::Weeks { count }),
                 _ => {
-                    faults.add("schedule", nth, "rotations", "a rotation needs one of `hours`, `days`, `weeks`", "add one, for example `weeks = 1`");
+                    faults.add(
+                        "schedule",
+                        nth,
+                        "rotations",
+                        "a rotation needs one of `hours`, `days`, `weeks`",
+                        "add one, for example `weeks = 1`",
+                    );
                     None
                 }
             };
@@ -139,8 +158,10 @@ fn schedules(file: &File, roster: &mut Roster, faults: &mut Faults<'_>) {
         for one in &section.overrides {
             let place = ("schedule", nth, "overrides");
             let remedy = "write an instant, for example `2026-12-24T18:00:00Z`";
-            let from = faults.take(one.from.parse::<Timestamp>().map_err(|e| format!("`{}`: {e}", one.from)), place, remedy);
-            let until = faults.take(one.until.parse::<Timestamp>().map_err(|e| format!("`{}`: {e}", one.until)), place, remedy);
+            let from =
+                faults.take(one.from.parse::<Timestamp>().map_err(|e| format!("`{}`: {e}", one.from)), place, remedy);
+            let until =
+                faults.take(one.until.parse::<Timestamp>().map_err(|e| format!("`{}`: {e}", one.until)), place, remedy);
             if let (Some(from), Some(until), Some(person)) = (from, until, faults.name(&one.person, place)) {
                 overrides.push(Override { from, until, person });
             }
@@ -156,7 +177,8 @@ fn policies(file: &File, roster: &mut Roster, faults: &mut Faults<'_>) {
         let Some(id) = faults.name::<quarterdeck_core::id::kind::Policy>(&section.id, place("id")) else { continue };
         let mut tiers = Vec::new();
         for tier in &section.tiers {
-            let schedules = tier.schedules.iter().filter_map(|text| faults.name(text, place("tiers"))).map(Target::Schedule);
+            let schedules =
+                tier.schedules.iter().filter_map(|text| faults.name(text, place("tiers"))).map(Target::Schedule);
             let mut targets: Vec<Target> = schedules.collect();
             targets.extend(tier.people.iter().filter_map(|text| faults.name(text, place("tiers"))).map(Target::Person));
             let delay = faults.span(&tier.delay, place("tiers"));
@@ -282,7 +304,8 @@ fn micro_usd(text: &str) -> Result<u64, String> {
 fn lists(sections: &[shape::ListSection], catalogue: &mut Catalogue, faults: &mut Faults<'_>) {
     for (nth, section) in sections.iter().enumerate() {
         let as_of = format!("{}T00:00:00Z", section.as_of).parse::<Timestamp>();
-        let as_of = faults.take(as_of, ("list", nth, "as_of"), "write the day it was drawn up, for example `2026-11-01`");
+        let as_of =
+            faults.take(as_of, ("list", nth, "as_of"), "write the day it was drawn up, for example `2026-11-01`");
         let path = faults.folder().join(&section.file);
         let text = std::fs::read_to_string(&path).map_err(|error| format!("read `{}`: {error}", path.display()));
         let text = faults.take(text, ("list", nth, "file"), "correct the path");

@@ -29,7 +29,13 @@ pub(super) fn sources(sections: &[shape::SourceSection], faults: &mut Faults<'_>
         for (key, url, schemes) in [("http", &http, ["http", "https"]), ("ws", &ws, ["ws", "wss"])] {
             let Some(text) = url else { continue };
             if !url::Url::parse(text).is_ok_and(|parsed| schemes.contains(&parsed.scheme())) {
-                faults.add("source", nth, key, format!("this is no {key} address"), &format!("begin it with `{}://`", schemes[0]));
+                faults.add(
+                    "source",
+                    nth,
+                    key,
+                    format!("this is no {key} address"),
+                    &format!("begin it with `{}://`", schemes[0]),
+                );
             }
         }
         let mut span = |text: &Option<String>, key, default| match text {
@@ -39,7 +45,13 @@ pub(super) fn sources(sections: &[shape::SourceSection], faults: &mut Faults<'_>
         let stale_after = span(&section.stale_after, "stale_after", STALE_AFTER);
         let poll_every = span(&section.poll_every, "poll_every", POLL_EVERY);
         if let Some(first) = id.as_ref().and_then(|id| sources.iter().position(|known| known.id == *id)) {
-            faults.add("source", nth, "id", format!("it is there already as source {first}"), "give each source an id of its own");
+            faults.add(
+                "source",
+                nth,
+                "id",
+                format!("it is there already as source {first}"),
+                "give each source an id of its own",
+            );
         }
         if let (Some(id), Some(http), Some(stale_after), Some(poll_every)) = (id, http, stale_after, poll_every) {
             sources.push(ChainSource {
@@ -82,7 +94,13 @@ pub(super) fn detectors(
                 (_, toml::Value::Integer(number)) => {
                     given.insert(name.clone(), *number);
                 }
-                _ => faults.add(&header, 0, name, format!("`{value}` is no whole number"), "parameters are whole numbers with a unit"),
+                _ => faults.add(
+                    &header,
+                    0,
+                    name,
+                    format!("`{value}` is no whole number"),
+                    "parameters are whole numbers with a unit",
+                ),
             }
         }
         let resolved = Params::resolve(kind.id(), kind.params(), &given);

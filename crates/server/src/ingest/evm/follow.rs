@@ -140,7 +140,11 @@ impl Follower {
 
     /// What the node offers.
     pub fn capabilities(&self) -> Vec<String> {
-        let offers = [("block receipts", self.block_receipts), ("call traces", self.debug_trace), ("parity traces", self.parity_trace)];
+        let offers = [
+            ("block receipts", self.block_receipts),
+            ("call traces", self.debug_trace),
+            ("parity traces", self.parity_trace),
+        ];
         offers.into_iter().filter(|(_, offer)| *offer == Offer::Yes).map(|(name, _)| name.to_owned()).collect()
     }
 
@@ -206,14 +210,19 @@ impl Follower {
         }
         let Quantity(chain) = self.small("eth_chainId", json!([])).await?;
         if chain != self.source.chain {
-            let detail = format!("{} is on chain {chain}, the configuration says {}", self.node.shown(), self.source.chain);
+            let detail =
+                format!("{} is on chain {chain}, the configuration says {}", self.node.shown(), self.source.chain);
             return Err(Stop(GapKind::BadAnswer, detail));
         }
         self.checked_chain = true;
         Ok(())
     }
 
-    async fn small<T: serde::de::DeserializeOwned>(&self, method: &'static str, params: serde_json::Value) -> Result<T, Stop> {
+    async fn small<T: serde::de::DeserializeOwned>(
+        &self,
+        method: &'static str,
+        params: serde_json::Value,
+    ) -> Result<T, Stop> {
         let found = self.node.small(method, params).await?;
         found.ok_or_else(|| Stop(GapKind::BadAnswer, format!("{method} at {}: answered null", self.node.shown())))
     }
@@ -250,9 +259,10 @@ impl Follower {
 
     fn decoded(&self, bytes: &[u8], number: u64) -> Result<Block, Stop> {
         decode_block(bytes, Some(self.source.chain)).map_err(|error| match error {
-            DecodeError::NullBlock => {
-                Stop(GapKind::MissingBlock, format!("{}: block {number} is null although it is below the head", self.node.shown()))
-            }
+            DecodeError::NullBlock => Stop(
+                GapKind::MissingBlock,
+                format!("{}: block {number} is null although it is below the head", self.node.shown()),
+            ),
             error => Stop(GapKind::BadAnswer, format!("{}: block {number}: {error}", self.node.shown())),
         })
     }
@@ -378,7 +388,8 @@ impl Follower {
         for header in branch.iter().rev() {
             adopted.push(Arc::new(self.block_by_hash(header).await?));
         }
-        let dropped: Vec<BlockRef> = self.recent.iter().filter(|block| block.number > ancestor.number).copied().collect();
+        let dropped: Vec<BlockRef> =
+            self.recent.iter().filter(|block| block.number > ancestor.number).copied().collect();
         self.recent.retain(|block| block.number <= ancestor.number);
         let chain = self.source.chain;
         let reorg = Reorg { chain, ancestor, dropped, adopted: adopted.clone(), observed: now };

@@ -135,7 +135,11 @@ impl Rpc {
     }
 
     /// A small result, read into `T`; none where it is null.
-    pub async fn small<T: serde::de::DeserializeOwned>(&self, method: &'static str, params: Value) -> Result<Option<T>, RpcError> {
+    pub async fn small<T: serde::de::DeserializeOwned>(
+        &self,
+        method: &'static str,
+        params: Value,
+    ) -> Result<Option<T>, RpcError> {
         let bytes = self.ask(method, params).await?;
         let envelope: Envelope<'_> = serde_json::from_slice(&bytes).map_err(|error| self.nonsense(method, &error))?;
         match envelope.result.map(RawValue::get) {
@@ -157,7 +161,8 @@ impl Rpc {
             #[serde(borrow)]
             result: Option<&'a RawValue>,
         }
-        let mut answers: Vec<One<'_>> = serde_json::from_slice(&bytes).map_err(|error| self.nonsense(method, &error))?;
+        let mut answers: Vec<One<'_>> =
+            serde_json::from_slice(&bytes).map_err(|error| self.nonsense(method, &error))?;
         answers.sort_by_key(|one| one.id);
         let complete = answers.len() == params.len() && answers.iter().enumerate().all(|(place, one)| one.id == place);
         let results: Option<Vec<&str>> = answers.iter().map(|one| one.result.map(RawValue::get)).collect();
@@ -182,8 +187,11 @@ impl Rpc {
         let endpoint = self.shown.clone();
         let message: String = error.message.chars().take(WORDS_MAX).collect();
         let lower = message.to_lowercase();
-        let absent = ["not found", "not supported", "not available", "does not exist", "unsupported", "not whitelisted"];
-        if error.code == -32601 || (error.code != -32000 && lower.contains("method") && absent.iter().any(|w| lower.contains(w))) {
+        let absent =
+            ["not found", "not supported", "not available", "does not exist", "unsupported", "not whitelisted"];
+        if error.code == -32601
+            || (error.code != -32000 && lower.contains("method") && absent.iter().any(|w| lower.contains(w)))
+        {
             return Err(RpcError::NoMethod { method, endpoint });
         }
         if error.code == -32005 || lower.contains("rate limit") || lower.contains("too many requests") {

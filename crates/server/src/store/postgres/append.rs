@@ -83,12 +83,12 @@ pub(super) const STATEMENTS: &[&str] = &[
 /// On a later try the earlier one may have been committed and its answer lost, or may even be committing still. `log_head` settles
 /// it: we get the row only when that transaction is over, and then the log either ends where our batch begins, or has our last
 /// digest in its place (digests are salted: no other writer has the same), or belongs to somebody else.
-pub(super) async fn append(session: Session, batch: &Batch, try_: usize) -> Result<(Session, ()), Fault> {
+pub(super) async fn append(session: Session, batch: &Batch, nth_try: usize) -> Result<(Session, ()), Fault> {
     let failed = fault(DOING);
     match take_places(&session, batch).await? {
         Ok(()) => {}
         Err(conflict) => {
-            let is_ours = try_ > 0 && is_written(&session, batch).await?;
+            let is_ours = nth_try > 0 && is_written(&session, batch).await?;
             session.plain("ROLLBACK").await.map_err(failed)?;
             return if is_ours { Ok((session, ())) } else { Err(Fault::Refused(Box::new(session), conflict)) };
         }

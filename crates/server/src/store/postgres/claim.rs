@@ -46,19 +46,19 @@ pub(super) async fn claim_pages(
     session: Session,
     (now, limit): (Timestamp, usize),
     token: Token,
-    try_: usize,
+    nth_try: usize,
 ) -> Result<(Session, Vec<OutboxPage>), Fault> {
     let failed = fault(DOING);
     let (now_ms, limit): (i64, i64) = (now.as_ms(), integer(limit));
     // Asked ten times a second; mostly there is nothing, and then nothing is locked or written.
-    if try_ == 0 && session.query(IS_ANY_READY, &[&now_ms]).await.map_err(failed)?.is_empty() {
+    if nth_try == 0 && session.query(IS_ANY_READY, &[&now_ms]).await.map_err(failed)?.is_empty() {
         return Ok((session, Vec::new()));
     }
     session.plain("BEGIN").await.map_err(failed)?;
     // Waits for the end of an earlier try of ours whose answer was lost.
     session.query(TAKE_HEAD, &[]).await.map_err(failed)?;
     let token = token.as_slice();
-    let mut rows = if try_ == 0 { Vec::new() } else { session.query(CLAIMED, &[&token]).await.map_err(failed)? };
+    let mut rows = if nth_try == 0 { Vec::new() } else { session.query(CLAIMED, &[&token]).await.map_err(failed)? };
     if rows.is_empty() {
         rows = session.query(CLAIM, &[&now_ms, &limit, &token]).await.map_err(failed)?;
     }

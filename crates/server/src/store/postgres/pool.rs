@@ -74,22 +74,30 @@ fn is_lost(error: &tokio_postgres::Error) -> bool {
     match error.code() {
         Some(code) => {
             // Class 08: connection exceptions. 57P01 to 57P05: the server is stopping, starting or has ended the session.
-            code.code().starts_with("08") || code.code().starts_with("57P") || *code == SqlState::TOO_MANY_CONNECTIONS
+            // Read only: it is no longer, or not yet, the one that takes writes; another connection may find that one.
+            code.code().starts_with("08")
+                || code.code().starts_with("57P")
+                || matches!(*code, SqlState::TOO_MANY_CONNECTIONS | SqlState::READ_ONLY_SQL_TRANSACTION)
         }
-        None => error.is_closed() || error.source().is_some_and(<dyn Error>::is::<std::io::Error>),
+        None => error.is_closed() || error.source().and_then(<dyn Error>::downcast_ref).is_some_and(is_passing),
     }
 }
 
-impl fmt::Debug for Session {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("client", &self.client).finish_non_exhaustive()
-    }
+/// Whether a failed transfer may work the next time. A certificate that is not trusted will not be so in ten seconds.
+fn is_passing(error: &std::io::Error) -> bool {
+    !matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput)
 }
 
 /// A connection and its prepared statements. Before the schema exists there are none: then each is prepared when it is used.
 pub(super) struct Session {
     client: Client,
     statements: HashMap<&'static str, Statement>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("client", &self.client).finish_non_exhaustive()
+    }
 }
 
 /// A statement with its values.
@@ -172,9 +180,9 @@ impl Pool {
         let place = self.places.acquire().await;
         let _place = place.map_err(|closed| StoreError::Database { doing, source: closed.into() })?;
         let mut waits = WAITS_MS.iter();
-        for try_ in 0.. {
+        for nth_try in 0.. {
             let outcome = match self.session(doing).await {
-                Ok(session) => work(session, try_).await,
+                Ok(session) => work(session, nth_try).await,
                 Err(fault) => Err(fault),
             };
             let error = match outcome {
@@ -194,7 +202,7 @@ impl Pool {
             let Some(wait) = waits.next() else {
                 return Err(StoreError::Database { doing, source: Box::new(error) });
             };
-            tracing::warn!(store.doing = doing, error = %error, try_, "lost the connection to PostgreSQL; trying again");
+            tracing::warn!(store.doing = doing, error = %error, nth_try, "lost the connection to PostgreSQL; trying again");
             tokio::time::sleep(Duration::from_millis(*wait)).await;
         }
         Err(StoreError::Database { doing, source: "gave up".into() })

@@ -39,6 +39,25 @@ const FORGET_OVER: &str = "DELETE FROM signal WHERE rowid IN
 const FORGET_OLD: &str = "DELETE FROM signal WHERE rowid IN
     (SELECT rowid FROM signal WHERE status IN (0, 1) AND observed_ms < ?1 AND incident IS NULL LIMIT ?2)";
 
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[
+    SIZE,
+    STREAM_SIZE,
+    INSERT_EVENT,
+    UPSERT_CHECKPOINT,
+    INSERT_PAGE,
+    DELETE_PAGE,
+    UPSERT_TIMER,
+    DELETE_TIMER,
+    INSERT_SIGNAL,
+    UPDATE_SIGNAL,
+    UPSERT_CURSOR,
+    UPSERT_SNAPSHOT,
+    ERASE_EVENT,
+    FORGET_OVER,
+    FORGET_OLD,
+];
+
 /// Writes a whole batch.
 pub(super) fn append(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
     if !batch.events.is_empty() {

@@ -22,6 +22,9 @@ const RELEASE: &str = "UPDATE outbox SET under_way = 0, not_before_ms = ?2 WHERE
 const ALL: &str = "SELECT page, incident, person, channel, address, not_before_ms, attempts, under_way
     FROM outbox ORDER BY seq LIMIT ?1";
 
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[READY, BEGIN_ATTEMPT, RELEASE, ALL];
+
 /// Takes pages that may be tried and marks an attempt as begun.
 pub(super) fn claim_pages(
     connection: &Connection,

@@ -48,6 +48,22 @@ const LIVE_SIGNALS: &str = "SELECT id, fingerprint, status, incident, fate, obse
 const CURSOR: &str = "SELECT json FROM cursor WHERE name = ?1";
 const SNAPSHOT: &str = "SELECT bytes FROM snapshot WHERE name = ?1";
 
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[
+    EVENTS,
+    STREAM,
+    CHECKPOINT,
+    TIMERS_DUE,
+    SIGNALS,
+    SIGNALS_BY_STATUS,
+    SIGNALS_OF_INCIDENT,
+    SIGNALS_OF_INCIDENT_BY_STATUS,
+    SIGNAL,
+    LIVE_SIGNALS,
+    CURSOR,
+    SNAPSHOT,
+];
+
 /// A few connections that read.
 #[derive(Debug)]
 pub(super) struct Readers {

@@ -91,6 +91,19 @@ async fn one_file_has_one_writer() {
 }
 
 #[tokio::test]
+async fn a_store_that_was_closed_is_one_file_to_copy() {
+    let (folder, path) = place();
+    let store = SqliteStore::open(&path).unwrap();
+    store.append(Batch { events: vec![event(0, "x")], ..Batch::default() }).await.unwrap();
+    assert_eq!(store.size().await.unwrap(), 1);
+    drop(store);
+    let copy = folder.path().join("copy.db");
+    fs::copy(&path, &copy).unwrap();
+    assert!(!folder.path().join("quarterdeck.db-wal").exists());
+    assert_eq!(SqliteStore::open(&copy).unwrap().size().await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn what_is_no_store_of_ours_is_refused_and_left_alone() {
     let (_folder, path) = place();
     fs::write(&path, "this is a letter to my mother, not a database. ".repeat(100)).unwrap();
@@ -190,5 +203,22 @@ fn migrations_are_numbered_without_holes_and_named_as_their_files() {
         assert_eq!(*number, place);
         let file = format!("migrations/sqlite/{number:04}_{name}.sql");
         assert!(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(&file).exists(), "{file}");
+    }
+}
+
+/// A statement that scans a table or sorts gets slower with every day that the product runs.
+#[test]
+fn every_statement_finds_its_rows_by_an_index() {
+    let (_folder, path) = place();
+    let opened = open::open(&path, &Limits::default()).unwrap();
+    for sql in [read::STATEMENTS, append::STATEMENTS, claim::STATEMENTS].into_iter().flatten() {
+        let mut plan = opened.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let values = vec![rusqlite::types::Null; plan.parameter_count()];
+        let steps = plan.query_map(rusqlite::params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
+        for step in steps.map(Result::unwrap) {
+            let walks_in_order = step == "SCAN outbox" && sql.ends_with("ORDER BY seq LIMIT ?1");
+            let good = walks_in_order || !(step.starts_with("SCAN") || step.contains("TEMP B-TREE"));
+            assert!(good, "{step}: {sql}");
+        }
     }
 }
