@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use alloy_primitives::{Address, address};
 use quarterdeck_core::{
+    catalogue::Catalogue,
     chain::{ChainNumber, U256},
     money::{Price, Usd},
 };
@@ -62,13 +63,25 @@ pub fn display(chain: ChainNumber, token: Option<Address>, raw: U256) -> String 
     let Some(asset) = find(chain, token) else {
         return token.map_or_else(|| format!("{raw} wei"), |token| format!("{raw} units of {token}"));
     };
-    let scale = U256::from(10).pow(U256::from(asset.price.decimals));
+    with_decimals(raw, asset.price.decimals, asset.symbol)
+}
+
+fn with_decimals(raw: U256, decimals: u8, symbol: &str) -> String {
+    let scale = U256::from(10).pow(U256::from(decimals.min(36)));
     let (whole, rest) = (raw / scale, raw % scale);
     let thousandths: u64 = (rest.saturating_mul(U256::from(1_000)) / scale).saturating_to();
     if thousandths == 0 || whole > U256::from(1_000) {
-        format!("{whole} {}", asset.symbol)
+        format!("{whole} {symbol}")
     } else {
-        format!("{whole}.{thousandths:03} {}", asset.symbol)
+        format!("{whole}.{thousandths:03} {symbol}")
+    }
+}
+
+/// As [`display`], by the operator's own names first.
+pub fn display_in(catalogue: &Catalogue, chain: ChainNumber, token: Option<Address>, raw: U256) -> String {
+    match catalogue.assets.get(&(chain, token)) {
+        Some(asset) => with_decimals(raw, asset.price.decimals, &asset.symbol),
+        None => display(chain, token, raw),
     }
 }
 

@@ -96,13 +96,13 @@ pub fn loss_text(victim: &Victim) -> String {
 }
 
 /// What was borrowed, for a sentence.
-pub fn loans_text(chain: ChainNumber, found: &Extraction) -> String {
+pub fn loans_text(catalogue: &Catalogue, chain: ChainNumber, found: &Extraction) -> String {
     let mut parts: Vec<String> = found
         .loans
         .iter()
         .filter(|loan| !loan.amount.is_zero())
         .take(NAMED_MAX)
-        .map(|loan| reference_assets::display(chain, loan.asset, loan.amount))
+        .map(|loan| reference_assets::display_in(catalogue, chain, loan.asset, loan.amount))
         .collect();
     if parts.is_empty() {
         parts.push(String::from("assets"));
@@ -120,7 +120,7 @@ pub fn victims_text(catalogue: &Catalogue, chain: ChainNumber, found: &Extractio
             let share =
                 victim.share_permille.map_or_else(String::new, |s| format!(", {}.{} % of its balance", s / 10, s % 10));
             let given = if victim.one_sided { ", for nothing in return" } else { ", in trades" };
-            let amount = reference_assets::display(chain, victim.asset, victim.amount);
+            let amount = reference_assets::display_in(catalogue, chain, victim.asset, victim.amount);
             format!("{} lost {} ({amount}{share}{given})", name(catalogue, chain, victim.address), usd(victim.loss))
         })
         .collect();

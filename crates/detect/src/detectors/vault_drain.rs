@@ -221,7 +221,7 @@ impl Watch {
             return None;
         }
         let percent = format!("{}.{} %", fall.permille / 10, fall.permille % 10);
-        let amount = reference_assets::display(block.chain, fall.asset, fall.lost);
+        let amount = reference_assets::display_in(&self.catalogue, block.chain, fall.asset, fall.lost);
         let over = if fall.blocks <= 1 { String::from("one transaction") } else { format!("{} blocks", fall.blocks) };
         let asset = fall.asset.unwrap_or_default();
         let draft = Draft {
