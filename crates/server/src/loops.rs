@@ -4,4 +4,5 @@ pub mod deliver;
 pub mod detect;
 pub mod engine;
 pub mod publish;
+pub mod retain;
 pub mod watchdog;
