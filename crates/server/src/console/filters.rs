@@ -3,6 +3,15 @@
 //! A value that carries markup of its own is a type here, built from parsed or escaped parts only and marked as safe; all other
 //! text on a page is escaped by the template. Tests: below.
 
+#![expect(
+    clippy::inline_always,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::unnecessary_wraps,
+    clippy::unused_self,
+    unreachable_pub,
+    reason = "the shape that `askama::filter_fn` wants and makes"
+)]
+
 use std::fmt;
 
 use askama::{
@@ -31,7 +40,7 @@ enum As {
 
 /// An instant as a `<time>` element; what is no instant reads as it came.
 #[derive(Debug, Clone)]
-pub struct When {
+pub(super) struct When {
     text: String,
     instant: Option<Timestamp>,
     shown: As,
@@ -64,43 +73,43 @@ fn when(text: impl fmt::Display, shown: As) -> When {
 
 /// `3 min ago`.
 #[askama::filter_fn]
-pub fn ago(text: impl fmt::Display, _: &dyn Values) -> askama::Result<When> {
+pub(super) fn ago(text: impl fmt::Display, _: &dyn Values) -> askama::Result<When> {
     Ok(when(text, As::Ago))
 }
 
 /// `in 2 min 10 s`.
 #[askama::filter_fn]
-pub fn until(text: impl fmt::Display, _: &dyn Values) -> askama::Result<When> {
+pub(super) fn until(text: impl fmt::Display, _: &dyn Values) -> askama::Result<When> {
     Ok(when(text, As::Until))
 }
 
 /// `2026-07-01 12:03:04 UTC`.
 #[askama::filter_fn]
-pub fn stamp(text: impl fmt::Display, _: &dyn Values) -> askama::Result<When> {
+pub(super) fn stamp(text: impl fmt::Display, _: &dyn Values) -> askama::Result<When> {
     Ok(when(text, As::Stamp))
 }
 
 /// `12:03:04.567`, for rows that stand under their day.
 #[askama::filter_fn]
-pub fn clock(text: impl fmt::Display, _: &dyn Values) -> askama::Result<When> {
+pub(super) fn clock(text: impl fmt::Display, _: &dyn Values) -> askama::Result<When> {
     Ok(when(text, As::Clock))
 }
 
 /// An amount in whole US cents as people read it.
 #[askama::filter_fn]
-pub fn money(cents: &u64, _: &dyn Values) -> askama::Result<Usd> {
+pub(super) fn money(cents: &u64, _: &dyn Values) -> askama::Result<Usd> {
     Ok(Usd::from_cents(*cents))
 }
 
 /// A word of the API as prose: `key_compromise` is `key compromise`.
 #[askama::filter_fn]
-pub fn prose(word: impl fmt::Display, _: &dyn Values) -> askama::Result<String> {
+pub(super) fn prose(word: impl fmt::Display, _: &dyn Values) -> askama::Result<String> {
     Ok(word.to_string().replace('_', " "))
 }
 
 /// A long identifier: short to the eye, whole for the pointer and the clipboard.
 #[derive(Debug, Clone)]
-pub struct Long(String);
+pub(super) struct Long(String);
 
 impl HtmlSafe for Long {}
 
@@ -129,13 +138,13 @@ fn shortened(text: &str) -> String {
 
 /// Shortened, with the whole behind it.
 #[askama::filter_fn]
-pub fn long(text: impl fmt::Display, _: &dyn Values) -> askama::Result<Long> {
+pub(super) fn long(text: impl fmt::Display, _: &dyn Values) -> askama::Result<Long> {
     Ok(Long(text.to_string()))
 }
 
 /// A severity as shape and word: the shape says it without colour, the word without eyes for shapes.
 #[derive(Debug, Clone)]
-pub struct Badge(String);
+pub(super) struct Badge(String);
 
 impl HtmlSafe for Badge {}
 
@@ -159,7 +168,7 @@ impl fmt::Display for Badge {
 
 /// A severity as shape and word.
 #[askama::filter_fn]
-pub fn severity(word: impl fmt::Display, _: &dyn Values) -> askama::Result<Badge> {
+pub(super) fn severity(word: impl fmt::Display, _: &dyn Values) -> askama::Result<Badge> {
     Ok(Badge(word.to_string()))
 }
 

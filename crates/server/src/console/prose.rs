@@ -9,7 +9,7 @@ use askama::filters::{Html, HtmlSafe, escape};
 
 /// Rendered prose.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prose(String);
+pub(super) struct Prose(String);
 
 impl HtmlSafe for Prose {}
 
@@ -54,7 +54,7 @@ impl Open {
 }
 
 /// Renders a document whose own first level of headings stands at `level` of the page (2 to 6).
-pub fn render(markdown: &str, level: usize) -> Prose {
+pub(super) fn render(markdown: &str, level: usize) -> Prose {
     let mut page = Page { html: String::new(), open: Open::Nothing };
     for line in markdown.lines() {
         page.line(line, level);
@@ -201,7 +201,16 @@ mod tests {
 
     #[test]
     fn no_document_brings_markup_of_its_own() {
-        for hostile in ["<script>", "# <script>", "- <script>", "`<script>`", "**<script>**", "```\n<script>", "| <script> |", "1. <script>"] {
+        for hostile in [
+            "<script>",
+            "# <script>",
+            "- <script>",
+            "`<script>`",
+            "**<script>**",
+            "```\n<script>",
+            "| <script> |",
+            "1. <script>",
+        ] {
             let html = render(hostile, 4).to_string();
             assert!(!html.contains("<script>") && html.contains("script"), "{html}");
         }
