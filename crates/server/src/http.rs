@@ -90,7 +90,7 @@ pub fn router(app: Shared) -> Router {
         .merge(alertmanager::routes())
         .merge(openapi::routes())
         .merge(crate::console::routes())
-        .fallback(|| async { Refused::new(StatusCode::NOT_FOUND, "no_such_path", "there is nothing at this path") })
+        .fallback(crate::console::nothing_here)
         .layer(axum::extract::DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
         .layer(middleware::from_fn(headers))
@@ -142,6 +142,10 @@ impl Refused {
     /// 404.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
+    }
+    /// What it says.
+    pub const fn body(&self) -> &ErrorBody {
+        &self.body
     }
     /// Status and message, for formats with error bodies of their own.
     pub fn parts(&self) -> (StatusCode, &str) {

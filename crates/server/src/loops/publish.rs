@@ -121,23 +121,25 @@ impl Publisher {
                     .map_err(|error: FolderError<_>| PublishError::Folder(error.to_string()))?
             };
             for (path, bytes) in files {
-                write_whole(&self.root.join(path), &bytes)?;
+                write_whole(&self.root, &path, &bytes)?;
             }
             done = to;
         }
-        write_whole(&self.root.join(KEY_FILE), format!("{}\n", self.key).as_bytes())?;
-        write_whole(&self.root.join(CHECKPOINT_FILE), checkpoint.as_bytes())?;
+        write_whole(&self.root, KEY_FILE, format!("{}\n", self.key).as_bytes())?;
+        write_whole(&self.root, CHECKPOINT_FILE, checkpoint.as_bytes())?;
         Ok(head.size)
     }
 }
 
 /// Writes beside and renames, so that a reader never sees half a file.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), PublishError> {
-    let failed = |source| PublishError::Write { path: path.to_owned(), source };
+fn write_whole(root: &Path, name: &str, bytes: &[u8]) -> Result<(), PublishError> {
+    let path = &root.join(name);
+    let failed = |source| PublishError::Write { path: path.clone(), source };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
-    let beside = path.with_extension("writing");
+    // Beside the folder, not in it: whoever reads the folder meanwhile would meet a file that does not belong.
+    let beside = root.with_extension("writing");
     let mut file = std::fs::File::create(&beside).map_err(failed)?;
     file.write_all(bytes).and_then(|()| file.sync_data()).map_err(failed)?;
     std::fs::rename(&beside, path).map_err(failed)

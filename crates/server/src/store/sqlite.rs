@@ -22,14 +22,15 @@ use rusqlite::ErrorCode;
 use self::{open::Limits, read::Readers, writer::Writer};
 use super::{Batch, OutboxPage, SignalFilter, SignalRow, Store, StoreError, StoredEvent};
 
-/// Signals forgotten in one transaction: about 50 ms, so that no append waits longer for the cleaning.
+/// Signals forgotten in one transaction, so that no append waits long for the cleaning.
 const FORGET_CHUNK: usize = 5_000;
 
 /// Keeps everything in one SQLite file (and its `-wal`, `-shm` and `.lock` beside it).
 #[derive(Debug)]
 pub struct SqliteStore {
-    writer: Writer,
+    // Dropped in this order: the writer, last to close the file, copies the write-ahead log home and removes it.
     readers: Arc<Readers>,
+    writer: Writer,
 }
 
 impl SqliteStore {
@@ -43,7 +44,7 @@ impl SqliteStore {
 
     fn open_with(path: &Path, limits: &Limits) -> Result<Arc<Self>, StoreError> {
         let opened = open::open(path, limits)?;
-        Ok(Arc::new(Self { writer: Writer::start(opened)?, readers: Readers::new(path) }))
+        Ok(Arc::new(Self { readers: Readers::new(path), writer: Writer::start(opened)? }))
     }
 }
 

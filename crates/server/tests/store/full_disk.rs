@@ -9,12 +9,12 @@ use std::{
 use quarterdeck_core::time::Timestamp;
 use quarterdeck_server::store::{Batch, Store, StoreError, StoredEvent, sqlite::SqliteStore};
 
-/// A file system of 4 MB in memory, unmounted at the end.
+/// A file system of 8 MB in memory, unmounted at the end.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     fn mount(at: &Path) -> Option<Self> {
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(at).output();
+        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(at).output();
         mount.ok().filter(|output| output.status.success()).map(|_| Self(at.to_owned()))
     }
 }
@@ -45,7 +45,7 @@ async fn a_full_disk_is_survived() {
         return;
     };
     let ballast = folder.path().join("ballast");
-    fs::write(&ballast, vec![0; 1_500_000]).unwrap();
+    fs::write(&ballast, vec![0; 5_000_000]).unwrap();
     let store = SqliteStore::open(&folder.path().join("quarterdeck.db")).unwrap();
     let mut size = 0;
     let full = loop {

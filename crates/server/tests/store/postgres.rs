@@ -148,38 +148,36 @@ async fn a_retry_does_not_take_another_writers_event_for_its_own() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_or_doubled_while_backends_are_killed() {
-    const BATCHES: u64 = 300;
+    const KILLS: u64 = 40;
     let Some(mut server) = Postgres::start("killed backends of PostgreSQL") else { return };
     let url = server.fresh().await;
     let store = connect(&url).await;
     let (progress, mut seen) = watch::channel(0);
     let kills = Cell::new(0);
     let kill = async {
-        // A kill for every few batches, or the store would rightly give up; where it lands in the next one is left to chance.
-        while seen.wait_for(|index| index % 5 == 0).await.is_ok() {
+        // A kill after every few batches, or the store would rightly give up; where it lands in the next one is left to chance.
+        let mut next = 0;
+        while seen.wait_for(|index| *index >= next).await.is_ok() {
+            next = *seen.borrow() + 4;
             let all =
                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'quarterdeck'";
-            let answer = server.admin(all).await;
-            kills.set(kills.get() + rows(&answer)[0].parse::<u64>().unwrap());
-            if seen.changed().await.is_err() {
-                break;
-            }
+            kills.set(kills.get() + rows(&server.admin(all).await)[0].parse::<u64>().unwrap());
         }
     };
     let write = async {
         let progress = progress;
-        let mut claimed = 0;
-        for index in 0..BATCHES {
-            progress.send(index).unwrap();
-            store.append(batch(index, 1)).await.unwrap();
-            claimed += store.claim_pages(Timestamp::MAX, 10).await.unwrap().len();
+        let (mut size, mut claimed) = (0, 0);
+        while kills.get() < KILLS {
+            progress.send(size).unwrap();
+            store.append(batch(size, 1)).await.unwrap();
+            size += 1;
+            claimed += store.claim_pages(Timestamp::MAX, 10).await.unwrap().len() as u64;
         }
-        claimed
+        (size, claimed)
     };
-    let (claimed, ()) = tokio::join!(write, kill);
-    assert!(kills.get() > 10, "only {} backends killed", kills.get());
-    assert_eq!(claimed as u64, BATCHES, "each page was handed out once");
-    holds(store.as_ref(), BATCHES, 1).await;
+    let ((size, claimed), ()) = tokio::join!(write, kill);
+    assert_eq!(claimed, size, "each page was handed out once");
+    holds(store.as_ref(), size, 1).await;
     let outbox = store.outbox(usize::MAX).await.unwrap();
     assert!(outbox.iter().all(|page| page.under_way && page.attempts == 1));
 }

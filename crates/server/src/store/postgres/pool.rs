@@ -74,7 +74,10 @@ fn is_lost(error: &tokio_postgres::Error) -> bool {
     match error.code() {
         Some(code) => {
             // Class 08: connection exceptions. 57P01 to 57P05: the server is stopping, starting or has ended the session.
-            code.code().starts_with("08") || code.code().starts_with("57P") || *code == SqlState::TOO_MANY_CONNECTIONS
+            // Read only: it is no longer, or not yet, the one that takes writes; another connection may find that one.
+            code.code().starts_with("08")
+                || code.code().starts_with("57P")
+                || matches!(*code, SqlState::TOO_MANY_CONNECTIONS | SqlState::READ_ONLY_SQL_TRANSACTION)
         }
         None => error.is_closed() || error.source().and_then(<dyn Error>::downcast_ref).is_some_and(is_passing),
     }

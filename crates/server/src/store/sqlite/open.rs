@@ -61,7 +61,10 @@ pub(super) fn open(path: &Path, limits: &Limits) -> Result<Opened, StoreError> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE,
     )
     .map_err(fault(DOING))?;
-    check_ours(&connection, path)?;
+    let is_ours = check_ours(&connection, path)?;
+    if !is_ours {
+        connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(fault(DOING))?;
+    }
     set_up(&connection, limits).map_err(fault(DOING))?;
     migrate(&mut connection, path)?;
     Ok(Opened { connection, lock })
@@ -130,12 +133,13 @@ fn io_fault(error: io::Error) -> StoreError {
     }
 }
 
-/// Refuses a database of another program before anything in it is changed.
-fn check_ours(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+/// Refuses a database of another program before anything in it is changed. True: it is marked as ours already; then opening it
+/// writes nothing, which matters on a full disk.
+fn check_ours(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
     let tables: i64 = connection.query_row(COUNT_TABLES, [], |row| row.get(0)).map_err(fault(DOING))?;
     let id: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(fault(DOING))?;
     if tables == 0 || id == APPLICATION_ID {
-        return Ok(());
+        return Ok(id == APPLICATION_ID);
     }
     Err(damaged(
         DOING,
@@ -147,7 +151,6 @@ fn check_ours(connection: &Connection, path: &Path) -> Result<(), StoreError> {
 fn set_up(connection: &Connection, limits: &Limits) -> Result<(), rusqlite::Error> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-    connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     // FULL: a commit is synced before it returns. NORMAL would lose the last commits with the power.
     connection.pragma_update(None, "synchronous", "FULL")?;

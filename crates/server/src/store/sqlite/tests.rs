@@ -91,6 +91,19 @@ async fn one_file_has_one_writer() {
 }
 
 #[tokio::test]
+async fn a_store_that_was_closed_is_one_file_to_copy() {
+    let (folder, path) = place();
+    let store = SqliteStore::open(&path).unwrap();
+    store.append(Batch { events: vec![event(0, "x")], ..Batch::default() }).await.unwrap();
+    assert_eq!(store.size().await.unwrap(), 1);
+    drop(store);
+    let copy = folder.path().join("copy.db");
+    fs::copy(&path, &copy).unwrap();
+    assert!(!folder.path().join("quarterdeck.db-wal").exists());
+    assert_eq!(SqliteStore::open(&copy).unwrap().size().await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn what_is_no_store_of_ours_is_refused_and_left_alone() {
     let (_folder, path) = place();
     fs::write(&path, "this is a letter to my mother, not a database. ".repeat(100)).unwrap();

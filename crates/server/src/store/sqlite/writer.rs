@@ -79,7 +79,10 @@ impl Writer {
             let Opened { connection, lock } = opened;
             serve(&connection, orders);
             drop(connection);
-            drop(lock);
+            // Said aloud, not left to the closing of the file: a child process between its fork and its exec has the file open too.
+            if let Err(error) = lock.unlock() {
+                tracing::warn!(error = %error, "unlocking the store failed; the kernel does it at the end of the process");
+            }
         };
         let thread = std::thread::Builder::new().name("store-writer".to_owned()).spawn(work);
         let thread =

@@ -1,0 +1,363 @@
+//! Every page as a value: the API's view types in, HTML out. Nothing here asks the engine, the store or the clock.
+//!
+//! Templates escape all text; what carries markup of its own is in `filters` and `prose`. Tests: below.
+
+use askama::Template;
+use quarterdeck_api as api;
+
+use super::{filters, prose::Prose};
+
+/// What every page has around it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Frame {
+    /// Which entry of the menu: `incidents`, `signals`, `oncall`, `sources`.
+    pub here: &'static str,
+    /// Who looks; none: nobody is logged in.
+    pub who: Option<Who>,
+    /// Incidents open.
+    pub open: usize,
+    /// What does not work.
+    pub faults: Vec<String>,
+    /// The server's time, for countdowns on machines whose clock is off.
+    pub now: String,
+    /// The program's version.
+    pub version: &'static str,
+    /// Address of the style sheet.
+    pub style: &'static str,
+    /// Address of the script.
+    pub script: &'static str,
+    /// Address of the icon.
+    pub icon: &'static str,
+}
+
+/// Who looks.
+#[derive(Debug, Clone)]
+pub(super) struct Who {
+    /// The person's name, else the token's.
+    pub name: String,
+    /// How the log calls the token.
+    pub token: String,
+    /// What they may do.
+    pub role: String,
+}
+
+/// `/login`
+#[derive(Template)]
+#[template(path = "login.html")]
+pub(super) struct Login {
+    /// Around it.
+    pub frame: Frame,
+    /// What was wrong with the last try.
+    pub fault: Option<&'static str>,
+    /// Where to go afterwards.
+    pub next: String,
+}
+
+/// Sends a browser that came from another site on to the same address, now as our own visitor.
+#[derive(Template)]
+#[template(path = "bounce.html")]
+pub(super) struct Bounce {
+    /// Where to.
+    pub next: String,
+}
+
+/// Nothing here, not allowed, not possible.
+#[derive(Template)]
+#[template(path = "lost.html")]
+pub(super) struct Lost {
+    /// Around it.
+    pub frame: Frame,
+    /// In two or three words.
+    pub title: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// What to do; may be empty.
+    pub hint: String,
+}
+
+/// `/`
+#[derive(Template)]
+#[template(path = "incidents.html")]
+pub(super) struct Incidents {
+    /// Around it.
+    pub frame: Frame,
+    /// Open ones, worst first.
+    pub open: Vec<api::IncidentSummary>,
+    /// The last that are over, newest change first.
+    pub over: Vec<api::IncidentSummary>,
+    /// How many are over.
+    pub over_count: usize,
+    /// What we look through, for when all is quiet.
+    pub sources: Vec<api::Source>,
+    /// Some source cannot look.
+    pub blind: bool,
+}
+
+/// `/incidents/{id}`
+#[derive(Template)]
+#[template(path = "incident.html")]
+pub(super) struct Incident {
+    /// Around it.
+    pub frame: Frame,
+    /// The incident.
+    pub it: api::Incident,
+    /// Why the last command was not done.
+    pub refused: Option<api::ErrorBody>,
+    /// What the visitor may do.
+    pub may: May,
+    /// Commands with one text.
+    pub acts: Vec<Act>,
+    /// The form of facts is open because its last content was refused.
+    pub facts_open: bool,
+    /// The content of the form of facts.
+    pub facts_form: FactsForm,
+    /// Who can take a role.
+    pub people: Vec<Named>,
+    /// The visitor, if a person; else empty.
+    pub me: String,
+    /// Other open incidents, to merge into.
+    pub others: Vec<api::IncidentSummary>,
+    /// The signals shown.
+    pub signals: Vec<api::Signal>,
+    /// Signals not shown here.
+    pub hidden_signals: usize,
+    /// The timeline by day.
+    pub days: Vec<Day>,
+    /// The command that checks the evidence bundle.
+    pub verify: String,
+}
+
+/// What the visitor may do, so that no button is shown that their role forbids or the phase makes pointless. The engine decides all the same.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct May {
+    /// A responder or more.
+    pub respond: bool,
+    /// A commander or more.
+    pub command: bool,
+    /// Nobody could call an acknowledgement pointless.
+    pub acknowledge: bool,
+    /// It is open.
+    pub merge: bool,
+}
+
+/// A command with one text.
+#[derive(Debug, Clone)]
+pub(super) struct Act {
+    /// The last part of its path.
+    pub verb: &'static str,
+    /// On its button.
+    pub label: &'static str,
+    /// What the text says.
+    pub ask: &'static str,
+    /// Whether the text may be empty.
+    pub required: bool,
+    /// Shown open: its last text was refused.
+    pub open: bool,
+    /// That text.
+    pub draft: String,
+}
+
+/// The form of facts as a person fills it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FactsForm {
+    /// US dollars.
+    pub money: String,
+    /// A number, or empty.
+    pub users: String,
+    /// Funds are leaving now.
+    pub theft: bool,
+    /// A key is in the wrong hands.
+    pub key_compromise: bool,
+    /// We cannot undo it.
+    pub irreversible: bool,
+    /// Instead of what signals claimed.
+    pub replace: bool,
+}
+
+/// A person for a list.
+#[derive(Debug, Clone)]
+pub(super) struct Named {
+    /// As the configuration calls them.
+    pub id: String,
+    /// As people call them.
+    pub name: String,
+}
+
+/// The rows of a timeline on one day (UTC).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Day {
+    /// `2026-07-01`
+    pub date: String,
+    /// Oldest first.
+    pub rows: Vec<Row>,
+}
+
+/// A row of a timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Row {
+    /// The row.
+    pub it: api::TimelineRow,
+    /// What it is about, for the filter.
+    pub group: &'static str,
+}
+
+/// A timeline by day, in the order of the log.
+pub(super) fn days(rows: &[api::TimelineRow]) -> Vec<Day> {
+    let mut days: Vec<Day> = Vec::new();
+    for row in rows {
+        let date = row.at.split('T').next().unwrap_or_default();
+        let kind = row.kind.split('.').next().unwrap_or_default().to_owned();
+        let row = Row { group: group(&kind), it: api::TimelineRow { kind, ..row.clone() } };
+        match days.last_mut() {
+            Some(day) if day.date == date => day.rows.push(row),
+            _ => days.push(Day { date: date.to_owned(), rows: vec![row] }),
+        }
+    }
+    days
+}
+
+/// What a kind of event is about. Kinds that are not known here show under `people`, so that no filter but theirs hides them.
+fn group(kind: &str) -> &'static str {
+    match kind {
+        "opened" | "signal_attached" | "signals_absorbed" | "signal_confirmed" | "signal_retracted"
+        | "signal_ended" => "signals",
+        "escalated" | "page_requested" | "page_impossible" | "page_settled" | "acknowledgement_expired" => "pages",
+        "severity_changed" => "severity",
+        _ => "people",
+    }
+}
+
+/// `/signals`
+#[derive(Template)]
+#[template(path = "signals.html")]
+pub(super) struct Signals {
+    /// Around it.
+    pub frame: Frame,
+    /// Newest first.
+    pub list: Vec<api::Signal>,
+    /// Names of detectors to choose from.
+    pub detectors: Vec<String>,
+    /// Only those that stand like this.
+    pub status: Option<String>,
+    /// Only this detector's.
+    pub detector: Option<String>,
+    /// Only this incident's.
+    pub incident: Option<String>,
+    /// Nothing newer is left out.
+    pub first_page: bool,
+    /// This page's address.
+    pub here: String,
+    /// The first page's address.
+    pub newest: String,
+    /// The next page's address.
+    pub older: Option<String>,
+}
+
+/// `/oncall`
+#[derive(Template)]
+#[template(path = "oncall.html")]
+pub(super) struct OnCall {
+    /// Around it.
+    pub frame: Frame,
+    /// Every schedule.
+    pub schedules: Vec<Rota>,
+}
+
+/// A schedule with its next fortnight.
+#[derive(Debug, Clone)]
+pub(super) struct Rota {
+    /// Its name.
+    pub id: String,
+    /// IANA name.
+    pub zone: String,
+    /// Who answers now.
+    pub now: Shift,
+    /// Who answers next; none: the present turn never ends.
+    pub next: Option<Shift>,
+    /// The next fortnight.
+    pub turns: Vec<Shift>,
+    /// Who is in the strip, once each.
+    pub legend: Vec<Shift>,
+    /// The next fortnight as a strip, 1400 units wide.
+    pub bars: Vec<Bar>,
+    /// Where days begin in it.
+    pub midnights: Vec<u64>,
+}
+
+/// A stretch with the same person.
+#[derive(Debug, Clone)]
+pub(super) struct Shift {
+    /// Who; none: a hole.
+    pub name: Option<String>,
+    /// Which of the shades: `0` to `5`, or `hole`.
+    pub shade: &'static str,
+    /// Since when.
+    pub from: String,
+    /// Until when.
+    pub until: String,
+    /// In the schedule's zone.
+    pub from_local: String,
+    /// In the schedule's zone.
+    pub until_local: String,
+    /// It never ends.
+    pub endless: bool,
+}
+
+/// A stretch in the strip.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bar {
+    /// Where it begins.
+    pub x: u64,
+    /// How wide it is.
+    pub width: u64,
+    /// Which of the shades: `0` to `5`, or `hole`.
+    pub shade: &'static str,
+}
+
+/// `/sources`
+#[derive(Template)]
+#[template(path = "sources.html")]
+pub(super) struct Sources {
+    /// Around it.
+    pub frame: Frame,
+    /// The product itself.
+    pub health: api::Health,
+    /// The log.
+    pub log: api::LogHead,
+    /// Sources of chain events.
+    pub chains: Vec<api::Source>,
+    /// Detectors.
+    pub detectors: Vec<Documented>,
+}
+
+/// A detector with its document.
+pub(super) struct Documented {
+    /// The detector.
+    pub it: api::Detector,
+    /// Its document, rendered.
+    pub doc: Prose,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(at: &str, kind: &str) -> api::TimelineRow {
+        api::TimelineRow { at: at.to_owned(), kind: kind.to_owned(), text: String::new(), log_index: 0 }
+    }
+
+    #[test]
+    fn a_timeline_is_cut_at_midnight_and_nowhere_else() {
+        let rows = [
+            row("2026-07-01T23:59:59.999Z", "opened.v1"),
+            row("2026-07-02T00:00:00.000Z", "page_requested"),
+            row("2026-07-02T00:00:01.000Z", "note_added"),
+        ];
+        let days = days(&rows);
+        assert_eq!(days.iter().map(|day| day.rows.len()).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(
+            days.iter().flat_map(|day| &day.rows).map(|row| row.group).collect::<Vec<_>>(),
+            ["signals", "pages", "people"]
+        );
+    }
+}
