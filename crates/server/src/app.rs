@@ -33,7 +33,10 @@ use crate::{
     http,
     ingest::Sources,
     log_tree::LogTree,
-    loops::{self, deliver::Deliver, detect::Seen, engine::EngineHandle, publish::Publisher, watchdog::Watched},
+    loops::{
+        self, deliver::Deliver, detect::Seen, engine::EngineHandle, expire::Expiries, publish::Publisher,
+        watchdog::Watched,
+    },
     notify::Notifier,
     store::{Store, StoreError, memory::MemoryStore, sqlite::SqliteStore},
 };
@@ -192,6 +195,11 @@ pub async fn start(configuration: Configuration, world: World) -> Result<Running
     deliver.take_up().await?;
     early.spawn(deliver.run(stopping.clone()));
 
+    let expiries = Arc::new(Expiries::default());
+    expiries.take_up(&*store, clock.now()).await?;
+    let ends = loops::expire::run(Arc::clone(&expiries), handle.clone(), Arc::clone(&clock), stopping.clone());
+    early.spawn(ends);
+
     let watched = Arc::new(Watched::default());
     early.spawn(loops::watchdog::run(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&watched), stopping.clone()));
     let log_folder = configuration.data.join("log");
@@ -220,6 +228,8 @@ pub async fn start(configuration: Configuration, world: World) -> Result<Running
     let app = Arc::new(http::App {
         engine: handle.clone(),
         store: Arc::clone(&store),
+        started: clock.now(),
+        expiries,
         clock,
         setting: Arc::clone(&configuration.setting),
         tokens: configuration.tokens,
