@@ -94,10 +94,10 @@ pub(crate) fn run(root: &Path, words: &[String]) -> anyhow::Result<bool> {
 fn measure(root: &Path, bench: &Bench, machine: &str) -> anyhow::Result<String> {
     let command = fill(root, bench.command)?;
     eprintln!("cargo {command}");
-    let mut built = run::cargo(root);
+    let mut compile = run::cargo(root);
     // Built first, so that no compiler runs beside the measurement.
-    let build: Vec<&str> = command.split(' ').take_while(|word| *word != "--").skip(1).collect();
-    run::must(built.arg("build").args(&build))?;
+    let words: Vec<&str> = command.split(' ').take_while(|word| *word != "--").skip(1).collect();
+    run::must(compile.arg("build").args(&words))?;
     let output = run::stdout_of(run::cargo(root).args(command.split(' ')))?;
     let output = String::from_utf8(output).context("read the bench's answer")?;
     let facts =
