@@ -14,20 +14,20 @@
 //!
 //! Tests: beside each module for arithmetic, `tests/laws.rs` for the laws, `scenarios/` for behaviour.
 
-pub mod board;
-pub mod catalogue;
-pub mod chain;
-pub mod correlate;
-pub mod detector;
-pub mod duty;
 pub mod id;
-pub mod incident;
-pub mod journal;
 pub mod limits;
+pub mod time;
 pub mod money;
+pub mod chain;
+pub mod catalogue;
+pub mod signal;
+pub mod detector;
 pub mod policy;
 pub mod priority;
-pub mod review;
-pub mod signal;
+pub mod incident;
 pub mod silence;
-pub mod time;
+pub mod journal;
+pub mod duty;
+pub mod correlate;
+pub mod board;
+pub mod review;

@@ -3,6 +3,7 @@
 //! A source hands every event to the detectors with the cursor after it, and keeps its health in [`Sources`].
 
 pub mod evm;
+pub mod recorded;
 
 use std::{
     collections::BTreeMap,

@@ -35,9 +35,9 @@ pub fn compose(incident: &Incident, page: &OutboxPage, setting: &Setting, base_u
 
 fn text(incident: &Incident, reason: Option<&PageReason>, repeat: bool) -> String {
     let mut lines = Vec::new();
-    if let Some(attached) = incident.signals().values().next() {
-        lines.push(attached.signal.explanation.text.clone());
-    }
+    let mut signals = incident.signals().values();
+    let opening = signals.clone().find(|attached| attached.signal.title == incident.title()).or_else(|| signals.next());
+    lines.extend(opening.map(|attached| attached.signal.explanation.text.clone()));
     let money = incident.facts().money_at_risk;
     let service = incident.service().map_or("no known service", |service| service.as_str());
     lines.push(format!("Service: {service}. Money at risk: {money}. Signals: {}.", incident.signals().len()));

@@ -1,6 +1,248 @@
-//! live
-use super::{DemoError, Plan};
-/// x
-pub fn run(_plan: &Plan, _port: u16, _say: &dyn Fn(&str)) -> Result<(), DemoError> {
+//! The demo with a visitor: by the clock on the wall, with the console on loopback and an inbox that real pages arrive in.
+//!
+//! The pages leave as signed webhooks over loopback, and the inbox checks the signature like any receiver should.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use quarterdeck_ledger::note::SignerKey;
+use quarterdeck_server::{
+    app::{self, Running, SystemIds},
+    clock::{Clock, SystemClock},
+    config::StoreKind,
+    engine::read,
+    notify::{self, Parts, Settings, webhook::verify_signature},
+    stopping::until_told,
+};
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use super::{
+    DemoError, ORIGIN, Plan, channels, configuration, derived, history, incident_about, tell, with_history,
+    write_review,
+};
+use crate::story::World;
+
+/// Ordinary live blocks before the attack: it comes within a minute.
+const BLOCKS_BEFORE: u64 = 2;
+/// From one live block to the next: the chain's own pace.
+const PACE: Duration = crate::chain::BLOCK_TIME;
+/// How often we look whether the incident is there.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Pages kept by the inbox.
+const PAGES_MAX: usize = 1_000;
+
+/// Runs until ctrl-C. `say` gets each line for the visitor.
+pub fn run(plan: &Plan, port: u16, say: &dyn Fn(&str)) -> Result<(), DemoError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| DemoError::Defect(format!("make a runtime: {error}")))?;
+    runtime.block_on(play(plan, port, say))
+}
+
+async fn play(plan: &Plan, port: u16, say: &dyn Fn(&str)) -> Result<(), DemoError> {
+    for old in ["log", "quarterdeck.db", "quarterdeck.db-wal", "quarterdeck.db-shm"] {
+        remove(&plan.data.join(old))?;
+    }
+    let clock = SystemClock::new();
+    let start = clock.now();
+    let mut world = World::deploy(plan.seed, start.minus(history()))?;
+    let secret = alloy_primitives::hex::encode(derived(plan.seed, "webhook secret"));
+    let inbox = Inbox { secret: secret.clone(), clock: clock.clone(), pages: Arc::default() };
+    let inbox_address = serve(inbox.clone()).await?;
+    let channel = channel(&clock, &secret, inbox_address)?;
+
+    let token = alloy_primitives::hex::encode(derived(plan.seed, &format!("token {}", fresh())));
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let configuration = configuration(&world, plan, start, StoreKind::Sqlite, Some(listen), &token)?;
+    let signer = SignerKey::from_seed(ORIGIN, &derived(plan.seed, "log key"))
+        .map_err(|error| DemoError::Defect(error.to_string()))?;
+    let parts = app::World {
+        clock: clock.clone(),
+        ids: Box::new(SystemIds),
+        salts: Box::new(SystemIds),
+        signer: Some(signer),
+        channels: channels(channel)?,
+    };
+    let running = app::start(configuration, parts).await?;
+    let base = running.address.map(|address| format!("http://{address}")).unwrap_or_default();
+    say(&format!("Quarterdeck demo, seed {}, attack {}", plan.seed, plan.attack.name()));
+    say(&format!("  console  {base}/login?token={token}"));
+    say(&format!("  inbox    http://{inbox_address}/"));
+    say(&format!("  files    {}", plan.data.display()));
+    say("You are Ana, on call. Ordinary traffic first; the attack comes within a minute. ctrl-C ends the demo.");
+    with_history(&running, &mut world).await?;
+
+    tokio::select! {
+        told = story(&running, &mut world, plan, &base, &token, say) => told?,
+        () = until_told() => {}
+    }
+    running.stop().await;
+    say("stopped");
     Ok(())
+}
+
+/// Blocks at the chain's pace for ever; the attack after a few.
+async fn story(
+    running: &Running,
+    world: &mut World,
+    plan: &Plan,
+    base: &str,
+    token: &str,
+    say: &dyn Fn(&str),
+) -> Result<(), DemoError> {
+    let clock = SystemClock::new();
+    let mut made: u64 = 0;
+    loop {
+        tokio::time::sleep(PACE).await;
+        let launched = if made == BLOCKS_BEFORE { Some(plan.attack.launch(world)?) } else { None };
+        let events = world.advance(clock.now())?;
+        tell(running, events).await?;
+        made += 1;
+        let Some(launched) = launched else { continue };
+        say(&format!("\nblock {}: {}", launched.block, plan.attack.describe()));
+        say(&format!("  transaction {}", launched.transaction));
+        while world.chain().head().number < launched.visible {
+            tokio::time::sleep(PACE).await;
+            let events = world.advance(clock.now())?;
+            tell(running, events).await?;
+        }
+        noticed(running, launched.transaction, plan, base, token, say).await?;
+    }
+}
+
+/// Waits for the incident and says what happened and what to try.
+async fn noticed(
+    running: &Running,
+    transaction: alloy_primitives::B256,
+    plan: &Plan,
+    base: &str,
+    token: &str,
+    say: &dyn Fn(&str),
+) -> Result<(), DemoError> {
+    let incident = loop {
+        if let Some(incident) = incident_about(running, transaction).filter(|incident| !incident.pages().is_empty()) {
+            break incident;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    };
+    let id = incident.id();
+    say(&format!("\n{} {id}: {}", incident.severity(), incident.title()));
+    let mut signals: Vec<_> = incident.signals().values().collect();
+    signals.sort_by_key(|one| std::cmp::Reverse((one.signal.loudness, one.signal.confidence_permille)));
+    for one in signals {
+        say(&format!("  signal  {}: {}", one.signal.detector, one.signal.title));
+    }
+    for page in incident.pages().values() {
+        say(&format!("  page    to {} by {}", page.person, page.channel));
+    }
+    let review = write_review(running, &incident, &plan.data).await?;
+    let head = read(&running.engine.published().head).clone();
+    say(&format!("  log     {} events, root {}", head.size, head.root));
+    say(&format!("  review  {} (as of now; `quarterdeck review {id}` writes it anew)", review.display()));
+    say("\nTry, while nobody acknowledges (the second tier is paged after 90 s):");
+    say(&format!("  open {base}/incidents/{id} and acknowledge"));
+    say(&format!("  export QUARTERDECK_URL={base} QUARTERDECK_TOKEN={token}"));
+    say(&format!("  quarterdeck incident show {id}"));
+    say(&format!("  quarterdeck incident ack {id}"));
+    say(&format!("  quarterdeck verify {}", running.log_folder.display()));
+    Ok(())
+}
+
+fn remove(path: &std::path::Path) -> Result<(), DemoError> {
+    let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+    match removed {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(DemoError::File { what: "remove", path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Something that differs with each run, for the token.
+fn fresh() -> String {
+    use quarterdeck_core::id::IdSource as _;
+    alloy_primitives::hex::encode(SystemIds.fresh())
+}
+
+fn channel(clock: &Arc<SystemClock>, secret: &str, inbox: SocketAddr) -> Result<Arc<dyn notify::Notifier>, DemoError> {
+    let defect = |error: &dyn std::error::Error| DemoError::Defect(error.to_string());
+    let parts = Parts::new(clock.clone()).map_err(|error| defect(&error))?;
+    let kind = notify::kind("webhook").ok_or_else(|| DemoError::Defect("there is no webhook notifier".to_owned()))?;
+    let settings = [("url", format!("http://{inbox}/page")), ("secret", secret.to_owned())];
+    let settings = Settings(settings.into_iter().map(|(name, value)| (name.to_owned(), value)).collect());
+    kind.build(&settings, &parts).map_err(|error| defect(&error))
+}
+
+/// The inbox: takes signed pages and shows them.
+#[derive(Clone)]
+struct Inbox {
+    secret: String,
+    clock: Arc<SystemClock>,
+    pages: Arc<std::sync::Mutex<Vec<Value>>>,
+}
+
+impl Inbox {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Value>> {
+        self.pages.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+async fn serve(inbox: Inbox) -> Result<SocketAddr, DemoError> {
+    let failed = |error: std::io::Error| DemoError::Defect(format!("listen for pages: {error}"));
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let router = Router::new().route("/page", post(take)).route("/", get(show)).with_state(inbox);
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "the inbox ended");
+        }
+    });
+    Ok(address)
+}
+
+async fn take(State(inbox): State<Inbox>, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
+    if let Err(error) = verify_signature(inbox.secret.as_bytes(), &headers, &body, inbox.clock.now()) {
+        return (StatusCode::UNAUTHORIZED, error.to_string());
+    }
+    match serde_json::from_slice(&body) {
+        Ok(page) => {
+            let mut pages = inbox.lock();
+            pages.push(page);
+            let surplus = pages.len().saturating_sub(PAGES_MAX);
+            pages.drain(..surplus);
+            (StatusCode::OK, "taken".to_owned())
+        }
+        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()),
+    }
+}
+
+/// Text is enough: it cannot be styled wrongly, and nothing in it can be a script.
+async fn show(State(inbox): State<Inbox>) -> Response {
+    let pages = inbox.lock();
+    let mut text = format!("Inbox of the demo's invented people: {} pages. Reload to see more.\n", pages.len());
+    for page in pages.iter().rev() {
+        let field = |name: &str| page.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        text.push_str(&format!(
+            "\n{} to {} <{}>\n{} {}\n{}\n{}\n",
+            field("at"),
+            field("person"),
+            field("address"),
+            field("severity"),
+            field("title"),
+            field("text"),
+            field("link")
+        ));
+    }
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::REFRESH, "2")], text).into_response()
 }

@@ -1,0 +1,158 @@
+//! Recordings on disk: files and folders, plain, zstd or tar, of whatever form `quarterdeck-formats` knows.
+
+use std::{
+    fs,
+    io::{BufReader, Read},
+    path::{Path, PathBuf},
+};
+
+use quarterdeck_core::{
+    chain::{Block, ChainNumber},
+    limits::NODE_BODY_BYTES_MAX,
+};
+use quarterdeck_formats::evm::{DecodeError, Recording};
+
+/// Files read from one set of paths: a year of one chain's blocks in folders is about 2.6 million; that is for a node.
+const FILES_MAX: usize = 1_000_000;
+/// Endings of files that are about a recording and not part of it.
+const NOT_DATA: [&str; 4] = ["md", "csv", "txt", "sha256"];
+
+/// Why a recording cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordedError {
+    /// The system says no.
+    #[error("read `{path}`")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Larger than one answer of a node can be.
+    #[error("`{path}` is longer than {NODE_BODY_BYTES_MAX} bytes")]
+    TooLong {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// Too many files.
+    #[error("more than {FILES_MAX} files")]
+    TooMany,
+}
+
+/// A file that could not be used, and why. The others are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Which file.
+    pub name: String,
+    /// Why.
+    pub why: DecodeError,
+}
+
+/// What was read.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// Blocks in order of chain and height, then lone traces.
+    pub blocks: Vec<Block>,
+    /// Files that could not be used.
+    pub left_out: Vec<LeftOut>,
+    /// Files read.
+    pub files: usize,
+    /// Bytes read, unpacked.
+    pub bytes: u64,
+}
+
+/// The bytes of a recording, unpacked, by name.
+pub type Unpacked = Vec<(String, Vec<u8>)>;
+
+/// Reads and decodes everything under these paths. `chain` is taken for files that do not say theirs, as those from before
+/// EIP-155 cannot.
+pub fn load(paths: &[PathBuf], chain: ChainNumber) -> Result<Loaded, RecordedError> {
+    Ok(decode(&unpack(paths)?, chain))
+}
+
+/// Decodes unpacked files. One that cannot be used is left out, with the reason.
+pub fn decode(files: &Unpacked, chain: ChainNumber) -> Loaded {
+    let mut loaded = Loaded { files: files.len(), ..Loaded::default() };
+    let mut recording = Recording::new(Some(chain));
+    for (name, bytes) in files {
+        loaded.bytes += bytes.len() as u64;
+        if let Err(why) = recording.add(name, bytes) {
+            loaded.left_out.push(LeftOut { name: name.clone(), why });
+        }
+    }
+    match recording.finish() {
+        Ok(blocks) => loaded.blocks = blocks,
+        Err(why) => loaded.left_out.push(LeftOut { name: "the recording as a whole".to_owned(), why }),
+    }
+    loaded
+}
+
+/// Reads everything under these paths, unpacked. Folders in order of name.
+pub fn unpack(paths: &[PathBuf]) -> Result<Unpacked, RecordedError> {
+    let mut found = Vec::new();
+    for path in paths {
+        visit(path, &mut found)?;
+    }
+    Ok(found)
+}
+
+fn failed(path: &Path) -> impl Fn(std::io::Error) -> RecordedError {
+    let path = path.to_owned();
+    move |source| RecordedError::Read { path: path.clone(), source }
+}
+
+fn visit(path: &Path, found: &mut Unpacked) -> Result<(), RecordedError> {
+    if fs::metadata(path).map_err(failed(path))?.is_dir() {
+        let mut inside = Vec::new();
+        for item in fs::read_dir(path).map_err(failed(path))? {
+            inside.push(item.map_err(failed(path))?.path());
+        }
+        inside.sort();
+        return inside.iter().try_for_each(|item| visit(item, found));
+    }
+    let file = BufReader::new(fs::File::open(path).map_err(failed(path))?);
+    let name = path.to_string_lossy().into_owned();
+    match name.strip_suffix(".zst") {
+        Some(name) => {
+            let unpacked = zstd::stream::read::Decoder::new(file).map_err(failed(path))?;
+            contents(path, name, unpacked, found)
+        }
+        None => contents(path, &name, file, found),
+    }
+}
+
+/// A tar's files, or the one file.
+fn contents(path: &Path, name: &str, reader: impl Read, found: &mut Unpacked) -> Result<(), RecordedError> {
+    let Some(name) = name.strip_suffix(".tar") else { return add(path, name, reader, found) };
+    let mut archive = tar::Archive::new(reader);
+    let mut inside = Vec::new();
+    for entry in archive.entries().map_err(failed(path))? {
+        let entry = entry.map_err(failed(path))?;
+        if entry.header().entry_type().is_file() {
+            let inner = format!("{name}/{}", entry.path().map_err(failed(path))?.display());
+            add(path, &inner, entry, &mut inside)?;
+        }
+    }
+    inside.sort();
+    found.append(&mut inside);
+    Ok(())
+}
+
+fn add(path: &Path, name: &str, reader: impl Read, found: &mut Unpacked) -> Result<(), RecordedError> {
+    let ending = Path::new(name).extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    if NOT_DATA.contains(&ending) {
+        return Ok(());
+    }
+    if found.len() >= FILES_MAX {
+        return Err(RecordedError::TooMany);
+    }
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(NODE_BODY_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    reader.take(limit).read_to_end(&mut bytes).map_err(failed(path))?;
+    if bytes.len() > NODE_BODY_BYTES_MAX {
+        return Err(RecordedError::TooLong { path: path.to_owned() });
+    }
+    found.push((name.to_owned(), bytes));
+    Ok(())
+}
