@@ -222,7 +222,10 @@ mod tests {
         assert_eq!(shortened("short"), "short");
         assert_eq!(shortened("ééééééééééééééééééé"), "éééééééééé…éééééé");
         let hostile = Long("\"><script>alert(1)</script>".to_owned()).to_string();
-        assert!(!hostile.contains("<script>") && !hostile.contains("\"><"), "{hostile}");
+        assert!(
+            !hostile.contains("<script>") && hostile.contains("data-copy=\"&#34;&#62;&#60;script&#62;"),
+            "{hostile}"
+        );
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl Open {
             Self::Bullets => "<ul>",
             Self::Numbers => "<ol>",
             Self::Code => "<pre><code>",
-            Self::Table => "<div class=\"scroll\"><table>",
+            Self::Table => "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Table\"><table>",
         }
     }
     const fn end(self) -> &'static str {
@@ -202,7 +202,13 @@ mod tests {
     #[test]
     fn what_detectors_write_is_rendered() {
         let text = "## What\nFinds `x < y` and **more**\nof it.\n\n- one\n- two\n  goes on\n\n1. first\n\n```\na < b\n```\n\n| a | b |\n|---|---|\n| 1 | `2` |\n";
-        insta::assert_snapshot!(render(text, 4), @"");
+        insta::assert_snapshot!(render(text, 4), @r#"
+        <h4>What</h4><p>
+        Finds <code>x &#60; y</code> and <strong>more</strong>
+        of it.</p><ul><li>one</li><li>two
+        goes on</li></ul><ol><li>first</li></ol><pre><code>a &#60; b
+        </code></pre><div class="scroll" tabindex="0" role="group" aria-label="Table"><table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td><code>2</code></td></tr></table></div>
+        "#);
     }
 
     #[test]
