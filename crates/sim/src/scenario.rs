@@ -15,6 +15,7 @@
 //!
 //! Must never read a clock, and never panic on any text. Tests: `tests/scenarios.rs`, which plays every file in `scenarios/`.
 
+mod attack;
 mod chain;
 mod happening;
 mod parse;

@@ -28,7 +28,10 @@ use quarterdeck_server::{
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use super::{DemoError, ORIGIN, Plan, channels, configuration, derived, history, incident_about, tell, with_history, write_review};
+use super::{
+    DemoError, ORIGIN, Plan, channels, configuration, derived, history, incident_about, tell, with_history,
+    write_review,
+};
 use crate::story::World;
 
 /// Ordinary live blocks before the attack: it comes within a minute.

@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use alloy_primitives::address;
 use quarterdeck_core::{
     catalogue::Catalogue,
     chain::{Address, B256, Block, BlockRef, ChainEvent, ChainNumber, Gap, GapKind, Reorg, Transaction, U256},
@@ -14,7 +15,10 @@ use quarterdeck_core::{
 };
 use quarterdeck_detect::rehearsal;
 
-use super::words::{Words, whole};
+use super::{
+    attack::{self, Act, Places, Sum},
+    words::{Words, whole},
+};
 
 /// What happens on a chain.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +44,8 @@ pub(super) enum Made {
     Sends { from: String, amount: String, symbol: String, to: String, nonce: Option<u64> },
     /// The same call, as often as this.
     Calls { from: String, selector: [u8; 4], to: String, times: u64 },
+    /// One transaction that does all this, with its trace.
+    Acts(Vec<Act>),
 }
 
 /// Calls of one line: more than any block holds.
@@ -92,7 +98,7 @@ fn made(mut words: Words) -> Result<Option<Made>, String> {
     match words.peek(1) {
         "sends" => sends(words).map(Some),
         "calls" if words.peek(2).starts_with("0x") => calls(words).map(Some),
-        _ => Ok(None),
+        _ => Ok(attack::read(words)?.map(Made::Acts)),
     }
 }
 
@@ -173,11 +179,9 @@ impl Chain {
             Made::Empty => Ok(Vec::new()),
             Made::Sends { from, amount, symbol, to, nonce } => {
                 let (from, to) = (address(from, catalogue)?, address(to, catalogue)?);
-                let mut of_chain = catalogue.assets.values().filter(|asset| asset.chain == self.number);
-                let asset = of_chain.find(|asset| asset.symbol == *symbol);
-                let asset = asset.ok_or_else(|| format!("the configuration has no asset `{symbol}`"))?;
-                let amount = raw(amount, asset.price.decimals)?;
-                let mut transaction = match asset.token {
+                let (token, amount) = Map { chain: self.number, catalogue }
+                    .asset(&Sum { amount: amount.clone(), symbol: symbol.clone() })?;
+                let mut transaction = match token {
                     Some(token) => rehearsal::token(token, from, to, amount),
                     None => Transaction { value: amount, ..rehearsal::coin(from, to, 0) },
                 };
@@ -188,6 +192,11 @@ impl Chain {
                 let (from, to) = (address(from, catalogue)?, address(to, catalogue)?);
                 let call = |_| Transaction { nonce: self.nonce(from), ..rehearsal::call(from, to, *selector) };
                 Ok((0..*times).map(call).collect())
+            }
+            Made::Acts(acts) => {
+                let mut transaction = attack::transaction(acts, &Map { chain: self.number, catalogue })?;
+                transaction.nonce = self.nonce(transaction.from);
+                Ok(vec![transaction])
             }
         }
     }
@@ -207,6 +216,8 @@ impl Chain {
             (transaction.index, transaction.hash) = (index, hash);
         }
         let number = parent.0.saturating_add(1);
+        // What has a trace says all in it: the logs are left out rather than told twice.
+        let has_traces = transactions.iter().any(|transaction| !transaction.calls.is_empty());
         let block = Block {
             chain: self.number,
             number,
@@ -214,8 +225,8 @@ impl Chain {
             parent: parent.1,
             time,
             gas_limit: 30_000_000,
-            has_receipts: true,
-            has_traces: transactions.iter().any(|transaction| !transaction.calls.is_empty()),
+            has_receipts: !has_traces,
+            has_traces,
             transactions,
             ..Block::default()
         };
@@ -266,6 +277,35 @@ impl Chain {
         Ok(ChainEvent::Gap(Arc::new(gap)))
     }
 }
+
+/// Names and symbols of a chain.
+struct Map<'a> {
+    chain: ChainNumber,
+    catalogue: &'a Catalogue,
+}
+
+impl Places for Map<'_> {
+    fn address(&self, party: &str) -> Result<Address, String> {
+        address(party, self.catalogue)
+    }
+
+    /// The configured asset of this symbol; else the coin or a well-known token; else a token that nobody has a price for.
+    fn asset(&self, sum: &Sum) -> Result<(Option<Address>, U256), String> {
+        let Sum { amount, symbol } = sum;
+        let mut of_chain = self.catalogue.assets.values().filter(|asset| asset.chain == self.chain);
+        let known = of_chain.find(|asset| asset.symbol == *symbol).map(|asset| (asset.token, asset.price.decimals));
+        let (token, decimals) = match (known, symbol.as_str()) {
+            (Some(known), _) => known,
+            (None, "ETH") => (None, 18),
+            (None, "DAI") => (Some(DAI), 18),
+            (None, _) => (Some(Address::from_word(digest(&format!("token {symbol}")))), 18),
+        };
+        Ok((token, raw(amount, decimals)?))
+    }
+}
+
+/// A dollar token of Ethereum with 18 decimals, for which detectors know a reference price.
+const DAI: Address = address!("6B175474E89094C44Da98b954EedeAC495271d0F");
 
 /// The watched address of this label; `0x` and the digits in which an address ends; any other word is a stranger's name.
 fn address(name: &str, catalogue: &Catalogue) -> Result<Address, String> {
