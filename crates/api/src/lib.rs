@@ -50,7 +50,7 @@ pub struct Incident {
     pub score: Score,
     /// What is claimed about impact.
     pub facts: Facts,
-    /// Its signals, oldest first.
+    /// Its signals, the loudest and surest first.
     pub signals: Vec<Signal>,
     /// Its pages, oldest first.
     pub pages: Vec<Page>,

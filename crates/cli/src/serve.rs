@@ -8,6 +8,7 @@ use quarterdeck_server::{
     clock::SystemClock,
     config,
     notify::Parts,
+    stopping::until_told,
 };
 
 use crate::output::{Exit, print, say};
@@ -45,21 +46,6 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
         say("stopped");
         Ok(Exit::Good)
     })
-}
-
-/// Until ctrl-C or a polite kill.
-pub(crate) async fn until_told() {
-    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(terminate) => terminate,
-        Err(error) => {
-            say(&format!("cannot listen for SIGTERM: {error}"));
-            return;
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
 }
 
 pub(crate) fn openapi() -> anyhow::Result<Exit> {

@@ -1,10 +1,164 @@
-//! simulate
-use crate::output::Exit;
+//! `quarterdeck simulate`
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
 use clap::Args;
+use quarterdeck_server::{
+    clock::SystemClock,
+    config::{self, Configuration},
+    notify::Parts,
+};
+use quarterdeck_sim::scenario::{Given, Malformed, Scenario, Verdict};
+use serde_json::{Value, json};
+
+use crate::output::{Exit, Misuse, print, print_json, say};
+
+/// Play scenarios and compare what happened with what they say.
+///
+/// A scenario is a Markdown file with timelines; time in it is virtual and nothing is sent. With a configuration, the timelines
+/// are played against the operator's own people, schedules, policies and detectors. Exits with 1 if a scenario fails and with 2
+/// if a file is no scenario.
 #[derive(Args)]
 pub(crate) struct Simulate {
-    paths: Vec<std::path::PathBuf>,
+    /// Scenarios, or folders of them
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// Play against this configuration instead of the scenarios' own
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// One JSON document on stdout
+    #[arg(long)]
+    json: bool,
 }
+
+/// Folders within folders that are looked into.
+const DEPTH_MAX: usize = 8;
+/// Bytes of a scenario: far more than anybody reads.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
 pub(crate) fn run(args: &Simulate) -> anyhow::Result<Exit> {
-    anyhow::bail!("{}", args.paths.len())
+    let parts = Parts::new(SystemClock::new())?;
+    let operator = match &args.config {
+        None => None,
+        Some(path) => Some(config::load(path, &parts)?),
+    };
+    let mut files = Vec::new();
+    for path in &args.paths {
+        collect(path, DEPTH_MAX, &mut files)?;
+    }
+    if files.is_empty() {
+        return Err(Misuse("there is no scenario: expected files that end in `.md`".to_owned()).into());
+    }
+    let mut played = Vec::with_capacity(files.len());
+    for path in files {
+        played.push(play(path, operator.as_ref(), &parts)?);
+    }
+    if args.json {
+        print_json(&document(&played))?;
+    } else {
+        tell(&played)?;
+    }
+    Ok(exit(&played))
+}
+
+/// A file and what came of it.
+struct Played {
+    file: String,
+    title: String,
+    result: Result<Verdict, Malformed>,
+}
+
+impl Played {
+    fn is_good(&self) -> bool {
+        self.result.as_ref().is_ok_and(|verdict| verdict.failures.is_empty())
+    }
+}
+
+fn play(path: PathBuf, operator: Option<&Configuration>, parts: &Parts) -> anyhow::Result<Played> {
+    let file = path.display().to_string();
+    let bytes = fs::metadata(&path).with_context(|| format!("read `{file}`"))?.len();
+    if bytes > FILE_BYTES_MAX {
+        return Err(Misuse(format!("`{file}` has {bytes} bytes: want at most {FILE_BYTES_MAX}")).into());
+    }
+    let text = fs::read_to_string(&path).map_err(|error| Misuse(format!("read `{file}`: {error}")))?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let given = operator.map_or(Given::Own { folder, parts }, Given::Operator);
+    let (title, result) = match Scenario::parse(&file, &text) {
+        Ok(scenario) => (scenario.title().to_owned(), scenario.play(given)),
+        Err(malformed) => (String::new(), Err(malformed)),
+    };
+    Ok(Played { file, title, result })
+}
+
+/// The scenarios under a path, in the order of their names.
+fn collect(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    let missing = |error| Misuse(format!("read `{}`: {error}", path.display()));
+    if !fs::metadata(path).map_err(missing)?.is_dir() {
+        files.push(path.to_owned());
+        return Ok(());
+    }
+    let entries: Result<Vec<_>, _> = fs::read_dir(path).map_err(missing)?.collect();
+    let mut inside: Vec<PathBuf> = entries.map_err(missing)?.into_iter().map(|entry| entry.path()).collect();
+    inside.sort();
+    for path in inside {
+        if path.is_dir() && depth > 0 {
+            collect(&path, depth - 1, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn tell(played: &[Played]) -> anyhow::Result<()> {
+    for one in played {
+        match &one.result {
+            Ok(verdict) if verdict.failures.is_empty() => {
+                print(&format!("ok      {}: {} ({} lines)", one.file, one.title, verdict.lines))?;
+            }
+            Ok(verdict) => {
+                print(&format!("failed  {}: {}", one.file, one.title))?;
+                for failure in &verdict.failures {
+                    print(&format!("  {}", failure.to_string().replace('\n', "\n  ")))?;
+                }
+            }
+            Err(malformed) => say(&format!("error: {malformed}")),
+        }
+    }
+    let good = played.iter().filter(|one| one.is_good()).count();
+    print(&format!("{good} of {} scenarios came out as written", played.len()))
+}
+
+fn document(played: &[Played]) -> Value {
+    let of = |one: &Played| match &one.result {
+        Ok(verdict) => {
+            let failure = |failure: &quarterdeck_sim::scenario::Failure| {
+                json!({ "line": failure.line, "at": failure.at, "want": failure.want, "got": failure.got })
+            };
+            json!({
+                "file": one.file, "title": one.title, "result": if one.is_good() { "ok" } else { "failed" },
+                "timelines": verdict.timelines, "lines": verdict.lines,
+                "failures": verdict.failures.iter().map(failure).collect::<Vec<_>>(),
+            })
+        }
+        Err(malformed) => {
+            json!({ "file": one.file, "result": "malformed", "line": malformed.line, "what": malformed.what })
+        }
+    };
+    json!({ "good": exit(played) == Exit::Good, "scenarios": played.iter().map(of).collect::<Vec<_>>() })
+}
+
+/// A file that is no scenario weighs more than one that fails: nobody knows what it would have said.
+fn exit(played: &[Played]) -> Exit {
+    if played.iter().any(|one| one.result.is_err()) {
+        Exit::Usage
+    } else if played.iter().all(Played::is_good) {
+        Exit::Good
+    } else {
+        Exit::Finding
+    }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use quarterdeck_ledger::{bundle::Bundle, note::VerifierKey, verify::verify_folder};
+use quarterdeck_ledger::{bundle::Bundle, note::VerifierKey, verify::{Report, verify_folder}};
 use quarterdeck_server::log_files::DiskFiles;
 use serde_json::json;
 
@@ -26,6 +26,11 @@ pub(crate) struct Verify {
     json: bool,
 }
 
+/// How often a folder that is being written is looked at again.
+const TRIES: usize = 5;
+/// How often, and how long apart, we look whether a checkpoint moves: two of the publisher's rounds.
+const LOOKS: usize = 12;
+const BETWEEN_LOOKS: std::time::Duration = std::time::Duration::from_millis(100);
 /// Bytes of a bundle that are read: an incident of 10,000 events is about 30 MB.
 const BUNDLE_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
@@ -44,7 +49,7 @@ fn key_of(text: &str) -> anyhow::Result<VerifierKey> {
 }
 
 fn folder(args: &Verify, key: Option<&VerifierKey>) -> anyhow::Result<Exit> {
-    let report = verify_folder(&DiskFiles::new(&args.path), key);
+    let report = settled(&args.path, key);
     let findings: Vec<String> = report.findings.iter().map(ToString::to_string).collect();
     let trusted = key.is_some();
     if args.json {
@@ -63,6 +68,28 @@ fn folder(args: &Verify, key: Option<&VerifierKey>) -> anyhow::Result<Exit> {
         print(&format!("{report}"))?;
     }
     Ok(if report.holds() { Exit::Good } else { Exit::Finding })
+}
+
+/// The report on a folder at rest. A running program publishes every half second, files first and the checkpoint last: whoever
+/// looks in between sees files beyond the checkpoint. So a folder that does not hold is looked at again as soon as its
+/// checkpoint has moved; if it does not move, it is at rest and the findings stand.
+fn settled(path: &Path, key: Option<&VerifierKey>) -> Report {
+    let checkpoint = || std::fs::read(path.join("checkpoint")).unwrap_or_default();
+    for _ in 0..TRIES {
+        let before = checkpoint();
+        let report = verify_folder(&DiskFiles::new(path), key);
+        if report.holds() {
+            return report;
+        }
+        let moved = (0..LOOKS).any(|_| {
+            std::thread::sleep(BETWEEN_LOOKS);
+            checkpoint() != before
+        });
+        if !moved {
+            return report;
+        }
+    }
+    verify_folder(&DiskFiles::new(path), key)
 }
 
 fn bundle(args: &Verify, key: Option<VerifierKey>) -> anyhow::Result<Exit> {

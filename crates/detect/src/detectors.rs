@@ -1,6 +1,6 @@
 //! THE LIST of detectors.
 
-mod example;
+pub(crate) mod example;
 pub mod unusual_size;
 pub mod frequency_spike;
 pub mod sudden_outflow;

@@ -17,6 +17,7 @@ use quarterdeck_core::{
 
 use crate::{
     flow::{self, Flow, Sheet, Worth},
+    openings::Openings,
     reference_assets,
     selector::{self, Selector},
 };
@@ -71,6 +72,8 @@ pub struct Extraction {
     pub borrowed: i128,
     /// Times that a contract was called while it was waiting for the side to return.
     pub reentries: u32,
+    /// The first contract that this happened to.
+    pub reentered: Option<Address>,
     /// The largest number of payments of one asset from one party to the side, each asked for by a call of its own.
     pub payments: u32,
     /// Contracts made in this transaction on the side's behalf that then called others.
@@ -79,6 +82,8 @@ pub struct Extraction {
     pub pulls: u32,
     /// A liquidation function was called: paying a debt for collateral at a discount is a trade.
     pub liquidation: bool,
+    /// The contract called is itself a token that moved: then being called back may be its own book-keeping.
+    pub called_token: bool,
     /// A debt was paid back and no position opened: what comes out is the sender's own collateral.
     pub closing: bool,
 }
@@ -92,17 +97,19 @@ impl Extraction {
         let profit = flow::worth(catalogue, chain, &sheet, transaction.from);
         let loans = loans(transaction, flows, &side);
         let victims = victims(catalogue, block, transaction, &sheet);
-        let (reentries, helpers) = call_shape(transaction, &side, &loans);
+        let shape = call_shape(transaction, &side, &loans);
         let borrowed = loans.iter().filter_map(|loan| flow::value(catalogue, chain, loan.asset, loan.amount)).sum();
         Self {
             profit,
             victims,
             borrowed,
-            reentries,
-            helpers,
+            reentries: shape.reentries,
+            reentered: shape.reentered,
+            helpers: shape.helpers,
             payments: payments(flows, &side).min(repeats(transaction, &side)),
             pulls: pulls(transaction, flows, &side),
             liquidation: transaction.calls.iter().any(|call| in_table(call, &LIQUIDATIONS)),
+            called_token: transaction.to.is_some_and(|to| flows.iter().any(|flow| flow.token == Some(to))),
             closing: closes_position(block, transaction),
             loans,
             side,
@@ -126,7 +133,8 @@ impl Extraction {
 }
 
 fn victims(catalogue: &Catalogue, block: &Block, transaction: &Transaction, sheet: &Sheet) -> Vec<Victim> {
-    let balances = balances(transaction);
+    let openings = Openings::of(block, transaction);
+    let coin = reference_assets::wrapped_coin(block.chain);
     let sender = transaction.from;
     let mut victims = Vec::new();
     for party in sheet.parties().into_iter().filter(|party| !party.is_zero() && *party != sender) {
@@ -139,10 +147,11 @@ fn victims(catalogue: &Catalogue, block: &Block, transaction: &Transaction, shee
         let value = |asset, net: flow::Net| flow::value(catalogue, block.chain, asset, net.loss()).unwrap_or(0);
         let most = sheet.of(party).max_by_key(|(asset, net)| value(*asset, *net));
         let (asset, net) = most.unwrap_or_default();
-        let share_permille = balances
-            .get(&(party, asset))
-            .filter(|balance| !balance.is_zero())
-            .map(|balance| (net.loss().saturating_mul(U256::from(1_000)) / *balance).saturating_to::<u32>().min(1_000));
+        let tokens: Vec<Address> = sheet.of(party).filter_map(|(asset, _)| asset.or(coin)).collect();
+        let pair = <[Address; 2]>::try_from(tokens).ok();
+        let held = asset.or(coin).and_then(|token| openings.held(party, token, pair)).filter(|held| !held.is_zero());
+        let share_permille =
+            held.map(|held| (net.loss().saturating_mul(U256::from(1_000)) / held).saturating_to::<u32>().min(1_000));
         victims.push(Victim {
             address: party,
             loss: -worth.net(),
@@ -155,24 +164,6 @@ fn victims(catalogue: &Catalogue, block: &Block, transaction: &Transaction, shee
     victims.sort_by_key(|victim| std::cmp::Reverse(victim.loss));
     victims
 }
-
-/// The largest balance that any `balanceOf` of the trace gave, by owner and token.
-pub fn balances(transaction: &Transaction) -> BTreeMap<(Address, Option<Address>), U256> {
-    let mut found: BTreeMap<(Address, Option<Address>), U256> = BTreeMap::new();
-    for call in &transaction.calls {
-        if selector::of_call(call) != Some(BALANCE_OF) || !matches!(call.kind, CallKind::Static | CallKind::Call) {
-            continue;
-        }
-        let Some((token, owner)) = call.to.zip(flow::address_argument(call, 0)) else { continue };
-        let Some(balance) = call.output.get(..32).and_then(U256::try_from_be_slice) else { continue };
-        let most = found.entry((owner, Some(token))).or_default();
-        *most = balance.max(*most);
-    }
-    found
-}
-
-/// `balanceOf(address)`.
-const BALANCE_OF: Selector = [0x70, 0xa0, 0x82, 0x31];
 
 /// Loans by a known function or callback, and by their shape: a party hands the side an asset, calls the side, and has at least
 /// as much of it back at the end, but hardly more.
@@ -386,9 +377,9 @@ fn closes_position(block: &Block, transaction: &Transaction) -> bool {
 
 /// Counts calls into a contract that waits for the side to return (view calls and lenders left out: being called back is their
 /// trade), and helpers at work.
-fn call_shape(transaction: &Transaction, side: &BTreeSet<Address>, loans: &[FlashLoan]) -> (u32, u32) {
+fn call_shape(transaction: &Transaction, side: &BTreeSet<Address>, loans: &[FlashLoan]) -> CallShape {
+    let mut shape = CallShape::default();
     let mut stack: Vec<Address> = Vec::new();
-    let mut reentries = 0;
     let hosts: BTreeSet<Address> =
         transaction.calls.iter().filter(|call| in_table(call, &HOST_CALLBACKS)).map(|call| call.from).collect();
     let is_lender = |address: &Address| loans.iter().any(|loan| loan.lender == *address);
@@ -410,13 +401,22 @@ fn call_shape(transaction: &Transaction, side: &BTreeSet<Address>, loans: &[Flas
                 .and_then(|place| stack.get(place..))
                 .is_some_and(|above| above.iter().any(|waiting| side.contains(waiting)));
             if through_side && !side.contains(&to) && !hosts.contains(&to) && !is_lender(&to) {
-                reentries += 1;
+                shape.reentries += 1;
+                shape.reentered = shape.reentered.or(Some(to));
             }
         }
         let context = if matches!(call.kind, CallKind::Delegate | CallKind::Code) { call.from } else { to };
         stack.push(context);
     }
-    (reentries, u32::try_from(helpers.len()).unwrap_or(u32::MAX))
+    shape.helpers = u32::try_from(helpers.len()).unwrap_or(u32::MAX);
+    shape
+}
+
+#[derive(Default)]
+struct CallShape {
+    reentries: u32,
+    reentered: Option<Address>,
+    helpers: u32,
 }
 
 fn payments(flows: &[Flow], side: &BTreeSet<Address>) -> u32 {

@@ -97,7 +97,8 @@ pub fn address_argument(call: &Call, place: usize) -> Option<Address> {
     word.get(..12)?.iter().all(|byte| *byte == 0).then(|| Address::from_word(word))
 }
 
-fn token_flow(chain: ChainNumber, call: &Call) -> Option<Flow> {
+/// What a successful call to a token moved, by its function; none for any other call.
+pub fn token_flow(chain: ChainNumber, call: &Call) -> Option<Flow> {
     if call.kind != CallKind::Call {
         return None;
     }
@@ -262,8 +263,8 @@ pub fn value(catalogue: &Catalogue, chain: ChainNumber, asset: Option<Address>, 
 /// they sent the proceeds.
 ///
 /// The called contract is left out where the operator watches it or where it is poorer afterwards: then it is what was acted
-/// upon. A router that passes everything on stays in and changes nothing. An address that only receives, and from this side
-/// only, is taken for the sender's own pocket: an ordinary payment then nets to nothing, and hidden proceeds come to light.
+/// upon. A router that passes everything on stays in and changes nothing. An address that only receives, from this side only,
+/// and calls nobody is taken for the sender's own pocket: an ordinary payment then nets to nothing, and hidden proceeds come to light.
 pub fn sender_side(
     catalogue: &Catalogue,
     block: &Block,
@@ -295,8 +296,14 @@ pub fn sender_side(
         let only_from_us = outsiders.entry(flow.to).or_insert(true);
         *only_from_us &= side.contains(&flow.from);
     }
-    let pockets = outsiders.into_iter().filter(|(address, only)| *only && !address.is_zero());
-    side.extend(pockets.map(|(address, _)| address).filter(|address| catalogue.watched(chain, *address).is_none()));
+    // What runs code of its own is no pocket but somebody's contract.
+    let busy: BTreeSet<Address> = transaction.calls.iter().map(|call| call.from).collect();
+    let is_pocket = |address: &Address| {
+        !address.is_zero() && !busy.contains(address) && catalogue.watched(chain, *address).is_none()
+    };
+    side.extend(
+        outsiders.into_iter().filter(|(address, only)| *only && is_pocket(address)).map(|(address, _)| address),
+    );
     side
 }
 

@@ -1,6 +1,8 @@
 //! How signals are found: detectors, and the arithmetic they share. Pure: no I/O, no clock, no randomness.
 //!
-//! The module list is the reading order. A detector is one file in `detectors/` and one line in [`detectors::DETECTORS`].
+//! Reading order: [`selector`] and [`reference_assets`] (facts), [`flow`] (what moved), [`openings`] (what was there before),
+//! [`extraction`] (who took what from whom, and how), [`taking`] and [`raise`] (how it is said), [`pipeline`] (all detectors side
+//! by side). A detector is one file in `detectors/` and one line in [`detectors::DETECTORS`].
 
 pub mod at_rest;
 pub mod statistics;
@@ -11,8 +13,9 @@ pub mod watch;
 pub mod claim;
 pub mod rehearsal;
 pub mod raise;
-pub mod extraction;
 pub mod flow;
+pub mod openings;
+pub mod extraction;
 pub mod taking;
 pub mod detectors;
 pub mod pipeline;

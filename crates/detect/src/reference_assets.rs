@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use alloy_primitives::{Address, address};
 use quarterdeck_core::{
+    catalogue::Catalogue,
     chain::{ChainNumber, U256},
     money::{Price, Usd},
 };
@@ -62,13 +63,25 @@ pub fn display(chain: ChainNumber, token: Option<Address>, raw: U256) -> String 
     let Some(asset) = find(chain, token) else {
         return token.map_or_else(|| format!("{raw} wei"), |token| format!("{raw} units of {token}"));
     };
-    let scale = U256::from(10).pow(U256::from(asset.price.decimals));
+    with_decimals(raw, asset.price.decimals, asset.symbol)
+}
+
+fn with_decimals(raw: U256, decimals: u8, symbol: &str) -> String {
+    let scale = U256::from(10).pow(U256::from(decimals.min(36)));
     let (whole, rest) = (raw / scale, raw % scale);
     let thousandths: u64 = (rest.saturating_mul(U256::from(1_000)) / scale).saturating_to();
     if thousandths == 0 || whole > U256::from(1_000) {
-        format!("{whole} {}", asset.symbol)
+        format!("{whole} {symbol}")
     } else {
-        format!("{whole}.{thousandths:03} {}", asset.symbol)
+        format!("{whole}.{thousandths:03} {symbol}")
+    }
+}
+
+/// As [`display`], by the operator's own names first.
+pub fn display_in(catalogue: &Catalogue, chain: ChainNumber, token: Option<Address>, raw: U256) -> String {
+    match catalogue.assets.get(&(chain, token)) {
+        Some(asset) => with_decimals(raw, asset.price.decimals, &asset.symbol),
+        None => display(chain, token, raw),
     }
 }
 
@@ -156,6 +169,21 @@ const TOKENS: &[(ChainNumber, &str, Address, u8, u64)] = &[
     (1, "MATIC", address!("7D1AfA7B718fb893dB30A3aBc0Cfc608AaCfeBB0"), 18, 650_000),
     (1, "APE", address!("4d224452801ACEd8B2F0aebE155379bb5D594381"), 18, 2 * DOLLAR),
     (1, "1INCH", address!("111111111117dC0aa78b770fA6A738034120C302"), 18, 300_000),
+    (1, "sDAI", address!("83F20F44975D03b1b09e64809B757c47f942BEeA"), 18, 1_020_000),
+    (1, "FDUSD", address!("c5f0f7b66764F6ec8C8Dff7BA683102295E16409"), 18, DOLLAR),
+    (1, "USDS", address!("dC035D45d973E3EC169d2276DDab16f1e407384F"), 18, DOLLAR),
+    (1, "sUSDe", address!("9D39A5DE30e57443BfF2A8307A4256c8797A3497"), 18, DOLLAR),
+    (1, "MIM", address!("99D8a9C45b2ecA8864373A26D1459e3Dff1e17F3"), 18, DOLLAR),
+    (1, "alUSD", address!("BC6DA0FE9aD5f3b0d58160288917AA56653660E9"), 18, DOLLAR),
+    (1, "cbBTC", address!("cbB7C0000aB88B473b1f5aFd9ef808440eed33Bf"), 8, 30_000 * DOLLAR),
+    (1, "ezETH", address!("bf5495Efe5DB9ce00f80364C8B423567e58d2110"), 18, 1_900 * DOLLAR),
+    (1, "rsETH", address!("A1290d69c65A6Fe4DF752f95823fae25cB99e5A7"), 18, 1_900 * DOLLAR),
+    (1, "frxETH", address!("5E8422345238F34275888049021821E8E08CAa1f"), 18, 1_900 * DOLLAR),
+    (1, "sfrxETH", address!("ac3E018457B222d93114458476f3E3416Abbe38F"), 18, 1_980 * DOLLAR),
+    (1, "GNO", address!("6810e776880C02933D47DB1b9fc05908e5386b96"), 18, 110 * DOLLAR),
+    (1, "OHM", address!("64aa3364F17a4D01c6f1751Fd97C2BD3D7e7f1D5"), 9, 10 * DOLLAR),
+    (1, "FTM", address!("4E15361FD6b4BB609Fa63C81A2be19d873717870"), 18, 300_000),
+    (1, "GRT", address!("c944E90C64B2c07662A292be6244BDf05Cda44a7"), 18, 110_000),
     (56, "USDT", address!("55d398326f99059fF775485246999027B3197955"), 18, DOLLAR),
     (56, "BUSD", address!("e9e7CEA3DedcA5984780Bafc599bD69ADd087D56"), 18, DOLLAR),
     (56, "USDC", address!("8AC76a51cc950d9822D68b83fE1Ad97B32Cd580d"), 18, DOLLAR),
@@ -164,9 +192,35 @@ const TOKENS: &[(ChainNumber, &str, Address, u8, u64)] = &[
     (56, "BTCB", address!("7130d2A12B9BCbFAe4f2634d864A1Ee1Ce3Ead9c"), 18, 30_000 * DOLLAR),
     (56, "ETH", address!("2170Ed0880ac9A755fd29B2688956BD959F933F8"), 18, 1_900 * DOLLAR),
     (56, "CAKE", address!("0E09FaBB73Bd3Ade0a17ECC321fD13a19e81cE82"), 18, 1_500_000),
+    (56, "FDUSD", address!("c5f0f7b66764F6ec8C8Dff7BA683102295E16409"), 18, DOLLAR),
+    (56, "TUSD", address!("40af3827F39D0EAcBF4A168f8D4ee67c121D11c9"), 18, DOLLAR),
+    (56, "LINK", address!("F8A0BF9cF54Bb92F17374d9e9A321E6a111a51bD"), 18, 6 * DOLLAR),
+    (56, "UNI", address!("Bf5140A22578168FD562DCcF235E5D43A02ce9B1"), 18, 5 * DOLLAR),
+    (56, "LTC", address!("4338665CBB7B2485A8855A139b75D5e34AB0DB94"), 18, 100 * DOLLAR),
+    (56, "DOGE", address!("bA2aE424d960c26247Dd6c32edC70B295c744C43"), 8, 65_000),
     (56, "ADA", address!("3EE2200Efb3400fAbB9AacF31297cBdD1d435D47"), 18, 280_000),
     (56, "XRP", address!("1D2F0da169ceB9fC7B3144628dB156f3F6c60dBE"), 18, 470_000),
     (56, "DOT", address!("7083609fCE4d1d8Dc0C979AAb8c869Ea2C873402"), 18, 5 * DOLLAR),
+    (10, "USDC.e", address!("7F5c764cBc14f9669B88837ca1490cCa17c31607"), 6, DOLLAR),
+    (10, "USDC", address!("0b2C639c533813f4Aa9D7837CAf62653d097Ff85"), 6, DOLLAR),
+    (10, "USDT", address!("94b008aA00579c1307B0EF2c499aD98a8ce58e58"), 6, DOLLAR),
+    (10, "DAI", address!("DA10009cBd5D07dd0CeCc66161FC93D7c9000da1"), 18, DOLLAR),
+    (10, "WBTC", address!("68f180fcCe6836688e9084f035309E29Bf0A2095"), 8, 30_000 * DOLLAR),
+    (137, "USDC.e", address!("2791Bca1f2de4661ED88A30C99A7a9449Aa84174"), 6, DOLLAR),
+    (137, "USDC", address!("3c499c542cEF5E3811e1192ce70d8cC03d5c3359"), 6, DOLLAR),
+    (137, "USDT", address!("c2132D05D31c914a87C6611C10748AEb04B58e8F"), 6, DOLLAR),
+    (137, "DAI", address!("8f3Cf7ad23Cd3CaDbD9735AFf958023239c6A063"), 18, DOLLAR),
+    (137, "WETH", address!("7ceB23fD6bC0adD59E62ac25578270cFf1b9f619"), 18, 1_900 * DOLLAR),
+    (137, "WBTC", address!("1BFD67037B42Cf73acF2047067bd4F2C47D9BfD6"), 8, 30_000 * DOLLAR),
+    (8_453, "USDC", address!("833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"), 6, DOLLAR),
+    (8_453, "USDbC", address!("d9aAEc86B65D86f6A7B5B1b0c42FFA531710b6CA"), 6, DOLLAR),
+    (8_453, "cbBTC", address!("cbB7C0000aB88B473b1f5aFd9ef808440eed33Bf"), 8, 30_000 * DOLLAR),
+    (42_161, "USDC.e", address!("FF970A61A04b1cA14834A43f5dE4533eBDDB5CC8"), 6, DOLLAR),
+    (42_161, "USDC", address!("af88d065e77c8cC2239327C5EDb3A432268e5831"), 6, DOLLAR),
+    (42_161, "USDT", address!("Fd086bC7CD5C481DCC9C85ebE478A1C0b69FCbb9"), 6, DOLLAR),
+    (42_161, "DAI", address!("DA10009cBd5D07dd0CeCc66161FC93D7c9000da1"), 18, DOLLAR),
+    (42_161, "WBTC", address!("2f2a2543B76A4166549F7aaB2e75Bef0aefC5B0f"), 8, 30_000 * DOLLAR),
+    (42_161, "ARB", address!("912CE59144191C1204E64559FE8253a0e49E6548"), 18, 1_150_000),
 ];
 
 #[cfg(test)]
@@ -178,12 +232,16 @@ mod tests {
     fn addresses_carry_their_check_sums() {
         let source = include_str!("reference_assets.rs");
         let mut checked = 0;
+        let mut wrong = Vec::new();
         for text in source.split("address!(\"").skip(1).filter_map(|rest| rest.split_once('"')).map(|(text, _)| text) {
             if text.len() == 40 {
-                Address::parse_checksummed(format!("0x{text}"), None).unwrap_or_else(|e| panic!("{text}: {e}"));
                 checked += 1;
+                if Address::parse_checksummed(format!("0x{text}"), None).is_err() {
+                    wrong.push(text);
+                }
             }
         }
+        assert_eq!(wrong, Vec::<&str>::new());
         assert_eq!(checked, TOKENS.len() + 7);
     }
 

@@ -90,14 +90,19 @@ pub fn name(catalogue: &Catalogue, chain: ChainNumber, address: Address) -> Stri
     catalogue.watched(chain, address).map_or_else(|| address.to_string(), |(_, watched)| watched.label.clone())
 }
 
+/// A loss as people read it; where nothing that was lost has a price, it says so.
+pub fn loss_text(victim: &Victim) -> String {
+    if victim.loss > 0 { usd(victim.loss).to_string() } else { String::from("assets without a known price") }
+}
+
 /// What was borrowed, for a sentence.
-pub fn loans_text(chain: ChainNumber, found: &Extraction) -> String {
+pub fn loans_text(catalogue: &Catalogue, chain: ChainNumber, found: &Extraction) -> String {
     let mut parts: Vec<String> = found
         .loans
         .iter()
         .filter(|loan| !loan.amount.is_zero())
         .take(NAMED_MAX)
-        .map(|loan| reference_assets::display(chain, loan.asset, loan.amount))
+        .map(|loan| reference_assets::display_in(catalogue, chain, loan.asset, loan.amount))
         .collect();
     if parts.is_empty() {
         parts.push(String::from("assets"));
@@ -115,10 +120,13 @@ pub fn victims_text(catalogue: &Catalogue, chain: ChainNumber, found: &Extractio
             let share =
                 victim.share_permille.map_or_else(String::new, |s| format!(", {}.{} % of its balance", s / 10, s % 10));
             let given = if victim.one_sided { ", for nothing in return" } else { ", in trades" };
-            let amount = reference_assets::display(chain, victim.asset, victim.amount);
+            let amount = reference_assets::display_in(catalogue, chain, victim.asset, victim.amount);
             format!("{} lost {} ({amount}{share}{given})", name(catalogue, chain, victim.address), usd(victim.loss))
         })
         .collect();
+    if named.is_empty() {
+        return String::from("Nothing that was lost has a known price.");
+    }
     let rest = found.victims.len().saturating_sub(NAMED_MAX);
     let more = if rest > 0 { format!("; {rest} more lost less") } else { String::new() };
     format!("{}{more}.", named.join("; "))

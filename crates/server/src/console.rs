@@ -75,7 +75,8 @@ fn turn_away(parts: &Parts, app: &Shared, refused: &Refused) -> Response {
     if refused.parts().0 != StatusCode::UNAUTHORIZED {
         return sorry(app, caller(parts, app, Role::Viewer).ok().as_ref(), refused);
     }
-    let asked = if parts.method == Method::GET { parts.uri.path_and_query().map_or("/", |asked| asked.as_str()) } else { "/" };
+    let asked =
+        if parts.method == Method::GET { parts.uri.path_and_query().map_or("/", |asked| asked.as_str()) } else { "/" };
     // The cookie is strict, so a browser that follows a link from a chat leaves it at home. Asked again by our own page, it brings it.
     if parts.method == Method::GET && from_elsewhere(&parts.headers) && presented(&parts.headers).is_none() {
         return page(StatusCode::OK, &Bounce { next: local(asked).to_owned() });
@@ -142,7 +143,11 @@ fn frame(app: &Shared, visitor: Option<&Caller>, here: &'static str) -> Frame {
     };
     Frame {
         here,
-        who: visitor.map(|caller| Who { name: name(caller), token: caller.token.clone(), role: caller.role.to_string() }),
+        who: visitor.map(|caller| Who {
+            name: name(caller),
+            token: caller.token.clone(),
+            role: caller.role.to_string(),
+        }),
         open: health.open_incidents,
         faults: health.faults,
         now: app.clock.now().to_string(),
@@ -192,7 +197,8 @@ mod tests {
 
     #[test]
     fn nobody_is_sent_elsewhere() {
-        for foreign in ["https://evil.example/", "//evil.example", "/\\evil.example", "evil", "", "/a\r\nSet-Cookie: x"] {
+        for foreign in ["https://evil.example/", "//evil.example", "/\\evil.example", "evil", "", "/a\r\nSet-Cookie: x"]
+        {
             assert_eq!(local(foreign), "/", "{foreign:?}");
         }
         assert_eq!(local("/incidents/inc_1?a=b"), "/incidents/inc_1?a=b");

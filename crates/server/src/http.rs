@@ -74,6 +74,8 @@ pub struct App {
     pub key: VerifierKey,
     /// The address people reach the console at.
     pub base_url: String,
+    /// Told when the program stops: streams end then, so that stopping does not wait for listeners.
+    pub stopping: tokio::sync::watch::Receiver<bool>,
     /// Renders the metrics.
     pub metrics: Option<metrics_exporter_prometheus::PrometheusHandle>,
     /// The tree of the log, brought up to date when a proof is asked for.

@@ -4,6 +4,8 @@
 //! one file that joins them.
 
 pub mod clock;
+pub mod tls;
+pub mod stopping;
 pub mod store;
 pub mod notify;
 pub mod auth;

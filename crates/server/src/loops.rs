@@ -5,4 +5,5 @@ pub mod detect;
 pub mod engine;
 pub mod expire;
 pub mod publish;
+pub mod retain;
 pub mod watchdog;

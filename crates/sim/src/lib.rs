@@ -6,3 +6,4 @@ pub mod chain;
 pub mod story;
 pub mod people;
 pub mod demo;
+pub mod scenario;

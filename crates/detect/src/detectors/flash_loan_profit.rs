@@ -178,7 +178,7 @@ impl Watch {
         };
         let text = format!(
             "The sender borrowed {} for one transaction, paid it back and is {gain} richer. {}",
-            taking::loans_text(block.chain, found),
+            taking::loans_text(&self.catalogue, block.chain, found),
             taking::victims_text(&self.catalogue, block.chain, found),
         );
         let mut numbers = vec![Number::new("flash loans", found.loans.len(), "")];

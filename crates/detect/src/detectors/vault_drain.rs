@@ -181,12 +181,14 @@ impl Watch {
         if watched.is_none() && !unwatched {
             return None;
         }
-        let nobody = Victim::unknown(transaction.to.unwrap_or_default());
-        let victim =
-            watched.or_else(|| found.victims.iter().find(|v| v.one_sided)).or(found.victims.first()).unwrap_or(&nobody);
+        let reentered = Victim::unknown(found.reentered.unwrap_or_default());
+        let victim = watched
+            .or_else(|| found.victims.iter().find(|v| v.one_sided))
+            .or(found.victims.first())
+            .unwrap_or(&reentered);
         let least = if watched.is_some() { Loudness::Error } else { Loudness::Warning };
         let text = format!(
-            "{} The sender is {} richer and gave nothing for it; signs: {}.",
+            "{} The sender gave next to nothing for what it took ({} by known prices); signs: {}.",
             taking::victims_text(&self.catalogue, block.chain, found),
             taking::usd(found.gain()),
             ways.join(", "),
@@ -200,7 +202,7 @@ impl Watch {
             title: format!(
                 "{} drained of {}",
                 taking::name(&self.catalogue, block.chain, victim.address),
-                taking::usd(victim.loss)
+                taking::loss_text(victim)
             ),
             text,
             numbers: taking::numbers(found),
@@ -219,7 +221,7 @@ impl Watch {
             return None;
         }
         let percent = format!("{}.{} %", fall.permille / 10, fall.permille % 10);
-        let amount = reference_assets::display(block.chain, fall.asset, fall.lost);
+        let amount = reference_assets::display_in(&self.catalogue, block.chain, fall.asset, fall.lost);
         let over = if fall.blocks <= 1 { String::from("one transaction") } else { format!("{} blocks", fall.blocks) };
         let asset = fall.asset.unwrap_or_default();
         let draft = Draft {
@@ -291,7 +293,7 @@ fn gave_nothing_at_all(found: &Extraction) -> bool {
 
 /// Assets of unknown value came for nothing at all.
 fn took_unpriced(found: &Extraction) -> bool {
-    found.profit.unpriced_gains > 0 && found.profit.gained == 0 && gave_nothing_at_all(found)
+    found.profit.unpriced_gains > 0 && found.profit.gained == 0 && gave_nothing_at_all(found) && !found.called_token
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ const SCRIPT: &str = include_str!("assets/console.js");
 const ICON: &str = include_str!("assets/icon.svg");
 
 /// Where a browser finds them.
-pub struct Addresses {
+pub(super) struct Addresses {
     /// The style sheet.
     pub style: String,
     /// The script.
@@ -28,19 +28,19 @@ pub struct Addresses {
 }
 
 /// Where a browser finds them.
-pub static ADDRESSES: LazyLock<Addresses> = LazyLock::new(|| Addresses {
+pub(super) static ADDRESSES: LazyLock<Addresses> = LazyLock::new(|| Addresses {
     style: address("console.css", STYLE),
     script: address("console.js", SCRIPT),
     icon: address("icon.svg", ICON),
 });
 
 fn address(name: &str, content: &str) -> String {
-    let digest: String = Sha256::digest(content.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let digest = quarterdeck_ledger::hash::to_hex(&Sha256::digest(content.as_bytes()));
     format!("/assets/{name}?v={digest}")
 }
 
 /// Their routes: open, they say nothing about anybody.
-pub fn routes() -> Router<Shared> {
+pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/assets/console.css", get(|| async { asset("text/css; charset=utf-8", STYLE) }))
         .route("/assets/console.js", get(|| async { asset("text/javascript; charset=utf-8", SCRIPT) }))

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Their routes. Asked for with GET (a reload after a refusal, an address typed from memory) each leads back to the incident.
-pub fn routes() -> Router<Shared> {
+pub(super) fn routes() -> Router<Shared> {
     let back = || -> MethodRouter<Shared> {
         get(|Path(id): Path<String>| async move { Redirect::to(&format!("/incidents/{}", segment(&id))) })
     };
@@ -51,7 +51,13 @@ fn segment(text: &str) -> String {
 }
 
 /// Does it and goes back, or shows the incident with the reason why not.
-async fn carry_out(app: &Shared, visitor: &Caller, id: &str, command: Result<Command, Refused>, typed: Typed) -> Response {
+async fn carry_out(
+    app: &Shared,
+    visitor: &Caller,
+    id: &str,
+    command: Result<Command, Refused>,
+    typed: Typed,
+) -> Response {
     let done = match command {
         Ok(command) => incidents::command(app, id, command).await.map(drop),
         Err(refused) => Err(refused),
@@ -84,31 +90,65 @@ async fn with_text(
     carry_out(app, visitor, id, Ok(command(visitor.actor(), text)), typed).await
 }
 
-async fn acknowledge(On(Responder(visitor)): On<Responder>, State(app): State<Shared>, Path(id): Path<String>) -> Response {
+async fn acknowledge(
+    On(Responder(visitor)): On<Responder>,
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+) -> Response {
     carry_out(&app, &visitor, &id, Ok(Command::Acknowledge { by: visitor.actor() }), Typed::Nothing).await
 }
 
-async fn note(On(Responder(visitor)): On<Responder>, State(app): State<Shared>, Path(id): Path<String>, Filled(form): Filled<Text>) -> Response {
+async fn note(
+    On(Responder(visitor)): On<Responder>,
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    Filled(form): Filled<Text>,
+) -> Response {
     with_text((&app, &visitor, &id), "note", form.text, |by, text| Command::Note { by, text }).await
 }
 
-async fn escalate(On(Responder(visitor)): On<Responder>, State(app): State<Shared>, Path(id): Path<String>, Filled(form): Filled<Text>) -> Response {
+async fn escalate(
+    On(Responder(visitor)): On<Responder>,
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    Filled(form): Filled<Text>,
+) -> Response {
     with_text((&app, &visitor, &id), "escalate", form.text, |by, reason| Command::Escalate { by, reason }).await
 }
 
-async fn reopen(On(Responder(visitor)): On<Responder>, State(app): State<Shared>, Path(id): Path<String>, Filled(form): Filled<Text>) -> Response {
+async fn reopen(
+    On(Responder(visitor)): On<Responder>,
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    Filled(form): Filled<Text>,
+) -> Response {
     with_text((&app, &visitor, &id), "reopen", form.text, |by, reason| Command::Reopen { by, reason }).await
 }
 
-async fn mitigate(On(Commander(visitor)): On<Commander>, State(app): State<Shared>, Path(id): Path<String>, Filled(form): Filled<Text>) -> Response {
+async fn mitigate(
+    On(Commander(visitor)): On<Commander>,
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    Filled(form): Filled<Text>,
+) -> Response {
     with_text((&app, &visitor, &id), "mitigate", form.text, |by, note| Command::Mitigate { by, note }).await
 }
 
-async fn resolve(On(Commander(visitor)): On<Commander>, State(app): State<Shared>, Path(id): Path<String>, Filled(form): Filled<Text>) -> Response {
+async fn resolve(
+    On(Commander(visitor)): On<Commander>,
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    Filled(form): Filled<Text>,
+) -> Response {
     with_text((&app, &visitor, &id), "resolve", form.text, |by, note| Command::Resolve { by, note }).await
 }
 
-async fn reviewed(On(Commander(visitor)): On<Commander>, State(app): State<Shared>, Path(id): Path<String>, Filled(form): Filled<Text>) -> Response {
+async fn reviewed(
+    On(Commander(visitor)): On<Commander>,
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    Filled(form): Filled<Text>,
+) -> Response {
     with_text((&app, &visitor, &id), "reviewed", form.text, |by, note| Command::Review { by, note }).await
 }
 
@@ -120,7 +160,12 @@ struct Role {
     person: String,
 }
 
-async fn role(On(Responder(visitor)): On<Responder>, State(app): State<Shared>, Path(id): Path<String>, Filled(form): Filled<Role>) -> Response {
+async fn role(
+    On(Responder(visitor)): On<Responder>,
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    Filled(form): Filled<Role>,
+) -> Response {
     let command = || {
         let role = incidents::role(&form.role)?;
         let person = form.person.parse().map_err(|error: BadName| Refused::bad_request(error.to_string()))?;
@@ -136,7 +181,12 @@ struct Merge {
     into: String,
 }
 
-async fn merge(On(Commander(visitor)): On<Commander>, State(app): State<Shared>, Path(id): Path<String>, Filled(form): Filled<Merge>) -> Response {
+async fn merge(
+    On(Commander(visitor)): On<Commander>,
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    Filled(form): Filled<Merge>,
+) -> Response {
     let command = incidents::parse(&form.into).map(|into| Command::MergeInto { by: visitor.actor(), into });
     carry_out(&app, &visitor, &id, command, Typed::Nothing).await
 }
@@ -153,7 +203,12 @@ struct FactsFilled {
     replace: Option<String>,
 }
 
-async fn facts(On(Commander(visitor)): On<Commander>, State(app): State<Shared>, Path(id): Path<String>, Filled(form): Filled<FactsFilled>) -> Response {
+async fn facts(
+    On(Commander(visitor)): On<Commander>,
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    Filled(form): Filled<FactsFilled>,
+) -> Response {
     let form = FactsForm {
         money: form.money,
         users: form.users,

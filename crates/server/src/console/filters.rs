@@ -3,6 +3,15 @@
 //! A value that carries markup of its own is a type here, built from parsed or escaped parts only and marked as safe; all other
 //! text on a page is escaped by the template. Tests: below.
 
+#![expect(
+    clippy::inline_always,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::unnecessary_wraps,
+    clippy::unused_self,
+    unreachable_pub,
+    reason = "the shape that `askama::filter_fn` wants and makes"
+)]
+
 use std::fmt;
 
 use askama::{
@@ -10,6 +19,8 @@ use askama::{
     filters::{Html, HtmlSafe, escape},
 };
 use quarterdeck_core::{money::Usd, time::Timestamp};
+
+use super::prose::{Prose, sentence};
 
 /// Characters of a long identifier that stay in front and behind.
 const KEPT_FRONT: usize = 10;
@@ -31,7 +42,7 @@ enum As {
 
 /// An instant as a `<time>` element; what is no instant reads as it came.
 #[derive(Debug, Clone)]
-pub struct When {
+pub(super) struct When {
     text: String,
     instant: Option<Timestamp>,
     shown: As,
@@ -64,43 +75,73 @@ fn when(text: impl fmt::Display, shown: As) -> When {
 
 /// `3 min ago`.
 #[askama::filter_fn]
-pub fn ago(text: impl fmt::Display, _: &dyn Values) -> askama::Result<When> {
+pub(super) fn ago(text: impl fmt::Display, _: &dyn Values) -> askama::Result<When> {
     Ok(when(text, As::Ago))
 }
 
 /// `in 2 min 10 s`.
 #[askama::filter_fn]
-pub fn until(text: impl fmt::Display, _: &dyn Values) -> askama::Result<When> {
+pub(super) fn until(text: impl fmt::Display, _: &dyn Values) -> askama::Result<When> {
     Ok(when(text, As::Until))
 }
 
 /// `2026-07-01 12:03:04 UTC`.
 #[askama::filter_fn]
-pub fn stamp(text: impl fmt::Display, _: &dyn Values) -> askama::Result<When> {
+pub(super) fn stamp(text: impl fmt::Display, _: &dyn Values) -> askama::Result<When> {
     Ok(when(text, As::Stamp))
 }
 
 /// `12:03:04.567`, for rows that stand under their day.
 #[askama::filter_fn]
-pub fn clock(text: impl fmt::Display, _: &dyn Values) -> askama::Result<When> {
+pub(super) fn clock(text: impl fmt::Display, _: &dyn Values) -> askama::Result<When> {
     Ok(when(text, As::Clock))
 }
 
 /// An amount in whole US cents as people read it.
 #[askama::filter_fn]
-pub fn money(cents: &u64, _: &dyn Values) -> askama::Result<Usd> {
+pub(super) fn money(cents: &u64, _: &dyn Values) -> askama::Result<Usd> {
     Ok(Usd::from_cents(*cents))
 }
 
 /// A word of the API as prose: `key_compromise` is `key compromise`.
 #[askama::filter_fn]
-pub fn prose(word: impl fmt::Display, _: &dyn Values) -> askama::Result<String> {
+pub(super) fn prose(word: impl fmt::Display, _: &dyn Values) -> askama::Result<String> {
     Ok(word.to_string().replace('_', " "))
+}
+
+/// A whole number of more than four digits with commas between thousands; all other text as it is.
+#[askama::filter_fn]
+pub(super) fn grouped(text: impl fmt::Display, _: &dyn Values) -> askama::Result<String> {
+    Ok(with_commas(&text.to_string()))
+}
+
+fn with_commas(text: &str) -> String {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.len() <= 4 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return text.to_owned();
+    }
+    let mut grouped = String::with_capacity(text.len() * 4 / 3 + 1);
+    if digits.len() < text.len() {
+        grouped.push('-');
+    }
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// A sentence with `code` and **bold**.
+#[askama::filter_fn]
+pub(super) fn marked(text: impl fmt::Display, _: &dyn Values) -> askama::Result<Prose> {
+    Ok(sentence(&text.to_string()))
 }
 
 /// A long identifier: short to the eye, whole for the pointer and the clipboard.
 #[derive(Debug, Clone)]
-pub struct Long(String);
+pub(super) struct Long(String);
 
 impl HtmlSafe for Long {}
 
@@ -129,13 +170,13 @@ fn shortened(text: &str) -> String {
 
 /// Shortened, with the whole behind it.
 #[askama::filter_fn]
-pub fn long(text: impl fmt::Display, _: &dyn Values) -> askama::Result<Long> {
+pub(super) fn long(text: impl fmt::Display, _: &dyn Values) -> askama::Result<Long> {
     Ok(Long(text.to_string()))
 }
 
 /// A severity as shape and word: the shape says it without colour, the word without eyes for shapes.
 #[derive(Debug, Clone)]
-pub struct Badge(String);
+pub(super) struct Badge(String);
 
 impl HtmlSafe for Badge {}
 
@@ -159,7 +200,7 @@ impl fmt::Display for Badge {
 
 /// A severity as shape and word.
 #[askama::filter_fn]
-pub fn severity(word: impl fmt::Display, _: &dyn Values) -> askama::Result<Badge> {
+pub(super) fn severity(word: impl fmt::Display, _: &dyn Values) -> askama::Result<Badge> {
     Ok(Badge(word.to_string()))
 }
 
@@ -181,7 +222,24 @@ mod tests {
         assert_eq!(shortened("short"), "short");
         assert_eq!(shortened("ééééééééééééééééééé"), "éééééééééé…éééééé");
         let hostile = Long("\"><script>alert(1)</script>".to_owned()).to_string();
-        assert!(!hostile.contains("<script>") && !hostile.contains("\"><"), "{hostile}");
+        assert!(
+            !hostile.contains("<script>") && hostile.contains("data-copy=\"&#34;&#62;&#60;script&#62;"),
+            "{hostile}"
+        );
+    }
+
+    #[test]
+    fn only_whole_numbers_are_grouped() {
+        for (text, read) in [
+            ("1250400000000000000000", "1,250,400,000,000,000,000,000"),
+            ("-10000", "-10,000"),
+            ("9999", "9999"),
+            ("0x12345", "0x12345"),
+            ("31.25678", "31.25678"),
+            ("", ""),
+        ] {
+            assert_eq!(with_commas(text), read);
+        }
     }
 
     #[test]

@@ -30,7 +30,7 @@ const SIGNALS_SHOWN: usize = 50;
 const OTHERS_SHOWN: usize = 200;
 
 /// Its route.
-pub fn routes() -> Router<Shared> {
+pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/incidents/{id}", get(show))
 }
 
@@ -39,7 +39,7 @@ async fn show(On(Viewer(visitor)): On<Viewer>, State(app): State<Shared>, Path(i
 }
 
 /// A command that was refused, with what was typed.
-pub struct Attempt {
+pub(super) struct Attempt {
     /// Why.
     pub refused: Refused,
     /// What was typed.
@@ -47,7 +47,7 @@ pub struct Attempt {
 }
 
 /// What was typed into a form.
-pub enum Typed {
+pub(super) enum Typed {
     /// Nothing that is worth keeping.
     Nothing,
     /// The text of the command with this last part of the path.
@@ -57,7 +57,12 @@ pub enum Typed {
 }
 
 /// The page of an incident, after a refused command with the reason and the words that were typed.
-pub async fn render(app: &Shared, visitor: &Caller, id: &str, attempt: Option<Attempt>) -> Result<Response, Refused> {
+pub(super) async fn render(
+    app: &Shared,
+    visitor: &Caller,
+    id: &str,
+    attempt: Option<Attempt>,
+) -> Result<Response, Refused> {
     let it = views::incident(app, parse(id)?).await?;
     let status = attempt.as_ref().map_or(StatusCode::OK, |attempt| attempt.refused.parts().0);
     let refused = attempt.as_ref().map(|attempt| attempt.refused.body().clone());
@@ -146,7 +151,7 @@ fn known(facts: &api::Facts) -> FactsForm {
     let cents = facts.money_at_risk_cents;
     let dollars = Usd::from_cents(cents).dollars();
     FactsForm {
-        money: if cents % 100 == 0 { dollars.to_string() } else { format!("{dollars}.{:02}", cents % 100) },
+        money: if cents.is_multiple_of(100) { dollars.to_string() } else { format!("{dollars}.{:02}", cents % 100) },
         users: facts.users.map(|users| users.to_string()).unwrap_or_default(),
         theft: facts.theft,
         key_compromise: facts.key_compromise,

@@ -9,7 +9,7 @@ use crate::http::{Shared, Viewer, health, incidents::summaries};
 const OVER_SHOWN: usize = 50;
 
 /// Its route.
-pub fn routes() -> Router<Shared> {
+pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/", get(list))
 }
 

@@ -19,7 +19,7 @@ use crate::{
 const KEPT_SECONDS: u32 = 90 * 24 * 3600;
 
 /// Their routes: open.
-pub fn routes() -> Router<Shared> {
+pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/login", get(form).post(log_in))
         .route("/logout", get(|| async { Redirect::to("/") }).post(log_out))
@@ -57,13 +57,11 @@ fn enter(app: &Shared, entry: &Entry) -> Response {
     let token = entry.token.as_deref().unwrap_or_default().trim();
     let next = local(&entry.next);
     let cookie = if identify(&app.tokens, token).is_some() { cookie(app, token, KEPT_SECONDS) } else { None };
-    match cookie {
-        Some(cookie) => ([(header::SET_COOKIE, cookie)], Redirect::to(next)).into_response(),
-        None => {
-            let fault = Some("This token is not known.");
-            page(StatusCode::UNAUTHORIZED, &Login { frame: frame_closed(app), fault, next: next.to_owned() })
-        }
+    if let Some(cookie) = cookie {
+        return ([(header::SET_COOKIE, cookie)], Redirect::to(next)).into_response();
     }
+    let fault = Some("This token is not known.");
+    page(StatusCode::UNAUTHORIZED, &Login { frame: frame_closed(app), fault, next: next.to_owned() })
 }
 
 async fn log_out(State(app): State<Shared>) -> Response {

@@ -24,7 +24,7 @@ const STRIP_UNITS: u64 = 1_400;
 const SHADES: [&str; 6] = ["0", "1", "2", "3", "4", "5"];
 
 /// Its route.
-pub fn routes() -> Router<Shared> {
+pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/oncall", get(show))
 }
 
@@ -41,7 +41,10 @@ fn rota(schedule: &Schedule, roster: &Roster, now: Timestamp) -> Rota {
     let turns = schedule.turns(now, now.plus(AHEAD));
     let mut shades = Shades::default();
     let mut shift = |turn: &Turn| Shift {
-        name: turn.person.as_ref().map(|id| roster.people.get(id).map_or_else(|| id.to_string(), |person| person.name.clone())),
+        name: turn
+            .person
+            .as_ref()
+            .map(|id| roster.people.get(id).map_or_else(|| id.to_string(), |person| person.name.clone())),
         shade: shades.of(turn.person.as_ref()),
         from: turn.from.to_string(),
         until: turn.until.to_string(),

@@ -9,7 +9,7 @@ use super::{filters, prose::Prose};
 
 /// What every page has around it.
 #[derive(Debug, Clone, Default)]
-pub struct Frame {
+pub(super) struct Frame {
     /// Which entry of the menu: `incidents`, `signals`, `oncall`, `sources`.
     pub here: &'static str,
     /// Who looks; none: nobody is logged in.
@@ -32,7 +32,7 @@ pub struct Frame {
 
 /// Who looks.
 #[derive(Debug, Clone)]
-pub struct Who {
+pub(super) struct Who {
     /// The person's name, else the token's.
     pub name: String,
     /// How the log calls the token.
@@ -44,7 +44,7 @@ pub struct Who {
 /// `/login`
 #[derive(Template)]
 #[template(path = "login.html")]
-pub struct Login {
+pub(super) struct Login {
     /// Around it.
     pub frame: Frame,
     /// What was wrong with the last try.
@@ -56,7 +56,7 @@ pub struct Login {
 /// Sends a browser that came from another site on to the same address, now as our own visitor.
 #[derive(Template)]
 #[template(path = "bounce.html")]
-pub struct Bounce {
+pub(super) struct Bounce {
     /// Where to.
     pub next: String,
 }
@@ -64,7 +64,7 @@ pub struct Bounce {
 /// Nothing here, not allowed, not possible.
 #[derive(Template)]
 #[template(path = "lost.html")]
-pub struct Lost {
+pub(super) struct Lost {
     /// Around it.
     pub frame: Frame,
     /// In two or three words.
@@ -78,7 +78,7 @@ pub struct Lost {
 /// `/`
 #[derive(Template)]
 #[template(path = "incidents.html")]
-pub struct Incidents {
+pub(super) struct Incidents {
     /// Around it.
     pub frame: Frame,
     /// Open ones, worst first.
@@ -96,7 +96,7 @@ pub struct Incidents {
 /// `/incidents/{id}`
 #[derive(Template)]
 #[template(path = "incident.html")]
-pub struct Incident {
+pub(super) struct Incident {
     /// Around it.
     pub frame: Frame,
     /// The incident.
@@ -129,7 +129,7 @@ pub struct Incident {
 
 /// What the visitor may do, so that no button is shown that their role forbids or the phase makes pointless. The engine decides all the same.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct May {
+pub(super) struct May {
     /// A responder or more.
     pub respond: bool,
     /// A commander or more.
@@ -142,7 +142,7 @@ pub struct May {
 
 /// A command with one text.
 #[derive(Debug, Clone)]
-pub struct Act {
+pub(super) struct Act {
     /// The last part of its path.
     pub verb: &'static str,
     /// On its button.
@@ -159,7 +159,7 @@ pub struct Act {
 
 /// The form of facts as a person fills it.
 #[derive(Debug, Clone, Default)]
-pub struct FactsForm {
+pub(super) struct FactsForm {
     /// US dollars.
     pub money: String,
     /// A number, or empty.
@@ -176,7 +176,7 @@ pub struct FactsForm {
 
 /// A person for a list.
 #[derive(Debug, Clone)]
-pub struct Named {
+pub(super) struct Named {
     /// As the configuration calls them.
     pub id: String,
     /// As people call them.
@@ -185,7 +185,7 @@ pub struct Named {
 
 /// The rows of a timeline on one day (UTC).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Day {
+pub(super) struct Day {
     /// `2026-07-01`
     pub date: String,
     /// Oldest first.
@@ -194,7 +194,7 @@ pub struct Day {
 
 /// A row of a timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub(super) struct Row {
     /// The row.
     pub it: api::TimelineRow,
     /// What it is about, for the filter.
@@ -202,7 +202,7 @@ pub struct Row {
 }
 
 /// A timeline by day, in the order of the log.
-pub fn days(rows: &[api::TimelineRow]) -> Vec<Day> {
+pub(super) fn days(rows: &[api::TimelineRow]) -> Vec<Day> {
     let mut days: Vec<Day> = Vec::new();
     for row in rows {
         let date = row.at.split('T').next().unwrap_or_default();
@@ -219,7 +219,8 @@ pub fn days(rows: &[api::TimelineRow]) -> Vec<Day> {
 /// What a kind of event is about. Kinds that are not known here show under `people`, so that no filter but theirs hides them.
 fn group(kind: &str) -> &'static str {
     match kind {
-        "opened" | "signal_attached" | "signals_absorbed" | "signal_confirmed" | "signal_retracted" | "signal_ended" => "signals",
+        "opened" | "signal_attached" | "signals_absorbed" | "signal_confirmed" | "signal_retracted"
+        | "signal_ended" => "signals",
         "escalated" | "page_requested" | "page_impossible" | "page_settled" | "acknowledgement_expired" => "pages",
         "severity_changed" => "severity",
         _ => "people",
@@ -229,11 +230,11 @@ fn group(kind: &str) -> &'static str {
 /// `/signals`
 #[derive(Template)]
 #[template(path = "signals.html")]
-pub struct Signals {
+pub(super) struct Signals {
     /// Around it.
     pub frame: Frame,
     /// Newest first.
-    pub signals: Vec<api::Signal>,
+    pub list: Vec<api::Signal>,
     /// Names of detectors to choose from.
     pub detectors: Vec<String>,
     /// Only those that stand like this.
@@ -252,10 +253,17 @@ pub struct Signals {
     pub older: Option<String>,
 }
 
+/// What became of a signal, around the incident that it names.
+pub(super) fn around(signal: &api::Signal) -> Option<(&str, &str, &str)> {
+    let id = signal.incident.as_deref()?;
+    let (before, after) = signal.fate.split_once(id)?;
+    Some((before, id, after))
+}
+
 /// `/oncall`
 #[derive(Template)]
 #[template(path = "oncall.html")]
-pub struct OnCall {
+pub(super) struct OnCall {
     /// Around it.
     pub frame: Frame,
     /// Every schedule.
@@ -264,7 +272,7 @@ pub struct OnCall {
 
 /// A schedule with its next fortnight.
 #[derive(Debug, Clone)]
-pub struct Rota {
+pub(super) struct Rota {
     /// Its name.
     pub id: String,
     /// IANA name.
@@ -285,7 +293,7 @@ pub struct Rota {
 
 /// A stretch with the same person.
 #[derive(Debug, Clone)]
-pub struct Shift {
+pub(super) struct Shift {
     /// Who; none: a hole.
     pub name: Option<String>,
     /// Which of the shades: `0` to `5`, or `hole`.
@@ -304,7 +312,7 @@ pub struct Shift {
 
 /// A stretch in the strip.
 #[derive(Debug, Clone, Copy)]
-pub struct Bar {
+pub(super) struct Bar {
     /// Where it begins.
     pub x: u64,
     /// How wide it is.
@@ -316,21 +324,21 @@ pub struct Bar {
 /// `/sources`
 #[derive(Template)]
 #[template(path = "sources.html")]
-pub struct Sources {
+pub(super) struct Sources {
     /// Around it.
     pub frame: Frame,
     /// The product itself.
     pub health: api::Health,
     /// The log.
     pub log: api::LogHead,
-    /// Chains.
-    pub sources: Vec<api::Source>,
+    /// Sources of chain events.
+    pub chains: Vec<api::Source>,
     /// Detectors.
     pub detectors: Vec<Documented>,
 }
 
 /// A detector with its document.
-pub struct Documented {
+pub(super) struct Documented {
     /// The detector.
     pub it: api::Detector,
     /// Its document, rendered.
@@ -354,6 +362,9 @@ mod tests {
         ];
         let days = days(&rows);
         assert_eq!(days.iter().map(|day| day.rows.len()).collect::<Vec<_>>(), [1, 2]);
-        assert_eq!(days.iter().flat_map(|day| &day.rows).map(|row| row.group).collect::<Vec<_>>(), ["signals", "pages", "people"]);
+        assert_eq!(
+            days.iter().flat_map(|day| &day.rows).map(|row| row.group).collect::<Vec<_>>(),
+            ["signals", "pages", "people"]
+        );
     }
 }

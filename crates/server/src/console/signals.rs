@@ -24,7 +24,7 @@ const READ: usize = 500;
 const READ_MAX: usize = 5_000;
 
 /// Its route.
-pub fn routes() -> Router<Shared> {
+pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/signals", get(list))
 }
 
@@ -45,7 +45,7 @@ async fn list(On(Viewer(visitor)): On<Viewer>, State(app): State<Shared>, Asked(
 
 async fn show(app: &Shared, visitor: &Caller, wanted: &Wanted) -> Result<Response, Refused> {
     let (rows, more) = gather(app, wanted).await?;
-    let signals = rows.iter().map(views::stored_signal).collect::<Result<Vec<_>, _>>()?;
+    let list = rows.iter().map(views::stored_signal).collect::<Result<Vec<_>, _>>()?;
     let given = |text: &String| if text.is_empty() { None } else { Some(text.clone()) };
     let address = |last: Option<(Timestamp, SignalId)>| {
         let (before, id) = last.map(|(at, id)| (at.to_string(), id.to_string())).unzip();
@@ -65,7 +65,7 @@ async fn show(app: &Shared, visitor: &Caller, wanted: &Wanted) -> Result<Respons
     detectors.dedup();
     let template = pages::Signals {
         frame: frame(app, Some(visitor), "signals"),
-        signals,
+        list,
         detectors,
         status: given(&wanted.status),
         detector: given(&wanted.detector),
@@ -124,7 +124,9 @@ fn status(word: &str) -> Result<Option<SignalStatus>, Refused> {
         .into_iter()
         .find(|status| views::status_word(*status) == word)
         .map(Some)
-        .ok_or_else(|| Refused::bad_request(format!("`{word}` is no status: want provisional, confirmed, retracted or ended")))
+        .ok_or_else(|| {
+            Refused::bad_request(format!("`{word}` is no status: want provisional, confirmed, retracted or ended"))
+        })
 }
 
 /// Only what the filter needs of a stored signal.

@@ -10,7 +10,7 @@ use super::{
 use crate::http::{Shared, Viewer, health, log, signals};
 
 /// Its route.
-pub fn routes() -> Router<Shared> {
+pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/sources", get(show))
 }
 
@@ -25,7 +25,7 @@ async fn show(On(Viewer(visitor)): On<Viewer>, State(app): State<Shared>) -> Res
         frame: frame(&app, Some(&visitor), "sources"),
         health: health::state(&app),
         log,
-        sources: health::all_sources(&app),
+        chains: health::all_sources(&app),
         detectors: detectors.collect(),
     };
     page(StatusCode::OK, &template)

@@ -4,7 +4,7 @@ use quarterdeck_api as api;
 use quarterdeck_core::{
     correlate::Setting,
     id::IncidentId,
-    incident::{Incident, IncidentEvent, PageOutcome, PageRecord},
+    incident::{Attached, Incident, IncidentEvent, PageOutcome, PageRecord},
     journal::{Body, Stream},
     priority::Score,
     review::{self, Review, Unreviewable},
@@ -57,7 +57,11 @@ pub async fn incident(app: &Shared, id: IncidentId) -> Result<api::Incident, Ref
         summary: summary(incident),
         score: score(incident.score()),
         facts: facts(incident.facts()),
+<<<<<<< HEAD
+        signals: most_telling_first(incident)
+=======
         signals: signals
+>>>>>>> http
             .into_iter()
             .map(|attached| {
                 let mut view = signal(&attached.signal, attached.status);
@@ -78,6 +82,16 @@ pub async fn incident(app: &Shared, id: IncidentId) -> Result<api::Incident, Ref
 
 fn no_such(id: IncidentId) -> Refused {
     quarterdeck_core::incident::Refusal::NoSuchIncident { id }.into()
+}
+
+/// The signals of an incident, the loudest and surest first.
+fn most_telling_first(incident: &Incident) -> Vec<&Attached> {
+    let mut signals: Vec<&Attached> = incident.signals().values().collect();
+    signals.sort_by_key(|one| {
+        let signal = &one.signal;
+        (std::cmp::Reverse((signal.loudness, signal.confidence_permille)), signal.observed)
+    });
+    signals
 }
 
 /// An incident's event with its place in the log, its version and its instant.

@@ -52,11 +52,7 @@ pub(crate) fn client(
     authorities: &[reqwest::Certificate],
     deadline: Duration,
 ) -> Result<reqwest::Client, reqwest::Error> {
-    if rustls::crypto::CryptoProvider::get_default().is_none()
-        && rustls::crypto::ring::default_provider().install_default().is_err()
-    {
-        tracing::debug!("another part of the program chose the cryptography first");
-    }
+    crate::tls::choose_cryptography();
     reqwest::Client::builder()
         .user_agent(concat!("Quarterdeck/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())

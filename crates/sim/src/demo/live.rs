@@ -23,11 +23,15 @@ use quarterdeck_server::{
     config::StoreKind,
     engine::read,
     notify::{self, Parts, Settings, webhook::verify_signature},
+    stopping::until_told,
 };
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use super::{DemoError, ORIGIN, Plan, channels, configuration, derived, history, incident_about, tell, with_history, write_review};
+use super::{
+    DemoError, ORIGIN, Plan, channels, configuration, derived, history, incident_about, tell, with_history,
+    write_review,
+};
 use crate::story::World;
 
 /// Ordinary live blocks before the attack: it comes within a minute.
@@ -81,9 +85,7 @@ async fn play(plan: &Plan, port: u16, say: &dyn Fn(&str)) -> Result<(), DemoErro
 
     tokio::select! {
         told = story(&running, &mut world, plan, &base, &token, say) => told?,
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted.map_err(|error| DemoError::Defect(format!("listen for ctrl-C: {error}")))?;
-        }
+        () = until_told() => {}
     }
     running.stop().await;
     say("stopped");
@@ -136,7 +138,9 @@ async fn noticed(
     };
     let id = incident.id();
     say(&format!("\n{} {id}: {}", incident.severity(), incident.title()));
-    for one in incident.signals().values() {
+    let mut signals: Vec<_> = incident.signals().values().collect();
+    signals.sort_by_key(|one| std::cmp::Reverse((one.signal.loudness, one.signal.confidence_permille)));
+    for one in signals {
         say(&format!("  signal  {}: {}", one.signal.detector, one.signal.title));
     }
     for page in incident.pages().values() {

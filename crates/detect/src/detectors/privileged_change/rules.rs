@@ -58,6 +58,18 @@ pub(super) const CALLS: &[Rule] = &[
     ("enableModule(address)", Control, "module enabled"),
     ("setGuard(address)", Control, "guard changed"),
     ("setFallbackHandler(address)", Operation, "fallback handler changed"),
+    // Keepers, validators and guardians of bridges.
+    ("addValidator(address)", Control, "validator added"),
+    ("removeValidator(address)", Control, "validator removed"),
+    ("setRequiredSignatures(uint256)", Control, "threshold changed"),
+    ("submitNewGuardianSet(bytes)", Control, "guardians replaced"),
+    ("putCurEpochConPubKeyBytes(bytes)", Control, "keepers replaced"),
+    ("changeBookKeeper(bytes,bytes,bytes)", Control, "keepers replaced"),
+    ("adminAddRelayer(address)", Control, "relayer added"),
+    ("adminRemoveRelayer(address)", Control, "relayer removed"),
+    ("adminChangeRelayerThreshold(uint256)", Control, "threshold changed"),
+    ("changeMPCOwner(address)", Control, "owner changed"),
+    ("changeVault(address)", Control, "vault changed"),
     // Time locks and pauses.
     ("updateDelay(uint256)", Control, "time lock changed"),
     ("setDelay(uint256)", Control, "time lock changed"),

@@ -12,7 +12,7 @@ use quarterdeck_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{extraction, flow::Flow, reference_assets, taking};
+use crate::{flow::Flow, openings::Openings, reference_assets, taking};
 
 /// Entries kept for one reserve: a reserve with more movements in the window forgets the oldest and sees a smaller fall.
 const MOVEMENTS_MAX: usize = 4_096;
@@ -98,14 +98,11 @@ impl Reserves {
                 }
             }
         }
-        for ((address, token), balance) in extraction::balances(transaction) {
+        for (address, token, held) in Openings::of(block, transaction).balances() {
             if is_held(address) {
-                let asset = token.filter(|token| !reference_assets::wraps_coin(block.chain, *token));
+                let asset = Some(token).filter(|token| !reference_assets::wraps_coin(block.chain, *token));
                 let key = Key { chain: block.chain, address, asset };
-                let (out, back) = moved.get(&key).copied().unwrap_or_default();
-                // The largest answer was given before anything was taken, and after anything was put in.
-                let before = balance.saturating_sub(back.saturating_sub(out));
-                self.held.entry(key).or_default().balance = Some(before);
+                self.held.entry(key).or_default().balance = Some(held);
             }
         }
         moved.into_iter().filter_map(|(key, (out, back))| self.take(key, block.number, out, back)).collect()

@@ -177,3 +177,30 @@ proptest! {
         prop_assert_eq!(original.snapshot(), restored.snapshot());
     }
 }
+
+/// A vault is called again while it waits, and pays tokens that nobody has a price for.
+fn unpriced_loot(called: quarterdeck_core::chain::Address) -> Block {
+    let mut story = Story::begin(called);
+    story.call(called, VAULT, "withdraw(uint256)", &[U256::from(1)], |story| {
+        story.call(VAULT, called, "onReceived()", &[], |story| {
+            story.call(called, VAULT, "withdraw(uint256)", &[U256::from(1)], |story| {
+                story.pay(OTHER_TOKEN, VAULT, called, dai(5));
+            });
+        });
+    });
+    story.end()
+}
+
+#[test]
+fn loot_without_a_price_counts_when_the_vault_was_called_while_it_waited() {
+    let all = alone(unpriced_loot(MACHINE));
+    let [signal] = all.as_slice() else { panic!("{all:?}") };
+    assert_eq!((signal.loudness, signal.facts.money_at_risk), (Loudness::Warning, Usd::ZERO));
+    assert_eq!(signal.title, format!("{VAULT} drained of assets without a known price"));
+}
+
+/// Tokens that pay dividends call their own book-keeping back.
+#[test]
+fn a_token_that_calls_its_own_books_is_quiet() {
+    assert!(alone(unpriced_loot(OTHER_TOKEN)).is_empty());
+}

@@ -274,6 +274,7 @@ const ERROR_BYTES_MAX: usize = 64 * 1024;
 
 /// A client for nodes: no redirects, no proxy, connections kept.
 pub fn client() -> Result<reqwest::Client, reqwest::Error> {
+    crate::tls::choose_cryptography();
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()

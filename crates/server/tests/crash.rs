@@ -1,0 +1,381 @@
+//! The whole program is killed at random instants while monitors post, pages leave and escalations run. What was answered 2xx
+//! must be there afterwards, every page must have been heard, and a page may be heard twice only if the second says so.
+//!
+//! The program is this test binary again, told by its environment to serve; what it posts to and delivers to is here and survives.
+//! The kill is SIGKILL: nothing is flushed, no destructor runs.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+#![expect(clippy::print_stdout, reason = "the child tells its address, the test its tally")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    routing::post,
+};
+use quarterdeck_core::{
+    id::{IncidentId, PageId},
+    incident::{Actor, Command, Incident, IncidentEvent, PageOutcome, PageReason},
+    journal::Body,
+};
+use quarterdeck_ledger::verify::verify_folder;
+use quarterdeck_server::{
+    app::{self, Running, SystemIds, World},
+    clock::{Clock as _, SystemClock},
+    config,
+    engine::{Work, read, recorded_of},
+    log_files::DiskFiles,
+    notify::{Parts, webhook::verify_signature},
+};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{self, Child},
+};
+
+/// Tells the re-executed test binary to serve, and with which configuration.
+const CONFIGURATION: &str = "QUARTERDECK_TEST_CONFIGURATION";
+/// Histories of their own, each with a store that outlives its kills.
+const WORLDS: u64 = 4;
+/// Kills in each, 240 instants in all: long enough that pages of the first lives escalate in later ones.
+const KILLS_PER_WORLD: u64 = 60;
+/// Inputs posted in one life at most: more would only make the log longer.
+const POSTS_PER_LIFE_MAX: usize = 12;
+/// How long a program may take to say where it listens, and how long the last one may take to settle everything.
+const PATIENCE: Duration = Duration::from_mins(1);
+const ROUTING_KEY: &str = "0123456789abcdef0123456789abcdef";
+const TOKEN: &str = "token-of-the-crash-test";
+const SECRET: &str = "secret-of-the-crash-test";
+
+/// What the program serves until it is killed. As a test of its own it does nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::disallowed_methods, reason = "how the parent test tells its child what to do")]
+async fn serve_until_killed() {
+    let Ok(path) = std::env::var(CONFIGURATION) else { return };
+    let running = start(Path::new(&path)).await;
+    println!("listening {}", running.address.unwrap());
+    std::future::pending::<()>().await;
+}
+
+async fn start(configuration: &Path) -> Running {
+    let clock = SystemClock::new();
+    let parts = Parts::new(clock.clone()).unwrap();
+    let configuration = config::load(configuration, &parts).unwrap_or_else(|error| panic!("{error}"));
+    let world =
+        World { clock, ids: Box::new(SystemIds), salts: Box::new(SystemIds), signer: None, channels: BTreeMap::new() };
+    app::start(configuration, world).await.unwrap()
+}
+
+/// One arrival of a page at the receiver.
+#[derive(Debug, Clone)]
+struct Arrival {
+    page: PageId,
+    incident: IncidentId,
+    repeat: bool,
+}
+
+/// What survives the kills: everything that was promised to the outside, and everything that reached it.
+#[derive(Default)]
+struct Outside {
+    accepted: Mutex<BTreeSet<String>>,
+    acknowledged: Mutex<BTreeSet<IncidentId>>,
+    arrivals: Mutex<Vec<Arrival>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes pages, and believes none that is not signed.
+async fn receive(State(outside): State<Arc<Outside>>, headers: HeaderMap, body: Bytes) -> StatusCode {
+    let now = SystemClock::new().now();
+    verify_signature(SECRET.as_bytes(), &headers, &body, now).unwrap();
+    let message: Value = serde_json::from_slice(&body).unwrap();
+    let text = |key: &str| message[key].as_str().unwrap();
+    let arrival = Arrival {
+        page: text("page").parse().unwrap(),
+        incident: text("incident").parse().unwrap(),
+        repeat: message["repeat"].as_bool().unwrap(),
+    };
+    lock(&outside.arrivals).push(arrival);
+    StatusCode::OK
+}
+
+/// A seeded source of the instants: which instants they are in the program's life is the machine's doing all the same.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % below
+    }
+}
+
+/// A folder with a configuration: two channels to the same receiver, three ways to the last person.
+fn configuration(folder: &Path, receiver: &str) -> PathBuf {
+    let channel =
+        |name: &str| format!("[channel.{name}]\nkind = \"webhook\"\nurl = \"{receiver}\"\nsecret = \"{SECRET}\"\n");
+    let text = format!(
+        r#"
+[server]
+listen = "127.0.0.1:0"
+data = "data"
+[[token]]
+name = "test"
+role = "admin"
+person = "ann"
+token = "{TOKEN}"
+[[integration]]
+id = "monitor"
+key = "{ROUTING_KEY}"
+{}{}
+[[person]]
+id = "ann"
+contacts = [{{ channel = "one" }}, {{ channel = "two" }}]
+[[person]]
+id = "ben"
+contacts = [{{ channel = "two" }}, {{ channel = "one" }}]
+[[policy]]
+id = "default"
+page_at = "SEV5"
+fallback = "ben"
+rounds = 1
+tiers = [{{ people = ["ann"], delay = "10s" }}, {{ people = ["ben"], delay = "10s" }}]
+"#,
+        channel("one"),
+        channel("two"),
+    );
+    let path = folder.join("quarterdeck.toml");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn spawn(configuration: &Path) -> Child {
+    process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "serve_until_killed", "--nocapture"])
+        .env(CONFIGURATION, configuration)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
+}
+
+async fn address(child: &mut Child) -> String {
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let told = async {
+        loop {
+            let line = lines.next_line().await.unwrap().expect("the program ended by itself");
+            if let Some((_, address)) = line.split_once("listening ") {
+                return format!("http://{address}");
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, told).await.expect("the program does not come up")
+}
+
+/// Posts distinct inputs until the program is gone; what is answered 2xx is a promise.
+async fn post_until_gone(http: reqwest::Client, url: String, outside: Arc<Outside>, prefix: String) {
+    for nth in 0..POSTS_PER_LIFE_MAX {
+        let title = format!("{prefix}-{nth}");
+        let event = json!({
+            "routing_key": ROUTING_KEY, "event_action": "trigger", "dedup_key": title,
+            "payload": { "summary": title, "source": "crash test", "severity": "critical" },
+        });
+        let posted = http.post(format!("{url}/v2/enqueue")).json(&event).send().await;
+        let Ok(answer) = posted else { return };
+        assert!(answer.status().is_success(), "{title}: {}", answer.status());
+        lock(&outside.accepted).insert(title);
+    }
+}
+
+/// Acknowledges half of the incidents that somebody was paged for, until the program is gone. The others escalate.
+async fn acknowledge_until_gone(http: reqwest::Client, url: String, outside: Arc<Outside>) {
+    loop {
+        let paged: BTreeSet<IncidentId> = lock(&outside.arrivals).iter().map(|arrival| arrival.incident).collect();
+        let done = lock(&outside.acknowledged).clone();
+        let half = |incident: &IncidentId| incident.bytes().iter().fold(0, |sum, byte| sum ^ byte) % 2 == 0;
+        for incident in paged.into_iter().filter(|incident| half(incident) && !done.contains(incident)) {
+            let asked = http.post(format!("{url}/api/v1/incidents/{incident}/acknowledge")).bearer_auth(TOKEN);
+            let Ok(answer) = asked.json(&json!({})).send().await else { return };
+            assert!(answer.status().is_success(), "{incident}: {}", answer.status());
+            lock(&outside.acknowledged).insert(incident);
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// One life: started, used, killed at an instant that the dice choose. One in five dies while it starts.
+async fn live_and_die(configuration: &Path, outside: &Arc<Outside>, prefix: String, dice: &mut Dice) {
+    let mut child = spawn(configuration);
+    if dice.roll(5) == 0 {
+        tokio::time::sleep(Duration::from_micros(dice.roll(400_000))).await;
+    } else {
+        let url = address(&mut child).await;
+        let http = quarterdeck_server::ingest::evm::rpc::client().unwrap();
+        let posting = tokio::spawn(post_until_gone(http.clone(), url.clone(), Arc::clone(outside), prefix));
+        let answering = tokio::spawn(acknowledge_until_gone(http, url, Arc::clone(outside)));
+        // Not a wait for anything: the spread of the instants at which the kill lands.
+        tokio::time::sleep(Duration::from_micros(dice.roll(250_000))).await;
+        child.kill().await.unwrap();
+        posting.await.unwrap();
+        answering.abort();
+        // Aborted on purpose; a panic inside is a failure.
+        assert!(answering.await.is_err_and(|error| error.is_cancelled()) || outside.is_sound());
+    }
+    child.kill().await.unwrap();
+    child.wait().await.unwrap();
+}
+
+impl Outside {
+    /// Nothing panicked while it held what is shared.
+    fn is_sound(&self) -> bool {
+        !self.accepted.is_poisoned() && !self.acknowledged.is_poisoned() && !self.arrivals.is_poisoned()
+    }
+}
+
+/// What one world shows.
+#[derive(Debug, Default)]
+struct Tally {
+    inputs: usize,
+    acknowledgements: usize,
+    pages: usize,
+    escalations: usize,
+    repeats: usize,
+}
+
+async fn one_world(world: u64) -> Tally {
+    let outside = Arc::new(Outside::default());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let receiver = format!("http://{}/page", listener.local_addr().unwrap());
+    let router = Router::new().route("/page", post(receive)).with_state(Arc::clone(&outside));
+    let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let folder = tempfile::tempdir().unwrap();
+    let configuration = configuration(folder.path(), &receiver);
+    let mut dice = Dice(world);
+    for kill in 0..KILLS_PER_WORLD {
+        live_and_die(&configuration, &outside, format!("w{world}-k{kill}"), &mut dice).await;
+    }
+    let running = start(&configuration).await;
+    acknowledge_everything(&running).await;
+    settle_everything(&running).await;
+    let (store, key, log) = (Arc::clone(&running.store), running.key.clone(), running.log_folder.clone());
+    running.stop().await;
+    let events: Vec<IncidentEvent> = store
+        .events(0, usize::MAX)
+        .await
+        .unwrap()
+        .iter()
+        .filter_map(|event| match recorded_of(event).unwrap().unwrap().body {
+            Body::Incident(event) => Some(event),
+            Body::Journal(_) => None,
+        })
+        .collect();
+    let report = verify_folder(&DiskFiles::new(&log), Some(&key));
+    assert!(report.holds(), "{report}");
+    serving.abort();
+    judge(&outside, &events)
+}
+
+/// So that no escalation asks for another page while we count.
+async fn acknowledge_everything(running: &Running) {
+    let open: Vec<IncidentId> = read(&running.engine.published().board).incidents().map(Incident::id).collect();
+    for incident in open {
+        let command = Command::Acknowledge { by: Actor::System };
+        running.engine.ask(Work::Command { incident, command }).await.unwrap();
+    }
+}
+
+/// Waits until no page is left to deliver. Level, not edge: whatever happens, it is looked at again.
+async fn settle_everything(running: &Running) {
+    let empty = async {
+        while !running.store.outbox(1).await.unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, empty).await.expect("pages stay in the outbox");
+}
+
+fn judge(outside: &Outside, events: &[IncidentEvent]) -> Tally {
+    let mut heard: BTreeSet<String> = BTreeSet::new();
+    let (mut acknowledgements, mut escalations) = (0, 0);
+    let mut requested: BTreeMap<PageId, Option<PageId>> = BTreeMap::new();
+    let mut settled: BTreeMap<PageId, &PageOutcome> = BTreeMap::new();
+    for event in events {
+        match event {
+            IncidentEvent::Opened { signal, .. } | IncidentEvent::SignalAttached { signal } => {
+                heard.insert(signal.title.clone());
+            }
+            IncidentEvent::Acknowledged { .. } => acknowledgements += 1,
+            IncidentEvent::Escalated { reason: PageReason::NotAcknowledged, .. } => escalations += 1,
+            IncidentEvent::PageRequested { page, repeat_of, .. } => {
+                requested.insert(*page, *repeat_of);
+            }
+            IncidentEvent::PageSettled { page, outcome, .. } => {
+                assert!(settled.insert(*page, outcome).is_none(), "{page} was settled twice");
+            }
+            _ => {}
+        }
+    }
+    let accepted = lock(&outside.accepted);
+    let lost: Vec<&String> = accepted.difference(&heard).collect();
+    assert!(lost.is_empty(), "acknowledged inputs lost: {lost:?}");
+    let promised = lock(&outside.acknowledged).len();
+    assert!(acknowledgements >= promised, "{promised} acknowledgements were promised, {acknowledgements} are there");
+
+    let arrivals = lock(&outside.arrivals);
+    let mut by_page: BTreeMap<PageId, Vec<&Arrival>> = BTreeMap::new();
+    for arrival in arrivals.iter() {
+        by_page.entry(arrival.page).or_default().push(arrival);
+    }
+    for (page, heard) in &by_page {
+        assert!(requested.contains_key(page), "{page} arrived and its intent is not in the log");
+        assert!(heard.len() <= 2, "{page} arrived {} times", heard.len());
+        assert!(heard.iter().skip(1).all(|arrival| arrival.repeat), "{page} arrived again without saying so");
+    }
+    // A page that did not arrive was followed by one that did, on the next channel.
+    let mut reached: BTreeSet<PageId> = by_page.keys().copied().collect();
+    loop {
+        let before = reached.len();
+        for (page, repeats) in &requested {
+            if let Some(repeats) = repeats.filter(|_| reached.contains(page)) {
+                reached.insert(repeats);
+            }
+        }
+        if reached.len() == before {
+            break;
+        }
+    }
+    for page in requested.keys() {
+        assert!(settled.contains_key(page), "{page} was decided and never settled");
+        assert!(reached.contains(page), "{page} was lost: {:?}", settled.get(page));
+    }
+    let repeats = by_page.values().filter(|heard| heard.len() > 1).count();
+    Tally { inputs: accepted.len(), acknowledgements: promised, pages: requested.len(), escalations, repeats }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_and_no_page_at_240_kills() {
+    let mut tally = Tally::default();
+    for world in 0..WORLDS {
+        let Tally { inputs, acknowledgements, pages, escalations, repeats } = one_world(world).await;
+        tally.inputs += inputs;
+        tally.acknowledgements += acknowledgements;
+        tally.pages += pages;
+        tally.escalations += escalations;
+        tally.repeats += repeats;
+    }
+    println!("{} kills: {tally:?}, none lost", WORLDS * KILLS_PER_WORLD);
+    // A test that killed before anything was under way would show nothing.
+    assert!(tally.inputs > 400 && tally.pages > 400, "{tally:?}");
+    assert!(tally.acknowledgements > 50 && tally.escalations > 10, "{tally:?}");
+}

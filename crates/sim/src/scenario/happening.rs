@@ -1,0 +1,276 @@
+//! What a line says that happens: people, monitors, channels; what happens on chains is in `chain`. Reads only: what it comes
+//! to is in `stage`. Tests: `tests/scenarios.rs`.
+
+use std::time::Duration;
+
+use quarterdeck_core::{
+    incident::ResponseRole,
+    money::Usd,
+    signal::{Facts, Loudness},
+};
+
+use super::{
+    chain::{self, OnChain},
+    words::Words,
+};
+
+/// What happens on a line.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Happening {
+    /// Time passes.
+    Nothing,
+    /// A monitor says that something began.
+    Fires { claim: Claim, loudness: Loudness, facts: Facts, times: u64 },
+    /// A monitor says that it is over.
+    Ends { claim: Claim },
+    /// Somebody does something.
+    Does { who: String, deed: Deed, incident: Option<usize> },
+    /// How a channel behaves from now on.
+    Channel { channel: String, person: Option<String>, manner: Manner, after: Duration },
+    /// Something happens on a chain, or to our sight of it.
+    Chain(OnChain),
+}
+
+/// What a monitor claims.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Claim {
+    pub(super) name: String,
+    pub(super) service: Option<String>,
+}
+
+/// What somebody does.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Deed {
+    Acknowledges,
+    Mitigates(String),
+    Resolves(String),
+    Reopens(String),
+    Reviews(String),
+    Notes(String),
+    Escalates(String),
+    Takes(ResponseRole),
+    States { facts: Facts, instead: bool },
+    MergesInto(usize),
+    Silences { matchers: Vec<(String, String)>, span: Duration },
+    EndsSilence,
+}
+
+/// How a channel behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    Works,
+    Fails,
+    Silent,
+}
+
+/// What may stand in a line, for error texts.
+const VOCABULARY: &str = "`monitor …`, `the channel …`, a person and one of acknowledges, mitigates, resolves, reopens, reviews, \
+                          notes, escalates, takes, states, merges, silences, ends; or something that happens on a chain";
+/// One line of a storm stands for at most so many signals: ten times the storm that must become one incident.
+const TIMES_MAX: u64 = 50_000;
+
+/// Reads what happens.
+pub(super) fn read(text: &str) -> Result<Happening, String> {
+    let mut words = Words::of(text)?;
+    if words.is_over() {
+        return Ok(Happening::Nothing);
+    }
+    if words.takes("monitor") {
+        return monitor(words);
+    }
+    if words.takes("the channel") {
+        return channel(words);
+    }
+    if let Some(done) = person(words.clone())? {
+        return Ok(done);
+    }
+    match chain::read(words)? {
+        Some(on_chain) => Ok(Happening::Chain(on_chain)),
+        None => Err(format!("expected {VOCABULARY}; found `{text}`")),
+    }
+}
+
+fn monitor(mut words: Words) -> Result<Happening, String> {
+    let fires = words.takes("fires");
+    if !fires {
+        words.expect("ends").map_err(|_| format!("expected `fires` or `ends`, found {}", words.found()))?;
+    }
+    let name = words.next("the name of what the monitor watches")?;
+    let service = if words.takes("on") { Some(words.next("a service")?) } else { None };
+    let claim = Claim { name, service };
+    if !fires {
+        words.end()?;
+        return Ok(Happening::Ends { claim });
+    }
+    let (mut loudness, mut facts, mut times) = (Loudness::Warning, Facts::default(), 1);
+    while words.takes(",") {
+        if let Some(loud) = loudness_of(words.peek(0)) {
+            words.next("a loudness")?;
+            loudness = loud;
+        } else if words.peek(1) == "times" {
+            times = words.number("how often")?;
+            words.expect("times")?;
+        } else {
+            facts = facts.merge(&fact(&mut words)?);
+        }
+    }
+    words.end()?;
+    if times == 0 || times > TIMES_MAX {
+        return Err(format!("expected 1 to {TIMES_MAX} times, found {times}"));
+    }
+    Ok(Happening::Fires { claim, loudness, facts, times })
+}
+
+fn channel(mut words: Words) -> Result<Happening, String> {
+    let channel = words.next("the name of a channel")?;
+    let manner = if words.takes("works") {
+        Manner::Works
+    } else if words.takes("fails") {
+        Manner::Fails
+    } else if words.takes("is silent") {
+        Manner::Silent
+    } else {
+        return Err(format!("expected `works`, `fails` or `is silent`, found {}", words.found()));
+    };
+    let person = if words.takes("for") { Some(words.next("a person")?) } else { None };
+    let after = if words.takes("after") { words.span()? } else { Duration::ZERO };
+    words.end()?;
+    Ok(Happening::Channel { channel, person, manner, after })
+}
+
+fn person(mut words: Words) -> Result<Option<Happening>, String> {
+    let who = words.next("who or what")?;
+    let mut target = None;
+    let verb = words.peek(0).to_owned();
+    if words.next("what happens").is_err() {
+        return Ok(None);
+    }
+    let deed = match verb.as_str() {
+        "acknowledges" => Deed::Acknowledges,
+        "mitigates" => Deed::Mitigates(text(&mut words, false)?),
+        "resolves" => Deed::Resolves(text(&mut words, false)?),
+        "reviews" => Deed::Reviews(text(&mut words, false)?),
+        "reopens" => Deed::Reopens(text(&mut words, true)?),
+        "notes" => Deed::Notes(text(&mut words, true)?),
+        "escalates" => Deed::Escalates(text(&mut words, true)?),
+        "takes" => Deed::Takes(role(&words.next("a role")?)?),
+        "states" => {
+            let instead = words.takes("instead");
+            let mut facts = fact(&mut words)?;
+            while words.takes(",") {
+                facts = facts.merge(&fact(&mut words)?);
+            }
+            Deed::States { facts, instead }
+        }
+        "merges" => {
+            target = Some(number(&mut words)?);
+            words.expect("into")?;
+            Deed::MergesInto(number(&mut words)?)
+        }
+        "silences" => Deed::Silences { matchers: matchers(&mut words)?, span: words.span()? },
+        "ends" => {
+            words.expect("the silence")?;
+            Deed::EndsSilence
+        }
+        _ => return Ok(None),
+    };
+    if target.is_none() && words.peek(0).starts_with('#') {
+        target = Some(number(&mut words)?);
+    }
+    words.end()?;
+    Ok(Some(Happening::Does { who, deed, incident: target }))
+}
+
+/// A quoted text; where it may be left out, empty.
+fn text(words: &mut Words, needed: bool) -> Result<String, String> {
+    if words.is_over() || words.peek(0).starts_with('#') {
+        return if needed { Err("expected why, in double quotes".to_owned()) } else { Ok(String::new()) };
+    }
+    if !words.peek(0).is_empty() {
+        return Err(format!("expected a text in double quotes, found {}", words.found()));
+    }
+    words.next("a text in double quotes")
+}
+
+fn number(words: &mut Words) -> Result<usize, String> {
+    let text = words.next("an incident: `#1` is the first of the timeline")?;
+    let number = text.strip_prefix('#').and_then(|digits| digits.parse().ok()).filter(|number| *number > 0);
+    number.ok_or_else(|| format!("expected an incident such as `#1`, found `{text}`"))
+}
+
+fn role(text: &str) -> Result<ResponseRole, String> {
+    match text {
+        "commander" => Ok(ResponseRole::Commander),
+        "operations" => Ok(ResponseRole::Operations),
+        "communications" => Ok(ResponseRole::Communications),
+        "scribe" => Ok(ResponseRole::Scribe),
+        _ => Err(format!("expected one of commander, operations, communications, scribe, found `{text}`")),
+    }
+}
+
+/// How a role is written.
+pub(super) const fn word_of_role(role: ResponseRole) -> &'static str {
+    match role {
+        ResponseRole::Commander => "commander",
+        ResponseRole::Operations => "operations",
+        ResponseRole::Communications => "communications",
+        ResponseRole::Scribe => "scribe",
+    }
+}
+
+fn fact(words: &mut Words) -> Result<Facts, String> {
+    let none = Facts::default();
+    if words.takes("money at risk") {
+        let money_at_risk = Usd::from_dollars(words.number("a number of dollars")?);
+        words.expect("USD")?;
+        return Ok(Facts { money_at_risk, ..none });
+    }
+    if words.takes("users") {
+        return Ok(Facts { users: Some(words.number("a number of users")?), ..none });
+    }
+    if words.takes("theft") {
+        return Ok(Facts { theft: true, ..none });
+    }
+    if words.takes("key compromise") {
+        return Ok(Facts { key_compromise: true, ..none });
+    }
+    if words.takes("irreversible") {
+        return Ok(Facts { irreversible: true, ..none });
+    }
+    Err(format!(
+        "expected one of `money at risk N USD`, `users N`, `theft`, `key compromise`, `irreversible`, found {}",
+        words.found()
+    ))
+}
+
+fn matchers(words: &mut Words) -> Result<Vec<(String, String)>, String> {
+    let mut matchers = Vec::new();
+    loop {
+        let text = words.next("a matcher such as `alertname=NodeDown`")?;
+        let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
+        let (name, value) =
+            pair.ok_or_else(|| format!("expected a matcher such as `alertname=NodeDown`, found `{text}`"))?;
+        matchers.push((name.to_owned(), value.to_owned()));
+        if !words.takes(",") {
+            break;
+        }
+    }
+    words.expect("for")?;
+    Ok(matchers)
+}
+
+fn loudness_of(word: &str) -> Option<Loudness> {
+    [Loudness::Info, Loudness::Warning, Loudness::Error, Loudness::Critical]
+        .into_iter()
+        .find(|loudness| word_of_loudness(*loudness) == word)
+}
+
+/// How a loudness is written.
+pub(super) const fn word_of_loudness(loudness: Loudness) -> &'static str {
+    match loudness {
+        Loudness::Info => "info",
+        Loudness::Warning => "warning",
+        Loudness::Error => "error",
+        Loudness::Critical => "critical",
+    }
+}

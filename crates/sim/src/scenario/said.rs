@@ -1,0 +1,130 @@
+//! What happened, in the words of a timeline. One phrase for each event that people would notice; what is left out is listed in
+//! the grammar of [`crate::scenario`]. Tests: the scenarios themselves.
+
+use quarterdeck_core::{
+    board::Board,
+    id::{IncidentId, PageId, SignalId},
+    incident::{Actor, IncidentEvent, PageOutcome, PageReason},
+    journal::JournalEvent,
+    signal::{Signal, SignalStatus},
+};
+
+use super::happening::word_of_role;
+
+/// Turns an event into its phrase; none: nothing that the grammar tells.
+pub(super) fn of_incident(
+    board: &Board,
+    incident: IncidentId,
+    number: &dyn Fn(IncidentId) -> String,
+    event: &IncidentEvent,
+) -> Option<String> {
+    use IncidentEvent as E;
+    Some(match event {
+        E::Opened { score, .. } => format!("opened {}", score.severity),
+        E::SignalAttached { .. } => "attached".to_owned(),
+        E::SignalsAbsorbed { count, .. } => format!("counted {count}"),
+        E::SignalConfirmed { signal } => format!("confirmed {}", signal_of(board, incident, *signal)),
+        E::SignalRetracted { signal, .. } => format!("retracted {}", signal_of(board, incident, *signal)),
+        E::SignalEnded { signal, .. } => format!("ended {}", signal_of(board, incident, *signal)),
+        E::SeverityChanged(change) if change.from == change.to => return None,
+        E::SeverityChanged(change) => format!("{} to {}", change.from, change.to),
+        E::FactsStated { .. } => "facts stated".to_owned(),
+        E::Escalated { tier, round, reason, by, .. } => escalated(*tier, *round, reason, by)?,
+        E::PageRequested { person, channel, reason, repeat_of, .. } => {
+            let why = match reason {
+                PageReason::Failed if repeat_of.is_some() => " instead",
+                PageReason::MayHaveArrived => " again",
+                PageReason::Fallback => " as fallback",
+                PageReason::Opened
+                | PageReason::NotAcknowledged
+                | PageReason::AcknowledgementExpired
+                | PageReason::SeverityRose
+                | PageReason::Asked
+                | PageReason::Failed
+                | PageReason::Reopened => "",
+            };
+            format!("paged {person} by {channel}{why}")
+        }
+        E::PageImpossible { person: Some(person), reason, .. } => format!("cannot reach {person}: {reason}"),
+        E::PageImpossible { person: None, reason, .. } => format!("cannot reach anybody: {reason}"),
+        E::PageSettled { page, outcome, .. } => settled(board, incident, *page, outcome)?,
+        E::Acknowledged { .. } => "acknowledged".to_owned(),
+        E::AcknowledgementExpired {} => "acknowledgement expired".to_owned(),
+        E::Mitigated { .. } => "mitigated".to_owned(),
+        E::Resolved { by, .. } => format!("resolved{}", itself(by)),
+        E::Reopened { by, .. } => format!("reopened{}", itself(by)),
+        E::Reviewed { .. } => "reviewed".to_owned(),
+        E::MergedInto { into, .. } => format!("merged into {}", number(*into)),
+        E::MergedFrom { from, .. } => format!("took in {}", number(*from)),
+        E::RoleTaken { role, person, .. } => format!("{person} is {}", word_of_role(*role)),
+        E::NoteAdded { .. } => "note".to_owned(),
+    })
+}
+
+/// Turns an event of the journal into its phrase.
+pub(super) fn of_journal(board: &Board, event: &JournalEvent) -> Option<String> {
+    Some(match event {
+        JournalEvent::SilenceSet { .. } => "silence set".to_owned(),
+        JournalEvent::SilenceExpired { .. } => "silence ended".to_owned(),
+        JournalEvent::SignalNoted { silence: None, .. } => "noted".to_owned(),
+        JournalEvent::SignalNoted { silence: Some(_), .. } => "silenced".to_owned(),
+        JournalEvent::SignalTurned { signal, status, .. } => {
+            let name =
+                board.loose_signal(signal).map_or_else(String::new, |loose| format!(" {}", name_of(&loose.signal)));
+            let turned = match status {
+                SignalStatus::Confirmed | SignalStatus::Provisional => "confirmed",
+                SignalStatus::Retracted => "retracted",
+                SignalStatus::Ended => "ended",
+            };
+            format!("{turned}{name}")
+        }
+        JournalEvent::Started { .. }
+        | JournalEvent::GapOpened { .. }
+        | JournalEvent::GapClosed { .. }
+        | JournalEvent::AllClearSettled { .. }
+        | JournalEvent::DetectorSilent { .. }
+        | JournalEvent::StreamSetAside { .. } => return None,
+    })
+}
+
+/// A monitor's signal by its name, a detector's by the detector's.
+pub(super) fn name_of(signal: &Signal) -> String {
+    signal.labels.get("alertname").cloned().unwrap_or_else(|| signal.detector.to_string())
+}
+
+fn signal_of(board: &Board, incident: IncidentId, signal: SignalId) -> String {
+    let known = board.incident(incident).and_then(|incident| incident.signals().get(&signal));
+    known.map_or_else(|| signal.to_string(), |attached| name_of(&attached.signal))
+}
+
+/// The first tier of the first round goes without saying: its pages say it.
+fn escalated(tier: Option<usize>, round: u32, reason: &PageReason, by: &Actor) -> Option<String> {
+    let Some(tier) = tier else { return Some("escalated to the fallback".to_owned()) };
+    let of_round = if round > 1 { format!(" of round {round}") } else { String::new() };
+    let tier = tier.saturating_add(1);
+    Some(match (reason, by) {
+        (PageReason::AcknowledgementExpired, _) => format!("back to tier {tier}{of_round}"),
+        (PageReason::Failed, _) => format!("escalated to tier {tier}{of_round} at once"),
+        (_, Actor::Person(_) | Actor::Token(_)) => format!("escalated to tier {tier}{of_round} by {by}"),
+        (_, Actor::System) if tier == 1 && round == 1 => return None,
+        (_, Actor::System) => format!("escalated to tier {tier}{of_round}"),
+    })
+}
+
+/// A page that arrives goes without saying.
+fn settled(board: &Board, incident: IncidentId, page: PageId, outcome: &PageOutcome) -> Option<String> {
+    let what = match outcome {
+        PageOutcome::Delivered { .. } => return None,
+        PageOutcome::Failed { .. } => "failed",
+        PageOutcome::Unknown { .. } => "may have arrived",
+    };
+    let record = board.incident(incident)?.pages().get(&page)?;
+    Some(format!("page to {} by {} {what}", record.person, record.channel))
+}
+
+fn itself(by: &Actor) -> &'static str {
+    match by {
+        Actor::System => " by itself",
+        Actor::Person(_) | Actor::Token(_) => "",
+    }
+}

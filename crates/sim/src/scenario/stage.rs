@@ -1,0 +1,422 @@
+//! A timeline as it is played: the rules of response and the detectors themselves, in virtual time. Nothing is sent and nothing
+//! waits; a page is settled as the channel of the story behaves. Tests: `tests/scenarios.rs`, and the scenarios themselves.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use quarterdeck_core::{
+    board::{Board, Fate},
+    chain::ChainEvent,
+    detector::Knowledge,
+    id::{Id, IdSource as _, IncidentId, Kind, Name, PageId, SeededIds, SilenceId},
+    incident::{Actor, Command, IncidentEvent, PageOutcome, ResponseRole},
+    journal::{Body, Recorded, Stream},
+    signal::{Explanation, Facts, Fingerprint, Loudness, Signal, SignalChange, SignalStatus},
+    silence::{Matcher, Silence},
+    time::Timestamp,
+};
+use quarterdeck_detect::pipeline::Pipeline;
+
+use super::{
+    chain::{Chain, OnChain},
+    happening::{Claim, Deed, Happening, Manner, word_of_loudness},
+    said,
+    world::World,
+};
+
+/// Steps that follow from one line without coming to rest: more than all tiers, rounds and pages of a policy.
+const STEPS_MAX: usize = 100_000;
+
+/// Why a timeline cannot go on.
+#[derive(Debug)]
+pub(super) enum Stuck {
+    /// It names what is not there.
+    Malformed(String),
+    /// Something happened of which no line tells.
+    Untold { at: Timestamp, said: Vec<String> },
+}
+
+/// How a channel behaves, and how long it takes to show.
+type Behaviour = (Manner, Duration);
+
+pub(super) struct Stage {
+    world: World,
+    pipeline: Pipeline,
+    chain: Chain,
+    board: Board,
+    ids: SeededIds,
+    now: Timestamp,
+    /// By channel and person; no person: everybody.
+    channels: BTreeMap<(String, Option<String>), Behaviour>,
+    /// Pages under way by the instant at which their fate is known.
+    under_way: BTreeMap<(Timestamp, u64), (IncidentId, PageId, PageOutcome)>,
+    pages: u64,
+    /// In the order in which they opened: the first is `#1`.
+    incidents: Vec<IncidentId>,
+    /// When a monitor's claim began, as long as it lasts.
+    firing: BTreeMap<Fingerprint, Timestamp>,
+    /// Whose claim a detector's fingerprint is, and its signals.
+    claims: BTreeMap<Fingerprint, String>,
+    silences: Vec<SilenceId>,
+    said: Vec<String>,
+}
+
+impl Stage {
+    pub(super) fn new(world: World, start: Timestamp) -> Result<Self, String> {
+        let knowledge = Knowledge { catalogue: Arc::clone(&world.setting.catalogue) };
+        let pipeline = Pipeline::new(&world.kinds, &world.given, &knowledge).map_err(|error| error.to_string())?;
+        Ok(Self {
+            pipeline,
+            chain: Chain::new(&world.setting.catalogue),
+            world,
+            board: Board::default(),
+            ids: SeededIds::new(1),
+            now: start,
+            channels: BTreeMap::new(),
+            under_way: BTreeMap::new(),
+            pages: 0,
+            incidents: Vec::new(),
+            firing: BTreeMap::new(),
+            claims: BTreeMap::new(),
+            silences: Vec::new(),
+            said: Vec::new(),
+        })
+    }
+
+    /// Lets time come to `at`, and what happens then happen. What a line repeats tells of the time between, too.
+    pub(super) fn play(&mut self, at: Timestamp, happening: &Happening, is_again: bool) -> Result<(), Stuck> {
+        self.advance(at, is_again)?;
+        self.perform(happening).map_err(Stuck::Malformed)?;
+        self.advance(at, true)
+    }
+
+    /// Everything that happened since this was asked last. What happened often in a row is told once.
+    pub(super) fn told(&mut self) -> Vec<String> {
+        let mut told: Vec<(String, u64)> = Vec::new();
+        for phrase in self.said.drain(..) {
+            match told.last_mut() {
+                Some((last, times)) if *last == phrase => *times += 1,
+                Some(_) | None => told.push((phrase, 1)),
+            }
+        }
+        let times = |(phrase, times)| if times == 1 { phrase } else { format!("{phrase}, {times} times") };
+        told.into_iter().map(times).collect()
+    }
+
+    /// Carries out everything that is due up to `at`, each thing at its own instant.
+    fn advance(&mut self, at: Timestamp, is_told: bool) -> Result<(), Stuck> {
+        for _ in 0..STEPS_MAX {
+            let fate = self.under_way.keys().next().map(|(when, _)| *when);
+            let Some(next) = [fate, self.board.next_deadline()].into_iter().flatten().min().filter(|next| *next <= at)
+            else {
+                self.now = at;
+                return Ok(());
+            };
+            self.now = self.now.max(next);
+            let done = if fate.is_some_and(|fate| fate <= self.now) { self.settle() } else { self.carry_out() };
+            done.map_err(Stuck::Malformed)?;
+            if !is_told && self.now < at && !self.said.is_empty() && self.rests() {
+                return Err(Stuck::Untold { at: self.now, said: self.told() });
+            }
+        }
+        Err(Stuck::Malformed(format!("what follows does not come to rest in {STEPS_MAX} steps")))
+    }
+
+    /// Whether all that belongs to this instant has happened.
+    fn rests(&self) -> bool {
+        let fate = self.under_way.keys().next().map(|(when, _)| *when);
+        [fate, self.board.next_deadline()].into_iter().flatten().all(|next| next > self.now)
+    }
+
+    fn carry_out(&mut self) -> Result<(), String> {
+        for id in self.board.due(self.now) {
+            let recorded = self.board.carry_out(id, &self.world.setting, self.now, &mut self.ids);
+            self.keep(recorded)?;
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), String> {
+        let Some((_, (incident, page, outcome))) = self.under_way.pop_first() else { return Ok(()) };
+        let latency =
+            self.board.incident(incident).and_then(|incident| incident.pages().get(&page)).map(|page| page.requested);
+        let latency = latency.map_or(Duration::ZERO, |requested| self.now.since(requested));
+        self.command(incident, Command::SettlePage { page, outcome, latency })
+    }
+
+    fn perform(&mut self, happening: &Happening) -> Result<(), String> {
+        match happening {
+            Happening::Nothing => Ok(()),
+            Happening::Fires { claim, loudness, facts, times } => self.fires(claim, *loudness, facts, *times),
+            Happening::Ends { claim } => self.ends(claim),
+            Happening::Does { who, deed, incident } => self.does(who, deed, *incident),
+            Happening::Channel { channel, person, manner, after } => {
+                let people = self.world.setting.roster.people.values();
+                let known = people.filter(|known| person.as_ref().is_none_or(|name| known.id.as_str() == name));
+                if !known.flat_map(|person| &person.contacts).any(|contact| contact.channel.as_str() == channel) {
+                    let whom = person.as_ref().map_or("nobody".to_owned(), |person| format!("no person `{person}`"));
+                    return Err(format!("{whom} has a contact on channel `{channel}`"));
+                }
+                self.channels.retain(|(name, of), _| name != channel || (person.is_some() && of != person));
+                self.channels.insert((channel.clone(), person.clone()), (*manner, *after));
+                Ok(())
+            }
+            Happening::Chain(what) => self.on_chain(what),
+        }
+    }
+
+    fn on_chain(&mut self, what: &OnChain) -> Result<(), String> {
+        if self.world.kinds.is_empty() {
+            return Err("no detector is on: name one as `[detectors.…]` in the configuration".to_owned());
+        }
+        let events: Vec<ChainEvent> = self.chain.play(what, self.now, &self.world.setting.catalogue)?;
+        let mut changes = Vec::new();
+        for event in &events {
+            self.pipeline.observe_at(event, self.now, &mut changes);
+        }
+        for change in changes {
+            self.hear(&change)?;
+        }
+        Ok(())
+    }
+
+    /// A detector spoke.
+    fn hear(&mut self, change: &SignalChange) -> Result<(), String> {
+        if let SignalChange::Raised { signal } = change {
+            let name = said::name_of(signal);
+            self.say(format!("signal {name} {}", word_of_loudness(signal.loudness)));
+            self.claims.insert(signal.fingerprint, name.clone());
+            // Signals and claims share this book: both are digests, and neither is ever the other.
+            self.claims.insert(Fingerprint::from_bytes(*signal.id.bytes()), name);
+        }
+        if self.world.responds {
+            return self.take(change).map(|_| ());
+        }
+        let (word, key) = match change {
+            SignalChange::Raised { .. } => return Ok(()),
+            SignalChange::Confirmed { id } => ("confirmed", Fingerprint::from_bytes(*id.bytes())),
+            SignalChange::Retracted { id, .. } => ("retracted", Fingerprint::from_bytes(*id.bytes())),
+            SignalChange::Ended { fingerprint, .. } => ("ended", *fingerprint),
+        };
+        let name = self.claims.get(&key).cloned().unwrap_or_else(|| "what nobody said".to_owned());
+        self.say(format!("{word} {name}"));
+        Ok(())
+    }
+
+    fn take(&mut self, change: &SignalChange) -> Result<Fate, String> {
+        let (recorded, fate) = self.board.take_signal(change, &self.world.setting, self.now, &mut self.ids);
+        self.keep(recorded)?;
+        Ok(fate)
+    }
+
+    fn fires(&mut self, claim: &Claim, loudness: Loudness, facts: &Facts, times: u64) -> Result<(), String> {
+        let service = claim.service.as_deref().map(name).transpose()?;
+        if let Some(unknown) =
+            service.as_ref().filter(|service| !self.world.setting.catalogue.services.contains_key(*service))
+        {
+            return Err(format!("no service `{unknown}` is configured"));
+        }
+        for instance in 1..=times {
+            let fingerprint = fingerprint(claim, instance);
+            let start = *self.firing.entry(fingerprint).or_insert(self.now);
+            let id = Id::digest(&[fingerprint.bytes(), &start.as_ms().to_be_bytes()]);
+            let mut labels = BTreeMap::from([("alertname".to_owned(), claim.name.clone())]);
+            labels.insert("instance".to_owned(), instance.to_string());
+            labels.extend(claim.service.iter().map(|service| ("service".to_owned(), service.clone())));
+            let signal = Signal {
+                id,
+                fingerprint,
+                detector: name("alertmanager")?,
+                parameters: String::new(),
+                status: SignalStatus::Confirmed,
+                loudness,
+                service: service.clone(),
+                title: claim.name.clone(),
+                explanation: Explanation::default(),
+                facts: facts.clone(),
+                confidence_permille: 1_000,
+                position: None,
+                parties: Vec::new(),
+                labels,
+                link: None,
+                event_time: start,
+                observed: self.now,
+            };
+            self.take(&SignalChange::Raised { signal: Arc::new(signal) })?;
+        }
+        Ok(())
+    }
+
+    fn ends(&mut self, claim: &Claim) -> Result<(), String> {
+        let mut ended = false;
+        for instance in 1.. {
+            let fingerprint = fingerprint(claim, instance);
+            if self.firing.remove(&fingerprint).is_none() {
+                break;
+            }
+            ended = true;
+            self.take(&SignalChange::Ended { fingerprint, at: self.now })?;
+        }
+        if ended {
+            Ok(())
+        } else {
+            Err(format!("`{}` does not fire: expected the same name and service as where it began", claim.name))
+        }
+    }
+
+    fn does(&mut self, who: &str, deed: &Deed, incident: Option<usize>) -> Result<(), String> {
+        if let Deed::Silences { matchers, span } = deed {
+            return self.silence(who, matchers, *span);
+        }
+        if *deed == Deed::EndsSilence {
+            let by = self.actor(who, None)?;
+            let last = self.silences.pop().ok_or("there is no silence to end")?;
+            let recorded = self.board.expire_silence(last, by, self.now);
+            return self.keep(recorded.into_iter().collect());
+        }
+        let id = self.which(incident)?;
+        let by = self.actor(who, Some(id))?;
+        let command = match deed.clone() {
+            Deed::Acknowledges => Command::Acknowledge { by },
+            Deed::Mitigates(note) => Command::Mitigate { by, note },
+            Deed::Resolves(note) => Command::Resolve { by, note },
+            Deed::Reopens(reason) => Command::Reopen { by, reason },
+            Deed::Reviews(note) => Command::Review { by, note },
+            Deed::Notes(text) => Command::Note { by, text },
+            Deed::Escalates(reason) => Command::Escalate { by, reason },
+            Deed::Takes(role) => match &by {
+                Actor::Person(person) => Command::TakeRole { role, person: person.clone(), by },
+                Actor::Token(_) | Actor::System => return Err("only a person takes a role".to_owned()),
+            },
+            Deed::States { facts, instead } => Command::StateFacts { by, facts, replace: instead },
+            Deed::MergesInto(other) => Command::MergeInto { by, into: self.which(Some(other))? },
+            Deed::Silences { .. } | Deed::EndsSilence => return Ok(()),
+        };
+        self.command(id, command)
+    }
+
+    fn silence(&mut self, who: &str, matchers: &[(String, String)], span: Duration) -> Result<(), String> {
+        self.actor(who, None)?;
+        let matcher = |(name, value): &(String, String)| Matcher::new(name, value, false, true);
+        let matchers = matchers.iter().map(matcher).collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+        let id = Id::from_bytes(self.ids.fresh());
+        let (starts, ends) = (self.now, self.now.plus(span));
+        let silence =
+            Silence { id, matchers, starts, ends, created_by: who.to_owned(), comment: "by the scenario".to_owned() };
+        let recorded = self.board.set_silence(silence, self.now).map_err(|error| error.to_string())?;
+        self.silences.push(id);
+        self.keep(vec![recorded])
+    }
+
+    /// A person, or the person who has the role of this name.
+    fn actor(&self, who: &str, incident: Option<IncidentId>) -> Result<Actor, String> {
+        let roles = incident.and_then(|id| self.board.incident(id)).map(|incident| incident.roles());
+        if who == "commander" {
+            let commander = roles.and_then(|roles| roles.get(&ResponseRole::Commander));
+            return commander.cloned().map(Actor::Person).ok_or_else(|| "nobody is commander".to_owned());
+        }
+        let person = name(who)?;
+        if self.world.setting.roster.people.contains_key(&person) {
+            Ok(Actor::Person(person))
+        } else {
+            Err(format!("no person `{who}` is configured"))
+        }
+    }
+
+    /// The incident of this number; without one, the only one there is.
+    fn which(&self, number: Option<usize>) -> Result<IncidentId, String> {
+        let place = match (number, self.incidents.len()) {
+            (_, 0) => return Err("there is no incident yet".to_owned()),
+            (None, 1) => 0,
+            (None, many) => return Err(format!("there are {many} incidents: say which, for example `#1`")),
+            (Some(number), _) => number.saturating_sub(1),
+        };
+        let found = self.incidents.get(place).copied();
+        found.ok_or_else(|| format!("there are {} incidents: no `#{}`", self.incidents.len(), place.saturating_add(1)))
+    }
+
+    fn command(&mut self, id: IncidentId, command: Command) -> Result<(), String> {
+        match self.board.command(id, command, &self.world.setting, self.now, &mut self.ids) {
+            Ok(recorded) => self.keep(recorded),
+            Err(refusal) => {
+                self.say(format!("refused: {}", refusal.code()));
+                Ok(())
+            }
+        }
+    }
+
+    /// What was decided becomes true, and is told.
+    fn keep(&mut self, recorded: Vec<Recorded>) -> Result<(), String> {
+        for one in recorded {
+            self.board.apply(&one).map_err(|error| error.to_string())?;
+            let phrase = match (&one.stream, &one.body) {
+                (Stream::Incident(id), Body::Incident(event)) => self.of_incident(*id, event),
+                (_, Body::Journal(event)) => said::of_journal(&self.board, event),
+                (Stream::Journal, Body::Incident(_)) => None,
+            };
+            if let Some(phrase) = phrase {
+                self.say(phrase);
+            }
+        }
+        Ok(())
+    }
+
+    fn of_incident(&mut self, id: IncidentId, event: &IncidentEvent) -> Option<String> {
+        match event {
+            IncidentEvent::Opened { .. } => self.incidents.push(id),
+            IncidentEvent::PageRequested { page, person, channel, .. } => {
+                let (outcome, after) = self.fate(person.as_str(), channel.as_str());
+                self.pages = self.pages.saturating_add(1);
+                self.under_way.insert((self.now.plus(after), self.pages), (id, *page, outcome));
+            }
+            _ => {}
+        }
+        let number = |id: IncidentId| self.number(id);
+        let phrase = said::of_incident(&self.board, id, &number, event)?;
+        Some(if self.incidents.len() > 1 { format!("{} {phrase}", self.number(id)) } else { phrase })
+    }
+
+    fn number(&self, id: IncidentId) -> String {
+        let place = self.incidents.iter().position(|known| *known == id);
+        place.map_or_else(|| id.to_string(), |place| format!("#{}", place.saturating_add(1)))
+    }
+
+    /// What becomes of a page, and when that is known.
+    fn fate(&self, person: &str, channel: &str) -> (PageOutcome, Duration) {
+        let own = self.channels.get(&(channel.to_owned(), Some(person.to_owned())));
+        let behaviour = own.or_else(|| self.channels.get(&(channel.to_owned(), None)));
+        match behaviour.copied() {
+            None => (PageOutcome::Delivered { receipt: String::new() }, Duration::ZERO),
+            Some((Manner::Works, after)) => (PageOutcome::Delivered { receipt: String::new() }, after),
+            Some((Manner::Fails, after)) => (PageOutcome::Failed { error: "the scenario says so".to_owned() }, after),
+            Some((Manner::Silent, after)) => (PageOutcome::Unknown { error: "no answer".to_owned() }, after),
+        }
+    }
+
+    /// What is counted in a row is told as one sum.
+    fn say(&mut self, phrase: String) {
+        if let Some((last, sum)) = self.said.last_mut().and_then(|last| added(last, &phrase).map(|sum| (last, sum))) {
+            *last = sum;
+        } else {
+            self.said.push(phrase);
+        }
+    }
+}
+
+/// `counted 2` after `counted 1` is `counted 3`.
+fn added(last: &str, next: &str) -> Option<String> {
+    let parts = |text: &str| {
+        let (before, count) = text.rsplit_once("counted ")?;
+        Some((before.to_owned(), count.parse::<u64>().ok()?))
+    };
+    let ((before, one), (same, other)) = (parts(last)?, parts(next)?);
+    (before == same).then(|| format!("{before}counted {}", one.saturating_add(other)))
+}
+
+fn fingerprint(claim: &Claim, instance: u64) -> Fingerprint {
+    let service = claim.service.as_deref().unwrap_or_default();
+    Fingerprint::of(&[b"monitor", claim.name.as_bytes(), service.as_bytes(), &instance.to_be_bytes()])
+}
+
+fn name<K: Kind>(text: &str) -> Result<Name<K>, String> {
+    Name::new(text).map_err(|error| error.to_string())
+}

@@ -1,0 +1,277 @@
+//! The steps of `cargo xtask test`, in the order in which they tell the most soonest.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+
+use super::{Passed, Step, World, tools};
+use crate::{files, generate, run, tidy};
+
+pub(crate) const STEPS: &[Step] = &[
+    Step { name: "tools", what: "what the tests need is installed", run: tools::install },
+    Step { name: "data", what: "recorded chains, formats and logs are there", run: data },
+    Step { name: "fmt", what: "cargo fmt --check", run: fmt },
+    Step { name: "tidy", what: "what clippy cannot see", run: tidied },
+    Step { name: "clippy", what: "no warning, in no target", run: clippy },
+    Step { name: "tests", what: "unit, law, snapshot, conformance and end-to-end tests", run: tests },
+    Step { name: "doctests", what: "the examples in the documentation", run: doctests },
+    Step { name: "build", what: "the program, for the steps below", run: build },
+    Step { name: "openapi", what: "openapi.json says what the program serves", run: openapi },
+    Step { name: "scenarios", what: "every story in scenarios/ happens as written", run: scenarios },
+    Step { name: "examples", what: "every configuration in examples/ is good", run: examples },
+    Step { name: "console", what: "the console in a browser, as a person uses it", run: console },
+    Step { name: "demo", what: "the demo twice: same seed, same bytes", run: demo },
+];
+
+fn data(world: &World) -> anyhow::Result<Passed> {
+    match &world.data {
+        Some(folder) => {
+            println!("{}", folder.display());
+            Ok(Passed::Whole)
+        }
+        None => world.left_out(
+            "tests on recorded data (none at ../shared/data; QUARTERDECK_DATA names another place)".to_owned(),
+        ),
+    }
+}
+
+fn fmt(world: &World) -> anyhow::Result<Passed> {
+    whole(run::must(run::cargo(&world.root).args(["fmt", "--all", "--", "--check", "-l"])))
+}
+
+fn tidied(world: &World) -> anyhow::Result<Passed> {
+    anyhow::ensure!(tidy::run(&world.root)?, "see the findings above");
+    Ok(Passed::Whole)
+}
+
+fn clippy(world: &World) -> anyhow::Result<Passed> {
+    let words = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    whole(run::must(run::cargo(&world.root).args(words)))
+}
+
+fn tests(world: &World) -> anyhow::Result<Passed> {
+    let mut command = run::cargo(&world.root);
+    if run::on_path("cargo-nextest").is_some() {
+        command.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
+    } else {
+        command.args(["test", "--workspace", "--no-fail-fast", "--all-targets"]);
+    }
+    whole(run::must(with_world(&mut command, world)))
+}
+
+fn doctests(world: &World) -> anyhow::Result<Passed> {
+    whole(run::must(with_world(run::cargo(&world.root).args(["test", "--quiet", "--workspace", "--doc"]), world)))
+}
+
+fn build(world: &World) -> anyhow::Result<Passed> {
+    whole(run::must(run::cargo(&world.root).args(["build", "--quiet", "--package", "quarterdeck"])))
+}
+
+fn openapi(world: &World) -> anyhow::Result<Passed> {
+    anyhow::ensure!(generate::openapi(&world.root, true)?, "openapi.json is not what the program serves");
+    Ok(Passed::Whole)
+}
+
+fn scenarios(world: &World) -> anyhow::Result<Passed> {
+    let stories: Vec<String> = files::list(&world.root)?
+        .into_iter()
+        .filter(|file| {
+            file.starts_with("scenarios/") && Path::new(file).extension().is_some_and(|ending| ending == "md")
+        })
+        .collect();
+    anyhow::ensure!(!stories.is_empty(), "no story in scenarios/");
+    whole(run::must(program(world).arg("simulate").args(&stories)))
+}
+
+fn examples(world: &World) -> anyhow::Result<Passed> {
+    let configurations: Vec<String> = files::list(&world.root)?
+        .into_iter()
+        .filter(|file| {
+            file.starts_with("examples/") && Path::new(file).extension().is_some_and(|ending| ending == "toml")
+        })
+        .collect();
+    anyhow::ensure!(!configurations.is_empty(), "no configuration in examples/");
+    for configuration in configurations {
+        println!("-- {configuration}");
+        run::must(program(world).args(["check", "--config"]).arg(&configuration))?;
+    }
+    Ok(Passed::Whole)
+}
+
+/// How long the demo may take until it says where its console is.
+const UNTIL_LISTENING: Duration = Duration::from_mins(1);
+
+fn console(world: &World) -> anyhow::Result<Passed> {
+    let Some(chromium) = tools::chromium() else {
+        return world.left_out("the console in a browser (no Chromium)".to_owned());
+    };
+    let Ok(npm) = tools::npm_packages(&world.root) else {
+        return world.left_out("the console in a browser (no npm packages)".to_owned());
+    };
+    let folder = scratch(world, "console")?;
+    let mut demo = Running(
+        program(world)
+            .args(["demo", "--port", "0", "--data"])
+            .arg(&folder)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("start the demo")?,
+    );
+    let address = address_of(&mut demo.0)?;
+    let mut command = Command::new("node");
+    // What the script is given: where to sign in, where the driver's package is, which browser.
+    command
+        .arg("crates/server/tests/console.mjs")
+        .current_dir(&world.root)
+        .env("QUARTERDECK_URL", &address)
+        .env("QUARTERDECK_NPM", &npm)
+        .env("QUARTERDECK_CHROMIUM", chromium);
+    whole(run::must(&mut command))
+}
+
+/// A child that does not outlive its step.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.kill().and_then(|()| self.0.wait()) {
+            println!("could not end the demo: {error}");
+        }
+    }
+}
+
+/// Reads the program's stderr until it names an address; the rest is passed on.
+fn address_of(child: &mut Child) -> anyhow::Result<String> {
+    let stderr = child.stderr.take().context("the demo's stderr")?;
+    let (tell, told) = mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            eprintln!("demo: {line}");
+            if let Some(address) = address_in(&line) {
+                // Only the first is waited for; later ones find the channel full or closed.
+                drop(tell.try_send(address));
+            }
+        }
+    });
+    told.recv_timeout(UNTIL_LISTENING).context("the demo names no address on stderr")
+}
+
+/// The first `http://…` of a line, up to the next blank: with the token, if it is there to sign in with.
+fn address_in(line: &str) -> Option<String> {
+    let (_, rest) = line.split_once("http://")?;
+    let address = rest.split_whitespace().next()?.trim_end_matches(['.', ',']);
+    (!address.is_empty()).then(|| format!("http://{address}"))
+}
+
+fn demo(world: &World) -> anyhow::Result<Passed> {
+    let told = |name: &str| {
+        // The answer names the review's path: both runs write to the same place, the first one's is cleared away.
+        let folder = scratch(world, "demo")?;
+        println!("-- {name}");
+        run::stdout_of(program(world).args(["demo", "--headless", "--json", "--seed", "7", "--data"]).arg(&folder))
+    };
+    let (first, second) = (told("first")?, told("second")?);
+    if first != second {
+        let at = first.iter().zip(&second).position(|(a, b)| a != b).unwrap_or_else(|| first.len().min(second.len()));
+        anyhow::bail!("two runs with one seed differ, first at byte {at}");
+    }
+    let outcome: serde_json::Value = serde_json::from_slice(&first).context("read the demo's answer")?;
+    judge(&outcome)?;
+    println!("{} bytes, twice the same; log root {}", first.len(), outcome.pointer("/log/root").unwrap_or(&outcome));
+    Ok(Passed::Whole)
+}
+
+/// What the demo promises: the attack is an incident of the first or second severity, found in its own block; a page was
+/// acknowledged; the log verifies.
+fn judge(outcome: &serde_json::Value) -> anyhow::Result<()> {
+    let at = |pointer: &str| outcome.pointer(pointer).with_context(|| format!("no `{pointer}` in the demo's answer"));
+    let severity = at("/incident/severity")?.as_str().unwrap_or_default().to_uppercase();
+    anyhow::ensure!(["SEV1", "SEV2"].contains(&severity.as_str()), "the attack is a `{severity}`");
+    let block = at("/attack/block")?;
+    let signals = at("/signals")?.as_array().context("`signals` is a list")?;
+    let in_time = signals.iter().any(|signal| signal.get("block") == Some(block));
+    anyhow::ensure!(in_time, "no signal of the attack's own block {block}");
+    let pages = at("/pages")?.as_array().context("`pages` is a list")?;
+    anyhow::ensure!(
+        pages.iter().any(|page| page.get("acknowledged") == Some(&true.into())),
+        "no page was acknowledged"
+    );
+    anyhow::ensure!(at("/log/verified")? == &serde_json::Value::Bool(true), "the log does not verify");
+    Ok(())
+}
+
+fn whole(done: anyhow::Result<()>) -> anyhow::Result<Passed> {
+    done.map(|()| Passed::Whole)
+}
+
+/// The program as `build` leaves it.
+fn program(world: &World) -> Command {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| world.root.join("target"), PathBuf::from);
+    let mut command = Command::new(target.join("debug/quarterdeck"));
+    command.current_dir(&world.root);
+    with_world(&mut command, world);
+    command
+}
+
+/// Where tests find what they do not carry themselves.
+fn with_world<'a>(command: &'a mut Command, world: &World) -> &'a mut Command {
+    if let Some(data) = &world.data {
+        command.env("QUARTERDECK_DATA", data);
+    }
+    if let Some(anvil) = tools::anvil(&world.root) {
+        command.env("QUARTERDECK_ANVIL", anvil);
+    }
+    command
+}
+
+/// An empty folder below `target`.
+fn scratch(world: &World, name: &str) -> anyhow::Result<PathBuf> {
+    let folder = files::scratch(&world.root).join(name);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).with_context(|| format!("clear {}", folder.display()))?;
+    }
+    std::fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+    Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_address_is_read_from_a_line_of_prose() {
+        let console = "  console  http://127.0.0.1:7117/login?token=ab12";
+        assert_eq!(address_in(console), Some("http://127.0.0.1:7117/login?token=ab12".to_owned()));
+        assert_eq!(address_in("listening on http://[::1]:9."), Some("http://[::1]:9".to_owned()));
+        assert_eq!(address_in("log key  quarterdeck+1a"), None);
+    }
+
+    #[test]
+    fn each_promise_of_the_demo_is_judged() {
+        let good = json!({
+            "incident": {"severity": "SEV1"}, "attack": {"block": 40},
+            "signals": [{"block": 12}, {"block": 40}], "pages": [{"acknowledged": true}], "log": {"verified": true},
+        });
+        judge(&good).unwrap();
+        let broken = [
+            ("/incident/severity", json!("SEV3")),
+            ("/attack/block", json!(41)),
+            ("/pages/0/acknowledged", json!(false)),
+            ("/log/verified", json!(false)),
+        ];
+        for (pointer, value) in broken {
+            let mut outcome = good.clone();
+            *outcome.pointer_mut(pointer).unwrap() = value;
+            assert!(judge(&outcome).is_err(), "{pointer}");
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What the tests need besides Rust, installed with the ordinary clients where it is missing.
+//!
+//! From the system's packages: PostgreSQL, Chromium, Node, Prometheus and amtool. From npm, pinned with digests in `xtask/npm`:
+//! a node to run against, a driver for the browser, the contracts' compiler. No daemon is left running: packages that would start
+//! one are told not to, and what they enable is disabled again.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::Context as _;
+
+use super::{Passed, World};
+use crate::{files, run};
+
+/// A tool of the system's packages.
+struct Tool {
+    /// What it is for, in words for a person.
+    what: &'static str,
+    /// Debian's packages.
+    packages: &'static [&'static str],
+    /// Daemons that the packages enable.
+    daemons: &'static [&'static str],
+    present: fn() -> bool,
+}
+
+const TOOLS: &[Tool] = &[
+    Tool { what: "PostgreSQL", packages: &["postgresql"], daemons: &["postgresql"], present: postgres },
+    Tool { what: "Node", packages: &["nodejs", "npm"], daemons: &[], present: node },
+    Tool { what: "Chromium", packages: &["chromium"], daemons: &[], present: || chromium().is_some() },
+    Tool {
+        what: "Prometheus",
+        packages: &["prometheus"],
+        daemons: &["prometheus"],
+        present: || run::on_path("prometheus").is_some(),
+    },
+    Tool {
+        what: "amtool",
+        packages: &["prometheus-alertmanager"],
+        daemons: &["prometheus-alertmanager"],
+        present: || run::on_path("amtool").is_some(),
+    },
+];
+
+/// Installs what is missing. What cannot be installed is left out.
+pub(crate) fn install(world: &World) -> anyhow::Result<Passed> {
+    let missing: Vec<&Tool> = TOOLS.iter().filter(|tool| !(tool.present)()).collect();
+    if !missing.is_empty() {
+        let names: Vec<&str> = missing.iter().map(|tool| tool.what).collect();
+        println!("missing: {}", names.join(", "));
+        if let Err(error) = system_packages(&world.root, &missing) {
+            println!("{error:#}");
+        }
+    }
+    let mut lacking: Vec<String> = TOOLS
+        .iter()
+        .filter(|tool| !(tool.present)())
+        .map(|tool| format!("{} ({})", tool.what, tool.packages.join(", ")))
+        .collect();
+    if let Err(error) = npm_packages(&world.root) {
+        println!("{error:#}");
+        lacking.push("npm packages".to_owned());
+    } else if anvil(&world.root).is_none() {
+        lacking.push("anvil".to_owned());
+    }
+    if lacking.is_empty() { Ok(Passed::Whole) } else { world.left_out(lacking.join(", ")) }
+}
+
+fn system_packages(root: &Path, missing: &[&Tool]) -> anyhow::Result<()> {
+    let packages: Vec<&str> = missing.iter().flat_map(|tool| tool.packages).copied().collect();
+    let by_hand = || format!("install by hand: {}", packages.join(" "));
+    anyhow::ensure!(run::on_path("apt-get").is_some(), "no apt-get here; {}", by_hand());
+    let Some(become_root) = become_root() else {
+        anyhow::bail!("not root, and sudo asks for a password; {}", by_hand())
+    };
+    let quiet = Quiet::begin(root, &become_root)?;
+    let apt = |words: &[&str]| {
+        let mut command = as_root(&become_root, "env");
+        command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet", "--yes"]).args(words);
+        run::must(&mut command)
+    };
+    apt(&["update"])?;
+    // One by one: a package that a distribution lacks must not keep the others away.
+    for tool in missing {
+        let mut words = vec!["install", "--no-install-recommends"];
+        words.extend(tool.packages);
+        match apt(&words) {
+            Ok(()) => quiet.disable(tool.daemons),
+            Err(error) => println!("{error:#}"),
+        }
+    }
+    quiet.end()
+}
+
+/// The words before a command that must run as root: none for root itself.
+fn become_root() -> Option<Vec<&'static str>> {
+    let id = Command::new("id").arg("-u").output().ok()?;
+    if id.stdout.trim_ascii() == b"0" {
+        return Some(Vec::new());
+    }
+    let sudo = Command::new("sudo").args(["-n", "true"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    sudo.is_ok_and(|status| status.success()).then(|| vec!["sudo", "-n"])
+}
+
+fn as_root(become_root: &[&str], program: &str) -> Command {
+    match become_root.split_first() {
+        None => Command::new(program),
+        Some((first, rest)) => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(program);
+            command
+        }
+    }
+}
+
+/// While it lasts, packages do not start daemons: Debian asks this file, and 101 means "forbidden".
+struct Quiet<'a> {
+    become_root: &'a [&'static str],
+    ours: bool,
+}
+
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+impl<'a> Quiet<'a> {
+    fn begin(root: &Path, become_root: &'a [&'static str]) -> anyhow::Result<Self> {
+        // A policy that the machine has already is its owner's and stays.
+        if Path::new(POLICY).exists() {
+            return Ok(Self { become_root, ours: false });
+        }
+        let folder = files::scratch(root);
+        fs::create_dir_all(&folder)?;
+        let policy = folder.join("policy-rc.d");
+        fs::write(&policy, "#!/bin/sh\nexit 101\n")?;
+        run::must(as_root(become_root, "install").args(["-m", "755"]).arg(&policy).arg(POLICY))?;
+        Ok(Self { become_root, ours: true })
+    }
+
+    /// Keeps what was just installed from starting with the machine.
+    fn disable(&self, daemons: &[&str]) {
+        if daemons.is_empty() || run::on_path("systemctl").is_none() {
+            return;
+        }
+        let disabled =
+            as_root(self.become_root, "systemctl").arg("disable").args(daemons).stderr(Stdio::null()).status();
+        if !disabled.is_ok_and(|status| status.success()) {
+            println!("could not disable {}: it may start with the machine", daemons.join(", "));
+        }
+    }
+
+    fn end(self) -> anyhow::Result<()> {
+        if self.ours { run::must(as_root(self.become_root, "rm").arg(POLICY)) } else { Ok(()) }
+    }
+}
+
+/// The programs that make and run a database, where Debian puts them.
+fn postgres() -> bool {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    versions.map(|version| version.path().join("bin/initdb")).any(|initdb| initdb.is_file())
+}
+
+fn node() -> bool {
+    run::on_path("node").is_some() && run::on_path("npm").is_some()
+}
+
+/// The browser, by any of the names it goes by.
+pub(crate) fn chromium() -> Option<PathBuf> {
+    ["chromium", "chromium-browser", "google-chrome"].iter().find_map(|name| run::on_path(name))
+}
+
+/// The pinned npm packages, installed below `target`. Returns the folder that holds `node_modules`.
+pub(crate) fn npm_packages(root: &Path) -> anyhow::Result<PathBuf> {
+    let (pinned, folder) = (root.join("xtask/npm"), files::scratch(root).join("npm"));
+    fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
+    let lock = fs::read(pinned.join("package-lock.json")).context("read xtask/npm/package-lock.json")?;
+    let done = folder.join("installed-lock.json");
+    if fs::read(&done).is_ok_and(|installed| installed == lock) {
+        return Ok(folder);
+    }
+    for file in ["package.json", "package-lock.json"] {
+        fs::copy(pinned.join(file), folder.join(file)).with_context(|| format!("copy xtask/npm/{file}"))?;
+    }
+    // No package's own scripts: what we use is in the packages as they are.
+    let words = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+    run::must(Command::new("npm").args(words).current_dir(&folder))?;
+    fs::write(&done, &lock).context("note what is installed")?;
+    Ok(folder)
+}
+
+/// The node to run against: the package of this platform, called directly (its wrapper wants an install script). Only the
+/// platform that `xtask/npm` pins has one.
+pub(crate) fn anvil(root: &Path) -> Option<PathBuf> {
+    let machine = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let system = if std::env::consts::OS == "macos" { "darwin" } else { std::env::consts::OS };
+    let package = format!("npm/node_modules/@foundry-rs/anvil-{system}-{machine}/bin/anvil");
+    Some(files::scratch(root).join(package)).filter(|file| file.is_file())
+}
