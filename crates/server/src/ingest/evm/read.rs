@@ -254,23 +254,31 @@ impl Reader {
             return Ok(None);
         }
         let offers = self.offers();
+        let mut refused = None;
         if offers.debug_trace != Offer::No {
             let params = json!([block.hash, {"tracer": "callTracer"}]);
             let answer = self.node.ask("debug_traceBlockByHash", params).await;
+            let refusal = answer.as_ref().err().cloned();
             let (offer, answer) = tried(offers.debug_trace, answer);
             self.learn(|offers| offers.debug_trace = offer);
             if let Some(bytes) = answer? {
                 return Ok(Some(bytes));
             }
+            refused = refusal.filter(|_| offer != Offer::No);
         }
         if offers.parity_trace != Offer::No {
             // By height: the form has no other. Each trace names its transaction, which the block must have.
             let answer = self.node.ask("trace_block", json!([format!("{:#x}", block.number)])).await;
+            let refusal = answer.as_ref().err().cloned();
             let (offer, answer) = tried(offers.parity_trace, answer);
             self.learn(|offers| offers.parity_trace = offer);
-            return answer;
+            if let Some(bytes) = answer? {
+                return Ok(Some(bytes));
+            }
+            refused = refused.or(refusal.filter(|_| offer != Offer::No));
         }
-        Ok(None)
+        // A refusal may be about this block alone: until it is clear that the method is missing, the traces are.
+        refused.map_or(Ok(None), Err)
     }
 
     fn offers(&self) -> Offers {

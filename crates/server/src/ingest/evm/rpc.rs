@@ -186,7 +186,8 @@ impl Rpc {
             result: Option<&'a RawValue>,
             error: Option<NodeError>,
         }
-        let question = |(id, params)| serde_json::json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+        let question =
+            |(id, params)| serde_json::json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
         let questions: Vec<Value> = params.iter().enumerate().map(question).collect();
         let count = u32::try_from(params.len()).unwrap_or(u32::MAX);
         let bytes = self.exchange(method, Value::Array(questions).to_string(), count).await?;
@@ -340,6 +341,12 @@ const ERROR_BYTES_MAX: usize = 64 * 1024;
 
 /// A client for nodes: no redirects, no proxy, connections kept.
 pub fn client() -> Result<reqwest::Client, reqwest::Error> {
+    // Without one the HTTP client panics, and a program without webhooks has chosen none yet. `heads` uses it too.
+    if rustls::crypto::CryptoProvider::get_default().is_none()
+        && rustls::crypto::ring::default_provider().install_default().is_err()
+    {
+        tracing::debug!("another part of the program chose the cryptography first");
+    }
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
