@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use quarterdeck_core::{
     catalogue::{AddressList, Asset, Catalogue, Criticality, Role, Service, WatchedAddress},
-    chain::{Address, Block, ChainEvent, GapKind},
+    chain::{Address, Block, ChainEvent, Gap, GapKind},
     correlate::{Rules, Setting},
     detector::Params,
     id::{Name, SeededIds},
@@ -93,6 +93,15 @@ impl Eyes {
             }
         }
     }
+    async fn gap(&mut self) -> Arc<Gap> {
+        loop {
+            match self.next().await {
+                ChainEvent::Gap(gap) => return gap,
+                ChainEvent::Finalized(_) => {}
+                other => panic!("want a gap, got {other:?}"),
+            }
+        }
+    }
 }
 
 fn transfer(from: &str, to: &str, wei: u64) -> Value {
@@ -169,7 +178,7 @@ async fn a_node_that_dies_leaves_a_gap_that_is_filled_when_it_is_back() {
     assert_eq!(eyes.block().await.parent, last.hash);
     let port = anvil.port;
     anvil.end().await;
-    let ChainEvent::Gap(opened) = eyes.next().await else { panic!("want a gap") };
+    let opened = eyes.gap().await;
     assert_eq!((opened.kind, opened.from_block, opened.closed), (GapKind::Unreachable, Some(last.number + 2), None));
     // Back under the same address, and further on than we saw it.
     let other = Anvil::start(&["--state", state]).await.expect("it was there a moment ago");
@@ -182,7 +191,7 @@ async fn a_node_that_dies_leaves_a_gap_that_is_filled_when_it_is_back() {
         let block = eyes.block().await;
         assert_eq!((block.number, block.has_receipts), (number, true));
     }
-    let ChainEvent::Gap(closed) = eyes.next().await else { panic!("want the gap's end") };
+    let closed = eyes.gap().await;
     assert_eq!((closed.kind, closed.since, closed.closed.is_some()), (opened.kind, opened.since, true));
     assert_eq!((closed.from_block, closed.to_block), (opened.from_block, Some(last.number + 101)));
     eyes.stop.send(true).unwrap();
