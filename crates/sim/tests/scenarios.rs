@@ -182,6 +182,20 @@ fn two_incidents_are_told_apart() {
     assert_eq!(failure(&format!("{open}\n12:00:02  bob acknowledges #2  #=> #2 acknowledged")), "");
 }
 
+/// Lines that can be played in any order.
+const LINES: [&str; 10] = [
+    "monitor fires NodeDown, critical",
+    "monitor fires NodeDown, info, 3 times",
+    "the channel sms fails for alice after 20 s",
+    "the channel sms is silent",
+    "the channel sms works",
+    "alice silences alertname=NodeDown for 5 min",
+    "mallory calls vault; vault pays 900 ETH to mallory; mallory re-enters vault; vault pays 900 ETH to mallory",
+    "mallory borrows 5 DAI from lender; vault pays 7 DAI to mallory; mallory repays 5 DAI to lender",
+    "vault holds 9 DAI; mallory swaps 1 DAI for 2 XYZ with pool; mallory calls vault pause() and fails",
+    "block",
+];
+
 /// Words of which lines are made, and some that are none.
 fn word() -> impl Strategy<Value = String> {
     let words = [
@@ -270,13 +284,32 @@ fn word() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// The reader never panics, and what it can read can be played.
+    /// The reader never panics, and neither do the rules and the detectors on what it can read.
     #[test]
     fn no_line_makes_the_reader_or_the_rules_panic(
-        lines in proptest::collection::vec(proptest::collection::vec(word(), 0..12), 0..6),
+        lines in proptest::collection::vec((any::<bool>(), proptest::collection::vec(word(), 0..8)), 1..6),
     ) {
-        let lines: Vec<String> = lines.iter().map(|words| words.join(" ")).collect();
-        drop(play("story.md", &timeline(&lines.join("\n"))));
+        let told = |(whole, words): &(bool, Vec<String>)| {
+            let words = words.join(" ");
+            if *whole { words } else { format!("12:00:00  {words}  #=> nothing") }
+        };
+        let lines: Vec<String> = lines.iter().map(told).collect();
+        let text = timeline(&lines.join("\n")).replace("fallback", "fallback = \"bob\"\n[detectors.vault_drain]\n#");
+        drop(play("story.md", &text));
+    }
+
+    /// Lines of which most can be read: each alone, and what follows from the ones before.
+    #[test]
+    fn stories_that_can_be_read_are_played_to_their_end(
+        lines in proptest::collection::vec((0_u32..3_600, proptest::sample::select(LINES.to_vec())), 1..24),
+    ) {
+        let mut lines = lines;
+        lines.sort_by_key(|(second, _)| *second);
+        let told = lines.iter().map(|(second, line)| format!("12:{:02}:{:02}  {line}  #=> nothing", second / 60, second % 60));
+        let told: Vec<String> = told.collect();
+        let text = timeline(&told.join("\n")).replace("fallback", "fallback = \"bob\"\n[detectors.vault_drain]\n#");
+        let verdict = play("story.md", &text);
+        prop_assert!(verdict.is_ok_and(|verdict| verdict.lines == lines.len()));
     }
 
     #[test]
