@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Simulate) -> anyhow::Result<Exit> {
     }
     let mut played = Vec::with_capacity(files.len());
     for path in files {
-        played.push(play(path, operator.as_ref(), &parts)?);
+        played.push(play(&path, operator.as_ref(), &parts)?);
     }
     if args.json {
         print_json(&document(&played))?;
@@ -78,13 +78,13 @@ impl Played {
     }
 }
 
-fn play(path: PathBuf, operator: Option<&Configuration>, parts: &Parts) -> anyhow::Result<Played> {
+fn play(path: &Path, operator: Option<&Configuration>, parts: &Parts) -> anyhow::Result<Played> {
     let file = path.display().to_string();
-    let bytes = fs::metadata(&path).with_context(|| format!("read `{file}`"))?.len();
+    let bytes = fs::metadata(path).with_context(|| format!("read `{file}`"))?.len();
     if bytes > FILE_BYTES_MAX {
         return Err(Misuse(format!("`{file}` has {bytes} bytes: want at most {FILE_BYTES_MAX}")).into());
     }
-    let text = fs::read_to_string(&path).map_err(|error| Misuse(format!("read `{file}`: {error}")))?;
+    let text = fs::read_to_string(path).map_err(|error| Misuse(format!("read `{file}`: {error}")))?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let given = operator.map_or(Given::Own { folder, parts }, Given::Operator);
     let (title, result) = match Scenario::parse(&file, &text) {
