@@ -37,7 +37,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    fn new(root: &Path) -> Self {
+    pub(crate) fn new(root: &Path) -> Self {
         let folder = std::env::var_os("QUARTERDECK_DATA").map_or_else(|| root.join("../shared/data"), PathBuf::from);
         Self {
             root: root.to_owned(),

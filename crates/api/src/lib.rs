@@ -386,6 +386,56 @@ pub struct Accepted {
     pub incident: Option<String>,
     /// What was done with it.
     pub fate: String,
-    /// The key to end or repeat it with.
-    pub dedup_key: String,
+    /// What makes two messages the same claim: the fingerprint of its signals.
+    pub claim: String,
+}
+
+/// A silence: for a while, signals of some kind open nothing and page nobody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Silence {
+    /// `sil_…`
+    pub id: String,
+    /// `active`, `pending`, `expired`.
+    pub state: String,
+    /// All must match.
+    pub matchers: Vec<Matcher>,
+    /// Since when.
+    pub starts: String,
+    /// Until when.
+    pub ends: String,
+    /// Who.
+    pub created_by: String,
+    /// Why.
+    pub comment: String,
+}
+
+/// One condition of a silence on a label. Every signal has `detector`, `service` and `fingerprint` besides its own labels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Matcher {
+    /// The label.
+    pub name: String,
+    /// What it is compared with.
+    pub value: String,
+    /// Whether the value is a regular expression, for the whole label.
+    #[serde(default)]
+    pub is_regex: bool,
+    /// Whether the label must not match.
+    #[serde(default)]
+    pub is_not: bool,
+}
+
+/// A silence to set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetSilence {
+    /// All must match.
+    pub matchers: Vec<Matcher>,
+    /// Since when; none: now.
+    #[serde(default)]
+    pub starts: Option<String>,
+    /// Until when.
+    pub ends: String,
+    /// Why.
+    pub comment: String,
 }

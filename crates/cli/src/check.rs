@@ -34,7 +34,7 @@ pub(crate) struct Check {
 }
 
 /// How far ahead pages are followed: two weeks of any rotation.
-const AHEAD: Duration = Duration::from_secs(14 * 86_400);
+const AHEAD: Duration = Duration::from_hours(14 * 24);
 
 pub(crate) fn run(args: &Check) -> anyhow::Result<Exit> {
     let clock = SystemClock::new();

@@ -37,7 +37,7 @@ pub(crate) fn code_of(error: &anyhow::Error) -> u8 {
 pub(crate) fn complain(error: &anyhow::Error) {
     let mut text = format!("error: {error}");
     for cause in error.chain().skip(1) {
-        text.push_str(&format!("\n  because: {cause}"));
+        text = format!("{text}\n  because: {cause}");
     }
     say(&text);
 }

@@ -223,6 +223,10 @@ impl Board {
     pub fn incident_of_signal(&self, signal: &SignalId) -> Option<&Incident> {
         self.incidents.get(self.signals.get(signal)?)
     }
+    /// The incident that holds a claim now.
+    pub fn incident_of_claim(&self, claim: &Fingerprint) -> Option<&Incident> {
+        self.holder(*self.claims.get(claim)?)
+    }
     /// A signal that belongs to no incident.
     pub fn loose_signal(&self, signal: &SignalId) -> Option<&LooseSignal> {
         self.loose.get(signal)

@@ -25,6 +25,8 @@ pub const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub const NODE_BODY_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Signals in one request: Prometheus sends 64 a batch by default.
 pub const SIGNALS_PER_REQUEST_MAX: usize = 10_000;
+/// Claims of monitors that end unless they are repeated: ten times what one Alertmanager is known to carry; about 50 MB.
+pub const CLAIMS_EXPIRING_MAX: usize = 1_000_000;
 /// Nesting of foreign JSON: traces nest deepest (the EVM allows 1,024 calls, real traces stay under 64 levels of two each).
 pub const JSON_DEPTH_MAX: usize = 127;
 /// Blocks walked back to find a common ancestor: beyond, the chain is not one we know, and a person must look.

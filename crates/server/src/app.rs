@@ -23,7 +23,7 @@ use quarterdeck_ledger::note::{SignerKey, VerifierKey};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
-    task::JoinSet,
+    task::{JoinHandle, JoinSet},
 };
 
 use crate::{
@@ -33,7 +33,10 @@ use crate::{
     http,
     ingest::Sources,
     log_tree::LogTree,
-    loops::{self, deliver::Deliver, detect::Seen, engine::EngineHandle, publish::Publisher, watchdog::Watched},
+    loops::{
+        self, deliver::Deliver, detect::Seen, engine::EngineHandle, expire::Expiries, publish::Publisher,
+        watchdog::Watched,
+    },
     notify::Notifier,
     store::{Store, StoreError, memory::MemoryStore, sqlite::SqliteStore},
 };
@@ -125,6 +128,13 @@ pub struct Running {
     stop: watch::Sender<bool>,
     early: JoinSet<()>,
     late: JoinSet<()>,
+    publishing: Publishing,
+}
+
+/// The publisher's task, which ends last: what was made durable while everything else stopped is published too.
+struct Publishing {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
 }
 
 impl Running {
@@ -134,11 +144,15 @@ impl Running {
     }
     /// Stops: doors first, then what still waits is decided and made durable, then the log is published once more.
     pub async fn stop(mut self) {
-        drop(self.stop.send(true));
+        self.stop.send_replace(true);
         drop(self.seen);
         drop(self.engine);
         while self.early.join_next().await.is_some() {}
         while self.late.join_next().await.is_some() {}
+        self.publishing.stop.send_replace(true);
+        if let Err(error) = self.publishing.task.await {
+            tracing::error!(%error, "the publisher did not end well");
+        }
     }
     /// Waits until `until` is done, then stops.
     pub async fn run_until(self, until: impl Future<Output = ()>) {
@@ -147,9 +161,17 @@ impl Running {
     }
 }
 
-/// Starts everything.
-pub async fn start(configuration: Configuration, world: World) -> Result<Running, RunError> {
-    let World { clock, ids, salts, signer, channels: extra } = world;
+/// Starts everything. The address is taken first: a program that cannot be reached writes nothing.
+pub async fn start(mut configuration: Configuration, world: World) -> Result<Running, RunError> {
+    let listener = match configuration.listen {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
+    if let (Some(asked), Some((_, bound))) = (configuration.listen, &listener) {
+        // Port 0 means any: what people are told is the one that it became.
+        configuration.base_url = configuration.base_url.replace(&format!("//{asked}"), &format!("//{bound}"));
+    }
+    let World { clock, ids, salts, signer, channels } = world;
     let signer = match signer {
         Some(signer) => signer,
         None => log_key(&configuration.data, &configuration.origin)?,
@@ -158,113 +180,169 @@ pub async fn start(configuration: Configuration, world: World) -> Result<Running
     let store = open_store(&configuration).await?;
     let parts = Parts { setting: Arc::clone(&configuration.setting), ids, salts, signer };
     let engine = Engine::start(Arc::clone(&store), parts).await?;
-    let published = engine.published();
-    let (handle, waiting) = loops::engine::queue(published);
-    let (stop, stopping) = watch::channel(false);
-    let (mut early, mut late) = (JoinSet::new(), JoinSet::new());
+    let (handle, waiting) = loops::engine::queue(engine.published());
+    let mut late = JoinSet::new();
     late.spawn(loops::engine::run(engine, waiting, Arc::clone(&clock)));
-
-    let version = env!("CARGO_PKG_VERSION").to_owned();
-    let started = JournalEvent::Started { version, configuration: configuration.digest.clone() };
-    handle.ask(Work::Journal(started)).await.map_err(|error| store_fault(&error.to_string()))?;
-
-    let (mut pipeline, deaf) = detectors(&configuration)?;
-    for detector in &deaf {
-        let reason = "it did not hear its canary".to_owned();
-        let event = JournalEvent::DetectorSilent { detector: detector.clone(), reason };
-        handle.ask(Work::Journal(event)).await.map_err(|error| store_fault(&error.to_string()))?;
-    }
-    loops::detect::take_up(&mut pipeline, &*store).await?;
-    let (seen, events) = mpsc::channel(loops::detect::EVENTS_WAITING_MAX);
-    early.spawn(loops::detect::run(pipeline, events, handle.clone(), Arc::clone(&clock), stopping.clone()));
-
-    let mut channels = (*configuration.channels).clone();
-    channels.extend(extra);
-    let deliver = Arc::new(Deliver {
-        store: Arc::clone(&store),
-        engine: handle.clone(),
-        channels: Arc::new(channels),
-        setting: Arc::clone(&configuration.setting),
-        base_url: configuration.base_url.clone(),
-        clock: Arc::clone(&clock),
-        may_have_arrived: Mutex::new(BTreeSet::new()),
-    });
-    deliver.take_up().await?;
-    early.spawn(deliver.run(stopping.clone()));
-
-    let watched = Arc::new(Watched::default());
-    early.spawn(loops::watchdog::run(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&watched), stopping.clone()));
-    let log_folder = configuration.data.join("log");
+    let (stop, stopping) = watch::channel(false);
     let tree = Arc::new(LogTree::default());
-    let publisher = Publisher {
-        store: Arc::clone(&store),
-        engine: handle.clone(),
-        tree: Arc::clone(&tree),
-        root: log_folder.clone(),
-        key: key.clone(),
-    };
-    early.spawn(publisher.run(stopping.clone()));
+    let mut house = House { configuration, clock, store, engine: handle, stopping, early: JoinSet::new() };
 
-    let sources = Arc::new(Sources::default());
-    for source in &configuration.sources {
-        let task = crate::ingest::evm::run(
-            source.clone(),
-            seen.clone(),
-            Arc::clone(&store),
-            Arc::clone(&sources),
-            Arc::clone(&clock),
-            stopping.clone(),
-        );
-        early.spawn(task);
-    }
-    let app = Arc::new(http::App {
-        engine: handle.clone(),
-        store: Arc::clone(&store),
-        clock,
-        setting: Arc::clone(&configuration.setting),
-        tokens: configuration.tokens,
-        integrations: configuration.integrations,
+    let log_folder = house.configuration.data.join("log");
+    let publishing = house.publish(&log_folder, &key, &tree);
+    house.note_start().await?;
+    house.reach_people(channels).await?;
+    let (seen, deaf) = house.detect().await?;
+    let sources = house.follow_chains(&seen);
+    let watched = house.audit();
+    let expiries = house.expire().await?;
+    let app = http::App {
+        engine: house.engine.clone(),
+        store: Arc::clone(&house.store),
+        started: house.clock.now(),
+        expiries,
+        clock: Arc::clone(&house.clock),
+        setting: Arc::clone(&house.configuration.setting),
+        tokens: std::mem::take(&mut house.configuration.tokens),
+        integrations: std::mem::take(&mut house.configuration.integrations),
         sources: Arc::clone(&sources),
-        detectors: configuration.detectors,
+        detectors: std::mem::take(&mut house.configuration.detectors),
         deaf,
         watched,
         key: key.clone(),
-        base_url: configuration.base_url,
+        base_url: house.configuration.base_url.clone(),
+        stopping: house.stopping.clone(),
         metrics: metrics_handle(),
         tree,
-    });
-    let address = match configuration.listen {
-        Some(address) => Some(listen(address, app, &mut early, stopping).await?),
+    };
+    let address = match listener {
+        Some((listener, address)) => {
+            house.serve(listener, Arc::new(app));
+            Some(address)
+        }
         None => None,
     };
+    let House { configuration, store, engine, early, .. } = house;
     let setting = configuration.setting;
-    Ok(Running { address, setting, engine: handle, store, seen, sources, log_folder, key, stop, early, late })
+    Ok(Running { address, setting, engine, store, seen, sources, log_folder, key, stop, early, late, publishing })
 }
 
-fn store_fault(detail: &str) -> RunError {
-    RunError::Store(StoreError::Database { doing: "write the first event", source: detail.to_owned().into() })
+/// What the loops are joined to while the program starts.
+struct House {
+    configuration: Configuration,
+    clock: Arc<dyn Clock>,
+    store: Arc<dyn Store>,
+    engine: EngineHandle,
+    stopping: watch::Receiver<bool>,
+    early: JoinSet<()>,
 }
 
-async fn listen(
-    address: SocketAddr,
-    app: http::Shared,
-    tasks: &mut JoinSet<()>,
-    mut stopping: watch::Receiver<bool>,
-) -> Result<SocketAddr, RunError> {
+impl House {
+    fn publish(&self, root: &Path, key: &VerifierKey, tree: &Arc<LogTree>) -> Publishing {
+        let publisher = Publisher {
+            store: Arc::clone(&self.store),
+            published: Arc::clone(self.engine.published()),
+            tree: Arc::clone(tree),
+            root: root.to_owned(),
+            key: key.clone(),
+        };
+        let (stop, stopping) = watch::channel(false);
+        Publishing { stop, task: tokio::spawn(publisher.run(stopping)) }
+    }
+
+    async fn note(&self, event: JournalEvent) -> Result<(), RunError> {
+        let told = self.engine.ask(Work::Journal(event)).await;
+        told.map(drop).map_err(|error| {
+            RunError::Store(StoreError::Database { doing: "write the first event", source: error.to_string().into() })
+        })
+    }
+
+    async fn note_start(&self) -> Result<(), RunError> {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        self.note(JournalEvent::Started { version, configuration: self.configuration.digest.clone() }).await
+    }
+
+    async fn reach_people(&mut self, extra: BTreeMap<ChannelId, Arc<dyn Notifier>>) -> Result<(), RunError> {
+        let mut channels = (*self.configuration.channels).clone();
+        channels.extend(extra);
+        let deliver = Arc::new(Deliver {
+            store: Arc::clone(&self.store),
+            engine: self.engine.clone(),
+            channels: Arc::new(channels),
+            setting: Arc::clone(&self.configuration.setting),
+            base_url: self.configuration.base_url.clone(),
+            clock: Arc::clone(&self.clock),
+            may_have_arrived: Mutex::new(BTreeSet::new()),
+        });
+        deliver.take_up().await?;
+        self.early.spawn(deliver.run(self.stopping.clone()));
+        Ok(())
+    }
+
+    async fn detect(&mut self) -> Result<(mpsc::Sender<Seen>, Vec<DetectorId>), RunError> {
+        let (mut pipeline, deaf) = detectors(&self.configuration)?;
+        for detector in &deaf {
+            let reason = "it did not hear its canary".to_owned();
+            self.note(JournalEvent::DetectorSilent { detector: detector.clone(), reason }).await?;
+        }
+        loops::detect::take_up(&mut pipeline, &*self.store).await?;
+        let (seen, events) = mpsc::channel(loops::detect::EVENTS_WAITING_MAX);
+        let (engine, clock) = (self.engine.clone(), Arc::clone(&self.clock));
+        self.early.spawn(loops::detect::run(pipeline, events, engine, clock, self.stopping.clone()));
+        Ok((seen, deaf))
+    }
+
+    fn follow_chains(&mut self, seen: &mpsc::Sender<Seen>) -> Arc<Sources> {
+        let sources = Arc::new(Sources::default());
+        for source in &self.configuration.sources {
+            self.early.spawn(crate::ingest::evm::run(
+                source.clone(),
+                seen.clone(),
+                Arc::clone(&self.store),
+                Arc::clone(&sources),
+                Arc::clone(&self.clock),
+                self.stopping.clone(),
+            ));
+        }
+        sources
+    }
+
+    fn audit(&mut self) -> Arc<Watched> {
+        let watched = Arc::new(Watched::default());
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        self.early.spawn(loops::watchdog::run(store, clock, Arc::clone(&watched), self.stopping.clone()));
+        let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
+        self.early.spawn(loops::retain::run(store, clock, self.stopping.clone()));
+        watched
+    }
+
+    async fn expire(&mut self) -> Result<Arc<Expiries>, RunError> {
+        let expiries = Arc::new(Expiries::default());
+        expiries.take_up(&*self.store, self.clock.now()).await?;
+        let (engine, clock) = (self.engine.clone(), Arc::clone(&self.clock));
+        self.early.spawn(loops::expire::run(Arc::clone(&expiries), engine, clock, self.stopping.clone()));
+        Ok(expiries)
+    }
+
+    fn serve(&mut self, listener: TcpListener, app: http::Shared) {
+        let mut stopping = self.stopping.clone();
+        self.early.spawn(async move {
+            let until = async move {
+                // An error means that the sender is gone, which is a reason to stop as well.
+                drop(stopping.changed().await);
+            };
+            let served = axum::serve(listener, http::router(app)).with_graceful_shutdown(until).await;
+            if let Err(error) = served {
+                tracing::error!(%error, "the HTTP server ended");
+            }
+        });
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), RunError> {
     let failed = |source| RunError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    tasks.spawn(async move {
-        let until = async move {
-            // The sender is dropped only when the program is gone.
-            drop(stopping.changed().await);
-        };
-        let served = axum::serve(listener, http::router(app)).with_graceful_shutdown(until).await;
-        if let Err(error) = served {
-            tracing::error!(%error, "the HTTP server ended");
-        }
-    });
-    Ok(bound)
+    Ok((listener, bound))
 }
 
 async fn open_store(configuration: &Configuration) -> Result<Arc<dyn Store>, RunError> {

@@ -10,7 +10,7 @@
 //! ([`Engine::refold`] is what the harness calls after every end-to-end test).
 
 use std::{
-    collections::BTreeMap,
+    collections::BTreeSet,
     sync::{Arc, RwLock},
     time::Duration,
 };
@@ -373,7 +373,7 @@ impl Engine {
             settled: draft.settled.clone(),
             ..Batch::default()
         };
-        let mut touched = BTreeMap::new();
+        let mut touched = BTreeSet::new();
         for (index, recorded) in (self.size..).zip(&draft.recorded) {
             let body = recorded.body.to_json().map_err(|error| EngineError::Leaf(error.to_string()))?;
             let salt = self.parts.salts.fresh();
@@ -381,7 +381,7 @@ impl Engine {
             let entry = Entry::seal(&stream, recorded.version, &recorded.at.to_string(), &salt, body.as_bytes())?;
             frontier.append(entry.leaf_hash());
             if let (Stream::Incident(id), Body::Incident(event)) = (&recorded.stream, &recorded.body) {
-                touched.insert(*id, ());
+                touched.insert(*id);
                 batch.pages.extend(outbox_page(*id, recorded.at, event));
             }
             let (version, at) = (recorded.version, recorded.at);
@@ -395,7 +395,7 @@ impl Engine {
             });
         }
         let deadline = |id: &IncidentId| self.working.incident(*id).and_then(quarterdeck_core::duty::next_deadline);
-        batch.timers = touched.keys().map(|id| (*id, deadline(id))).collect();
+        batch.timers = touched.iter().map(|id| (*id, deadline(id))).collect();
         let size = self.size + draft.recorded.len() as u64;
         let root = frontier.root();
         let note = checkpoint::sign_checkpoint(size, &root, &self.parts.signer)?;
@@ -406,6 +406,7 @@ impl Engine {
     }
 
     fn publish(&mut self, recorded: Vec<Arc<Recorded>>, head: LogHead, frontier: Frontier) {
+        metrics::counter!("quarterdeck_log_events_total").increment(recorded.len() as u64);
         {
             let mut board = write(&self.published.board);
             for one in &recorded {

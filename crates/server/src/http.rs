@@ -9,6 +9,7 @@ pub mod health;
 pub mod incidents;
 pub mod ingest;
 pub mod log;
+pub mod monitor;
 pub mod oncall;
 pub mod openapi;
 pub mod signals;
@@ -26,7 +27,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use quarterdeck_api::ErrorBody;
-use quarterdeck_core::{correlate::Setting, detector::Params, incident::Refusal, limits::BODY_BYTES_MAX};
+use quarterdeck_core::{
+    correlate::Setting, detector::Params, incident::Refusal, limits::BODY_BYTES_MAX, time::Timestamp,
+};
 use quarterdeck_ledger::note::VerifierKey;
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
 
@@ -37,7 +40,7 @@ use crate::{
     engine::EngineError,
     ingest::Sources,
     log_tree::LogTree,
-    loops::{engine::EngineHandle, watchdog::Watched},
+    loops::{engine::EngineHandle, expire::Expiries, watchdog::Watched},
     store::{Store, StoreError},
 };
 
@@ -55,6 +58,10 @@ pub struct App {
     pub tokens: Vec<Token>,
     /// Monitors that may post signals.
     pub integrations: Vec<Integration>,
+    /// Until when what monitors claim holds.
+    pub expiries: Arc<Expiries>,
+    /// When the program started.
+    pub started: Timestamp,
     /// The health of the chain sources.
     pub sources: Arc<Sources>,
     /// Parameters of the detectors that are on.
@@ -67,6 +74,8 @@ pub struct App {
     pub key: VerifierKey,
     /// The address people reach the console at.
     pub base_url: String,
+    /// Told when the program stops: streams end then, so that stopping does not wait for listeners.
+    pub stopping: tokio::sync::watch::Receiver<bool>,
     /// Renders the metrics.
     pub metrics: Option<metrics_exporter_prometheus::PrometheusHandle>,
     /// The tree of the log, brought up to date when a proof is asked for.
@@ -147,15 +156,21 @@ impl Refused {
     pub const fn body(&self) -> &ErrorBody {
         &self.body
     }
-    /// Status and message, for formats with error bodies of their own.
+    /// Status and message, for pages that show them.
     pub fn parts(&self) -> (StatusCode, &str) {
         (self.status, &self.body.message)
     }
 }
 
+/// Goes with every refusal, for formats with error bodies of their own.
+#[derive(Clone)]
+pub struct Message(pub String);
+
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
+        let message = Message(self.body.message.clone());
         let mut answer = (self.status, Json(self.body)).into_response();
+        answer.extensions_mut().insert(message);
         if self.retry_after {
             answer.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
         }
@@ -226,6 +241,11 @@ pub fn caller(parts: &Parts, app: &App, least: Role) -> Result<Caller, Refused> 
     if cookie && !matches!(parts.method, Method::GET | Method::HEAD) && !same_origin(&parts.headers) {
         return Err(Refused::new(StatusCode::FORBIDDEN, "foreign_origin", "this request came from another site"));
     }
+    with_role(caller, least)
+}
+
+/// The caller, if they may do what `least` may.
+fn with_role(caller: Caller, least: Role) -> Result<Caller, Refused> {
     if caller.role < least {
         let message = format!("this needs the role {least}; token `{}` has {}", caller.token, caller.role);
         return Err(Refused::new(StatusCode::FORBIDDEN, "role", message));

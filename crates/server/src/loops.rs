@@ -3,5 +3,7 @@
 pub mod deliver;
 pub mod detect;
 pub mod engine;
+pub mod expire;
 pub mod publish;
+pub mod retain;
 pub mod watchdog;

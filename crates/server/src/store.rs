@@ -226,7 +226,7 @@ pub trait Store: Send + Sync + 'static {
     async fn snapshot(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
     /// Erases the content of an event, for good; its place, digest and proof stay. Twice does no harm.
     async fn erase(&self, index: u64) -> Result<(), StoreError>;
-    /// Drops signals that no incident holds, that are over or were seen before `before`. Returns how many.
+    /// Drops signals that no incident holds and that were seen before `before`. Returns how many.
     async fn forget_signals(&self, before: Timestamp) -> Result<u64, StoreError>;
 }
 

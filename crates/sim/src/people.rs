@@ -45,7 +45,7 @@ pub fn roster(start: Timestamp) -> Result<Roster, BadName> {
         let person = Person { id: id.clone(), name: name.to_owned(), zone: zone.to_owned(), contacts: vec![contact] };
         roster.people.insert(id, person);
     }
-    let begin = start.minus(Duration::from_secs(86_400)).to_jiff().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let begin = start.minus(Duration::from_hours(24)).to_jiff().to_zoned(jiff::tz::TimeZone::UTC).date();
     for (id, people) in [("primary", [VISITOR, "bo"]), ("secondary", ["dai", "bo"])] {
         let people = people.into_iter().map(Name::new).collect::<Result<_, _>>()?;
         let rotation = Rotation { people, start: begin.at(9, 0, 0, 0), shift: Shift::Weeks { count: 1 } };
@@ -62,7 +62,7 @@ pub fn roster(start: Timestamp) -> Result<Roster, BadName> {
         tiers: vec![tier("primary")?, tier("secondary")?],
         rounds: 2,
         fallback: Name::new("chidi")?,
-        acknowledgement: Duration::from_secs(30 * 60),
+        acknowledgement: Duration::from_mins(30),
         page_at: Severity::Sev3,
     };
     roster.policies.insert(id, policy);

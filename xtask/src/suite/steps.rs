@@ -126,9 +126,9 @@ fn console(world: &World) -> anyhow::Result<Passed> {
     );
     let address = address_of(&mut demo.0)?;
     let mut command = Command::new("node");
+    // What the script is given: where to sign in, where the driver's package is, which browser.
     command
         .arg("crates/server/tests/console.mjs")
-        .arg(&address)
         .current_dir(&world.root)
         .env("QUARTERDECK_URL", &address)
         .env("QUARTERDECK_NPM", &npm)
@@ -163,12 +163,11 @@ fn address_of(child: &mut Child) -> anyhow::Result<String> {
     told.recv_timeout(UNTIL_LISTENING).context("the demo names no address on stderr")
 }
 
-/// The first `http://…` of a line, without what follows the port.
+/// The first `http://…` of a line, up to the next blank: with the token, if it is there to sign in with.
 fn address_in(line: &str) -> Option<String> {
     let (_, rest) = line.split_once("http://")?;
-    let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || ".:[]".contains(c))).unwrap_or(rest.len());
-    let authority = rest.get(..end)?.trim_end_matches(['.', ':']);
-    (!authority.is_empty()).then(|| format!("http://{authority}"))
+    let address = rest.split_whitespace().next()?.trim_end_matches(['.', ',']);
+    (!address.is_empty()).then(|| format!("http://{address}"))
 }
 
 fn demo(world: &World) -> anyhow::Result<Passed> {
@@ -250,7 +249,8 @@ mod tests {
 
     #[test]
     fn an_address_is_read_from_a_line_of_prose() {
-        assert_eq!(address_in("console    http://127.0.0.1:7117/"), Some("http://127.0.0.1:7117".to_owned()));
+        let console = "  console  http://127.0.0.1:7117/login?token=ab12";
+        assert_eq!(address_in(console), Some("http://127.0.0.1:7117/login?token=ab12".to_owned()));
         assert_eq!(address_in("listening on http://[::1]:9."), Some("http://[::1]:9".to_owned()));
         assert_eq!(address_in("log key  quarterdeck+1a"), None);
     }

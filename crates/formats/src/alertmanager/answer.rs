@@ -10,7 +10,7 @@ use quarterdeck_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{LabelSet, fingerprint64};
+use super::{LabelSet, fingerprint64, relay::RELAY};
 
 /// The body of a 400, 404 or 500: a JSON string.
 pub fn error_body(text: &str) -> String {
@@ -108,7 +108,7 @@ impl GettableAlert {
 /// The labels under which Alertmanager's clients see a signal.
 pub fn labels_of(signal: &Signal) -> LabelSet {
     let mut labels = signal.labels.clone();
-    if signal.detector.as_str() == "alertmanager" && !labels.is_empty() {
+    if matches!(signal.detector.as_str(), "alertmanager" | RELAY) && !labels.is_empty() {
         return labels;
     }
     let severity = match signal.loudness {

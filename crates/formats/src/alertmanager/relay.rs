@@ -17,6 +17,9 @@ use crate::{
 
 /// The one version there has been since 2015.
 const VERSION: &str = "4";
+/// Says in the signal itself that it holds until it is said to be over: after a restart nothing else tells it from an alert that
+/// ends unless it is repeated.
+pub const RELAY: &str = "alertmanager_webhook";
 
 #[derive(Deserialize)]
 #[serde(expecting = "a notification")]
@@ -58,7 +61,10 @@ impl PostedAlert {
         let labels = self.checked_labels(path)?;
         let (starts, ends) = self.times(path)?;
         match self.status.as_deref() {
-            Some("firing") => Ok(self.claim(hearing, labels, starts.unwrap_or(hearing.now)).raised(hearing, None)),
+            Some("firing") => {
+                let claim = self.claim(hearing, labels, starts.unwrap_or(hearing.now));
+                Ok(Claim { detector: RELAY, ..claim }.raised(hearing, None))
+            }
             Some("resolved") => Ok(ended(hearing, claim_of(hearing, &labels), ends.unwrap_or(hearing.now))),
             other => {
                 let reason = format!("`{}`: want firing or resolved", quote(other.unwrap_or_default()));

@@ -124,7 +124,7 @@ pub(super) fn resolve(
         sources,
         integrations,
         detectors,
-        digest: Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect(),
+        digest: alloy_primitives::hex::encode(Sha256::digest(text.as_bytes())),
     })
 }
 

@@ -6,7 +6,7 @@ use utoipa::{
     openapi::security::{Http, HttpAuthScheme, SecurityScheme},
 };
 
-use super::{Shared, health, incidents, log, oncall, signals, stream};
+use super::{Shared, alertmanager, health, incidents, ingest, log, oncall, signals, silences, stream};
 
 /// The description.
 #[derive(OpenApi)]
@@ -21,6 +21,11 @@ use super::{Shared, health, incidents, log, oncall, signals, stream};
         log::head, log::inclusion, log::consistency,
         health::live, health::ready, health::health, health::sources, health::metrics,
         stream::events,
+        silences::list, silences::create, silences::end,
+        ingest::alertmanager, ingest::webhook, ingest::enqueue,
+        alertmanager::alerts, alertmanager::post_alerts, alertmanager::groups, alertmanager::status,
+        alertmanager::receivers, alertmanager::list_silences, alertmanager::post_silence, alertmanager::silence,
+        alertmanager::delete_silence,
     ),
     modifiers(&Token)
 )]
@@ -32,6 +37,8 @@ impl Modify for Token {
     fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
         let components = description.components.get_or_insert_default();
         components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+        // An integration's key, or a token, as the password.
+        components.add_security_scheme("key", SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)));
     }
 }
 

@@ -34,6 +34,12 @@ pub async fn events(_: Viewer, State(app): State<Shared>) -> Sse<impl Stream<Ite
             Err(BroadcastStreamRecvError::Lagged(count)) => Event::default().event("missed").data(count.to_string()),
         })
     });
+    let mut stopping = app.stopping.clone();
+    let stopped = async move {
+        // An error means that the sender is gone, which ends the stream as well.
+        drop(stopping.wait_for(|stopping| *stopping).await);
+    };
+    let stream = stream.take_until(stopped);
     Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
 }
 

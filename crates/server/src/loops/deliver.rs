@@ -127,6 +127,7 @@ impl Deliver {
                 return;
             }
         };
+        Self::count(&page, &settled, latency);
         self.settle(page.page, settled, latency).await;
     }
 
@@ -157,6 +158,18 @@ impl Deliver {
         if let Err(error) = self.store.release_page(page.page, not_before).await {
             tracing::error!(%error, page = %page.page, "cannot put a page back");
         }
+    }
+
+    /// Counts what became of a page.
+    fn count(page: &OutboxPage, outcome: &PageOutcome, latency: Duration) {
+        let word = match outcome {
+            PageOutcome::Delivered { .. } => "delivered",
+            PageOutcome::Failed { .. } => "failed",
+            PageOutcome::Unknown { .. } => "unknown",
+        };
+        let channel = page.channel.to_string();
+        metrics::counter!("quarterdeck_pages_total", "channel" => channel.clone(), "outcome" => word).increment(1);
+        metrics::histogram!("quarterdeck_page_seconds", "channel" => channel).record(latency.as_secs_f64());
     }
 
     /// Tells the engine until it is durable: an outcome that is not told would be sent again.

@@ -75,7 +75,10 @@ pub async fn run(
             one = seen.recv() => match one {
                 None => break,
                 Some(one) => {
-                    blocks += u64::from(matches!(one.event, ChainEvent::Block(_)));
+                    if matches!(one.event, ChainEvent::Block(_)) {
+                        blocks += 1;
+                        metrics::counter!("quarterdeck_blocks_total", "source" => one.source.to_string()).increment(1);
+                    }
                     if let Some(cursor) = one.cursor {
                         cursors.insert(one.source.to_string(), cursor);
                     }

@@ -16,9 +16,8 @@ use quarterdeck_ledger::{
 use tokio::sync::watch;
 
 use crate::{
-    engine::{StartError, entry_of, read},
+    engine::{Published, StartError, entry_of, read},
     log_tree::LogTree,
-    loops::engine::EngineHandle,
     store::{Store, StoreError},
 };
 
@@ -59,7 +58,7 @@ pub struct Publisher {
     /// The truth.
     pub store: Arc<dyn Store>,
     /// Where the log stands.
-    pub engine: EngineHandle,
+    pub published: Arc<Published>,
     /// Its tree.
     pub tree: Arc<LogTree>,
     /// The folder.
@@ -71,7 +70,7 @@ pub struct Publisher {
 impl Publisher {
     /// Publishes until `stop` says so, and once more then.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        let mut published = self.published();
+        let mut published = self.size_there();
         loop {
             let stopping = *stop.borrow();
             match self.publish(published).await {
@@ -90,15 +89,15 @@ impl Publisher {
     }
 
     /// How far the folder is, by its own signed checkpoint; 0 where that is not ours or not there: then all is written anew.
-    fn published(&self) -> u64 {
+    fn size_there(&self) -> u64 {
         let Ok(note) = std::fs::read(self.root.join(CHECKPOINT_FILE)) else { return 0 };
         let size = Checkpoint::open(&note, &self.key).map_or(0, |checkpoint| checkpoint.size());
-        if size <= read(&self.engine.published().head).size { size } else { 0 }
+        if size <= read(&self.published.head).size { size } else { 0 }
     }
 
     /// Brings the folder from `from` events to where the log stands. Returns the size published.
     pub async fn publish(&self, from: u64) -> Result<u64, PublishError> {
-        let head = read(&self.engine.published().head).clone();
+        let head = read(&self.published.head).clone();
         let Some(checkpoint) = head.checkpoint.filter(|_| head.size > from) else { return Ok(from) };
         let mut done = from;
         while done < head.size {

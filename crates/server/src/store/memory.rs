@@ -185,7 +185,7 @@ impl State {
         let gone: Vec<_> = self
             .signals
             .values()
-            .filter(|row| row.incident.is_none() && (!is_live(row.status) || row.observed < before))
+            .filter(|row| row.incident.is_none() && row.observed < before)
             .map(|row| (row.observed, row.id))
             .collect();
         for place in &gone {

@@ -33,9 +33,9 @@ const BLOCKS_BEFORE: u32 = 3;
 /// Blocks after the attack: past finality, so that signals are confirmed, and past the response.
 const BLOCKS_AFTER: u32 = 60;
 /// From the acknowledgement until the harm has stopped.
-const MITIGATED_AFTER: Duration = Duration::from_secs(240);
+const MITIGATED_AFTER: Duration = Duration::from_mins(4);
 /// From then until it is over.
-const RESOLVED_AFTER: Duration = Duration::from_secs(300);
+const RESOLVED_AFTER: Duration = Duration::from_mins(5);
 
 /// Runs a demo to its end. Makes its own runtime: call it outside of any.
 pub fn run(plan: &Plan) -> Result<Outcome, DemoError> {

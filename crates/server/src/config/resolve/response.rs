@@ -20,7 +20,7 @@ use crate::config::shape::{self, File};
 
 /// How long an acknowledgement holds unless the policy says otherwise: long enough to work, short enough that a responder who
 /// fell asleep is noticed.
-const ACKNOWLEDGEMENT: Duration = Duration::from_secs(30 * 60);
+const ACKNOWLEDGEMENT: Duration = Duration::from_mins(30);
 
 pub(super) fn setting(file: &File, channels: &Channels, faults: &mut Faults<'_>) -> Option<Setting> {
     let roster = roster(file, channels, faults);

@@ -11,7 +11,7 @@ use crate::config::{ChainSource, Traces, shape};
 /// Requests per second unless told otherwise: what a free tier of the usual providers allows.
 const REQUESTS_PER_SECOND: u32 = 25;
 /// A head that stands still for this long is a gap unless told otherwise: ten slots of Ethereum.
-const STALE_AFTER: Duration = Duration::from_secs(120);
+const STALE_AFTER: Duration = Duration::from_mins(2);
 /// How often to ask for the head where there is no WebSocket.
 const POLL_EVERY: Duration = Duration::from_secs(1);
 /// Blocks until final where the node does not say: two epochs of Ethereum.

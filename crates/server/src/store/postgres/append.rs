@@ -53,10 +53,8 @@ const UPSERT_CURSORS: &str = "INSERT INTO cursor (name, json) SELECT * FROM unne
 const UPSERT_SNAPSHOTS: &str = "INSERT INTO snapshot (name, bytes) SELECT * FROM unnest($1::text[], $2::bytea[])
     ON CONFLICT (name) DO UPDATE SET bytes = excluded.bytes";
 const ERASE_EVENT: &str = "UPDATE event SET json = NULL, salt = NULL WHERE place = $1";
-const FORGET_OVER: &str = "DELETE FROM signal WHERE id IN
-    (SELECT id FROM signal WHERE status IN (2, 3) AND incident IS NULL LIMIT $1)";
-const FORGET_OLD: &str = "DELETE FROM signal WHERE id IN
-    (SELECT id FROM signal WHERE status IN (0, 1) AND observed_ms < $1 AND incident IS NULL LIMIT $2)";
+const FORGET: &str = "DELETE FROM signal WHERE id IN
+    (SELECT id FROM signal WHERE status IN (0, 1, 2, 3) AND observed_ms < $1 AND incident IS NULL LIMIT $2)";
 
 pub(super) const STATEMENTS: &[&str] = &[
     TAKE_PLACES,
@@ -74,8 +72,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     UPSERT_CURSORS,
     UPSERT_SNAPSHOTS,
     ERASE_EVENT,
-    FORGET_OVER,
-    FORGET_OLD,
+    FORGET,
 ];
 
 /// Writes a whole batch.
@@ -279,10 +276,8 @@ pub(super) async fn forget_signals(session: Session, before: Timestamp, limit: u
     session.plain("BEGIN").await.map_err(failed)?;
     session.query(TAKE_HEAD, &[]).await.map_err(failed)?;
     let limit: i64 = integer(limit);
-    let over = session.execute(Call { sql: FORGET_OVER, values: vec![Box::new(limit)] }).await.map_err(failed)?;
-    let left = limit - integer(over);
-    let values: Vec<Box<dyn ToSql + Sync + Send>> = vec![Box::new(before.as_ms()), Box::new(left)];
-    let old = session.execute(Call { sql: FORGET_OLD, values }).await.map_err(failed)?;
+    let values: Vec<Box<dyn ToSql + Sync + Send>> = vec![Box::new(before.as_ms()), Box::new(limit)];
+    let gone = session.execute(Call { sql: FORGET, values }).await.map_err(failed)?;
     session.plain("COMMIT").await.map_err(failed)?;
-    Ok((session, over + old))
+    Ok((session, gone))
 }

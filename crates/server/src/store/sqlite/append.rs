@@ -34,10 +34,8 @@ const UPSERT_SNAPSHOT: &str =
     "INSERT INTO snapshot (name, bytes) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET bytes = excluded.bytes";
 const ERASE_EVENT: &str = "UPDATE event SET json = NULL, salt = NULL WHERE place = ?1";
 /// Those that are over, by status; then those that are old. The indexes give both in the order of time.
-const FORGET_OVER: &str = "DELETE FROM signal WHERE rowid IN
-    (SELECT rowid FROM signal WHERE status IN (2, 3) AND incident IS NULL LIMIT ?1)";
-const FORGET_OLD: &str = "DELETE FROM signal WHERE rowid IN
-    (SELECT rowid FROM signal WHERE status IN (0, 1) AND observed_ms < ?1 AND incident IS NULL LIMIT ?2)";
+const FORGET: &str = "DELETE FROM signal WHERE rowid IN
+    (SELECT rowid FROM signal WHERE status IN (0, 1, 2, 3) AND observed_ms < ?1 AND incident IS NULL LIMIT ?2)";
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[
@@ -54,8 +52,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     UPSERT_CURSOR,
     UPSERT_SNAPSHOT,
     ERASE_EVENT,
-    FORGET_OVER,
-    FORGET_OLD,
+    FORGET,
 ];
 
 /// Writes a whole batch.
@@ -154,10 +151,7 @@ pub(super) fn erase(connection: &Connection, index: u64) -> Result<(), StoreErro
 /// Drops up to `limit` signals that nobody needs. Returns how many; fewer than `limit`: there are no more.
 pub(super) fn forget_signals(connection: &Connection, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
     let forget = |connection: &Connection| {
-        let over = connection.prepare_cached(FORGET_OVER)?.execute([integer(limit)])?;
-        let left = integer(limit - over);
-        let old = connection.prepare_cached(FORGET_OLD)?.execute(params![before.as_ms(), left])?;
-        Ok(over + old)
+        connection.prepare_cached(FORGET)?.execute(params![before.as_ms(), integer(limit)])
     };
     forget(connection).map_err(fault("forget signals"))
 }

@@ -1,0 +1,132 @@
+//! Who posts for a monitor: an integration by its key, or a token. Prometheus and `amtool` send either as a bearer token or as
+//! the password of basic authentication, so both are read; the user name means nothing.
+//!
+//! Only the routes of foreign formats take basic authentication, and no answer asks for it: a browser must never be led to keep
+//! credentials that it then sends along with another site's forms.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, StatusCode, header, request::Parts},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use quarterdeck_core::{id::SourceId, incident::Actor};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::{App, Refused, Shared, caller, presented, with_role};
+use crate::{
+    auth::{Caller, Role, identify},
+    config::Integration,
+};
+
+/// Somebody who speaks a foreign format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Guest {
+    /// A monitor, by its key.
+    Integration(SourceId),
+    /// A token.
+    Caller(Caller),
+}
+
+impl Guest {
+    /// The source of what they claim. Claims of two tokens are not the same claim, nor those of a token and an integration.
+    pub fn source(&self) -> SourceId {
+        match self {
+            Self::Integration(id) => id.clone(),
+            Self::Caller(caller) => {
+                let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+                let name: String =
+                    caller.token.chars().map(|c| plain(c).to_ascii_lowercase()).take(NAME_CHARS).collect();
+                SourceId::new(&format!("token.{name}")).unwrap_or_else(|_| SourceId::unnamed())
+            }
+        }
+    }
+    /// As the log names them.
+    pub fn actor(&self) -> Actor {
+        match self {
+            Self::Integration(id) => Actor::Token(id.to_string()),
+            Self::Caller(caller) => caller.actor(),
+        }
+    }
+}
+
+/// Characters of a token's name that make the name of its source.
+const NAME_CHARS: usize = 48;
+
+/// Who is asking, if their key is right, or their token may do what `least` may.
+fn guest(parts: &Parts, app: &App, least: Role) -> Result<Guest, Refused> {
+    if let Some(password) = password(&parts.headers) {
+        if let Some(id) = integration(&app.integrations, &password) {
+            return Ok(Guest::Integration(id));
+        }
+        let Some(caller) = identify(&app.tokens, &password) else {
+            return Err(Refused::new(StatusCode::UNAUTHORIZED, "bad_token", "this key is not known"));
+        };
+        return with_role(caller, least).map(Guest::Caller);
+    }
+    if let Some((key, false)) = presented(&parts.headers)
+        && let Some(id) = integration(&app.integrations, key)
+    {
+        return Ok(Guest::Integration(id));
+    }
+    caller(parts, app, least).map(Guest::Caller)
+}
+
+/// The password of basic authentication (RFC 7617).
+fn password(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    text.split_once(':').map(|(_, password)| password.to_owned())
+}
+
+/// The integration that a key belongs to. Looks at every one, so that the time tells nothing.
+pub fn integration(integrations: &[Integration], key: &str) -> Option<SourceId> {
+    let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
+    let mut found = None;
+    for integration in integrations {
+        if bool::from(integration.digest.ct_eq(&digest)) {
+            found = Some(integration);
+        }
+    }
+    found.map(|integration| integration.id.clone())
+}
+
+/// May read in a foreign format: an integration, or a viewer.
+pub struct Reader(pub Guest);
+
+impl FromRequestParts<Shared> for Reader {
+    type Rejection = Refused;
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Refused> {
+        guest(parts, app, Role::Viewer).map(Self)
+    }
+}
+
+/// May post claims: an integration, or a responder.
+pub struct Poster(pub Guest);
+
+impl FromRequestParts<Shared> for Poster {
+    type Rejection = Refused;
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Refused> {
+        guest(parts, app, Role::Responder).map(Self)
+    }
+}
+
+/// May silence in a foreign format: a commander. A monitor's key must not be able to silence other monitors.
+pub struct Silencer(pub Caller);
+
+impl FromRequestParts<Shared> for Silencer {
+    type Rejection = Refused;
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Refused> {
+        match guest(parts, app, Role::Commander)? {
+            Guest::Caller(caller) => Ok(Self(caller)),
+            Guest::Integration(id) => {
+                let message = format!("the key of integration `{id}` may post and read, not silence");
+                Err(Refused::new(StatusCode::FORBIDDEN, "role", message).hint("use the token of a commander"))
+            }
+        }
+    }
+}

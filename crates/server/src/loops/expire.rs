@@ -1,0 +1,140 @@
+//! Ends what a monitor claimed and no longer repeats: Prometheus says until when each alert holds, and falls silent when it dies.
+//!
+//! Nothing is kept beside the signals themselves. Which signals end unless they are repeated follows from the format that they
+//! came in, and after a restart each is given one resolve timeout anew: while we were down nobody could repeat anything, and an
+//! incident must not look solved because we were away. Tests: `tests/it/expiry.rs`.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use quarterdeck_core::{
+    board::Fate,
+    id::SignalId,
+    limits::CLAIMS_EXPIRING_MAX,
+    signal::{Fingerprint, SignalChange},
+    time::Timestamp,
+};
+use quarterdeck_formats::heard::Heard;
+use tokio::sync::{RwLock, watch};
+
+use crate::{
+    clock::Clock,
+    engine::EngineError,
+    loops::engine::EngineHandle,
+    store::{Store, StoreError},
+};
+
+/// How long a claim holds that is not repeated and does not say: Alertmanager's default.
+pub const RESOLVE_TIMEOUT: Duration = Duration::from_mins(5);
+/// How often to look what is over.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Signals read at once at the start.
+const SIGNALS: usize = 1_000;
+/// The formats whose claims end unless they are repeated.
+const REPEATING: [&str; 2] = ["alertmanager", "refused_input"];
+
+/// Until when the claims of monitors hold.
+#[derive(Default)]
+pub struct Expiries {
+    until: Mutex<HashMap<Fingerprint, Timestamp>>,
+    /// Taken alone while claims are ended: one that is repeated at that moment is heard before its end, or after it, and never
+    /// ended by a look that came before.
+    turn: RwLock<()>,
+}
+
+impl Expiries {
+    /// Gives every claim that stands and must be repeated another timeout. Call once, before [`run`].
+    pub async fn take_up(&self, store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
+        let mut after: Option<SignalId> = None;
+        loop {
+            let rows = store.live_signals(after, SIGNALS).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = Some(last.id);
+            for row in &rows {
+                match serde_json::from_str::<quarterdeck_core::signal::Signal>(&row.json) {
+                    Ok(signal) if REPEATING.contains(&signal.detector.as_str()) => {
+                        note(&mut self.lock(), signal.fingerprint, now.plus(RESOLVE_TIMEOUT));
+                    }
+                    Ok(_) => {}
+                    Err(error) => tracing::warn!(%error, signal = %row.id, "cannot read a signal that stands"),
+                }
+            }
+        }
+    }
+
+    /// Hands over what monitors said, and waits until it is durable. One fate for each, in order.
+    pub async fn hear(&self, engine: &EngineHandle, heard: Vec<Heard>) -> Result<Vec<Fate>, EngineError> {
+        let _others_may_too = self.turn.read().await;
+        {
+            let mut until = self.lock();
+            for one in &heard {
+                match (&one.change, one.expires) {
+                    (SignalChange::Raised { signal }, Some(at)) => note(&mut until, signal.fingerprint, at),
+                    (SignalChange::Raised { signal }, None) => drop(until.remove(&signal.fingerprint)),
+                    (SignalChange::Ended { fingerprint, .. }, _) => drop(until.remove(fingerprint)),
+                    (SignalChange::Confirmed { .. } | SignalChange::Retracted { .. }, _) => {}
+                }
+            }
+        }
+        engine.hear(heard.into_iter().map(|one| one.change).collect()).await
+    }
+
+    /// Until when a claim holds; none: until it is said to be over.
+    pub fn until(&self, claim: &Fingerprint) -> Option<Timestamp> {
+        self.lock().get(claim).copied()
+    }
+
+    /// Ends what is over at `now`. If that cannot be made durable, it is still to be done.
+    async fn end_due(&self, engine: &EngineHandle, now: Timestamp) -> Result<(), EngineError> {
+        if !self.lock().values().any(|until| *until <= now) {
+            return Ok(());
+        }
+        let _alone = self.turn.write().await;
+        let due: Vec<(Fingerprint, Timestamp)> =
+            self.lock().iter().filter(|(_, until)| **until <= now).map(|(claim, until)| (*claim, *until)).collect();
+        let end =
+            |(fingerprint, at): &(Fingerprint, Timestamp)| SignalChange::Ended { fingerprint: *fingerprint, at: *at };
+        engine.hear(due.iter().map(end).collect()).await?;
+        let mut until = self.lock();
+        for (claim, _) in &due {
+            until.remove(claim);
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Fingerprint, Timestamp>> {
+        self.until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Past the bound a claim holds until its monitor ends it: better shown for too long than ended by us.
+fn note(until: &mut HashMap<Fingerprint, Timestamp>, claim: Fingerprint, at: Timestamp) {
+    if until.len() < CLAIMS_EXPIRING_MAX || until.contains_key(&claim) {
+        until.insert(claim, at);
+    } else {
+        tracing::warn!(%claim, "too many claims expire by themselves: this one holds until its monitor ends it");
+    }
+}
+
+/// Ends claims as they fall due, until `stop` says so.
+pub async fn run(
+    expiries: Arc<Expiries>,
+    engine: EngineHandle,
+    clock: Arc<dyn Clock>,
+    mut stop: watch::Receiver<bool>,
+) {
+    loop {
+        tokio::select! {
+            biased;
+            _ = stop.changed() => return,
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+        match expiries.end_due(&engine, clock.now()).await {
+            Ok(()) | Err(EngineError::Stopped) => {}
+            Err(error) => tracing::error!(%error, "cannot end what monitors no longer repeat, trying again"),
+        }
+    }
+}
