@@ -161,6 +161,7 @@ impl Running {
     }
 }
 
+<<<<<<< HEAD
 /// Starts everything. The address is taken first: a program that cannot be reached writes nothing.
 pub async fn start(mut configuration: Configuration, world: World) -> Result<Running, RunError> {
     let listener = match configuration.listen {
@@ -172,12 +173,22 @@ pub async fn start(mut configuration: Configuration, world: World) -> Result<Run
         configuration.base_url = configuration.base_url.replace(&format!("//{asked}"), &format!("//{bound}"));
     }
     let World { clock, ids, salts, signer, channels } = world;
+=======
+/// Starts everything, on the store of the configuration.
+pub async fn start(configuration: Configuration, world: World) -> Result<Running, RunError> {
+    let store = open_store(&configuration).await?;
+    start_on(store, configuration, world).await
+}
+
+/// Starts everything on a store that is open already.
+pub async fn start_on(store: Arc<dyn Store>, configuration: Configuration, world: World) -> Result<Running, RunError> {
+    let World { clock, ids, salts, signer, channels: extra } = world;
+>>>>>>> http
     let signer = match signer {
         Some(signer) => signer,
         None => log_key(&configuration.data, &configuration.origin)?,
     };
     let key = signer.verifier().clone();
-    let store = open_store(&configuration).await?;
     let parts = Parts { setting: Arc::clone(&configuration.setting), ids, salts, signer };
     let engine = Engine::start(Arc::clone(&store), parts).await?;
     let (handle, waiting) = loops::engine::queue(engine.published());

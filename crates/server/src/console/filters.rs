@@ -20,6 +20,8 @@ use askama::{
 };
 use quarterdeck_core::{money::Usd, time::Timestamp};
 
+use super::prose::{Prose, sentence};
+
 /// Characters of a long identifier that stay in front and behind.
 const KEPT_FRONT: usize = 10;
 /// See [`KEPT_FRONT`].
@@ -107,6 +109,36 @@ pub(super) fn prose(word: impl fmt::Display, _: &dyn Values) -> askama::Result<S
     Ok(word.to_string().replace('_', " "))
 }
 
+/// A whole number of more than four digits with commas between thousands; all other text as it is.
+#[askama::filter_fn]
+pub(super) fn grouped(text: impl fmt::Display, _: &dyn Values) -> askama::Result<String> {
+    Ok(with_commas(&text.to_string()))
+}
+
+fn with_commas(text: &str) -> String {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.len() <= 4 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return text.to_owned();
+    }
+    let mut grouped = String::with_capacity(text.len() * 4 / 3 + 1);
+    if digits.len() < text.len() {
+        grouped.push('-');
+    }
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// A sentence with `code` and **bold**.
+#[askama::filter_fn]
+pub(super) fn marked(text: impl fmt::Display, _: &dyn Values) -> askama::Result<Prose> {
+    Ok(sentence(&text.to_string()))
+}
+
 /// A long identifier: short to the eye, whole for the pointer and the clipboard.
 #[derive(Debug, Clone)]
 pub(super) struct Long(String);
@@ -190,7 +222,24 @@ mod tests {
         assert_eq!(shortened("short"), "short");
         assert_eq!(shortened("ééééééééééééééééééé"), "éééééééééé…éééééé");
         let hostile = Long("\"><script>alert(1)</script>".to_owned()).to_string();
-        assert!(!hostile.contains("<script>") && !hostile.contains("\"><"), "{hostile}");
+        assert!(
+            !hostile.contains("<script>") && hostile.contains("data-copy=\"&#34;&#62;&#60;script&#62;"),
+            "{hostile}"
+        );
+    }
+
+    #[test]
+    fn only_whole_numbers_are_grouped() {
+        for (text, read) in [
+            ("1250400000000000000000", "1,250,400,000,000,000,000,000"),
+            ("-10000", "-10,000"),
+            ("9999", "9999"),
+            ("0x12345", "0x12345"),
+            ("31.25678", "31.25678"),
+            ("", ""),
+        ] {
+            assert_eq!(with_commas(text), read);
+        }
     }
 
     #[test]

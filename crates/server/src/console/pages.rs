@@ -253,6 +253,13 @@ pub(super) struct Signals {
     pub older: Option<String>,
 }
 
+/// What became of a signal, around the incident that it names.
+pub(super) fn around(signal: &api::Signal) -> Option<(&str, &str, &str)> {
+    let id = signal.incident.as_deref()?;
+    let (before, after) = signal.fate.split_once(id)?;
+    Some((before, id, after))
+}
+
 /// `/oncall`
 #[derive(Template)]
 #[template(path = "oncall.html")]

@@ -38,7 +38,7 @@ impl Open {
             Self::Bullets => "<ul>",
             Self::Numbers => "<ol>",
             Self::Code => "<pre><code>",
-            Self::Table => "<div class=\"scroll\"><table>",
+            Self::Table => "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Table\"><table>",
         }
     }
     const fn end(self) -> &'static str {
@@ -53,13 +53,21 @@ impl Open {
     }
 }
 
-/// Renders a document whose own first level of headings stands at `level` of the page (2 to 6).
-pub(super) fn render(markdown: &str, level: usize) -> Prose {
+/// Renders a document; its own highest rank of headings becomes `rank` of the page (2 to 6).
+pub(super) fn render(markdown: &str, rank: usize) -> Prose {
+    let highest = markdown.lines().filter_map(|line| heading(line.trim())).map(|(depth, _)| depth).min().unwrap_or(1);
     let mut page = Page { html: String::new(), open: Open::Nothing };
     for line in markdown.lines() {
-        page.line(line, level);
+        page.line(line, |depth| (rank + depth - highest).min(6));
     }
     page.turn_to(Open::Nothing);
+    Prose(page.html)
+}
+
+/// Renders one sentence: only `code` and **bold**.
+pub(super) fn sentence(text: &str) -> Prose {
+    let mut page = Page { html: String::new(), open: Open::Nothing };
+    page.inline(text);
     Prose(page.html)
 }
 
@@ -80,7 +88,7 @@ impl Page {
         true
     }
 
-    fn line(&mut self, line: &str, level: usize) {
+    fn line(&mut self, line: &str, rank: impl Fn(usize) -> usize) {
         let text = line.trim();
         if text.starts_with("```") {
             self.turn_to(if self.open == Open::Code { Open::Nothing } else { Open::Code });
@@ -91,8 +99,7 @@ impl Page {
             self.turn_to(Open::Nothing);
         } else if let Some((depth, heading)) = heading(text) {
             self.turn_to(Open::Nothing);
-            let rank = (level + depth - 1).min(6);
-            self.tagged(&format!("h{rank}"), heading);
+            self.tagged(&format!("h{}", rank(depth)), heading);
         } else if let Some(item) = text.strip_prefix("- ").or_else(|| text.strip_prefix("* ")) {
             self.item(Open::Bullets, item);
         } else if let Some(item) = numbered(text) {
@@ -194,8 +201,14 @@ mod tests {
 
     #[test]
     fn what_detectors_write_is_rendered() {
-        let text = "# What\nFinds `x < y` and **more**\nof it.\n\n- one\n- two\n  goes on\n\n1. first\n\n```\na < b\n```\n\n| a | b |\n|---|---|\n| 1 | `2` |\n";
-        insta::assert_snapshot!(render(text, 4));
+        let text = "## What\nFinds `x < y` and **more**\nof it.\n\n- one\n- two\n  goes on\n\n1. first\n\n```\na < b\n```\n\n| a | b |\n|---|---|\n| 1 | `2` |\n";
+        insta::assert_snapshot!(render(text, 4), @r#"
+        <h4>What</h4><p>
+        Finds <code>x &#60; y</code> and <strong>more</strong>
+        of it.</p><ul><li>one</li><li>two
+        goes on</li></ul><ol><li>first</li></ol><pre><code>a &#60; b
+        </code></pre><div class="scroll" tabindex="0" role="group" aria-label="Table"><table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td><code>2</code></td></tr></table></div>
+        "#);
     }
 
     #[test]

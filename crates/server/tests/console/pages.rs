@@ -1,0 +1,304 @@
+//! The console over HTTP, on a real program: who gets in, what pages say, what forms do, and what is refused.
+
+use super::house::{COMMANDER, RESPONDER, VIEWER, command, hear, incident_of, raise, signal, start, theft};
+use quarterdeck_core::{
+    incident::{Actor, Command},
+    signal::{Loudness, SignalChange},
+    time::Timestamp,
+};
+use quarterdeck_server::app::Running;
+use reqwest::{Client, RequestBuilder, Response, StatusCode, header, redirect::Policy};
+
+/// A running program and somebody who asks it.
+struct House {
+    running: Running,
+    base: String,
+    client: Client,
+    _data: tempfile::TempDir,
+}
+
+impl House {
+    async fn new() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let running = start(data.path(), "127.0.0.1:0".parse().unwrap()).await;
+        let base = format!("http://{}", running.address.expect("it listens"));
+        let client = Client::builder().redirect(Policy::none()).no_proxy().build().unwrap();
+        Self { running, base, client, _data: data }
+    }
+    fn ask(&self, path: &str, token: &str) -> RequestBuilder {
+        let cookie = format!("other=1; quarterdeck_token={token}");
+        self.client
+            .get(format!("{}{path}", self.base))
+            .header(header::COOKIE, cookie)
+            .header(header::ACCEPT, "text/html")
+    }
+    fn post(&self, path: &str, token: &str, form: &str) -> RequestBuilder {
+        let cookie = format!("quarterdeck_token={token}");
+        self.client
+            .post(format!("{}{path}", self.base))
+            .header(header::COOKIE, cookie)
+            .header(header::ORIGIN, &self.base)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(form.to_owned())
+    }
+    async fn page(&self, path: &str, token: &str) -> String {
+        let answer = self.ask(path, token).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-store", "{path}");
+        answer.text().await.unwrap()
+    }
+    async fn theft(&self) -> String {
+        let id = raise(&self.running, theft(now())).await;
+        incident_of(&self.running, id)
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_jiff(jiff::Timestamp::now())
+}
+
+fn location(answer: &Response) -> &str {
+    answer.headers()[header::LOCATION].to_str().unwrap()
+}
+
+const PAGES: [&str; 4] = ["/", "/signals", "/oncall", "/sources"];
+
+#[tokio::test]
+async fn nobody_sees_a_page_without_a_token_and_everyone_with_one() {
+    let house = House::new().await;
+    let incident = format!("/incidents/{}", house.theft().await);
+    for path in PAGES.into_iter().chain([incident.as_str()]) {
+        let answer = house.client.get(format!("{}{path}", house.base)).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{path}");
+        assert!(location(&answer).starts_with("/login?next=%2F"), "{path}: {}", location(&answer));
+        let answer = house.ask(path, "no-such-token-0123456789").send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{path}");
+        let html = house.page(path, VIEWER).await;
+        assert!(html.contains("<main") && html.contains("wall-screen"), "{path}");
+        assert!(
+            !html.contains(" style=") && !html.contains("onclick"),
+            "{path}: the policy forbids inline style and script"
+        );
+    }
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn logging_in_keeps_the_token_where_no_script_reads_it() {
+    let house = House::new().await;
+    let form =
+        house.client.get(format!("{}/login?next=/signals", house.base)).send().await.unwrap().text().await.unwrap();
+    assert!(form.contains("name=\"next\" value=\"/signals\"") && !form.contains("open-count"));
+    let bad = house.post("/login", "", "token=wrong-token-0123456789&next=/").send().await.unwrap();
+    assert_eq!(bad.status(), StatusCode::UNAUTHORIZED);
+    assert!(bad.headers().get(header::SET_COOKIE).is_none());
+    let link =
+        house.client.get(format!("{}/login?token={RESPONDER}&next=//evil.example/", house.base)).send().await.unwrap();
+    let form = house.post("/login", "", &format!("token={RESPONDER}&next=/signals")).send().await.unwrap();
+    for (answer, to) in [(&link, "/"), (&form, "/signals")] {
+        assert_eq!((answer.status(), location(answer)), (StatusCode::SEE_OTHER, to));
+        let cookie = answer.headers()[header::SET_COOKIE].to_str().unwrap();
+        assert!(cookie.starts_with(&format!("quarterdeck_token={RESPONDER}; ")), "{cookie}");
+        assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
+    }
+    let out = house.post("/logout", RESPONDER, "").send().await.unwrap();
+    assert!(out.headers()[header::SET_COOKIE].to_str().unwrap().contains("Max-Age=0"));
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_link_from_another_site_is_asked_again_by_our_own_page() {
+    let house = House::new().await;
+    let elsewhere =
+        |path: &str| house.client.get(format!("{}{path}", house.base)).header("sec-fetch-site", "cross-site");
+    let html = elsewhere("/signals?status=confirmed").send().await.unwrap().text().await.unwrap();
+    assert!(html.contains("http-equiv=\"refresh\" content=\"0; url=/signals?status=confirmed\""), "{html}");
+    let foreign = elsewhere(&format!("/login?token={RESPONDER}")).send().await.unwrap();
+    assert!(foreign.headers().get(header::SET_COOKIE).is_none(), "another site logs nobody in");
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn an_incident_says_what_why_who_and_when() {
+    let house = House::new().await;
+    let id = house.theft().await;
+    let list = house.page("/", VIEWER).await;
+    assert!(list.contains("Flash loan took $2.5 M") && list.contains("SEV1") && list.contains("$2.5 M</strong>"));
+    let html = house.page(&format!("/incidents/{id}"), COMMANDER).await;
+    for part in [
+        "theft in progress",
+        "QD:1/M:2500000",
+        "1,250,400,000,000,000,000,000",
+        "0x8888888888888888",
+        "beneficiary",
+        "Aiko Tanaka",
+    ] {
+        assert!(html.contains(part), "{part}");
+    }
+    assert!(html.contains("eu-west &#60;b&#62;") && !html.contains("eu-west <b>"), "labels are escaped");
+    assert!(html.contains(&format!("quarterdeck verify {id}.qdbundle --key ")));
+    let reading = house.page(&format!("/incidents/{id}"), VIEWER).await;
+    assert!(reading.contains("it may not act") && !reading.contains("do-acknowledge"));
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn a_retracted_signal_is_struck_through_with_its_reason() {
+    let house = House::new().await;
+    let id = raise(&house.running, theft(now())).await;
+    let incident = incident_of(&house.running, id);
+    hear(&house.running, SignalChange::Retracted { id, reason: "its block was dropped".to_owned() }).await;
+    let html = house.page(&format!("/incidents/{incident}"), VIEWER).await;
+    assert!(html.contains("<s>Flash loan took") && html.contains("its block was dropped"));
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn every_button_does_what_it_says() {
+    let house = House::new().await;
+    let id = house.theft().await;
+    let other =
+        raise(&house.running, signal("latency", "deposits", "Deposits stand still", Loudness::Critical, now())).await;
+    let other = incident_of(&house.running, other);
+    let path = |verb: &str| format!("/incidents/{id}/{verb}");
+    let steps = [
+        (RESPONDER, "acknowledge", String::new(), "acknowledged"),
+        (RESPONDER, "note", "text=pausing+%3Cthe%3E+vault".to_owned(), "pausing &#60;the&#62; vault"),
+        (RESPONDER, "role", "role=commander&person=bjorn".to_owned(), "<dd>bjorn</dd>"),
+        (RESPONDER, "escalate", "text=need+a+second+signer".to_owned(), "need a second signer"),
+        (COMMANDER, "facts", "money=%243%2C000%2C000&users=&theft=yes&replace=yes".to_owned(), "$3.0 M"),
+        (COMMANDER, "mitigate", "text=paused".to_owned(), "mitigated"),
+        (COMMANDER, "resolve", "text=funds+are+back".to_owned(), "resolved"),
+        (COMMANDER, "reviewed", "text=review+42".to_owned(), "reviewed"),
+        (RESPONDER, "reopen", "text=it+goes+on".to_owned(), "it goes on"),
+        (COMMANDER, "merge", format!("into={other}"), "This is part of"),
+    ];
+    for (token, verb, form, shown) in steps {
+        let answer = house.post(&path(verb), token, &form).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{verb}: {}", answer.text().await.unwrap());
+        assert_eq!(location(&answer), format!("/incidents/{id}"), "{verb}");
+        let html = house.page(&format!("/incidents/{id}"), COMMANDER).await;
+        assert!(html.contains(shown), "{verb}: {shown}");
+        let back = house.ask(&path(verb), COMMANDER).send().await.unwrap();
+        assert_eq!(
+            (back.status(), location(&back)),
+            (StatusCode::SEE_OTHER, format!("/incidents/{id}").as_str()),
+            "{verb}"
+        );
+    }
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_refused_is_said_on_the_page_with_what_was_typed() {
+    let house = House::new().await;
+    let id = house.theft().await;
+    let by = Actor::System;
+    command(&house.running, &id, Command::Resolve { by, note: String::new() }).await;
+    let answer = house
+        .post(&format!("/incidents/{id}/mitigate"), COMMANDER, "text=we+paused+%3C%2Ftextarea%3E")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), StatusCode::CONFLICT);
+    let html = answer.text().await.unwrap();
+    assert!(html.contains("role=\"alert\"") && html.contains("cannot mitigate incident"));
+    assert!(html.contains("we paused &#60;/textarea&#62;</textarea>"));
+    let answer = house.post(&format!("/incidents/{id}/facts"), COMMANDER, "money=lots&users=3").send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let html = answer.text().await.unwrap();
+    assert!(html.contains("`lots` is no amount") && html.contains("value=\"lots\"") && html.contains("write it like"));
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn commands_need_the_role_and_the_same_site() {
+    let house = House::new().await;
+    let id = house.theft().await;
+    let least = [
+        ("acknowledge", VIEWER, ""),
+        ("note", VIEWER, "text=a"),
+        ("role", VIEWER, "role=scribe&person=aiko"),
+        ("escalate", VIEWER, "text=a"),
+        ("reopen", VIEWER, "text=a"),
+        ("mitigate", RESPONDER, "text="),
+        ("resolve", RESPONDER, "text="),
+        ("reviewed", RESPONDER, "text="),
+        ("facts", RESPONDER, "money=1&users="),
+        ("merge", RESPONDER, "into=inc_x"),
+    ];
+    for (verb, too_weak, form) in least {
+        let path = format!("/incidents/{id}/{verb}");
+        let answer = house.post(&path, too_weak, form).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{verb}");
+        let cookie = format!("quarterdeck_token={COMMANDER}");
+        let foreign = house.client.post(format!("{}{path}", house.base)).header(header::COOKIE, cookie);
+        let foreign = foreign.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(form);
+        for origin in [None, Some("https://evil.example"), Some("null")] {
+            let asked = foreign.try_clone().unwrap();
+            let asked = origin.map_or(asked.try_clone().unwrap(), |origin| asked.header(header::ORIGIN, origin));
+            assert_eq!(asked.send().await.unwrap().status(), StatusCode::FORBIDDEN, "{verb} from {origin:?}");
+        }
+        let nobody = house.post(&path, "no-such-token-0123456789", form).send().await.unwrap();
+        assert_eq!(nobody.status(), StatusCode::SEE_OTHER, "{verb}");
+        assert!(location(&nobody).starts_with("/login"));
+    }
+    let html = house.page(&format!("/incidents/{id}"), VIEWER).await;
+    assert!(html.contains("triggered"), "nothing was done");
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn signals_are_filtered_and_paged_without_losing_one() {
+    let house = House::new().await;
+    let at = now();
+    for n in 0..120 {
+        let detector = if n % 3 == 0 { "flash_loan_profit" } else { "vault_drain" };
+        raise(&house.running, signal(detector, "deposits", &format!("Claim number {n:03}"), Loudness::Info, at)).await;
+    }
+    for (filter, expected) in [("", 120), ("detector=flash_loan_profit", 40), ("status=provisional&detector=", 120)] {
+        let mut seen = std::collections::BTreeSet::new();
+        let mut path = format!("/signals?{filter}");
+        loop {
+            let html = house.page(&path, VIEWER).await;
+            seen.extend(html.split("Claim number ").skip(1).map(|rest| rest.chars().take(3).collect::<String>()));
+            let Some(older) = html.split("rel=\"next\"").next().filter(|before| before.len() < html.len()) else {
+                break;
+            };
+            path = older.rsplit("href=\"").next().unwrap().trim_end_matches("\" ").replace("&#38;", "&");
+        }
+        assert_eq!(seen.len(), expected, "{filter}");
+    }
+    let bad = house.ask("/signals?status=odd", VIEWER).send().await.unwrap();
+    assert_eq!(bad.status(), StatusCode::BAD_REQUEST);
+    assert!(bad.text().await.unwrap().contains("`odd` is no status"));
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_there_is_a_page_for_browsers_and_json_for_programs() {
+    let house = House::new().await;
+    for path in ["/nowhere", "/incidents/inc_00000000000000000000000000"] {
+        let answer = house.ask(path, VIEWER).send().await.unwrap();
+        assert!(answer.status().is_client_error(), "{path}");
+        assert!(answer.headers()[header::CONTENT_TYPE].to_str().unwrap().starts_with("text/html"), "{path}");
+    }
+    let answer = house.ask("/api/v1/nowhere", VIEWER).send().await.unwrap();
+    assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/json");
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn what_pages_load_is_there_and_may_be_kept() {
+    let house = House::new().await;
+    let html = house.page("/", VIEWER).await;
+    let assets: Vec<&str> = html.split('"').filter(|part| part.starts_with("/assets/")).collect();
+    assert_eq!(assets.len(), 3, "{assets:?}");
+    for path in assets {
+        let answer = house.client.get(format!("{}{path}", house.base)).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        assert!(answer.headers()[header::CACHE_CONTROL].to_str().unwrap().contains("immutable"));
+        assert_eq!(answer.headers()[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
+    }
+    house.running.stop().await;
+}
