@@ -29,6 +29,7 @@ use tokio::{
 use crate::{
     clock::Clock,
     config::{Configuration, StoreKind},
+    console,
     engine::{Engine, Parts, StartError, Work},
     http,
     ingest::Sources,
@@ -161,29 +162,33 @@ impl Running {
     }
 }
 
-<<<<<<< HEAD
-/// Starts everything. The address is taken first: a program that cannot be reached writes nothing.
-pub async fn start(mut configuration: Configuration, world: World) -> Result<Running, RunError> {
-    let listener = match configuration.listen {
-        Some(address) => Some(bind(address).await?),
-        None => None,
-    };
+/// Starts everything, on the store of the configuration.
+pub async fn start(configuration: Configuration, world: World) -> Result<Running, RunError> {
+    let listener = bind(configuration.listen).await?;
+    let store = open_store(&configuration).await?;
+    start_bound(listener, store, configuration, world).await
+}
+
+/// Starts everything on a store that is open already.
+pub async fn start_on(store: Arc<dyn Store>, configuration: Configuration, world: World) -> Result<Running, RunError> {
+    let listener = bind(configuration.listen).await?;
+    start_bound(listener, store, configuration, world).await
+}
+
+type Bound = Option<(TcpListener, SocketAddr)>;
+
+/// The address was taken first: a program that cannot be reached writes nothing.
+async fn start_bound(
+    listener: Bound,
+    store: Arc<dyn Store>,
+    mut configuration: Configuration,
+    world: World,
+) -> Result<Running, RunError> {
     if let (Some(asked), Some((_, bound))) = (configuration.listen, &listener) {
         // Port 0 means any: what people are told is the one that it became.
         configuration.base_url = configuration.base_url.replace(&format!("//{asked}"), &format!("//{bound}"));
     }
     let World { clock, ids, salts, signer, channels } = world;
-=======
-/// Starts everything, on the store of the configuration.
-pub async fn start(configuration: Configuration, world: World) -> Result<Running, RunError> {
-    let store = open_store(&configuration).await?;
-    start_on(store, configuration, world).await
-}
-
-/// Starts everything on a store that is open already.
-pub async fn start_on(store: Arc<dyn Store>, configuration: Configuration, world: World) -> Result<Running, RunError> {
-    let World { clock, ids, salts, signer, channels: extra } = world;
->>>>>>> http
     let signer = match signer {
         Some(signer) => signer,
         None => log_key(&configuration.data, &configuration.origin)?,
@@ -341,7 +346,7 @@ impl House {
                 // An error means that the sender is gone, which is a reason to stop as well.
                 drop(stopping.changed().await);
             };
-            let served = axum::serve(listener, http::router(app)).with_graceful_shutdown(until).await;
+            let served = axum::serve(listener, http::router(app, console::routes())).with_graceful_shutdown(until).await;
             if let Err(error) = served {
                 tracing::error!(%error, "the HTTP server ended");
             }
@@ -349,11 +354,12 @@ impl House {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), RunError> {
+async fn bind(address: Option<SocketAddr>) -> Result<Bound, RunError> {
+    let Some(address) = address else { return Ok(None) };
     let failed = |source| RunError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
+    Ok(Some((listener, bound)))
 }
 
 async fn open_store(configuration: &Configuration) -> Result<Arc<dyn Store>, RunError> {

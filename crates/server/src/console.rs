@@ -34,7 +34,7 @@ use crate::{
     http::{Refused, Shared, caller, health, presented},
 };
 
-/// All pages, and what they load.
+/// All pages, what they load, and what is said where there is nothing.
 pub fn routes() -> Router<Shared> {
     Router::new()
         .merge(assets::routes())
@@ -45,10 +45,11 @@ pub fn routes() -> Router<Shared> {
         .merge(signals::routes())
         .merge(oncall::routes())
         .merge(sources::routes())
+        .fallback(nothing_here)
 }
 
 /// Nothing at this path: a page for browsers, JSON for programs.
-pub async fn nothing_here(State(app): State<Shared>, request: Request) -> Response {
+async fn nothing_here(State(app): State<Shared>, request: Request) -> Response {
     let refused = Refused::new(StatusCode::NOT_FOUND, "no_such_path", "there is nothing at this path");
     let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if request.uri().path().starts_with("/api/") || !accepts.contains("text/html") {

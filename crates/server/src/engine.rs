@@ -453,13 +453,15 @@ impl Engine {
                 }
             }
         }
-        for (index, recorded) in (self.size..).zip(recorded) {
+        let first = self.size;
+        self.size = head.size;
+        self.frontier = frontier;
+        // Before the news: who is told and looks sees where the log stands.
+        *write(&self.published.head) = head;
+        for (index, recorded) in (first..).zip(recorded) {
             // Nobody listening is no fault: the board has it.
             drop(self.published.news.send(News { index, recorded }));
         }
-        self.size = head.size;
-        self.frontier = frontier;
-        *write(&self.published.head) = head;
     }
 
     /// Folds the stored log anew and says whether it gives the published board.

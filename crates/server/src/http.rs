@@ -85,8 +85,8 @@ pub struct App {
 /// Shared by all handlers.
 pub type Shared = Arc<App>;
 
-/// All routes: API, ingest, console.
-pub fn router(app: Shared) -> Router {
+/// All routes: API, ingest, and the console's `pages` with their answer where there is nothing.
+pub fn router(app: Shared, pages: Router<Shared>) -> Router {
     Router::new()
         .merge(incidents::routes())
         .merge(signals::routes())
@@ -98,8 +98,7 @@ pub fn router(app: Shared) -> Router {
         .merge(ingest::routes())
         .merge(alertmanager::routes())
         .merge(openapi::routes())
-        .merge(crate::console::routes())
-        .fallback(crate::console::nothing_here)
+        .merge(pages)
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(headers))
         .layer(CatchPanicLayer::new())

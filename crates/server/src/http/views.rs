@@ -49,19 +49,13 @@ pub async fn incident(app: &Shared, id: IncidentId) -> Result<api::Incident, Ref
         text: row.text.clone(),
         log_index: row.log_index,
     });
-    let mut signals: Vec<_> = incident.signals().values().collect();
-    signals.sort_by_key(|attached| attached.signal.observed);
     let mut pages: Vec<_> = incident.pages().values().collect();
     pages.sort_by_key(|page| page.requested);
     Ok(api::Incident {
         summary: summary(incident),
         score: score(incident.score()),
         facts: facts(incident.facts()),
-<<<<<<< HEAD
         signals: most_telling_first(incident)
-=======
-        signals: signals
->>>>>>> http
             .into_iter()
             .map(|attached| {
                 let mut view = signal(&attached.signal, attached.status);
