@@ -428,7 +428,8 @@ impl Engine {
         }
         let Some(incident) = self.working.incident(id) else { return Vec::new() };
         let mut told = BTreeSet::new();
-        let reached = incident.pages().values().filter(|page| !matches!(page.outcome, Some(PageOutcome::Failed { .. })));
+        let reached =
+            incident.pages().values().filter(|page| !matches!(page.outcome, Some(PageOutcome::Failed { .. })));
         let new = reached.filter(|page| told.insert((&page.person, &page.channel, &page.address)));
         let row = |page: &PageRecord| OutboxPage {
             page: PageId::digest(&[page.id.bytes(), b"all clear", &incident.version().to_be_bytes()]),
