@@ -3,13 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use quarterdeck_server::{
-    app::{self, SystemIds},
-    clock::SystemClock,
-    config,
-    notify::Parts,
-    stopping::until_told,
-};
+use quarterdeck_server::{app, clock::SystemClock, config, notify::Parts, randomness::SystemIds, stopping::until_told};
 
 use crate::output::{Exit, print, say};
 

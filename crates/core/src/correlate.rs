@@ -18,9 +18,9 @@ use crate::{
     catalogue::{Catalogue, Service},
     chain::{B256, ChainNumber},
     id::{DetectorId, IncidentId, PersonId, PolicyId, ServiceId},
-    incident::Severity,
     limits::GROUP_CANDIDATES_MAX,
     policy::{EscalationPolicy, Roster, Target, Tier},
+    severity::Severity,
     signal::{Loudness, Signal},
 };
 

@@ -14,14 +14,15 @@
 //!
 //! Tests: beside each module for arithmetic, `tests/laws.rs` for the laws, `scenarios/` for behaviour.
 
-pub mod id;
 pub mod limits;
+pub mod id;
 pub mod time;
 pub mod money;
 pub mod chain;
 pub mod catalogue;
 pub mod signal;
 pub mod detector;
+pub mod severity;
 pub mod policy;
 pub mod priority;
 pub mod incident;

@@ -28,7 +28,7 @@ pub use self::{
 };
 use crate::{
     id::{ChannelId, PersonId, PolicyId, ScheduleId},
-    incident::Severity,
+    severity::Severity,
     time::{Timestamp, span_ms},
 };
 

@@ -23,8 +23,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     catalogue::{Criticality, Service},
-    incident::Severity,
     money::Usd,
+    severity::Severity,
     signal::{Facts, Loudness},
 };
 

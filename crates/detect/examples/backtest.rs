@@ -29,7 +29,7 @@ use quarterdeck_detect::{
 };
 use quarterdeck_formats::evm::{Recorded, sniff};
 
-/// Attack class of an incident, by its public post-mortems.
+/// Attack class of an incident, by its public reviews.
 const CLASSES: &[(&str, &[&str])] = &[
     (
         "re-entrance",

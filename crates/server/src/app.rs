@@ -95,19 +95,6 @@ pub struct World {
     pub channels: BTreeMap<ChannelId, Arc<dyn Notifier>>,
 }
 
-/// Randomness of the operating system.
-pub struct SystemIds;
-
-impl IdSource for SystemIds {
-    /// Without randomness no page could be told from another: there is nothing sensible left to do.
-    #[expect(clippy::expect_used, reason = "an operating system without randomness cannot run this program")]
-    fn fresh(&mut self) -> [u8; 16] {
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).expect("invariant: the operating system has randomness");
-        bytes
-    }
-}
-
 /// A running program.
 pub struct Running {
     /// Where it listens: the port is known even if 0 was asked for. None: nowhere, as in a drill without a console.

@@ -6,8 +6,6 @@ use quarterdeck_core::{id::PersonId, incident::Actor};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::config::Token;
-
 /// What a token may do. Each may do what those before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
@@ -43,6 +41,19 @@ impl FromStr for Role {
             .find(|role| role.to_string() == text)
             .ok_or_else(|| format!("`{text}` is no role: want viewer, responder, commander or admin"))
     }
+}
+
+/// Somebody's or something's right to use the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// How the log calls it.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// Whose it is, if a person's.
+    pub person: Option<PersonId>,
+    /// SHA-256 of the token: the token itself is nowhere.
+    pub digest: [u8; 32],
 }
 
 /// Somebody whose token was right.

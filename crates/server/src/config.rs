@@ -19,12 +19,12 @@ use std::{
 use quarterdeck_core::{
     correlate::Setting,
     detector::Params,
-    id::{ChannelId, PersonId, SourceId},
+    id::{ChannelId, SourceId},
 };
 
 pub use self::fault::{ConfigError, Fault};
 use crate::{
-    auth::Role,
+    auth::Token,
     notify::{Notifier, Parts},
 };
 
@@ -72,19 +72,6 @@ pub enum StoreKind {
     },
     /// Nothing is kept: for tries.
     Memory,
-}
-
-/// Somebody's or something's right to use the API.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Token {
-    /// How the log calls it.
-    pub name: String,
-    /// What it may do.
-    pub role: Role,
-    /// Whose it is, if a person's.
-    pub person: Option<PersonId>,
-    /// SHA-256 of the token: the token itself is nowhere.
-    pub digest: [u8; 32],
 }
 
 /// A chain to watch.

@@ -34,9 +34,9 @@ use quarterdeck_ledger::note::VerifierKey;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    auth::{Caller, Role, identify},
+    auth::{Caller, Role, Token, identify},
     clock::Clock,
-    config::{Integration, Token},
+    config::Integration,
     engine::EngineError,
     ingest::Sources,
     log_tree::LogTree,

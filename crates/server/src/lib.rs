@@ -4,6 +4,7 @@
 //! one file that joins them.
 
 pub mod clock;
+pub mod randomness;
 pub mod tls;
 pub mod stopping;
 pub mod store;
@@ -13,8 +14,8 @@ pub mod config;
 pub mod engine;
 pub mod log_tree;
 pub mod log_files;
-pub mod ingest;
 pub mod loops;
+pub mod ingest;
 pub mod http;
 pub mod console;
 pub mod app;

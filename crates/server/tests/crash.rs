@@ -29,12 +29,13 @@ use quarterdeck_core::{
 };
 use quarterdeck_ledger::verify::verify_folder;
 use quarterdeck_server::{
-    app::{self, Running, SystemIds, World},
+    app::{self, Running, World},
     clock::{Clock as _, SystemClock},
     config,
     engine::{Work, read, recorded_of},
     log_files::DiskFiles,
     notify::{Parts, webhook::verify_signature},
+    randomness::SystemIds,
 };
 use serde_json::{Value, json};
 use tokio::{

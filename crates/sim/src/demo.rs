@@ -26,8 +26,8 @@ use quarterdeck_core::{
 use quarterdeck_detect::detectors::DETECTORS;
 use quarterdeck_server::{
     app::{RunError, Running},
-    auth::Role,
-    config::{Configuration, StoreKind, Token},
+    auth::{Role, Token},
+    config::{Configuration, StoreKind},
     engine::read,
     http::views::{Placed, draft},
     ingest::SourceState,

@@ -12,10 +12,11 @@ use std::{
 };
 
 use quarterdeck_server::{
-    app::{self, SystemIds, World},
+    app::{self, World},
     clock::SystemClock,
     config,
     notify::Parts,
+    randomness::SystemIds,
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},

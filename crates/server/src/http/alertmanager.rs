@@ -35,9 +35,9 @@ use super::{
     silences,
 };
 use crate::{
-    app::SystemIds,
     engine::{Answer, Work, read},
     loops::expire::RESOLVE_TIMEOUT,
+    randomness::SystemIds,
 };
 
 /// The receiver of alerts that nobody is told of.

@@ -11,11 +11,12 @@ use quarterdeck_core::{
     time::Timestamp,
 };
 use quarterdeck_server::{
-    app::{self, Running, SystemIds},
+    app::{self, Running},
     clock::SystemClock,
     config,
     engine::{Answer, Work, read},
     notify::Parts,
+    randomness::SystemIds,
 };
 
 pub(crate) const VIEWER: &str = "viewer-token-0123456789";

@@ -14,12 +14,13 @@ use quarterdeck_api::client::Client;
 use quarterdeck_core::{board::Board, time::Timestamp};
 use quarterdeck_ledger::verify::verify_folder;
 use quarterdeck_server::{
-    app::{self, Running, SystemIds, World},
+    app::{self, Running, World},
     clock::{Clock, SystemClock},
     config,
     engine::{read, recorded_of},
     log_files::DiskFiles,
     notify::Parts,
+    randomness::SystemIds,
     store::{Store, sqlite::SqliteStore},
 };
 use serde_json::{Value, json};

@@ -18,11 +18,12 @@ use axum::{
 };
 use quarterdeck_ledger::note::SignerKey;
 use quarterdeck_server::{
-    app::{self, Running, SystemIds},
+    app::{self, Running},
     clock::{Clock, SystemClock},
     config::StoreKind,
     engine::read,
     notify::{self, Parts, Settings, webhook::verify_signature},
+    randomness::SystemIds,
     stopping::until_told,
 };
 use serde_json::Value;
