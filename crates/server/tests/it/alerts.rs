@@ -69,6 +69,8 @@ async fn a_repeated_alert_is_one_incident_and_its_end_ends_it() {
     let incident = deck.client(VIEWER).incident(&incident.summary.id).await.unwrap();
     assert_eq!(incident.signals[0].status, "ended");
     assert_eq!(deck.get("/api/v2/alerts", KEY).await, json!([]));
+    let over = deck.receiver.next_all_clear().await;
+    assert_eq!((over.text("incident"), over.text("address")), (incident.summary.id.as_str(), "ana"));
     deck.finish().await;
 }
 
