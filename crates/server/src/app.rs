@@ -26,6 +26,7 @@ use tokio::{
     task::JoinSet,
 };
 
+pub use crate::ids::SystemIds;
 use crate::{
     clock::Clock,
     config::{Configuration, StoreKind},
@@ -93,19 +94,6 @@ pub struct World {
     pub signer: Option<SignerKey>,
     /// Channels that are not in the configuration (a drill's inbox).
     pub channels: BTreeMap<ChannelId, Arc<dyn Notifier>>,
-}
-
-/// Randomness of the operating system.
-pub struct SystemIds;
-
-impl IdSource for SystemIds {
-    /// Without randomness no page could be told from another: there is nothing sensible left to do.
-    #[expect(clippy::expect_used, reason = "an operating system without randomness cannot run this program")]
-    fn fresh(&mut self) -> [u8; 16] {
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).expect("invariant: the operating system has randomness");
-        bytes
-    }
 }
 
 /// A running program.

@@ -4,6 +4,7 @@
 //! one file that joins them.
 
 pub mod clock;
+pub mod ids;
 pub mod tls;
 pub mod stopping;
 pub mod store;

@@ -35,8 +35,8 @@ use super::{
     silences,
 };
 use crate::{
-    app::SystemIds,
     engine::{Answer, Work, read},
+    ids::SystemIds,
     loops::expire::RESOLVE_TIMEOUT,
 };
 

@@ -51,7 +51,7 @@ pub fn state(app: &Shared) -> Health {
     let mut faults = Vec::new();
     match (app.watched.looked(), app.watched.overdue()) {
         (Some(looked), _) if now.since(looked) > WATCHDOG_SILENT => {
-            faults.push(format!("the watchdog has not looked since {looked}"))
+            faults.push(format!("the watchdog has not looked since {looked}"));
         }
         (Some(_), None) => faults.push("the store does not answer".to_owned()),
         (Some(_), Some(overdue)) if overdue > 0 => faults.push(format!("{overdue} duties are overdue")),

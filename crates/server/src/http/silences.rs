@@ -15,9 +15,9 @@ use quarterdeck_core::{
 
 use super::{Body, Commander, Refused, Shared, Viewer};
 use crate::{
-    app::SystemIds,
     auth::Caller,
     engine::{Answer, Work, read},
+    ids::SystemIds,
 };
 
 /// Their routes.

@@ -22,7 +22,7 @@ use tokio::sync::{Mutex, mpsc};
 /// What it shares with the program.
 pub(crate) const SECRET: &str = "a secret of the test's own";
 /// How long a page may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A page that arrived.
 #[derive(Debug)]
