@@ -23,9 +23,10 @@ use quarterdeck_ledger::note::{SignerKey, VerifierKey};
 use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
-    task::{JoinHandle, JoinSet},
+    task::JoinSet,
 };
 
+pub use crate::randomness::SystemIds;
 use crate::{
     clock::Clock,
     config::{Configuration, StoreKind},
@@ -122,7 +123,8 @@ pub struct Running {
 /// The publisher's task, which ends last: what was made durable while everything else stopped is published too.
 struct Publishing {
     stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
+    /// One task, in a set so that it ends when the program is dropped without being stopped.
+    task: JoinSet<()>,
 }
 
 impl Running {
@@ -138,8 +140,10 @@ impl Running {
         while self.early.join_next().await.is_some() {}
         while self.late.join_next().await.is_some() {}
         self.publishing.stop.send_replace(true);
-        if let Err(error) = self.publishing.task.await {
-            tracing::error!(%error, "the publisher did not end well");
+        while let Some(ended) = self.publishing.task.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "the publisher did not end well");
+            }
         }
     }
     /// Waits until `until` is done, then stops.
@@ -249,7 +253,9 @@ impl House {
             key: key.clone(),
         };
         let (stop, stopping) = watch::channel(false);
-        Publishing { stop, task: tokio::spawn(publisher.run(stopping)) }
+        let mut task = JoinSet::new();
+        task.spawn(publisher.run(stopping));
+        Publishing { stop, task }
     }
 
     async fn note(&self, event: JournalEvent) -> Result<(), RunError> {

@@ -36,6 +36,7 @@ use super::{
 };
 use crate::{
     engine::{Answer, Work, read},
+    randomness::SystemIds,
     loops::expire::RESOLVE_TIMEOUT,
     randomness::SystemIds,
 };

@@ -35,7 +35,7 @@ async fn an_alert_opens_an_incident_and_pages_until_somebody_answers() {
     let incident = client.act(&incident.summary.id, "acknowledge", "").await.unwrap();
     assert_eq!(incident.summary.phase, "acknowledged");
     assert_eq!(incident.summary.acknowledged_by.as_deref(), Some("ana"));
-    deck.clock.forward(Duration::from_secs(1_800));
+    deck.clock.forward(Duration::from_mins(30));
     let incident = client.act(&incident.summary.id, "notes", "looking").await.unwrap();
     assert_eq!(incident.pages.len(), 2, "{:?}", incident.pages);
     deck.finish().await;
@@ -69,6 +69,8 @@ async fn a_repeated_alert_is_one_incident_and_its_end_ends_it() {
     let incident = deck.client(VIEWER).incident(&incident.summary.id).await.unwrap();
     assert_eq!(incident.signals[0].status, "ended");
     assert_eq!(deck.get("/api/v2/alerts", KEY).await, json!([]));
+    let over = deck.receiver.next_all_clear().await;
+    assert_eq!((over.text("incident"), over.text("address")), (incident.summary.id.as_str(), "ana"));
     deck.finish().await;
 }
 

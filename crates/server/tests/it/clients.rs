@@ -50,9 +50,12 @@ fn spawn(program: &Path, folder: &Path, args: &[String]) -> Child {
 /// Something to scrape that can be down.
 async fn target() -> (u16, Arc<AtomicBool>) {
     let up = Arc::new(AtomicBool::new(false));
-    let answer = async |State(up): State<Arc<AtomicBool>>| match up.load(Ordering::SeqCst) {
-        true => (StatusCode::OK, "node_height 1\n"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, ""),
+    let answer = async |State(up): State<Arc<AtomicBool>>| {
+        if up.load(Ordering::SeqCst) {
+            (StatusCode::OK, "node_height 1\n")
+        } else {
+            (StatusCode::SERVICE_UNAVAILABLE, "")
+        }
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -162,8 +165,8 @@ async fn amtool_sees_alerts_and_silences_them() {
     let silences = json(run(KEY, &["silence", "query", "-o", "json"]).await.unwrap());
     assert_eq!((&silences[0]["id"], &silences[0]["comment"]), (&json!(id), &json!("moving it")));
     assert_eq!(json(run(KEY, &["alert", "query", "-o", "json"]).await.unwrap()), json!([]), "silenced are not listed");
-    let silenced = json(run(KEY, &["alert", "query", "--silenced", "-o", "json"]).await.unwrap());
-    assert_eq!(silenced[0]["status"]["silencedBy"], json!([id]));
+    let suppressed = json(run(KEY, &["alert", "query", "--silenced", "-o", "json"]).await.unwrap());
+    assert_eq!(suppressed[0]["status"]["silencedBy"], json!([id]));
 
     run(COMMANDER, &["silence", "expire", &id]).await.unwrap();
     assert_eq!(json(run(KEY, &["silence", "query", "-o", "json"]).await.unwrap()), json!([]));

@@ -22,7 +22,7 @@ use tokio::sync::{Mutex, mpsc};
 /// What it shares with the program.
 pub(crate) const SECRET: &str = "a secret of the test's own";
 /// How long a page may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A page that arrived.
 #[derive(Debug)]
@@ -42,6 +42,7 @@ impl Arrived {
 struct Shared {
     clock: Arc<dyn Clock>,
     pages: mpsc::Sender<Arrived>,
+    all_clears: mpsc::Sender<Arrived>,
     /// `/hook` takes a page and never answers.
     silent: AtomicBool,
 }
@@ -51,6 +52,7 @@ pub(crate) struct Receiver {
     pub(crate) address: SocketAddr,
     shared: Arc<Shared>,
     arrived: Mutex<mpsc::Receiver<Arrived>>,
+    all_clears: Mutex<mpsc::Receiver<Arrived>>,
 }
 
 impl Receiver {
@@ -58,10 +60,11 @@ impl Receiver {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (pages, arrived) = mpsc::channel(10_000);
-        let shared = Arc::new(Shared { clock, pages, silent: AtomicBool::new(false) });
+        let (clears, all_clears) = mpsc::channel(10_000);
+        let shared = Arc::new(Shared { clock, pages, all_clears: clears, silent: AtomicBool::new(false) });
         let app = Router::new().fallback(take).with_state(Arc::clone(&shared));
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { address, shared, arrived: Mutex::new(arrived) }
+        Self { address, shared, arrived: Mutex::new(arrived), all_clears: Mutex::new(all_clears) }
     }
 
     /// Whether `/hook` keeps its answers to itself.
@@ -73,6 +76,12 @@ impl Receiver {
     pub(crate) async fn next(&self) -> Arrived {
         let mut arrived = self.arrived.lock().await;
         tokio::time::timeout(PATIENCE, arrived.recv()).await.expect("no page arrived").unwrap()
+    }
+
+    /// The next word that something is over.
+    pub(crate) async fn next_all_clear(&self) -> Arrived {
+        let mut arrived = self.all_clears.lock().await;
+        tokio::time::timeout(PATIENCE, arrived.recv()).await.expect("no all-clear arrived").unwrap()
     }
 
     /// What else arrived so far.
@@ -94,7 +103,9 @@ async fn take(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, b
     let path = uri.path().to_owned();
     let silent = path == "/hook" && shared.silent.load(Ordering::SeqCst);
     let arrived = Arrived { path, body: serde_json::from_slice(&body).unwrap() };
-    shared.pages.send(arrived).await.unwrap();
+    let all_clear = arrived.text("kind") == "resolved";
+    let to = if all_clear { &shared.all_clears } else { &shared.pages };
+    to.send(arrived).await.unwrap();
     if silent {
         std::future::pending::<()>().await;
     }

@@ -16,7 +16,7 @@ async fn a_silenced_alert_pages_nobody_until_the_silence_is_over() {
     let deck = Deck::start().await;
     let now = deck.clock.now();
     let silence = json!({"matchers": [{"name": "alertname", "value": "Node.*", "isRegex": true, "isEqual": true}],
-        "startsAt": now, "endsAt": now.plus(Duration::from_secs(3_600)), "createdBy": "alice", "comment": "moving it"});
+        "startsAt": now, "endsAt": now.plus(Duration::from_hours(1)), "createdBy": "alice", "comment": "moving it"});
     let (status, created) = parsed(deck.post("/api/v2/silences", COMMANDER, silence.to_string()).await);
     assert_eq!(status, 200, "{created}");
     let id = created["silenceID"].as_str().unwrap().to_owned();
@@ -57,7 +57,7 @@ async fn a_silenced_alert_pages_nobody_until_the_silence_is_over() {
 #[tokio::test]
 async fn a_silence_in_our_own_words() {
     let deck = Deck::start().await;
-    let ends = deck.clock.now().plus(Duration::from_secs(60));
+    let ends = deck.clock.now().plus(Duration::from_mins(1));
     let silence = json!({"matchers": [{"name": "service", "value": "rpc"}], "ends": ends, "comment": "moving it"});
     let (status, set) = parsed(deck.post("/api/v1/silences", COMMANDER, silence.to_string()).await);
     assert_eq!((status, &set["state"], &set["created_by"]), (200, &json!("active"), &json!("bo")), "{set}");
