@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Simulate) -> anyhow::Result<Exit> {
     }
     let mut played = Vec::with_capacity(files.len());
     for path in files {
-        played.push(play(path, operator.as_ref(), &parts)?);
+        played.push(play(&path, operator.as_ref(), &parts)?);
     }
     if args.json {
         print_json(&document(&played))?;
@@ -78,13 +78,13 @@ impl Played {
     }
 }
 
-fn play(path: PathBuf, operator: Option<&Configuration>, parts: &Parts) -> anyhow::Result<Played> {
+fn play(path: &Path, operator: Option<&Configuration>, parts: &Parts) -> anyhow::Result<Played> {
     let file = path.display().to_string();
-    let bytes = fs::metadata(&path).with_context(|| format!("read `{file}`"))?.len();
+    let bytes = fs::metadata(path).with_context(|| format!("read `{file}`"))?.len();
     if bytes > FILE_BYTES_MAX {
         return Err(Misuse(format!("`{file}` has {bytes} bytes: want at most {FILE_BYTES_MAX}")).into());
     }
-    let text = fs::read_to_string(&path).map_err(|error| Misuse(format!("read `{file}`: {error}")))?;
+    let text = fs::read_to_string(path).map_err(|error| Misuse(format!("read `{file}`: {error}")))?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let given = operator.map_or(Given::Own { folder, parts }, Given::Operator);
     let (title, result) = match Scenario::parse(&file, &text) {
@@ -136,9 +136,7 @@ fn tell(played: &[Played]) -> anyhow::Result<()> {
 fn document(played: &[Played]) -> Value {
     let of = |one: &Played| match &one.result {
         Ok(verdict) => {
-            let failure = |failure: &quarterdeck_sim::scenario::Failure| {
-                json!({ "line": failure.line, "at": failure.at, "want": failure.want, "got": failure.got })
-            };
+            let failure = |failure: &quarterdeck_sim::scenario::Failure| json!({ "line": failure.line, "at": failure.at, "want": failure.want, "got": failure.got });
             json!({
                 "file": one.file, "title": one.title, "result": if one.is_good() { "ok" } else { "failed" },
                 "timelines": verdict.timelines, "lines": verdict.lines,
@@ -160,5 +158,54 @@ fn exit(played: &[Played]) -> Exit {
         Exit::Good
     } else {
         Exit::Finding
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STORY: &str = "# Story\n\n```toml config\n[[person]]\nid = \"ann\"\ncontacts = [{ channel = \"sms\", address = \"+1\" }]\n\n\
+        [[policy]]\nid = \"all\"\ntiers = [{ people = [\"ann\"], delay = \"5m\" }]\nfallback = \"ann\"\n```\n\n```timeline\n\
+        12:00:00  monitor fires NodeDown, critical  #=> opened SEV3; paged ann by sms\n```\n";
+    const OPERATOR: &str = "[channel.pager]\nkind = \"slack\"\nurl = \"https://channel.invalid/\"\n\n[[person]]\nid = \"zoe\"\n\
+        contacts = [{ channel = \"pager\" }]\n\n[[policy]]\nid = \"all\"\ntiers = [{ people = [\"zoe\"], delay = \"5m\" }]\nfallback = \"zoe\"\n";
+
+    fn simulate(folder: &Path, config: Option<PathBuf>) -> anyhow::Result<Exit> {
+        run(&Simulate { paths: vec![folder.to_owned()], config, json: false })
+    }
+
+    #[test]
+    fn the_exit_says_good_failed_or_malformed() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("nights");
+        fs::create_dir(&inner).unwrap();
+        fs::write(inner.join("story.md"), STORY).unwrap();
+        fs::write(inner.join("notes.txt"), "no scenario").unwrap();
+        assert_eq!(simulate(folder.path(), None).unwrap(), Exit::Good);
+        fs::write(inner.join("wrong.md"), STORY.replace("; paged ann by sms", "")).unwrap();
+        assert_eq!(simulate(folder.path(), None).unwrap(), Exit::Finding);
+        fs::write(inner.join("broken.md"), "# Nothing in it\n").unwrap();
+        assert_eq!(simulate(folder.path(), None).unwrap(), Exit::Usage);
+    }
+
+    #[test]
+    fn no_scenario_at_all_is_misuse() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in [folder.path().to_owned(), folder.path().join("missing.md")] {
+            let error = simulate(&path, None).unwrap_err();
+            assert_eq!(crate::output::code_of(&error), 2, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_story_is_played_against_the_operators_own_configuration() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("quarterdeck.toml");
+        fs::write(&config, OPERATOR).unwrap();
+        fs::write(folder.path().join("story.md"), STORY).unwrap();
+        assert_eq!(simulate(folder.path(), Some(config.clone())).unwrap(), Exit::Finding, "zoe is paged, not ann");
+        fs::write(folder.path().join("story.md"), STORY.replace("paged ann by sms", "paged zoe by pager")).unwrap();
+        assert_eq!(simulate(folder.path(), Some(config)).unwrap(), Exit::Good);
     }
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     chain::Gap,
-    id::{BadId, DetectorId, IncidentId, SignalId, SilenceId},
-    incident::{Actor, IncidentEvent},
+    id::{BadId, ChannelId, DetectorId, IncidentId, PersonId, SignalId, SilenceId},
+    incident::{Actor, IncidentEvent, PageOutcome},
     signal::{Signal, SignalStatus},
     silence::Silence,
     time::Timestamp,
@@ -148,6 +148,19 @@ pub enum JournalEvent {
         /// Why; empty where the status says it.
         reason: String,
     },
+    /// Somebody who was paged was told that the incident is over, or could not be. The intent is the incident's own event:
+    /// that it was resolved, or merged.
+    #[serde(rename = "all_clear_settled.v1")]
+    AllClearSettled {
+        /// Of which incident.
+        incident: IncidentId,
+        /// Whom.
+        person: PersonId,
+        /// By which notifier.
+        channel: ChannelId,
+        /// What became of it.
+        outcome: PageOutcome,
+    },
     /// The history of an incident could not be read and was set aside.
     #[serde(rename = "stream_set_aside.v1")]
     StreamSetAside {
@@ -170,6 +183,7 @@ impl JournalEvent {
             Self::DetectorSilent { .. } => "detector_silent.v1",
             Self::SignalNoted { .. } => "signal_noted.v1",
             Self::SignalTurned { .. } => "signal_turned.v1",
+            Self::AllClearSettled { .. } => "all_clear_settled.v1",
             Self::StreamSetAside { .. } => "stream_set_aside.v1",
         }
     }

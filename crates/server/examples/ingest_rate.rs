@@ -41,7 +41,12 @@ async fn main() -> Outcome<()> {
     for (name, total, batch) in [("single", SINGLE, 1), ("batches of 100", BATCHED, BATCH)] {
         let ours = Program::start(&receiver).await?;
         let mut line = vec![run("Quarterdeck", name, &ours.address, total, batch).await?];
-        println!("{:<14} {name:<15} {} MiB resident", "", ours.resident_mib()?);
+        println!(
+            "{:<14} {name:<15} {} MiB resident, ready after {:.0} ms",
+            "",
+            ours.resident_mib()?,
+            ours.ready_after.as_secs_f64() * 1_000.0
+        );
         drop(ours);
         if let Some(peer) = Alertmanager::start(&receiver.replace("/page", "/hook")).await? {
             line.push(run("Alertmanager", name, &peer.address, total, batch).await?);

@@ -162,12 +162,28 @@ impl Running {
     }
 }
 
-/// Starts everything. The address is taken first: a program that cannot be reached writes nothing.
-pub async fn start(mut configuration: Configuration, world: World) -> Result<Running, RunError> {
-    let listener = match configuration.listen {
-        Some(address) => Some(bind(address).await?),
-        None => None,
-    };
+/// Starts everything, on the store of the configuration.
+pub async fn start(configuration: Configuration, world: World) -> Result<Running, RunError> {
+    let listener = bind(configuration.listen).await?;
+    let store = open_store(&configuration).await?;
+    start_bound(listener, store, configuration, world).await
+}
+
+/// Starts everything on a store that is open already.
+pub async fn start_on(store: Arc<dyn Store>, configuration: Configuration, world: World) -> Result<Running, RunError> {
+    let listener = bind(configuration.listen).await?;
+    start_bound(listener, store, configuration, world).await
+}
+
+type Bound = Option<(TcpListener, SocketAddr)>;
+
+/// The address was taken first: a program that cannot be reached writes nothing.
+async fn start_bound(
+    listener: Bound,
+    store: Arc<dyn Store>,
+    mut configuration: Configuration,
+    world: World,
+) -> Result<Running, RunError> {
     if let (Some(asked), Some((_, bound))) = (configuration.listen, &listener) {
         // Port 0 means any: what people are told is the one that it became.
         configuration.base_url = configuration.base_url.replace(&format!("//{asked}"), &format!("//{bound}"));
@@ -178,7 +194,6 @@ pub async fn start(mut configuration: Configuration, world: World) -> Result<Run
         None => log_key(&configuration.data, &configuration.origin)?,
     };
     let key = signer.verifier().clone();
-    let store = open_store(&configuration).await?;
     let parts = Parts { setting: Arc::clone(&configuration.setting), ids, salts, signer };
     let engine = Engine::start(Arc::clone(&store), parts).await?;
     let (handle, waiting) = loops::engine::queue(engine.published());
@@ -339,11 +354,12 @@ impl House {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), RunError> {
+async fn bind(address: Option<SocketAddr>) -> Result<Bound, RunError> {
+    let Some(address) = address else { return Ok(None) };
     let failed = |source| RunError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
-    Ok((listener, bound))
+    Ok(Some((listener, bound)))
 }
 
 async fn open_store(configuration: &Configuration) -> Result<Arc<dyn Store>, RunError> {

@@ -19,7 +19,7 @@ use quarterdeck_core::{
     board::{Board, Fate},
     correlate::Setting,
     id::{IdSource, IncidentId, PageId, SignalId, SilenceId},
-    incident::{Actor, Command, IllegalHistory, Incident, IncidentEvent, Refusal},
+    incident::{Actor, Command, IllegalHistory, Incident, IncidentEvent, PageOutcome, PageRecord, Refusal},
     journal::{Body, JournalEvent, Recorded, Stream},
     signal::{Fingerprint, SignalChange, SignalStatus},
     silence::{BadSilence, Silence},
@@ -61,9 +61,16 @@ pub enum Work {
         /// Which.
         page: PageId,
         /// What.
-        outcome: quarterdeck_core::incident::PageOutcome,
+        outcome: PageOutcome,
         /// From hand-over to answer.
         latency: Duration,
+    },
+    /// What became of an all-clear.
+    SettleAllClear {
+        /// Its place in the outbox.
+        page: OutboxPage,
+        /// What.
+        outcome: PageOutcome,
     },
     /// Something of the product itself, for the log.
     Journal(JournalEvent),
@@ -304,6 +311,14 @@ impl Engine {
                 let decided = self.working.command(incident, command, &self.parts.setting, now, &mut *self.parts.ids);
                 self.take(decided, draft)
             }
+            Work::SettleAllClear { page, outcome } => {
+                draft.settled.push(page.page);
+                let OutboxPage { incident, person, channel, .. } = page;
+                let event = JournalEvent::AllClearSettled { incident, person, channel, outcome };
+                let recorded = self.working.journal(event, now);
+                self.record(vec![recorded], draft);
+                Answer::Done
+            }
             Work::Journal(event) => {
                 let recorded = self.working.journal(event, now);
                 self.record(vec![recorded], draft);
@@ -383,6 +398,7 @@ impl Engine {
             if let (Stream::Incident(id), Body::Incident(event)) = (&recorded.stream, &recorded.body) {
                 touched.insert(*id);
                 batch.pages.extend(outbox_page(*id, recorded.at, event));
+                batch.pages.extend(self.all_clear(*id, recorded.at, event));
             }
             let (version, at) = (recorded.version, recorded.at);
             batch.events.push(StoredEvent {
@@ -403,6 +419,28 @@ impl Engine {
             batch.checkpoint = Some(note.clone());
         }
         Ok((batch, LogHead { size, root: to_hex(root.bytes()), checkpoint: Some(note) }, frontier))
+    }
+
+    /// Everybody whom a page of the incident reached is told, by the same way, that it is over. The event is the intent.
+    fn all_clear(&self, id: IncidentId, at: Timestamp, event: &IncidentEvent) -> Vec<OutboxPage> {
+        if !matches!(event, IncidentEvent::Resolved { .. } | IncidentEvent::MergedInto { .. }) {
+            return Vec::new();
+        }
+        let Some(incident) = self.working.incident(id) else { return Vec::new() };
+        let mut told = BTreeSet::new();
+        let reached = incident.pages().values().filter(|page| !matches!(page.outcome, Some(PageOutcome::Failed { .. })));
+        let new = reached.filter(|page| told.insert((&page.person, &page.channel, &page.address)));
+        let row = |page: &PageRecord| OutboxPage {
+            page: PageId::digest(&[page.id.bytes(), b"all clear", &incident.version().to_be_bytes()]),
+            incident: id,
+            person: page.person.clone(),
+            channel: page.channel.clone(),
+            address: page.address.clone(),
+            not_before: at,
+            attempts: 0,
+            under_way: false,
+        };
+        new.map(row).collect()
     }
 
     fn publish(&mut self, recorded: Vec<Arc<Recorded>>, head: LogHead, frontier: Frontier) {

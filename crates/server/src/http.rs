@@ -31,7 +31,7 @@ use quarterdeck_core::{
     correlate::Setting, detector::Params, incident::Refusal, limits::BODY_BYTES_MAX, time::Timestamp,
 };
 use quarterdeck_ledger::note::VerifierKey;
-use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer};
+use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
     auth::{Caller, Role, identify},
@@ -99,8 +99,7 @@ pub fn router(app: Shared, pages: Router<Shared>) -> Router {
         .merge(alertmanager::routes())
         .merge(openapi::routes())
         .merge(pages)
-        .layer(axum::extract::DefaultBodyLimit::disable())
-        .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
+        .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(headers))
         .layer(CatchPanicLayer::new())
         .with_state(app)
@@ -307,10 +306,18 @@ pub struct Bytes(pub axum::body::Bytes);
 impl axum::extract::FromRequest<Shared> for Bytes {
     type Rejection = Refused;
     async fn from_request(request: Request, app: &Shared) -> Result<Self, Refused> {
-        axum::body::Bytes::from_request(request, app).await.map(Bytes).map_err(|error| {
-            let status = error.status();
-            let code = if status == StatusCode::PAYLOAD_TOO_LARGE { "body_too_large" } else { "bad_request" };
-            Refused::new(status, code, format!("the body: {error}; at most {BODY_BYTES_MAX} bytes are read"))
+        let too_large = || {
+            let message = format!("the body has more than {BODY_BYTES_MAX} bytes");
+            Refused::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message).hint("send it in parts")
+        };
+        // Who says beforehand how much is coming need not send it first.
+        let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+        if announced.and_then(|text| text.parse::<usize>().ok()).is_some_and(|bytes| bytes > BODY_BYTES_MAX) {
+            return Err(too_large());
+        }
+        axum::body::Bytes::from_request(request, app).await.map(Bytes).map_err(|error| match error.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+            status => Refused::new(status, "bad_request", format!("the body: {error}")),
         })
     }
 }

@@ -1,5 +1,7 @@
 //! Every configuration in `examples/` loads, without a warning, and every page of it ends at a person.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
 use std::{fs, path::PathBuf};
 
 use quarterdeck_core::policy::holes;

@@ -84,6 +84,7 @@ impl Board {
         match event {
             JournalEvent::Started { .. }
             | JournalEvent::DetectorSilent { .. }
+            | JournalEvent::AllClearSettled { .. }
             | JournalEvent::StreamSetAside { .. } => {}
             JournalEvent::SilenceSet { silence } => {
                 self.silences.retain(|_, old| at.since(old.ends) <= SILENCE_KEEP);

@@ -27,7 +27,7 @@ use super::{Shared, alertmanager, health, incidents, ingest, log, oncall, signal
         alertmanager::receivers, alertmanager::list_silences, alertmanager::post_silence, alertmanager::silence,
         alertmanager::delete_silence,
     ),
-    modifiers(&Token)
+    modifiers(&Token, &Names)
 )]
 pub struct Description;
 
@@ -39,6 +39,28 @@ impl Modify for Token {
         components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
         // An integration's key, or a token, as the password.
         components.add_security_scheme("key", SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)));
+    }
+}
+
+/// Names every operation after its method and path: functions of two files may have one name, operations may not.
+struct Names;
+
+impl Modify for Names {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        for (path, item) in &mut description.paths.paths {
+            let words: Vec<&str> = path.split(['/', '{', '}', '.']).filter(|word| !word.is_empty()).collect();
+            let operations = [
+                ("get", &mut item.get),
+                ("post", &mut item.post),
+                ("put", &mut item.put),
+                ("delete", &mut item.delete),
+            ];
+            for (method, operation) in operations {
+                if let Some(operation) = operation {
+                    operation.operation_id = Some(format!("{method}_{}", words.join("_")));
+                }
+            }
+        }
     }
 }
 

@@ -49,6 +49,8 @@ pub async fn incident(app: &Shared, id: IncidentId) -> Result<api::Incident, Ref
         text: row.text.clone(),
         log_index: row.log_index,
     });
+    let mut pages: Vec<_> = incident.pages().values().collect();
+    pages.sort_by_key(|page| page.requested);
     Ok(api::Incident {
         summary: summary(incident),
         score: score(incident.score()),
@@ -62,7 +64,7 @@ pub async fn incident(app: &Shared, id: IncidentId) -> Result<api::Incident, Ref
                 view
             })
             .collect(),
-        pages: incident.pages().values().map(page).collect(),
+        pages: pages.into_iter().map(page).collect(),
         roles: incident.roles().iter().map(|(role, person)| (word(role), person.to_string())).collect(),
         merged_into: incident.merged_into().map(|into| into.to_string()),
         acknowledged_until: incident.acknowledgement().map(|word| word.until.to_string()),

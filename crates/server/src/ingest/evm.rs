@@ -1,26 +1,29 @@
 //! Follows one EVM chain over JSON-RPC: heads, full blocks, receipts, call traces.
 //!
-//! The cursor moves only over a verified parent link. A block that does not link is a reorganization: the walk goes back by
-//! parent hashes until a block we know, and everything between is told. What cannot be read stays where the cursor is and is a
+//! The place moves only over a verified parent link. A block that does not link is a reorganization: the walk goes back by
+//! parent hashes until a block we know, and everything between is told. What cannot be read stays above the place and is a
 //! gap until it can: nothing is skipped in silence. WebSocket heads only wake us; what the head is we ask ourselves.
 //!
-//! Tests: `follow/tests.rs` against a scripted node that lies, `tests/it/anvil.rs` against a real one.
+//! Tests: `follow/tests.rs` against a scripted node that lies, `tests/anvil.rs` against a real one.
 
 pub mod follow;
 pub mod heads;
+mod read;
 pub mod rpc;
+mod tell;
 
-use std::{sync::Arc, time::Duration};
-
-use quarterdeck_core::{
-    chain::{ChainEvent, Gap, GapKind},
-    time::Timestamp,
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
-use tokio::sync::{Notify, mpsc, watch};
+
+use tokio::sync::{mpsc, watch};
 
 use self::{
-    follow::{Follower, Step},
+    follow::{Follower, Place},
+    heads::Heads,
     rpc::Rpc,
+    tell::{Cursor, Teller},
 };
 use super::{SourceState, Sources};
 use crate::{clock::Clock, config::ChainSource, loops::detect::Seen, store::Store};
@@ -29,6 +32,8 @@ use crate::{clock::Clock, config::ChainSource, loops::detect::Seen, store::Store
 const AFTER_GAP: Duration = Duration::from_millis(500);
 /// With a subscription, the head is still asked for this many times less often: a subscription can fall silent.
 const POLL_LESS_WITH_HEADS: u32 = 10;
+/// How long a witness may take: the chain is not held up by those who only confirm it.
+const WITNESS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Follows the chain until `stop` says so.
 pub async fn run(
@@ -39,150 +44,86 @@ pub async fn run(
     clock: Arc<dyn Clock>,
     mut stop: watch::Receiver<bool>,
 ) {
+    sources.update(&source.id, |health| {
+        health.chain = source.chain;
+        health.endpoint = rpc::shown(&source.http);
+    });
     let http = match rpc::client() {
         Ok(http) => http,
         Err(error) => {
             tracing::error!(%error, source = %source.id, "cannot make an HTTP client: this source stays blind");
+            sources.update(&source.id, |health| health.state = SourceState::Blind);
             return;
         }
     };
+    let Some(kept) = kept(&source, &*store, &sources, &mut stop).await else { return };
     let node = Rpc::new(http.clone(), &source.http, source.requests_per_second);
-    let witnesses =
-        source.witnesses.iter().map(|url| Rpc::new(http.clone(), url, source.requests_per_second)).collect();
-    let cursor = match store.cursor(source.id.as_str()).await {
-        Ok(cursor) => cursor,
-        Err(error) => {
-            tracing::error!(%error, source = %source.id, "cannot read where this source stood: it begins at the head");
-            None
-        }
-    };
-    let shown = node.shown().to_owned();
-    sources.update(&source.id, |health| {
-        health.chain = source.chain;
-        health.endpoint = shown;
-    });
-    let mut teller = Teller { seen, sources, clock: Arc::clone(&clock), gaps: Vec::new(), source: source.clone() };
-    let mut follower = Follower::new(source.clone(), node, witnesses, cursor.as_deref());
-    let heard = Arc::new(Notify::new());
-    let heads = source.ws.clone().map(|url| tokio::spawn(heads::run(url, Arc::clone(&heard), stop.clone())));
-    let poll = if heads.is_some() { source.poll_every * POLL_LESS_WITH_HEADS } else { source.poll_every };
+    let witness = |url: &String| Rpc::with_timeout(http.clone(), url, source.requests_per_second, WITNESS_TIMEOUT);
+    let witnesses = source.witnesses.iter().map(witness).collect();
+    let (place, cursor) = taken_up(kept.as_deref());
+    let mut teller = Teller::new(seen, sources, source.id.clone(), source.chain, cursor);
+    let mut follower = Follower::new(source.clone(), node, witnesses, place);
+    let heads = Arc::new(Heads::default());
+    let listening = source.ws.clone().map(|url| tokio::spawn(heads::run(url, Arc::clone(&heads), stop.clone())));
     loop {
+        let began = clock.now();
         let step = tokio::select! {
             biased;
             _ = stop.changed() => break,
-            step = follower.step(clock.now()) => step,
+            step = follower.step(began) => step,
         };
-        let more = step.more;
-        let pause = if step.gap.is_some() { AFTER_GAP } else { poll };
-        if !teller.tell(step, &follower).await {
+        let (more, failed) = (step.more, step.gap.is_some());
+        if !teller.tell(step, &follower, began, clock.now()).await {
             break;
         }
         if more {
             continue;
         }
+        let pause = match (failed, heads.listening.load(Ordering::Relaxed)) {
+            (true, _) => AFTER_GAP,
+            (false, true) => source.poll_every * POLL_LESS_WITH_HEADS,
+            (false, false) => source.poll_every,
+        };
         tokio::select! {
             biased;
             _ = stop.changed() => break,
-            () = heard.notified() => {}
+            () = heads.heard.notified() => {}
             () = tokio::time::sleep(pause) => {}
         }
     }
-    if let Some(heads) = heads {
-        heads.abort();
+    if let Some(listening) = listening {
+        listening.abort();
     }
 }
 
-/// Hands over what a step saw, and keeps the gaps that are open.
-struct Teller {
-    seen: mpsc::Sender<Seen>,
-    sources: Arc<Sources>,
-    clock: Arc<dyn Clock>,
-    gaps: Vec<Gap>,
-    source: ChainSource,
+/// What the store kept of this source; waits for a store that does not answer, since beginning at the head would skip blocks.
+/// None: the program stops.
+async fn kept(
+    source: &ChainSource,
+    store: &dyn Store,
+    sources: &Sources,
+    stop: &mut watch::Receiver<bool>,
+) -> Option<Option<String>> {
+    loop {
+        match store.cursor(source.id.as_str()).await {
+            Ok(cursor) => return Some(cursor),
+            Err(error) => tracing::error!(%error, source = %source.id, "cannot read where this source stood, waiting"),
+        }
+        sources.update(&source.id, |health| health.state = SourceState::Blind);
+        tokio::select! {
+            biased;
+            _ = stop.changed() => return None,
+            () = tokio::time::sleep(AFTER_GAP) => {}
+        }
+    }
 }
 
-impl Teller {
-    /// False: nobody listens any more.
-    async fn tell(&mut self, step: Step, follower: &Follower) -> bool {
-        let now = self.clock.now();
-        let mut going = true;
-        for event in step.events {
-            let cursor = matches!(event, ChainEvent::Block(_)).then(|| follower.cursor());
-            self.note(&event, now);
-            going &= self.send(event, cursor).await;
-        }
-        match step.gap {
-            Some((kind, detail)) => going &= self.open(kind, detail, step.wanted, now).await,
-            None => going &= self.close(|kind| kind != GapKind::Disagreement && kind != GapKind::StaleHead, now).await,
-        }
-        match step.stale {
-            Some(detail) => going &= self.open(GapKind::StaleHead, detail, step.wanted, now).await,
-            None => going &= self.close(|kind| kind == GapKind::StaleHead, now).await,
-        }
-        match step.disagreement {
-            Some(Some(detail)) => going &= self.open(GapKind::Disagreement, detail, None, now).await,
-            Some(None) => going &= self.close(|kind| kind == GapKind::Disagreement, now).await,
-            None => {}
-        }
-        let (gaps, more) = (self.gaps.clone(), step.more);
-        let capabilities = follower.capabilities();
-        self.sources.update(&self.source.id, |health| {
-            health.node_head = step.node_head.or(health.node_head);
-            let blind = gaps.iter().any(|gap| !matches!(gap.kind, GapKind::MissingReceipts | GapKind::MissingTraces));
-            health.state = match (blind, more) {
-                (true, _) => SourceState::Blind,
-                (false, true) => SourceState::CatchingUp,
-                (false, false) => SourceState::Live,
-            };
-            health.gaps = gaps;
-            health.capabilities = capabilities;
-        });
-        going
-    }
-
-    fn note(&self, event: &ChainEvent, now: Timestamp) {
-        self.sources.update(&self.source.id, |health| match event {
-            ChainEvent::Block(block) => {
-                health.head = Some(block.reference());
-                health.last_block = Some(now);
-                health.blocks += 1;
-            }
-            ChainEvent::Reorg(_) => health.reorgs += 1,
-            ChainEvent::Finalized(_) | ChainEvent::Gap(_) | ChainEvent::Tick(_) => {}
-        });
-    }
-
-    async fn send(&self, event: ChainEvent, cursor: Option<String>) -> bool {
-        self.seen.send(Seen { source: self.source.id.clone(), event, cursor }).await.is_ok()
-    }
-
-    /// A gap is told once when it opens and once when it closes.
-    async fn open(&mut self, kind: GapKind, detail: String, wanted: Option<(u64, u64)>, now: Timestamp) -> bool {
-        if self.gaps.iter().any(|gap| gap.kind == kind) {
-            return true;
-        }
-        let gap = Gap {
-            source: self.source.id.clone(),
-            chain: self.source.chain,
-            kind,
-            from_block: wanted.map(|(from, _)| from),
-            to_block: wanted.map(|(_, to)| to),
-            since: now,
-            closed: None,
-            detail,
-        };
-        tracing::warn!(source = %gap.source, kind = ?gap.kind, detail = %gap.detail, "cannot look");
-        self.gaps.push(gap.clone());
-        self.send(ChainEvent::Gap(Arc::new(gap)), None).await
-    }
-
-    async fn close(&mut self, which: impl Fn(GapKind) -> bool, now: Timestamp) -> bool {
-        let mut going = true;
-        for mut gap in self.gaps.extract_if(.., |gap| which(gap.kind)).collect::<Vec<_>>() {
-            gap.closed = Some(now);
-            tracing::info!(source = %gap.source, kind = ?gap.kind, "can look again");
-            going &= self.send(ChainEvent::Gap(Arc::new(gap)), None).await;
-        }
-        going
+/// Where to begin, and the gaps that were open.
+fn taken_up(kept: Option<&str>) -> (Result<Option<Place>, String>, Cursor) {
+    let Some(text) = kept else { return (Ok(None), Cursor::default()) };
+    match serde_json::from_str::<Cursor>(text) {
+        // Gaps can be kept before the first block was read.
+        Ok(cursor) => (Ok(Some(cursor.place.clone()).filter(|place| !place.hashes.is_empty())), cursor),
+        Err(error) => (Err(format!("where this source stood cannot be read: {error}")), Cursor::default()),
     }
 }

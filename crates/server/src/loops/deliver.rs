@@ -12,7 +12,7 @@ use std::{
 use quarterdeck_core::{
     correlate::Setting,
     id::{ChannelId, PageId},
-    incident::PageOutcome,
+    incident::{Incident, PageOutcome, PageReason},
     limits::{ATTEMPTS_PER_CHANNEL_MAX, DELIVERIES_IN_FLIGHT_MAX, DELIVERY_TIMEOUT, RETRY_AFTER_MAX},
     time::Timestamp,
 };
@@ -61,7 +61,7 @@ impl Deliver {
             }
             if page.attempts > 1 {
                 let error = "stopped again while it was under way".to_owned();
-                self.settle(page.page, PageOutcome::Unknown { error }, Duration::ZERO).await;
+                self.settle(&page, PageOutcome::Unknown { error }, Duration::ZERO).await;
             } else {
                 lock(&self.may_have_arrived).insert(page.page);
                 self.store.release_page(page.page, self.clock.now()).await?;
@@ -128,7 +128,7 @@ impl Deliver {
             }
         };
         Self::count(&page, &settled, latency);
-        self.settle(page.page, settled, latency).await;
+        self.settle(&page, settled, latency).await;
     }
 
     async fn attempt(&self, page: &OutboxPage) -> Result<String, SendError> {
@@ -141,6 +141,7 @@ impl Deliver {
             let Some(incident) = board.incident(page.incident) else {
                 return Err(SendError::Permanent { reason: format!("incident {} is not there", page.incident) });
             };
+            unwanted(incident, page)?;
             compose(incident, page, &self.setting, &self.base_url, repeated)
         };
         match tokio::time::timeout(DELIVERY_TIMEOUT, channel.send(&message)).await {
@@ -173,9 +174,17 @@ impl Deliver {
     }
 
     /// Tells the engine until it is durable: an outcome that is not told would be sent again.
-    async fn settle(&self, page: PageId, outcome: PageOutcome, latency: Duration) {
+    async fn settle(&self, row: &OutboxPage, outcome: PageOutcome, latency: Duration) {
+        let page = row.page;
+        let is_page = read(&self.engine.published().board).incident_of_page(page).is_some();
         loop {
-            let told = self.engine.ask(Work::Settle { page, outcome: outcome.clone(), latency }).await;
+            let outcome = outcome.clone();
+            let work = if is_page {
+                Work::Settle { page, outcome, latency }
+            } else {
+                Work::SettleAllClear { page: row.clone(), outcome }
+            };
+            let told = self.engine.ask(work).await;
             match told {
                 Ok(_) | Err(crate::engine::EngineError::Stopped) => {
                     lock(&self.may_have_arrived).remove(&page);
@@ -188,6 +197,19 @@ impl Deliver {
             }
         }
     }
+}
+
+/// Why a message is not wanted any more: somebody answered, or it is over, while it waited for its turn or for a second attempt.
+/// An all-clear is not wanted once the incident was reopened.
+fn unwanted(incident: &Incident, page: &OutboxPage) -> Result<(), SendError> {
+    let reason = match incident.pages().get(&page.page) {
+        Some(record) if record.reason == PageReason::Asked && incident.is_open() => return Ok(()),
+        Some(_) if incident.wants_answer() => return Ok(()),
+        None if !incident.is_open() => return Ok(()),
+        Some(_) => "not sent: somebody answered, or it is over",
+        None => "not sent: the incident was reopened",
+    };
+    Err(SendError::Permanent { reason: reason.to_owned() })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

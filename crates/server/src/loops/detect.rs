@@ -6,13 +6,18 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc, time::Duration};
 
-use quarterdeck_core::{chain::ChainEvent, id::SourceId, signal::SignalChange};
+use quarterdeck_core::{
+    chain::{ChainEvent, Gap},
+    id::SourceId,
+    journal::JournalEvent,
+    signal::SignalChange,
+};
 use quarterdeck_detect::pipeline::Pipeline;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
     clock::Clock,
-    engine::Work,
+    engine::{EngineError, Work},
     loops::engine::EngineHandle,
     store::{Store, StoreError},
 };
@@ -82,6 +87,9 @@ pub async fn run(
                     if let Some(cursor) = one.cursor {
                         cursors.insert(one.source.to_string(), cursor);
                     }
+                    if let ChainEvent::Gap(gap) = &one.event {
+                        note_gap(&engine, gap).await;
+                    }
                     pipeline.observe_at(&one.event, clock.now(), &mut changes);
                 }
             },
@@ -114,6 +122,21 @@ fn most_telling_first(changes: &mut [SignalChange]) {
     });
 }
 
+/// What could not be looked at is in the log, whatever a detector makes of it.
+async fn note_gap(engine: &EngineHandle, gap: &Gap) {
+    let gap = gap.clone();
+    let event = if gap.closed.is_some() { JournalEvent::GapClosed { gap } } else { JournalEvent::GapOpened { gap } };
+    loop {
+        match engine.ask(Work::Journal(event.clone())).await {
+            Ok(_) | Err(EngineError::Stopped) => return,
+            Err(error) => {
+                tracing::error!(%error, "cannot keep a gap, trying again");
+                tokio::time::sleep(AFTER_FAILURE).await;
+            }
+        }
+    }
+}
+
 /// What goes into the store beside the signals.
 #[derive(Default)]
 struct Kept {
@@ -142,7 +165,7 @@ async fn hand_over(engine: &EngineHandle, changes: Vec<SignalChange>, kept: Opti
     loop {
         let work = Work::Hear { changes: changes.clone(), cursors: cursors.clone(), snapshots: snapshots.clone() };
         match engine.ask(work).await {
-            Ok(_) | Err(crate::engine::EngineError::Stopped) => return,
+            Ok(_) | Err(EngineError::Stopped) => return,
             Err(error) => {
                 tracing::error!(%error, signals = changes.len(), "cannot keep signals, trying again");
                 tokio::time::sleep(AFTER_FAILURE).await;

@@ -5,7 +5,7 @@
 //! incident must not look solved because we were away. Tests: `tests/it/expiry.rs`.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -39,7 +39,7 @@ const REPEATING: [&str; 2] = ["alertmanager", "refused_input"];
 /// Until when the claims of monitors hold.
 #[derive(Default)]
 pub struct Expiries {
-    until: Mutex<HashMap<Fingerprint, Timestamp>>,
+    until: Mutex<BTreeMap<Fingerprint, Timestamp>>,
     /// Taken alone while claims are ended: one that is repeated at that moment is heard before its end, or after it, and never
     /// ended by a look that came before.
     turn: RwLock<()>,
@@ -105,13 +105,13 @@ impl Expiries {
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Fingerprint, Timestamp>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Fingerprint, Timestamp>> {
         self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Past the bound a claim holds until its monitor ends it: better shown for too long than ended by us.
-fn note(until: &mut HashMap<Fingerprint, Timestamp>, claim: Fingerprint, at: Timestamp) {
+fn note(until: &mut BTreeMap<Fingerprint, Timestamp>, claim: Fingerprint, at: Timestamp) {
     if until.len() < CLAIMS_EXPIRING_MAX || until.contains_key(&claim) {
         until.insert(claim, at);
     } else {

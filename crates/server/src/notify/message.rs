@@ -28,13 +28,17 @@ pub fn compose(incident: &Incident, page: &OutboxPage, setting: &Setting, base_u
         link: format!("{}/incidents/{}", base_url.trim_end_matches('/'), incident.id()),
         repeat,
         drill: incident.is_drill(),
-        kind: MessageKind::Page,
+        kind: if record.is_some() { MessageKind::Page } else { MessageKind::Resolved },
         at: record.map_or(page.not_before, |record| record.requested),
     }
 }
 
 fn text(incident: &Incident, reason: Option<&PageReason>, repeat: bool) -> String {
     let mut lines = Vec::new();
+    let Some(reason) = reason else {
+        let word = if incident.merged_into().is_some() { "It became part of another incident." } else { "It is over." };
+        return format!("{word} No answer is needed.");
+    };
     let mut signals = incident.signals().values();
     let opening = signals.clone().find(|attached| attached.signal.title == incident.title()).or_else(|| signals.next());
     lines.extend(opening.map(|attached| attached.signal.explanation.text.clone()));
@@ -42,9 +46,7 @@ fn text(incident: &Incident, reason: Option<&PageReason>, repeat: bool) -> Strin
     let service = incident.service().map_or("no known service", |service| service.as_str());
     lines.push(format!("Service: {service}. Money at risk: {money}. Signals: {}.", incident.signals().len()));
     lines.push(format!("Why {}: {}.", incident.severity(), incident.score().vector));
-    if let Some(reason) = reason {
-        lines.push(format!("Why you, why now: {}.", why(reason)));
-    }
+    lines.push(format!("Why you, why now: {}.", why(reason)));
     if repeat {
         lines.push("This page may have reached you before: it is a repeat.".to_owned());
     }

@@ -141,8 +141,12 @@ pub(super) fn transaction(acts: &[Act], places: &dyn Places) -> Result<Transacti
     };
     let Some(first) = first else { return Err("expected what happens in the transaction".to_owned()) };
     let party = match first {
-        Act::Borrows { who, .. } | Act::Repays { who, .. } | Act::Pays { who, .. } => who,
-        Act::Swaps { who, .. } | Act::Holds { who, .. } | Act::Calls { who, .. } => who,
+        Act::Borrows { who, .. }
+        | Act::Repays { who, .. }
+        | Act::Pays { who, .. }
+        | Act::Swaps { who, .. }
+        | Act::Holds { who, .. }
+        | Act::Calls { who, .. } => who,
     };
     let from = places.address(&format!("key of {party}"))?;
     let mut trace = Trace { calls: Vec::new(), waiting: vec![from], places };
@@ -245,14 +249,11 @@ impl Trace<'_> {
     }
 
     fn pay(&mut self, token: Option<Address>, to: Address, amount: U256) {
-        match token {
-            Some(token) => {
-                self.push(CallKind::Call, token, U256::ZERO, input("transfer(address,uint256)", &[word(to), amount]));
-            }
-            None => {
-                self.push(CallKind::Call, to, amount, Bytes::new());
-                self.waiting.push(to);
-            }
+        if let Some(token) = token {
+            self.push(CallKind::Call, token, U256::ZERO, input("transfer(address,uint256)", &[word(to), amount]));
+        } else {
+            self.push(CallKind::Call, to, amount, Bytes::new());
+            self.waiting.push(to);
         }
     }
 

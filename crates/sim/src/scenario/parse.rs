@@ -74,7 +74,7 @@ pub(super) fn scenario(file: &str, text: &str) -> Result<Scenario, Malformed> {
         }
         match fence.trim() {
             "toml config" => {
-                let text = body.iter().map(|(_, line)| format!("{line}\n")).collect();
+                let text = body.iter().flat_map(|(_, line)| [*line, "\n"]).collect();
                 config = Some(Arc::new(Fenced { line: number + 1, text }));
             }
             "timeline" => {

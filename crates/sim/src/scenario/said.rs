@@ -81,6 +81,7 @@ pub(super) fn of_journal(board: &Board, event: &JournalEvent) -> Option<String> 
         JournalEvent::Started { .. }
         | JournalEvent::GapOpened { .. }
         | JournalEvent::GapClosed { .. }
+        | JournalEvent::AllClearSettled { .. }
         | JournalEvent::DetectorSilent { .. }
         | JournalEvent::StreamSetAside { .. } => return None,
     })

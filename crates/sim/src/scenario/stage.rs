@@ -8,7 +8,7 @@ use quarterdeck_core::{
     chain::ChainEvent,
     detector::Knowledge,
     id::{Id, IdSource as _, IncidentId, Kind, Name, PageId, SeededIds, SilenceId},
-    incident::{Actor, Command, IncidentEvent, PageOutcome, ResponseRole},
+    incident::{Actor, Command, Incident, IncidentEvent, PageOutcome, ResponseRole},
     journal::{Body, Recorded, Stream},
     signal::{Explanation, Facts, Fingerprint, Loudness, Signal, SignalChange, SignalStatus},
     silence::{Matcher, Silence},
@@ -309,7 +309,7 @@ impl Stage {
 
     /// A person, or the person who has the role of this name.
     fn actor(&self, who: &str, incident: Option<IncidentId>) -> Result<Actor, String> {
-        let roles = incident.and_then(|id| self.board.incident(id)).map(|incident| incident.roles());
+        let roles = incident.and_then(|id| self.board.incident(id)).map(Incident::roles);
         if who == "commander" {
             let commander = roles.and_then(|roles| roles.get(&ResponseRole::Commander));
             return commander.cloned().map(Actor::Person).ok_or_else(|| "nobody is commander".to_owned());

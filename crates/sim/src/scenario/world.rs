@@ -60,9 +60,11 @@ impl World {
         let known = |channel: &str| table.get("channel").and_then(|all| all.get(channel)).is_some();
         for channel in channels(&table).into_iter().chain((!responds).then(|| "page".to_owned())) {
             if !known(&channel) {
-                whole.push_str(&format!(
-                    "\n[channel.{channel:?}]\nkind = \"slack\"\nurl = \"https://channel.invalid/\"\n"
-                ));
+                whole.extend([
+                    "\n[channel.\"",
+                    &channel,
+                    "\"]\nkind = \"slack\"\nurl = \"https://channel.invalid/\"\n",
+                ]);
             }
         }
         let configuration = config::parse(&whole, folder, parts)?;

@@ -1,15 +1,24 @@
 //! Hears of new heads over WebSocket. Only wakes the follower: what the head is, it asks itself, so a lost or doubled
 //! notification costs nothing but time.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use serde::{Deserialize, de::IgnoredAny};
 use tokio::sync::{Notify, watch};
 use tokio_tungstenite::{
     connect_async_with_config,
     tungstenite::{Message, protocol::WebSocketConfig},
 };
 
+/// How long a node may take to accept the connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause before a broken connection is tried again; doubles up to the bound.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause.
@@ -20,19 +29,29 @@ const NOTIFICATION_BYTES_MAX: usize = 1024 * 1024;
 /// which a reconnect costs nothing.
 const SILENT: Duration = Duration::from_secs(90);
 
-/// Wakes `heard` at each new head until `stop` says so.
-pub async fn run(url: String, heard: Arc<Notify>, mut stop: watch::Receiver<bool>) {
+/// What the follower hears.
+#[derive(Debug, Default)]
+pub struct Heads {
+    /// Woken at each new head, and when a connection is lost.
+    pub heard: Notify,
+    /// Whether the node has confirmed the subscription that is open now. If not, the follower polls.
+    pub listening: AtomicBool,
+}
+
+/// Wakes `heads` at each new head until `stop` says so.
+pub async fn run(url: String, heads: Arc<Heads>, mut stop: watch::Receiver<bool>) {
     let mut pause = FIRST_PAUSE;
     loop {
         tokio::select! {
             _ = stop.changed() => return,
-            listened = listen(&url, &heard) => {
-                if listened { pause = FIRST_PAUSE; }
-                tracing::debug!(endpoint = %super::rpc::shown(&url), "the subscription to heads ended");
-            }
+            () = listen(&url, &heads) => {}
         }
+        if heads.listening.swap(false, Ordering::Relaxed) {
+            pause = FIRST_PAUSE;
+        }
+        tracing::debug!(endpoint = %super::rpc::shown(&url), "no subscription to heads: polling");
         // What came while we were away is fetched now.
-        heard.notify_one();
+        heads.heard.notify_one();
         tokio::select! {
             _ = stop.changed() => return,
             () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE_MAX),
@@ -40,20 +59,28 @@ pub async fn run(url: String, heard: Arc<Notify>, mut stop: watch::Receiver<bool
     }
 }
 
-/// Returns when the connection ends; whether it ever worked.
-async fn listen(url: &str, heard: &Notify) -> bool {
+/// What a node says: the answer to our question, or a notification, which has neither.
+#[derive(Deserialize)]
+struct Said {
+    result: Option<IgnoredAny>,
+    error: Option<IgnoredAny>,
+}
+
+/// Returns when the connection ends, or was never of use.
+async fn listen(url: &str, heads: &Heads) {
     let config = WebSocketConfig::default().max_message_size(Some(NOTIFICATION_BYTES_MAX));
-    let Ok((mut socket, _)) = connect_async_with_config(url, Some(config), false).await else { return false };
+    let connecting = connect_async_with_config(url, Some(config), false);
+    let Ok(Ok((mut socket, _))) = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await else { return };
     let subscribe = r#"{"jsonrpc":"2.0","id":1,"method":"eth_subscribe","params":["newHeads"]}"#;
     if socket.send(Message::text(subscribe)).await.is_err() {
-        return false;
+        return;
     }
-    let mut worked = false;
     while let Ok(Some(Ok(message))) = tokio::time::timeout(SILENT, socket.next()).await {
-        if let Message::Text(_) | Message::Binary(_) = message {
-            worked = true;
-            heard.notify_one();
+        let Message::Text(text) = message else { continue };
+        match serde_json::from_str::<Said>(&text) {
+            Ok(Said { error: Some(_), .. }) | Err(_) => return,
+            Ok(Said { result: Some(_), .. }) => heads.listening.store(true, Ordering::Relaxed),
+            Ok(_) => heads.heard.notify_one(),
         }
     }
-    worked
 }

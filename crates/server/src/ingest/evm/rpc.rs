@@ -11,7 +11,7 @@ use std::{
 use quarterdeck_core::limits::NODE_BODY_BYTES_MAX;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 
 /// How long a node may take for one answer: traces of a full block take seconds.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -20,7 +20,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The pause after the first failure; doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause: a node that is back is noticed this soon.
-const PAUSE_MAX: Duration = Duration::from_secs(30);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// The longest pause that a node may ask for: longer, and it is asked again to see whether it meant it.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+/// How much of a second's budget may be spent at once: a block and its parts belong together, and providers count by the second.
+const BURST: Duration = Duration::from_millis(250);
+/// Bytes above which only one answer of a node is read at a time, so that a node cannot fill our memory with several.
+const LARGE_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 /// Characters of a node's own words that are repeated in errors.
 const WORDS_MAX: usize = 200;
 
@@ -101,24 +107,49 @@ pub struct Rpc {
     url: String,
     shown: String,
     spacing: Duration,
+    answer_timeout: Duration,
     pace: Mutex<Pace>,
+    large: Semaphore,
 }
 
 struct Pace {
+    /// When the next request is due if all were evenly spaced; one may go up to [`BURST`] before it is due.
     next: Instant,
+    /// Nothing is sent before this.
+    resting: Instant,
+    /// When the last pause was imposed: what was sent before it and fails later is the same failure.
+    failed: Option<Instant>,
     failures: u32,
 }
 
 impl Rpc {
     /// A node at `url` that allows so many requests a second.
     pub fn new(http: reqwest::Client, url: &str, requests_per_second: u32) -> Arc<Self> {
+        Self::with_timeout(http, url, requests_per_second, ANSWER_TIMEOUT)
+    }
+
+    /// One that may take only so long for an answer.
+    pub fn with_timeout(
+        http: reqwest::Client,
+        url: &str,
+        requests_per_second: u32,
+        answer_timeout: Duration,
+    ) -> Arc<Self> {
+        let now = Instant::now();
         Arc::new(Self {
             http,
             url: url.to_owned(),
             shown: shown(url),
             spacing: Duration::from_secs(1) / requests_per_second.max(1),
-            pace: Mutex::new(Pace { next: Instant::now(), failures: 0 }),
+            answer_timeout,
+            pace: Mutex::new(Pace { next: now, resting: now, failed: None, failures: 0 }),
+            large: Semaphore::new(1),
         })
+    }
+
+    /// Whether it failed a moment ago and is left alone.
+    pub fn is_resting(&self) -> bool {
+        self.lock().resting > Instant::now()
     }
 
     /// The address without credentials: scheme, host and port.
@@ -129,9 +160,7 @@ impl Rpc {
     /// The whole answer to one question, envelope and all. A node's error is an error here.
     pub async fn ask(&self, method: &'static str, params: Value) -> Result<Vec<u8>, RpcError> {
         let question = serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-        let bytes = self.exchange(method, question.to_string()).await?;
-        self.check(method, &bytes)?;
-        Ok(bytes)
+        self.exchange(method, question.to_string(), 1).await
     }
 
     /// A small result, read into `T`; none where it is null.
@@ -148,26 +177,30 @@ impl Rpc {
         }
     }
 
-    /// The results of several questions of one method, as the JSON array of their results, in order.
-    pub async fn many(&self, method: &'static str, params: &[Value]) -> Result<Vec<u8>, RpcError> {
-        let questions: Vec<Value> = (0..params.len())
-            .zip(params)
-            .map(|(id, params)| serde_json::json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
-            .collect();
-        let bytes = self.exchange(method, Value::Array(questions).to_string()).await?;
+    /// The results of several questions of one method, as JSON, in order. The budget counts each question.
+    pub async fn many(&self, method: &'static str, params: &[Value]) -> Result<Vec<String>, RpcError> {
         #[derive(Deserialize)]
         struct One<'a> {
             id: usize,
             #[serde(borrow)]
             result: Option<&'a RawValue>,
+            error: Option<NodeError>,
         }
+        let question =
+            |(id, params)| serde_json::json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+        let questions: Vec<Value> = params.iter().enumerate().map(question).collect();
+        let count = u32::try_from(params.len()).unwrap_or(u32::MAX);
+        let bytes = self.exchange(method, Value::Array(questions).to_string(), count).await?;
         let mut answers: Vec<One<'_>> =
             serde_json::from_slice(&bytes).map_err(|error| self.nonsense(method, &error))?;
+        if let Some(error) = answers.iter_mut().find_map(|one| one.error.take()) {
+            return Err(self.node_error(method, &error));
+        }
         answers.sort_by_key(|one| one.id);
         let complete = answers.len() == params.len() && answers.iter().enumerate().all(|(place, one)| one.id == place);
-        let results: Option<Vec<&str>> = answers.iter().map(|one| one.result.map(RawValue::get)).collect();
+        let results: Option<Vec<String>> = answers.iter().map(|one| Some(one.result?.get().to_owned())).collect();
         match results {
-            Some(results) if complete => Ok(format!("[{}]", results.join(",")).into_bytes()),
+            Some(results) if complete => Ok(results),
             _ => Err(self.nonsense(method, &format!("{} of {} answers", answers.len(), params.len()))),
         }
     }
@@ -178,44 +211,54 @@ impl Rpc {
     }
 
     fn check(&self, method: &'static str, bytes: &[u8]) -> Result<(), RpcError> {
-        // Only the head is looked at: a good answer begins with its result or its version, an error is short.
-        if bytes.len() > ERROR_BYTES_MAX {
+        // A long answer is no error, or one that the decoder finds. A batch's answers are looked at one by one.
+        if bytes.len() > ERROR_BYTES_MAX || bytes.trim_ascii_start().starts_with(b"[") {
             return Ok(());
         }
         let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(|error| self.nonsense(method, &error))?;
-        let Some(error) = envelope.error else { return Ok(()) };
+        envelope.error.map_or(Ok(()), |error| Err(self.node_error(method, &error)))
+    }
+
+    fn node_error(&self, method: &'static str, error: &NodeError) -> RpcError {
         let endpoint = self.shown.clone();
         let message: String = error.message.chars().take(WORDS_MAX).collect();
         let lower = message.to_lowercase();
         let absent =
             ["not found", "not supported", "not available", "does not exist", "unsupported", "not whitelisted"];
-        if error.code == -32601
-            || (error.code != -32000 && lower.contains("method") && absent.iter().any(|w| lower.contains(w)))
+        if matches!(error.code, NO_SUCH_METHOD | METHOD_NOT_SUPPORTED)
+            || (lower.contains("method") && absent.iter().any(|words| lower.contains(words)))
         {
-            return Err(RpcError::NoMethod { method, endpoint });
+            return RpcError::NoMethod { method, endpoint };
         }
-        if error.code == -32005 || lower.contains("rate limit") || lower.contains("too many requests") {
-            self.note_failure(None);
-            return Err(RpcError::TooMany { method, endpoint, after: None });
+        if error.code == LIMIT_EXCEEDED || lower.contains("rate limit") || lower.contains("too many requests") {
+            return RpcError::TooMany { method, endpoint, after: None };
         }
-        Err(RpcError::Refused { method, endpoint, code: error.code, message })
+        RpcError::Refused { method, endpoint, code: error.code, message }
     }
 
-    async fn exchange(&self, method: &'static str, question: String) -> Result<Vec<u8>, RpcError> {
-        let turn = self.take_turn();
-        tokio::time::sleep_until(turn).await;
-        let sent = tokio::time::timeout(ANSWER_TIMEOUT, self.transfer(method, question)).await;
-        let outcome = sent.unwrap_or_else(|_| {
-            Err(RpcError::Unreachable {
-                method,
-                endpoint: self.shown.clone(),
-                detail: format!("no answer within {} s", ANSWER_TIMEOUT.as_secs()),
-            })
+    /// Sends what is our turn to send; `count` questions in one. A failure imposes a pause, a node's plain no does not.
+    async fn exchange(&self, method: &'static str, question: String, count: u32) -> Result<Vec<u8>, RpcError> {
+        loop {
+            let turn = self.take_turn(count);
+            tokio::time::sleep_until(turn).await;
+            // Another request may have failed while we waited.
+            let resting = self.lock().resting;
+            if resting <= Instant::now() {
+                break;
+            }
+            tokio::time::sleep_until(resting).await;
+        }
+        let sent = Instant::now();
+        let transferred = tokio::time::timeout(self.answer_timeout, self.transfer(method, question)).await;
+        let outcome = transferred.unwrap_or_else(|_| {
+            let detail = format!("no answer within {} s", self.answer_timeout.as_secs());
+            Err(RpcError::Unreachable { method, endpoint: self.shown.clone(), detail })
         });
+        let outcome = outcome.and_then(|bytes| self.check(method, &bytes).map(|()| bytes));
         match &outcome {
-            Ok(_) => self.lock().failures = 0,
-            Err(RpcError::TooMany { after, .. }) => self.note_failure(*after),
-            Err(_) => self.note_failure(None),
+            Ok(_) | Err(RpcError::Refused { .. } | RpcError::NoMethod { .. }) => self.lock().failures = 0,
+            Err(RpcError::TooMany { after, .. }) => self.note_failure(sent, *after),
+            Err(RpcError::Unreachable { .. } | RpcError::Nonsense { .. }) => self.note_failure(sent, None),
         }
         outcome
     }
@@ -239,29 +282,47 @@ impl Rpc {
         if status.is_server_error() {
             return Err(RpcError::Unreachable { method, endpoint: endpoint(), detail: format!("HTTP {status}") });
         }
-        let mut bytes = Vec::new();
+        let (mut bytes, mut alone) = (Vec::new(), None);
         while let Some(part) = answer.chunk().await.map_err(unreachable)? {
             if bytes.len() + part.len() > NODE_BODY_BYTES_MAX {
                 return Err(self.nonsense(method, &format!("an answer of more than {NODE_BODY_BYTES_MAX} bytes")));
             }
+            if bytes.len() + part.len() > LARGE_ANSWER_BYTES && alone.is_none() {
+                // Never closed, so that this only waits.
+                alone = self.large.acquire().await.ok();
+            }
             bytes.extend_from_slice(&part);
+        }
+        drop(alone);
+        if status.is_client_error() && serde_json::from_slice::<Envelope<'_>>(&bytes).is_err() {
+            return Err(self.nonsense(method, &format!("HTTP {status}")));
         }
         Ok(bytes)
     }
 
-    /// The instant of our next turn by the budget and the back-off.
-    fn take_turn(&self) -> Instant {
+    /// The instant at which so many questions may be sent, by the budget and the back-off.
+    fn take_turn(&self, count: u32) -> Instant {
+        let now = Instant::now();
         let mut pace = self.lock();
-        let turn = pace.next.max(Instant::now());
-        pace.next = turn + self.spacing;
-        turn
+        let due = pace.next.max(now);
+        pace.next = due + self.spacing * count;
+        // An instant near the machine's start has nothing before it.
+        due.checked_sub(BURST).unwrap_or(due).max(pace.resting)
     }
 
-    fn note_failure(&self, after: Option<Duration>) {
+    /// Requests under way when the node fails all fail: together they are one failure.
+    fn note_failure(&self, sent: Instant, after: Option<Duration>) {
+        let now = Instant::now();
         let mut pace = self.lock();
-        let doubled = FIRST_PAUSE.saturating_mul(1 << pace.failures.min(7));
-        pace.failures = pace.failures.saturating_add(1);
-        pace.next = Instant::now() + after.unwrap_or(doubled).min(PAUSE_MAX);
+        if pace.failed.is_none_or(|failed| sent >= failed) {
+            let doubled = FIRST_PAUSE.saturating_mul(1 << pace.failures.min(7)).min(PAUSE_MAX);
+            pace.failures = pace.failures.saturating_add(1);
+            pace.failed = Some(now);
+            pace.resting = now + doubled;
+        }
+        if let Some(after) = after {
+            pace.resting = pace.resting.max(now + after.min(RETRY_AFTER_MAX));
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Pace> {
@@ -269,6 +330,12 @@ impl Rpc {
     }
 }
 
+/// JSON-RPC 2.0, section 5.1.
+const NO_SUCH_METHOD: i64 = -32601;
+/// EIP-1474.
+const METHOD_NOT_SUPPORTED: i64 = -32004;
+/// EIP-1474.
+const LIMIT_EXCEEDED: i64 = -32005;
 /// Bytes of an answer that can still be an error: longer ones are results, and the decoder looks at them anyway.
 const ERROR_BYTES_MAX: usize = 64 * 1024;
 

@@ -1,0 +1,161 @@
+//! From an alert to an incident, a page, an acknowledgement and an end.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use quarterdeck_core::incident::Phase;
+use quarterdeck_server::clock::Clock as _;
+use serde_json::{Value, json};
+
+use crate::harness::{COMMANDER, Deck, KEY, PATIENCE, RESPONDER, VIEWER, alert};
+
+#[tokio::test]
+async fn an_alert_opens_an_incident_and_pages_until_somebody_answers() {
+    let deck = Deck::start().await;
+    let mut firing = alert("rpc", "NodeDown", "eth-1");
+    firing["endsAt"] = json!(deck.clock.now().plus(Duration::from_hours(1)));
+    deck.alert(&json!([firing])).await;
+    let page = deck.receiver.next().await;
+    let incident = deck.only_incident().await;
+    assert_eq!(incident.summary.title, "NodeDown of eth-1");
+    assert_eq!(incident.summary.service.as_deref(), Some("rpc"));
+    assert_eq!(page.text("incident"), incident.summary.id);
+    assert_eq!((page.path.as_str(), page.text("address"), page.text("kind")), ("/hook", "ana", "page"));
+    assert_eq!(page.body["repeat"], false);
+    deck.settled().await;
+
+    // Nobody answers: the next person.
+    deck.clock.forward(Duration::from_secs(901));
+    let page = deck.receiver.next().await;
+    assert_eq!(page.text("address"), "bo");
+    deck.settled().await;
+
+    // Somebody answers: nobody else, however long it takes. A note makes the engine look what is due.
+    let client = deck.client(RESPONDER);
+    let incident = client.act(&incident.summary.id, "acknowledge", "").await.unwrap();
+    assert_eq!(incident.summary.phase, "acknowledged");
+    assert_eq!(incident.summary.acknowledged_by.as_deref(), Some("ana"));
+    deck.clock.forward(Duration::from_secs(1_800));
+    let incident = client.act(&incident.summary.id, "notes", "looking").await.unwrap();
+    assert_eq!(incident.pages.len(), 2, "{:?}", incident.pages);
+    deck.finish().await;
+}
+
+#[tokio::test]
+async fn a_repeated_alert_is_one_incident_and_its_end_ends_it() {
+    let deck = Deck::start().await;
+    let starts = deck.clock.now().to_string();
+    let mut firing = alert("rpc", "NodeDown", "eth-1");
+    firing["startsAt"] = json!(starts);
+    for _ in 0..5 {
+        deck.alert(&json!([firing])).await;
+    }
+    let incident = deck.only_incident().await;
+    assert_eq!(incident.signals.len(), 1);
+    deck.receiver.next().await;
+    deck.settled().await;
+
+    let shown = deck.get("/api/v2/alerts?filter=alertname%3DNodeDown&silenced=false", KEY).await;
+    assert_eq!(shown[0]["labels"], firing["labels"]);
+    assert_eq!(shown[0]["status"]["state"], "active");
+    assert_eq!(shown[0]["receivers"], json!([{"name": "everything"}]));
+    assert_eq!(deck.get("/api/v2/alerts?filter=alertname%3DOther", KEY).await, json!([]));
+    let groups = deck.get("/api/v2/alerts/groups", KEY).await;
+    assert_eq!(groups[0]["labels"]["incident"], json!(incident.summary.id));
+
+    let mut over = firing.clone();
+    over["endsAt"] = json!(starts);
+    deck.alert(&json!([over])).await;
+    let incident = deck.client(VIEWER).incident(&incident.summary.id).await.unwrap();
+    assert_eq!(incident.signals[0].status, "ended");
+    assert_eq!(deck.get("/api/v2/alerts", KEY).await, json!([]));
+    deck.finish().await;
+}
+
+#[tokio::test]
+async fn a_storm_of_one_service_is_one_incident_and_one_page() {
+    let deck = Deck::start().await;
+    let alerts: Vec<Value> = (0..5_000).map(|number| alert("rpc", "NodeDown", &format!("node-{number}"))).collect();
+    for batch in alerts.chunks(64) {
+        deck.alert(&Value::from(batch)).await;
+    }
+    let incident = deck.only_incident().await;
+    assert_eq!(incident.summary.signals, quarterdeck_core::limits::SIGNALS_PER_INCIDENT_MAX);
+    let page = deck.receiver.next().await;
+    assert_eq!(page.text("incident"), incident.summary.id);
+    assert_eq!(incident.pages.len(), 1, "{:?}", incident.pages);
+    deck.settled().await;
+    deck.finish().await;
+}
+
+#[tokio::test]
+async fn a_webhook_of_any_program_is_heard() {
+    let deck = Deck::start().await;
+    let body = json!({"title": "withdrawals are stuck", "service": "bridge", "severity": "critical", "dedup_key": "w",
+        "facts": {"money_at_risk_usd": 5_000_000, "irreversible": true}});
+    let (status, text) = deck.post("/ingest/webhook", KEY, body.to_string()).await;
+    assert_eq!(status, 200, "{text}");
+    let incident = deck.only_incident().await;
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(answer[0]["incident"], json!(incident.summary.id));
+    assert_eq!(answer[0]["claim"], json!(incident.signals[0].fingerprint));
+    assert_eq!(incident.facts.money_at_risk_cents, 500_000_000);
+    deck.receiver.next().await;
+    deck.settled().await;
+    let over = json!({"title": "withdrawals are stuck", "status": "resolved", "dedup_key": "w"});
+    assert_eq!(deck.post("/ingest/webhook", KEY, over.to_string()).await.0, 200);
+    assert_eq!(deck.client(VIEWER).incident(&incident.summary.id).await.unwrap().signals[0].status, "ended");
+    deck.finish().await;
+}
+
+#[tokio::test]
+async fn a_pagerduty_event_triggers_acknowledges_and_resolves() {
+    let deck = Deck::start().await;
+    let event = |action: &str| {
+        json!({"routing_key": KEY, "event_action": action, "dedup_key": "disk",
+            "payload": {"summary": "disk full", "source": "db-1", "severity": "critical", "component": "rpc"}})
+    };
+    let post = async |body: &Value| {
+        let sent = deck.http.post(format!("{}/v2/enqueue", deck.base)).body(body.to_string()).send().await.unwrap();
+        let status = sent.status().as_u16();
+        (status, serde_json::from_slice::<Value>(&sent.bytes().await.unwrap()).unwrap())
+    };
+    let accepted = json!({"status": "success", "message": "Event processed", "dedup_key": "disk"});
+    assert_eq!(post(&event("acknowledge")).await, (202, accepted.clone()), "of nothing it means nothing");
+    assert_eq!(post(&event("trigger")).await, (202, accepted.clone()));
+    deck.receiver.next().await;
+    deck.settled().await;
+    assert_eq!(post(&event("acknowledge")).await, (202, accepted.clone()));
+    assert_eq!(deck.only_incident().await.summary.acknowledged_by.as_deref(), Some("token monitor"));
+    assert_eq!(post(&event("resolve")).await, (202, accepted));
+    deck.until("its end", |board| board.incidents().all(|one| one.live_signals() == 0)).await;
+
+    let mut foreign = event("trigger");
+    foreign["routing_key"] = json!("somebody else's");
+    let (status, body) = post(&foreign).await;
+    assert_eq!((status, &body["errors"]), (400, &json!(["'routing_key' is invalid"])));
+    deck.finish().await;
+}
+
+#[tokio::test]
+async fn what_becomes_durable_is_told_to_listeners() {
+    let deck = Deck::start().await;
+    let events = deck.http.get(format!("{}/api/v1/events", deck.base)).bearer_auth(VIEWER).send().await.unwrap();
+    let mut events = Box::pin(futures_util::stream::unfold(events, |mut events| async move {
+        let chunk = events.chunk().await.unwrap()?;
+        Some((String::from_utf8(chunk.to_vec()).unwrap(), events))
+    }));
+    deck.alert(&json!([alert("rpc", "NodeDown", "eth-1")])).await;
+    let incident = deck.only_incident().await.summary.id;
+    let mut heard = String::new();
+    while !heard.contains("page_requested") {
+        heard += &tokio::time::timeout(PATIENCE, events.next()).await.unwrap().unwrap();
+    }
+    assert!(heard.contains("event: incident\n") && heard.contains(&incident), "{heard}");
+    drop(events);
+    deck.receiver.next().await;
+    deck.settled().await;
+    deck.client(COMMANDER).act(&incident, "resolve", "done").await.unwrap();
+    deck.until("its end", |board| board.incidents().all(|one| one.phase() == Phase::Resolved)).await;
+    deck.finish().await;
+}

@@ -1,0 +1,290 @@
+//! One whole program with everything around it, and what must hold of it at the end.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use quarterdeck_api::client::Client;
+use quarterdeck_core::{board::Board, time::Timestamp};
+use quarterdeck_ledger::verify::verify_folder;
+use quarterdeck_server::{
+    app::{self, Running, SystemIds, World},
+    clock::{Clock, SystemClock},
+    config,
+    engine::{read, recorded_of},
+    log_files::DiskFiles,
+    notify::Parts,
+    store::{Store, sqlite::SqliteStore},
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::receiver::{Receiver, SECRET};
+
+/// Keys of the configuration, by what they may do.
+pub(crate) const VIEWER: &str = "viewer-token-0123456789";
+pub(crate) const RESPONDER: &str = "responder-token-0123456789";
+pub(crate) const COMMANDER: &str = "commander-token-0123456789";
+pub(crate) const ADMIN: &str = "admin-token-0123456789";
+/// The key of the integration `monitor`.
+pub(crate) const KEY: &str = "key-of-the-monitor-0123456789";
+/// How long something may take on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The machine's clock, which somebody sets. Like the real one it never tells an instant before one it told.
+pub(crate) struct SetClock {
+    system: Arc<SystemClock>,
+    ahead_ms: AtomicI64,
+    latest_ms: AtomicI64,
+}
+
+impl SetClock {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { system: SystemClock::new(), ahead_ms: AtomicI64::new(0), latest_ms: AtomicI64::new(i64::MIN) })
+    }
+    pub(crate) fn forward(&self, by: Duration) {
+        self.ahead_ms.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+    pub(crate) fn back(&self, by: Duration) {
+        self.ahead_ms.fetch_sub(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for SetClock {
+    fn now(&self) -> Timestamp {
+        let wall = self.system.now().as_ms() + self.ahead_ms.load(Ordering::SeqCst);
+        let before = self.latest_ms.fetch_max(wall, Ordering::SeqCst);
+        Timestamp::from_ms(wall.max(before))
+    }
+    fn elapsed(&self) -> Duration {
+        self.system.elapsed()
+    }
+}
+
+/// The program and its surroundings.
+pub(crate) struct Deck {
+    pub(crate) clock: Arc<SetClock>,
+    pub(crate) receiver: Receiver,
+    pub(crate) http: reqwest::Client,
+    pub(crate) base: String,
+    pub(crate) running: Running,
+    folder: TempDir,
+}
+
+impl Deck {
+    /// A program on SQLite in a folder of its own.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|store| store).await
+    }
+
+    /// The same, with the store wrapped.
+    pub(crate) async fn start_with(wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> Self {
+        let clock = SetClock::new();
+        let receiver = Receiver::start(clock.clone()).await;
+        let folder = tempfile::tempdir().unwrap();
+        let store = wrap(SqliteStore::open(&folder.path().join("quarterdeck.db")).unwrap());
+        let running = run(&clock, &receiver, folder.path(), store).await;
+        let base = format!("http://{}", running.address.unwrap());
+        Self { clock, receiver, http: http(), base, running, folder }
+    }
+
+    /// Pulls the plug: nothing is finished, nothing is said. Then starts again on what is on the disk.
+    pub(crate) async fn crash(self) -> Self {
+        let Self { clock, receiver, running, folder, .. } = self;
+        let store = Arc::downgrade(&running.store);
+        drop(running);
+        let gone = async {
+            while store.strong_count() > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, gone).await.expect("something outlives the program");
+        let store = SqliteStore::open(&folder.path().join("quarterdeck.db")).unwrap();
+        let running = run(&clock, &receiver, folder.path(), store).await;
+        let base = format!("http://{}", running.address.unwrap());
+        Self { clock, receiver, http: http(), base, running, folder }
+    }
+
+    /// The typed client with a token.
+    pub(crate) fn client(&self, token: &str) -> Client {
+        Client::new(&self.base, token, self.http.clone())
+    }
+
+    /// Posts JSON with a key; the status and the body's text.
+    pub(crate) async fn post(&self, path: &str, key: &str, body: impl Into<Vec<u8>>) -> (u16, String) {
+        let request = self.http.post(format!("{}{path}", self.base)).bearer_auth(key);
+        let answer = request.header("content-type", "application/json").body(body.into()).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    /// Posts alerts as Prometheus does; they must be taken.
+    pub(crate) async fn alert(&self, alerts: &Value) {
+        let (status, body) = self.post("/api/v2/alerts", KEY, alerts.to_string()).await;
+        assert_eq!((status, body.as_str()), (200, ""));
+    }
+
+    /// JSON at a path.
+    pub(crate) async fn get(&self, path: &str, key: &str) -> Value {
+        let answer = self.http.get(format!("{}{path}", self.base)).bearer_auth(key).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+    }
+
+    /// The only open incident.
+    pub(crate) async fn only_incident(&self) -> quarterdeck_api::Incident {
+        let client = self.client(VIEWER);
+        let open = client.incidents(false).await.unwrap();
+        assert_eq!(open.len(), 1, "{open:?}");
+        client.incident(&open[0].id).await.unwrap()
+    }
+
+    /// Waits until what is published satisfies `holds`. Asks anew at every news, so it waits for nothing else.
+    pub(crate) async fn until(&self, what: &str, mut holds: impl FnMut(&Board) -> bool) {
+        let published = Arc::clone(self.running.engine.published());
+        let mut news = published.news.subscribe();
+        let waiting = async {
+            while !holds(&read(&published.board)) {
+                // Too slow or stopped: the board is asked either way.
+                drop(news.recv().await);
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("waited in vain: {what}"));
+    }
+
+    /// Waits until the outcome of every page is known.
+    pub(crate) async fn settled(&self) {
+        let settled = |board: &Board| board.incidents().all(|incident| incident.pages_under_way().next().is_none());
+        self.until("the outcome of a page", settled).await;
+    }
+
+    /// Stops, and looks at everything that must hold of any run.
+    pub(crate) async fn finish(self) {
+        let Self { clock, running, folder, http, receiver, .. } = self;
+        receiver.assert_empty().await;
+        drop(http);
+        let store = Arc::clone(&running.store);
+        let published = Arc::clone(running.engine.published());
+        let (key, log) = (running.key.clone(), running.log_folder.clone());
+        tokio::time::timeout(PATIENCE, running.stop()).await.expect("it does not stop");
+
+        let overdue = store.timers_due(clock.now().minus(Duration::from_secs(5)), 10).await.unwrap();
+        assert!(overdue.is_empty(), "overdue duties: {overdue:?}");
+        let events = store.events(0, usize::MAX).await.unwrap();
+        let recorded: Vec<_> = events.iter().filter_map(|event| recorded_of(event).unwrap()).collect();
+        let refolded = Board::fold(&recorded).unwrap();
+        assert!(refolded == *read(&published.board), "what is published is not the fold of what is stored");
+        assert!(events.is_sorted_by_key(|event| event.at), "an event of the log precedes the one before it");
+        let report = verify_folder(&DiskFiles::new(log), Some(&key));
+        assert!(report.holds(), "{:?}", report.findings);
+        assert_eq!(report.size(), events.len() as u64);
+        drop(folder);
+    }
+}
+
+fn http() -> reqwest::Client {
+    reqwest::Client::builder().build().unwrap()
+}
+
+async fn run(clock: &Arc<SetClock>, receiver: &Receiver, folder: &Path, store: Arc<dyn Store>) -> Running {
+    let parts = Parts::new(clock.clone()).unwrap();
+    let text = configuration(&receiver.address.to_string());
+    let configuration = config::parse(&text, folder, &parts).unwrap_or_else(|error| panic!("{:#?}", error.faults()));
+    let world = World {
+        clock: clock.clone(),
+        ids: Box::new(SystemIds),
+        salts: Box::new(SystemIds),
+        signer: None,
+        channels: BTreeMap::new(),
+    };
+    app::start_on(store, configuration, world).await.unwrap()
+}
+
+fn configuration(receiver: &str) -> String {
+    format!(
+        r#"
+[server]
+listen = "127.0.0.1:0"
+data = "data"
+
+[response]
+default_policy = "everything"
+open_at = "warning"
+
+[[token]]
+name = "viewer"
+role = "viewer"
+token = "{VIEWER}"
+[[token]]
+name = "responder"
+role = "responder"
+person = "ana"
+token = "{RESPONDER}"
+[[token]]
+name = "commander"
+role = "commander"
+person = "bo"
+token = "{COMMANDER}"
+[[token]]
+name = "admin"
+role = "admin"
+token = "{ADMIN}"
+
+[[person]]
+id = "ana"
+contacts = [{{ channel = "hook", address = "ana" }}, {{ channel = "spare", address = "ana" }}]
+[[person]]
+id = "bo"
+contacts = [{{ channel = "hook", address = "bo" }}]
+
+[channel.hook]
+kind = "webhook"
+url = "http://{receiver}/hook"
+secret = "{SECRET}"
+[channel.spare]
+kind = "webhook"
+url = "http://{receiver}/spare"
+secret = "{SECRET}"
+
+[[policy]]
+id = "everything"
+tiers = [{{ people = ["ana"], delay = "15m" }}, {{ people = ["bo"], delay = "15m" }}]
+fallback = "bo"
+page_at = "SEV5"
+acknowledgement = "1h"
+
+[[service]]
+id = "rpc"
+users = 1000
+[[service]]
+id = "bridge"
+users = 1000
+
+[[integration]]
+id = "monitor"
+key = "{KEY}"
+"#
+    )
+}
+
+/// An alert about a service, as Prometheus posts it; `more` labels tell it from others.
+pub(crate) fn alert(service: &str, name: &str, more: &str) -> Value {
+    json!({
+        "labels": {"alertname": name, "severity": "critical", "service": service, "instance": more},
+        "annotations": {"summary": format!("{name} of {more}")},
+        "generatorURL": "http://monitor:9090/graph",
+    })
+}
+
+/// Whether a test that needs something of this machine is left out. On the build machine nothing may be left out.
+pub(crate) fn left_out(what: &str) {
+    #[expect(clippy::disallowed_methods, reason = "only the build machine sets it")]
+    let strict = std::env::var("CI").is_ok_and(|value| value == "true");
+    assert!(!strict, "missing: {what}");
+    eprintln!("left out: {what}");
+}

@@ -1,0 +1,25 @@
+//! The whole program over HTTP, as its users meet it: real sockets, a real store, a real receiver of pages. Each test starts its
+//! own. What is compared at the end of every one of them is in `harness.rs`.
+
+#[cfg(test)]
+mod alerts;
+#[cfg(test)]
+mod clients;
+#[cfg(test)]
+mod description;
+#[cfg(test)]
+mod expiry;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod pages;
+#[cfg(test)]
+mod permissions;
+#[cfg(test)]
+mod receiver;
+#[cfg(test)]
+mod silences;
+#[cfg(test)]
+mod stores;

@@ -1,0 +1,166 @@
+//! Who may do what: every operation of the description against every kind of caller. An operation without a row fails.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::{
+    description::operations,
+    harness::{ADMIN, COMMANDER, Deck, KEY, RESPONDER, VIEWER, alert},
+};
+
+/// The least that a caller must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Least {
+    Open,
+    Viewer,
+    Responder,
+    Commander,
+}
+
+/// Whether the key of an integration is enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    /// Yes.
+    Serve,
+    /// It is known, and may not.
+    Forbidden,
+    /// It is no token.
+    Unknown,
+}
+
+use Keys::{Forbidden, Serve, Unknown};
+use Least::{Commander, Open, Responder, Viewer};
+
+/// Operation, who may, whether integrations may, a body.
+fn rows() -> Vec<(&'static str, Least, Keys, Value)> {
+    let text = || json!({"text": "a note"});
+    vec![
+        // Open to everybody: probes that say nothing but yes or no, the metrics, and a format whose key is in the body.
+        ("get /health/live", Open, Serve, Value::Null),
+        ("get /health/ready", Open, Serve, Value::Null),
+        ("post /v2/enqueue", Open, Serve, json!({})),
+        ("get /metrics", Viewer, Unknown, Value::Null),
+        ("get /api/v1/health", Viewer, Unknown, Value::Null),
+        ("get /api/v1/sources", Viewer, Unknown, Value::Null),
+        ("get /api/v1/incidents", Viewer, Unknown, Value::Null),
+        ("get /api/v1/incidents/{id}", Viewer, Unknown, Value::Null),
+        ("get /api/v1/incidents/{id}/review", Viewer, Unknown, Value::Null),
+        ("get /api/v1/incidents/{id}/bundle", Viewer, Unknown, Value::Null),
+        ("post /api/v1/incidents/{id}/acknowledge", Responder, Unknown, text()),
+        ("post /api/v1/incidents/{id}/escalate", Responder, Unknown, text()),
+        ("post /api/v1/incidents/{id}/notes", Responder, Unknown, text()),
+        ("post /api/v1/incidents/{id}/reopen", Responder, Unknown, text()),
+        ("post /api/v1/incidents/{id}/roles", Responder, Unknown, json!({"role": "scribe", "person": "bo"})),
+        ("post /api/v1/incidents/{id}/facts", Commander, Unknown, json!({"facts": {"users": 5}})),
+        ("post /api/v1/incidents/{id}/merge", Commander, Unknown, json!({"into": "inc_00000000000000000000000000"})),
+        ("post /api/v1/incidents/{id}/mitigate", Commander, Unknown, text()),
+        ("post /api/v1/incidents/{id}/resolve", Commander, Unknown, text()),
+        ("post /api/v1/incidents/{id}/reviewed", Commander, Unknown, text()),
+        ("get /api/v1/signals", Viewer, Unknown, Value::Null),
+        ("get /api/v1/signals/{id}", Viewer, Unknown, Value::Null),
+        ("get /api/v1/detectors", Viewer, Unknown, Value::Null),
+        ("get /api/v1/oncall/now", Viewer, Unknown, Value::Null),
+        ("get /api/v1/oncall/next", Viewer, Unknown, Value::Null),
+        ("get /api/v1/log", Viewer, Unknown, Value::Null),
+        ("get /api/v1/log/inclusion", Viewer, Unknown, Value::Null),
+        ("get /api/v1/log/consistency", Viewer, Unknown, Value::Null),
+        ("get /api/v1/events", Viewer, Unknown, Value::Null),
+        ("get /api/v1/silences", Viewer, Unknown, Value::Null),
+        (
+            "post /api/v1/silences",
+            Commander,
+            Unknown,
+            json!({"matchers": [], "ends": "2030-01-01T00:00:00Z", "comment": ""}),
+        ),
+        ("post /api/v1/silences/{id}/end", Commander, Unknown, Value::Null),
+        ("post /ingest/alertmanager", Responder, Serve, json!({"version": "4", "alerts": []})),
+        ("post /ingest/webhook", Responder, Serve, json!([])),
+        ("get /api/v2/alerts", Viewer, Serve, Value::Null),
+        ("post /api/v2/alerts", Responder, Serve, json!([])),
+        ("get /api/v2/alerts/groups", Viewer, Serve, Value::Null),
+        ("get /api/v2/status", Viewer, Serve, Value::Null),
+        ("get /api/v2/receivers", Viewer, Serve, Value::Null),
+        ("get /api/v2/silences", Viewer, Serve, Value::Null),
+        ("post /api/v2/silences", Commander, Forbidden, json!({})),
+        ("get /api/v2/silence/{id}", Viewer, Serve, Value::Null),
+        ("delete /api/v2/silence/{id}", Commander, Forbidden, Value::Null),
+    ]
+}
+
+#[tokio::test]
+async fn every_operation_asks_for_the_right_role() {
+    let deck = Deck::start().await;
+    deck.alert(&json!([alert("rpc", "NodeDown", "eth-1")])).await;
+    deck.receiver.next().await;
+    deck.settled().await;
+    let incident = deck.only_incident().await;
+
+    let mut rows: BTreeMap<&str, (Least, Keys, Value)> =
+        rows().into_iter().map(|(operation, least, keys, body)| (operation, (least, keys, body))).collect();
+    for (method, path) in operations() {
+        let name = format!("{method} {path}");
+        let Some((least, keys, body)) = rows.remove(name.as_str()) else {
+            panic!("`{name}` has no row here: decide who may call it");
+        };
+        let id = match () {
+            () if path.contains("/incidents/") => incident.summary.id.as_str(),
+            () if path.contains("/signals/") => incident.signals[0].id.as_str(),
+            () => "sil_00000000000000000000000000",
+        };
+        let url = format!("{}{}", deck.base, path.replace("{id}", id));
+        let ask = async |key: Option<&str>, basic: bool| {
+            let mut request = deck.http.request(method.to_uppercase().parse().unwrap(), &url);
+            if let Some(key) = key {
+                request = if basic { request.basic_auth("any", Some(key)) } else { request.bearer_auth(key) };
+            }
+            if !body.is_null() {
+                request = request.header("content-type", "application/json").body(body.to_string());
+            }
+            // The answer's body is not read: one of them never ends.
+            request.send().await.unwrap().status().as_u16()
+        };
+        let foreign = keys != Unknown;
+        for (key, is) in [(VIEWER, Viewer), (RESPONDER, Responder), (COMMANDER, Commander), (ADMIN, Commander)] {
+            let status = ask(Some(key), false).await;
+            let may = is >= least;
+            assert_eq!(may, !matches!(status, 401 | 403), "{name} as {is:?}: {status}");
+            assert!(may || status == 403, "{name} as {is:?}: {status}");
+            assert!(status < 500, "{name} as {is:?}: {status}");
+            let basic = ask(Some(key), true).await;
+            assert_eq!(basic == 401, !foreign && least != Open, "{name} as {is:?}, basic: {basic}");
+            assert!(!foreign || may == (basic != 403), "{name} as {is:?}, basic: {basic}");
+        }
+        for key in [None, Some("nobody's-token-0123456789")] {
+            let status = ask(key, false).await;
+            assert_eq!(status == 401, least != Open, "{name} with {key:?}: {status}");
+        }
+        for basic in [false, true] {
+            let status = ask(Some(KEY), basic).await;
+            match keys {
+                Serve => assert!(!matches!(status, 401 | 403), "{name} with an integration's key: {status}"),
+                Forbidden => assert_eq!(status, 403, "{name} with an integration's key"),
+                Unknown => assert_eq!(status, 401, "{name} with an integration's key"),
+            }
+        }
+    }
+    assert!(rows.is_empty(), "rows without an operation: {:?}", rows.keys());
+    // Those who may escalate did.
+    deck.settled().await;
+    deck.receiver.rest().await;
+    deck.finish().await;
+}
+
+#[tokio::test]
+async fn a_refusal_tells_nothing_but_what_to_do() {
+    let deck = Deck::start().await;
+    let answer = deck.http.get(format!("{}/api/v1/incidents", deck.base)).send().await.unwrap();
+    assert_eq!(answer.headers()["www-authenticate"], "Bearer");
+    let body: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+    assert_eq!(body["code"], "no_token");
+    // No answer asks a browser for a password that it would then send with other sites' forms.
+    let answer = deck.http.get(format!("{}/api/v2/alerts", deck.base)).send().await.unwrap();
+    assert_eq!(answer.headers()["www-authenticate"], "Bearer");
+    assert_eq!(answer.text().await.unwrap(), r#""this needs a token""#);
+    deck.finish().await;
+}

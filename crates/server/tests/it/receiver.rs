@@ -1,0 +1,102 @@
+//! A program of the operator's own that receives pages: it checks every signature and answers as it is told.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode, Uri},
+};
+use quarterdeck_server::{clock::Clock, notify::webhook::verify_signature};
+use serde_json::Value;
+use tokio::sync::{Mutex, mpsc};
+
+/// What it shares with the program.
+pub(crate) const SECRET: &str = "a secret of the test's own";
+/// How long a page may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A page that arrived.
+#[derive(Debug)]
+pub(crate) struct Arrived {
+    /// `/hook` or `/spare`.
+    pub(crate) path: String,
+    /// The body.
+    pub(crate) body: Value,
+}
+
+impl Arrived {
+    pub(crate) fn text(&self, key: &str) -> &str {
+        self.body[key].as_str().unwrap()
+    }
+}
+
+struct Shared {
+    clock: Arc<dyn Clock>,
+    pages: mpsc::Sender<Arrived>,
+    /// `/hook` takes a page and never answers.
+    silent: AtomicBool,
+}
+
+/// The receiver.
+pub(crate) struct Receiver {
+    pub(crate) address: SocketAddr,
+    shared: Arc<Shared>,
+    arrived: Mutex<mpsc::Receiver<Arrived>>,
+}
+
+impl Receiver {
+    pub(crate) async fn start(clock: Arc<dyn Clock>) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (pages, arrived) = mpsc::channel(10_000);
+        let shared = Arc::new(Shared { clock, pages, silent: AtomicBool::new(false) });
+        let app = Router::new().fallback(take).with_state(Arc::clone(&shared));
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { address, shared, arrived: Mutex::new(arrived) }
+    }
+
+    /// Whether `/hook` keeps its answers to itself.
+    pub(crate) fn be_silent(&self, silent: bool) {
+        self.shared.silent.store(silent, Ordering::SeqCst);
+    }
+
+    /// The next page.
+    pub(crate) async fn next(&self) -> Arrived {
+        let mut arrived = self.arrived.lock().await;
+        tokio::time::timeout(PATIENCE, arrived.recv()).await.expect("no page arrived").unwrap()
+    }
+
+    /// What else arrived so far.
+    pub(crate) async fn rest(&self) -> Vec<Arrived> {
+        let mut arrived = self.arrived.lock().await;
+        std::iter::from_fn(|| arrived.try_recv().ok()).collect()
+    }
+
+    /// That nothing arrived that was not taken.
+    pub(crate) async fn assert_empty(&self) {
+        let waiting = self.arrived.lock().await.try_recv();
+        assert!(waiting.is_err(), "a page too many: {waiting:?}");
+    }
+}
+
+async fn take(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, body: Bytes) -> StatusCode {
+    let signed = verify_signature(SECRET.as_bytes(), &headers, &body, shared.clock.now());
+    assert_eq!(signed, Ok(()), "a page without a good signature");
+    let path = uri.path().to_owned();
+    let silent = path == "/hook" && shared.silent.load(Ordering::SeqCst);
+    let arrived = Arrived { path, body: serde_json::from_slice(&body).unwrap() };
+    shared.pages.send(arrived).await.unwrap();
+    if silent {
+        std::future::pending::<()>().await;
+    }
+    StatusCode::OK
+}
