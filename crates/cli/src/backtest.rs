@@ -68,7 +68,8 @@ pub(crate) fn run(args: &Backtest) -> anyhow::Result<Exit> {
     let mut result = None;
     for _ in 0..times {
         let mut pipeline = Pipeline::new(&kinds, &given, &knowledge)?;
-        let events: Vec<ChainEvent> = loaded.blocks.iter().cloned().map(|block| ChainEvent::Block(Arc::new(block))).collect();
+        let events: Vec<ChainEvent> =
+            loaded.blocks.iter().cloned().map(|block| ChainEvent::Block(Arc::new(block))).collect();
         let mut changes = Vec::new();
         let began = now();
         for event in &events {
@@ -225,7 +226,8 @@ fn in_words(loaded: &Loaded, signals: &[&Arc<Signal>], pipeline: &Pipeline, spee
     for signal in wanted(signals, all) {
         let position = signal.position.as_ref();
         let block = position.map_or_else(String::new, |position| format!("block {} ", position.block.number));
-        let transaction = position.and_then(|position| position.transaction).map_or_else(String::new, |hash| hash.to_string());
+        let transaction =
+            position.and_then(|position| position.transaction).map_or_else(String::new, |hash| hash.to_string());
         lines.push(format!("{} {} {block}{transaction}", views::loudness_word(signal.loudness), signal.detector));
         lines.push(format!("  {}", signal.title));
         lines.push(format!("  {}", signal.explanation.text));

@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
-use quarterdeck_ledger::{bundle::Bundle, note::VerifierKey, verify::{Report, verify_folder}};
+use quarterdeck_ledger::{
+    bundle::Bundle,
+    note::VerifierKey,
+    verify::{Report, verify_folder},
+};
 use quarterdeck_server::log_files::DiskFiles;
 use serde_json::json;
 

@@ -10,11 +10,11 @@ use std::{
 };
 
 use quarterdeck_core::{
-    chain::{BlockRef, ChainEvent, ChainNumber, Reorg},
+    chain::{B256, Block, BlockRef, ChainEvent, ChainNumber, Reorg},
     detector::{Detector, DetectorKind, Knowledge, ParamError, Params, SnapshotError},
     id::SignalId,
     limits::FORK_WALK_BLOCKS_MAX,
-    signal::{Loudness, SignalChange},
+    signal::{ChainPosition, Loudness, Signal, SignalChange},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,17 @@ pub struct Pipeline {
     slots: Vec<Slot>,
     /// Provisional signals by block, with the slot that raised them.
     standing: BTreeMap<ChainNumber, Standing>,
+    /// What a standing signal about a transaction said, to say it again if the transaction moves to another block.
+    said: BTreeMap<SignalId, Arc<Signal>>,
+    /// What was retracted with its block, by transaction: said again if the transaction is in a block of the new branch.
+    dropped: BTreeMap<(ChainNumber, B256), Vec<Dropped>>,
+}
+
+/// A signal whose block was dropped.
+#[derive(Clone, Serialize, Deserialize)]
+struct Dropped {
+    signal: Arc<Signal>,
+    place: usize,
 }
 
 /// By height and block: the signals, each with the place of its detector.
@@ -93,7 +104,7 @@ impl Pipeline {
             let detector = kind.build(&params, knowledge);
             slots.push(Slot { id: kind.id(), params, detector, counts: Counts::default() });
         }
-        Ok(Self { slots, standing: BTreeMap::new() })
+        Ok(Self { slots, standing: BTreeMap::new(), said: BTreeMap::new(), dropped: BTreeMap::new() })
     }
 
     /// Shows `event` to every detector. `observed` of each signal stays what the detector put there.
@@ -103,6 +114,7 @@ impl Pipeline {
             ChainEvent::Block(block) => self.confirm_deep(block.reference(), out),
             ChainEvent::Finalized(_) | ChainEvent::Gap(_) | ChainEvent::Tick(_) => {}
         }
+        let first = out.len();
         for place in 0..self.slots.len() {
             let from = out.len();
             if let Some(slot) = self.slots.get_mut(place) {
@@ -112,8 +124,46 @@ impl Pipeline {
                 self.book(place, change);
             }
         }
-        if let ChainEvent::Finalized(block) = event {
-            self.confirm(block.chain, block.number, out);
+        match event {
+            ChainEvent::Block(block) => self.say_again(block, first, out),
+            ChainEvent::Finalized(block) => self.confirm(block.chain, block.number, out),
+            ChainEvent::Reorg(_) | ChainEvent::Gap(_) | ChainEvent::Tick(_) => {}
+        }
+    }
+
+    /// A transaction that moved to another block did what it did: what was said about it is said again, unless its detector
+    /// has just said so itself. A detector that learns from what it sees may find the second sight ordinary.
+    fn say_again(&mut self, block: &Block, first: usize, out: &mut Vec<SignalChange>) {
+        self.dropped.retain(|(chain, _), all| {
+            let near = |one: &Dropped| {
+                one.signal.position.as_ref().is_some_and(|p| block.number <= p.block.number + FORK_WALK_BLOCKS_MAX)
+            };
+            *chain != block.chain || all.iter().any(near)
+        });
+        if self.dropped.is_empty() {
+            return;
+        }
+        for transaction in &block.transactions {
+            for Dropped { signal, place } in self.dropped.remove(&(block.chain, transaction.hash)).unwrap_or_default() {
+                let same = |change: &SignalChange| {
+                    matches!(change, SignalChange::Raised { signal: new } if new.detector == signal.detector
+                        && new.position.as_ref().and_then(|p| p.transaction) == Some(transaction.hash))
+                };
+                if out.get(first..).unwrap_or_default().iter().any(same) {
+                    continue;
+                }
+                let mut again = (*signal).clone();
+                again.id = SignalId::digest(&[signal.id.bytes(), block.hash.as_slice()]);
+                again.position = Some(ChainPosition {
+                    block: block.reference(),
+                    block_time: block.time,
+                    transaction: Some(transaction.hash),
+                    index: Some(transaction.index),
+                });
+                let change = SignalChange::Raised { signal: Arc::new(again) };
+                self.book(place, &change);
+                out.push(change);
+            }
         }
     }
 
@@ -154,10 +204,12 @@ impl Pipeline {
         for ((_, block), signals) in self.standing.values().flatten() {
             for (id, place) in signals {
                 let detector = self.slots.get(*place).map_or("", |slot| slot.id);
-                standing.push(serde_json::json!({ "block": block, "signal": id, "detector": detector }));
+                let said = self.said.get(id);
+                standing.push(serde_json::json!({ "block": block, "signal": id, "detector": detector, "said": said }));
             }
         }
-        serde_json::json!({ "version": SNAPSHOT_VERSION, "detectors": detectors, "standing": standing })
+        let dropped: Vec<&Dropped> = self.dropped.values().flatten().collect();
+        serde_json::json!({ "version": SNAPSHOT_VERSION, "detectors": detectors, "standing": standing, "dropped": dropped })
     }
 
     /// Takes up a snapshot. A detector that is new, or cannot take up its part, starts as new; the latter are returned, for
@@ -183,6 +235,16 @@ impl Pipeline {
             // A detector that is gone can no longer speak, but what it said still stands: the first slot keeps the books.
             let place = self.slots.iter().position(|slot| slot.id == row.detector).unwrap_or(0);
             self.stand(row.block, row.signal, place);
+            if let Some(said) = row.said {
+                self.said.insert(row.signal, said);
+            }
+        }
+        self.dropped.clear();
+        for one in stored.dropped {
+            let Some(position) = &one.signal.position else { continue };
+            if let Some(transaction) = position.transaction {
+                self.dropped.entry((position.block.chain, transaction)).or_default().push(one);
+            }
         }
         failed
     }
@@ -194,6 +256,9 @@ impl Pipeline {
                 slot.counts.raised += 1;
                 slot.counts.info += u64::from(signal.loudness == Loudness::Info);
                 if let Some(position) = &signal.position {
+                    if position.transaction.is_some() {
+                        self.said.insert(signal.id, Arc::clone(signal));
+                    }
                     self.stand(position.block, signal.id, place);
                 }
             }
@@ -217,6 +282,11 @@ impl Pipeline {
                 if let Some(slot) = self.slots.get_mut(place) {
                     slot.counts.retracted += 1;
                 }
+                let Some(signal) = self.said.remove(&id) else { continue };
+                let about = signal.position.as_ref().and_then(|position| position.transaction);
+                if let Some(transaction) = about {
+                    self.dropped.entry((reorg.chain, transaction)).or_default().push(Dropped { signal, place });
+                }
             }
         }
     }
@@ -232,6 +302,7 @@ impl Pipeline {
         let Some(blocks) = self.standing.get_mut(&chain) else { return };
         while let Some(first) = blocks.first_entry().filter(|entry| entry.key().0 <= height) {
             for (id, place) in first.remove() {
+                self.said.remove(&id);
                 out.push(SignalChange::Confirmed { id });
                 if let Some(slot) = self.slots.get_mut(place) {
                     slot.counts.confirmed += 1;
@@ -241,13 +312,14 @@ impl Pipeline {
     }
 }
 
-const SNAPSHOT_VERSION: u32 = 1;
+const SNAPSHOT_VERSION: u32 = 2;
 
 #[derive(Deserialize)]
 struct PipelineSnapshot {
     version: u32,
     detectors: BTreeMap<String, DetectorSnapshot>,
     standing: Vec<StandingRow>,
+    dropped: Vec<Dropped>,
 }
 
 #[derive(Deserialize)]
@@ -261,6 +333,7 @@ struct StandingRow {
     block: BlockRef,
     signal: SignalId,
     detector: String,
+    said: Option<Arc<Signal>>,
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! `cargo run --release -p quarterdeck-server --example catch_up -- [BLOCKS] [off]` mines BLOCKS (2,000) blocks of 100 ERC-20
 //! transfers each (anvil then holds about 1.3 GB), follows them, with call traces unless `off`, and prints one line of JSON.
 //! Anvil is `QUARTERDECK_ANVIL`, else on the path.
+#![expect(clippy::disallowed_methods, reason = "reads where anvil is")]
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -31,7 +32,7 @@ use tokio::{
 
 const ALICE: &str = "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266";
 const TRANSFERS_PER_BLOCK: u64 = 100;
-const MINING_DEADLINE: Duration = Duration::from_secs(1_800);
+const MINING_DEADLINE: Duration = Duration::from_mins(30);
 
 struct Chain {
     http: reqwest::Client,
@@ -100,7 +101,7 @@ fn source(url: &str, traces: Traces) -> ChainSource {
         ws: None,
         traces,
         requests_per_second: 100_000,
-        stale_after: Duration::from_secs(3_600),
+        stale_after: Duration::from_hours(1),
         confirmations: 64,
         poll_every: Duration::from_secs(1),
     }
@@ -132,7 +133,7 @@ async fn main() {
     let clock = SystemClock::new();
     let began = clock.elapsed();
     let (seen, transfers) = catch_up(&chain, &genesis, traces, Arc::clone(&clock)).await;
-    let seconds = (clock.elapsed() - began).as_secs_f64();
+    let seconds = clock.elapsed().saturating_sub(began).as_secs_f64();
     let ((ours, peak), (node, node_peak)) = (used("self"), used(&node_pid));
     let per_second = |count: u64| (f64::from(u32::try_from(count).unwrap()) / seconds).round();
     println!(

@@ -346,7 +346,8 @@ impl House {
                 // An error means that the sender is gone, which is a reason to stop as well.
                 drop(stopping.changed().await);
             };
-            let served = axum::serve(listener, http::router(app, console::routes())).with_graceful_shutdown(until).await;
+            let served =
+                axum::serve(listener, http::router(app, console::routes())).with_graceful_shutdown(until).await;
             if let Err(error) = served {
                 tracing::error!(%error, "the HTTP server ended");
             }

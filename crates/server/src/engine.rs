@@ -428,7 +428,8 @@ impl Engine {
         }
         let Some(incident) = self.working.incident(id) else { return Vec::new() };
         let mut told = BTreeSet::new();
-        let reached = incident.pages().values().filter(|page| !matches!(page.outcome, Some(PageOutcome::Failed { .. })));
+        let reached =
+            incident.pages().values().filter(|page| !matches!(page.outcome, Some(PageOutcome::Failed { .. })));
         let new = reached.filter(|page| told.insert((&page.person, &page.channel, &page.address)));
         let row = |page: &PageRecord| OutboxPage {
             page: PageId::digest(&[page.id.bytes(), b"all clear", &incident.version().to_be_bytes()]),
@@ -453,13 +454,15 @@ impl Engine {
                 }
             }
         }
-        for (index, recorded) in (self.size..).zip(recorded) {
+        let first = self.size;
+        self.size = head.size;
+        self.frontier = frontier;
+        // Before the news: who is told and looks sees where the log stands.
+        *write(&self.published.head) = head;
+        for (index, recorded) in (first..).zip(recorded) {
             // Nobody listening is no fault: the board has it.
             drop(self.published.news.send(News { index, recorded }));
         }
-        self.size = head.size;
-        self.frontier = frontier;
-        *write(&self.published.head) = head;
     }
 
     /// Folds the stored log anew and says whether it gives the published board.

@@ -2,6 +2,14 @@
 //!
 //! Where it is: `QUARTERDECK_ANVIL`, else the place of the npm package, else the path. Left out where there is none, unless
 //! `CI=true`. Nothing sleeps: everything waits for a level, with a deadline.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by them"
+)]
+#![expect(clippy::print_stderr, clippy::disallowed_methods, reason = "says what is left out, and reads where anvil is")]
 
 #[path = "anvil/node.rs"]
 mod node;
@@ -47,7 +55,7 @@ const ALICE: &str = "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266";
 const BOB: &str = "0x70997970c51812dc3a010c7d01b50e0d17dc79c8";
 const LISTED: &str = "0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc";
 /// How long anything may take on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 fn source(http: &str) -> ChainSource {
     ChainSource {
@@ -58,7 +66,7 @@ fn source(http: &str) -> ChainSource {
         ws: None,
         traces: Traces::Auto,
         requests_per_second: 10_000,
-        stale_after: Duration::from_secs(3_600),
+        stale_after: Duration::from_hours(1),
         confirmations: 64,
         poll_every: Duration::from_millis(50),
     }
@@ -252,10 +260,10 @@ fn configuration(data: &Path, http: &str) -> Configuration {
     let ana = Person { id: person, name: "Ana".to_owned(), zone: "UTC".to_owned(), contacts: vec![contact] };
     let escalation = EscalationPolicy {
         id: Name::clone(&policy),
-        tiers: vec![Tier { targets: vec![Target::Person(ana.id.clone())], delay: Duration::from_secs(600) }],
+        tiers: vec![Tier { targets: vec![Target::Person(ana.id.clone())], delay: Duration::from_mins(10) }],
         rounds: 1,
         fallback: ana.id.clone(),
-        acknowledgement: Duration::from_secs(600),
+        acknowledgement: Duration::from_mins(10),
         page_at: Severity::Sev1,
     };
     let mut roster = Roster::default();
@@ -271,7 +279,7 @@ fn configuration(data: &Path, http: &str) -> Configuration {
         revenue_per_hour: Usd::ZERO,
         assets: Usd::from_dollars(1_000_000),
         regulated: true,
-        depends_on: Default::default(),
+        depends_on: std::collections::BTreeSet::new(),
         policy: Name::clone(&policy),
         addresses: vec![hot],
     };

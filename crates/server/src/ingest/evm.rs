@@ -67,13 +67,13 @@ pub async fn run(
     let listening = source.ws.clone().map(|url| tokio::spawn(heads::run(url, Arc::clone(&heads), stop.clone())));
     loop {
         let began = clock.now();
-        let step = tokio::select! {
+        let found = tokio::select! {
             biased;
             _ = stop.changed() => break,
-            step = follower.step(began) => step,
+            found = follower.step(began) => found,
         };
-        let (more, failed) = (step.more, step.gap.is_some());
-        if !teller.tell(step, &follower, began, clock.now()).await {
+        let (more, failed) = (found.more, found.gap.is_some());
+        if !teller.tell(found, &follower, began, clock.now()).await {
             break;
         }
         if more {

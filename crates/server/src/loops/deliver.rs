@@ -17,7 +17,7 @@ use quarterdeck_core::{
     time::Timestamp,
 };
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::{Semaphore, broadcast, watch},
     task::JoinSet,
 };
 
@@ -57,6 +57,10 @@ impl Deliver {
     pub async fn take_up(&self) -> Result<(), StoreError> {
         for page in self.store.outbox(usize::MAX).await? {
             if !page.under_way {
+                // Put back by us after a stop, and stopped again before it left? We cannot tell, so it says that it may be a repeat.
+                if page.attempts > 0 {
+                    lock(&self.may_have_arrived).insert(page.page);
+                }
                 continue;
             }
             if page.attempts > 1 {
@@ -135,6 +139,7 @@ impl Deliver {
         let Some(channel) = self.channels.get(&page.channel) else {
             return Err(SendError::Permanent { reason: format!("no channel `{}` is configured", page.channel) });
         };
+        self.caught_up().await?;
         let repeated = lock(&self.may_have_arrived).contains(&page.page);
         let message = {
             let board = read(&self.engine.published().board);
@@ -150,6 +155,25 @@ impl Deliver {
             }
             Err(_) => Err(SendError::Unknown { reason: format!("no answer within {} s", DELIVERY_TIMEOUT.as_secs()) }),
         }
+    }
+
+    /// Waits until the board shows everything that the store holds. A page is in the outbox a moment before its event is published:
+    /// whoever looked in between would take it for one that nobody wants.
+    async fn caught_up(&self) -> Result<(), SendError> {
+        let published = self.engine.published();
+        let mut news = published.news.subscribe();
+        let size = self.store.size().await;
+        let size = size.map_err(|error| SendError::retry(format!("read the length of the log: {error}")))?;
+        let shown = async {
+            while read(&published.head).size < size {
+                // Told, or told more than is kept: the head is looked at again either way.
+                if matches!(news.recv().await, Err(broadcast::error::RecvError::Closed)) {
+                    break;
+                }
+            }
+        };
+        let waited = tokio::time::timeout(DELIVERY_TIMEOUT, shown).await;
+        waited.map_err(|_| SendError::retry("the board does not catch up with the log"))
     }
 
     async fn put_back(&self, page: &OutboxPage, after: Option<Duration>) {

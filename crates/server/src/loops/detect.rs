@@ -74,6 +74,7 @@ pub async fn run(
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         let mut changes = Vec::new();
+        let mut gap = false;
         tokio::select! {
             biased;
             _ = stop.changed() => break,
@@ -87,8 +88,9 @@ pub async fn run(
                     if let Some(cursor) = one.cursor {
                         cursors.insert(one.source.to_string(), cursor);
                     }
-                    if let ChainEvent::Gap(gap) = &one.event {
-                        note_gap(&engine, gap).await;
+                    if let ChainEvent::Gap(told) = &one.event {
+                        gap = true;
+                        note_gap(&engine, told).await;
                     }
                     pipeline.observe_at(&one.event, clock.now(), &mut changes);
                 }
@@ -96,7 +98,8 @@ pub async fn run(
             _ = tick.tick() => pipeline.observe_at(&ChainEvent::Tick(clock.now()), clock.now(), &mut changes),
         }
         most_telling_first(&mut changes);
-        let keep = blocks >= SNAPSHOT_BLOCKS;
+        // What was said about a gap must be known after a restart, or nobody would say that it closed.
+        let keep = blocks >= SNAPSHOT_BLOCKS || gap;
         if keep {
             blocks = 0;
         }

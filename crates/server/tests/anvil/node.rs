@@ -13,7 +13,7 @@ use tokio::{
 };
 
 const NPM: &str = "/tmp/npm/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil";
-const START_DEADLINE: Duration = Duration::from_secs(60);
+const START_DEADLINE: Duration = Duration::from_mins(1);
 
 /// A running node. Killed when dropped.
 pub(crate) struct Anvil {

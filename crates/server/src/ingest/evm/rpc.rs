@@ -22,7 +22,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause: a node that is back is noticed this soon.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// The longest pause that a node may ask for: longer, and it is asked again to see whether it meant it.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(60);
+const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
 /// How much of a second's budget may be spent at once: a block and its parts belong together, and providers count by the second.
 const BURST: Duration = Duration::from_millis(250);
 /// Bytes above which only one answer of a node is read at a time, so that a node cannot fill our memory with several.

@@ -150,8 +150,7 @@ pub(super) fn erase(connection: &Connection, index: u64) -> Result<(), StoreErro
 
 /// Drops up to `limit` signals that nobody needs. Returns how many; fewer than `limit`: there are no more.
 pub(super) fn forget_signals(connection: &Connection, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
-    let forget = |connection: &Connection| {
-        connection.prepare_cached(FORGET)?.execute(params![before.as_ms(), integer(limit)])
-    };
+    let forget =
+        |connection: &Connection| connection.prepare_cached(FORGET)?.execute(params![before.as_ms(), integer(limit)]);
     forget(connection).map_err(fault("forget signals"))
 }

@@ -75,7 +75,7 @@ fn source(url: &str) -> ChainSource {
         ws: None,
         traces: Traces::Auto,
         requests_per_second: 1_000_000,
-        stale_after: Duration::from_secs(120),
+        stale_after: Duration::from_mins(2),
         confirmations: 64,
         poll_every: Duration::from_secs(1),
     }
