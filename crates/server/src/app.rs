@@ -26,7 +26,6 @@ use tokio::{
     task::JoinSet,
 };
 
-pub use crate::randomness::SystemIds;
 use crate::{
     clock::Clock,
     config::{Configuration, StoreKind},

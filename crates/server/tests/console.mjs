@@ -11,6 +11,7 @@
 
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
+import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
@@ -281,6 +282,18 @@ try {
     await plain.getByRole("alert").getByText("cannot mitigate").waitFor();
     forgiven = /$^/;
     assert.equal(await plain.locator("#text-mitigate").inputValue(), "we paused it");
+  });
+
+  await step("a link in a chat on another site leads to the incident, not to a form", async () => {
+    const chat = createServer((_, answer) => answer.setHeader("content-type", "text/html").end(`<a href="${base}${incident}">page</a>`));
+    await new Promise((listening) => chat.listen(0, "localhost", listening));
+    const guest = await browser.newContext({ storageState: await people.storageState() });
+    const reading = await guest.newPage();
+    await reading.goto(`http://localhost:${chat.address().port}/`);
+    await reading.getByRole("link").click();
+    await reading.locator("#head .phase").waitFor({ timeout: WAIT_MS });
+    await guest.close();
+    chat.close();
   });
 
   await step("a lost connection is said, and said to be over", async () => {

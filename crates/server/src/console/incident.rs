@@ -117,14 +117,14 @@ fn may(visitor: &Caller, phase: &str) -> May {
         respond: visitor.role >= Role::Responder,
         command: visitor.role >= Role::Commander,
         acknowledge: unanswered,
-        merge: unanswered || phase == "mitigated",
+        open: unanswered || phase == "mitigated",
     }
 }
 
 /// The commands with one text that this visitor is offered in this phase.
 fn acts(may: May, phase: &str, typed: &Typed) -> Vec<Act> {
     let unanswered = may.acknowledge;
-    let open = may.merge;
+    let open = may.open;
     let over = matches!(phase, "mitigated" | "resolved" | "reviewed");
     let offers = [
         (true, "note", "Add a note", "For the timeline", true),
@@ -164,7 +164,7 @@ fn known(facts: &api::Facts) -> FactsForm {
 mod tests {
     use super::*;
 
-    const COMMANDER: May = May { respond: true, command: true, acknowledge: true, merge: true };
+    const COMMANDER: May = May { respond: true, command: true, acknowledge: true, open: true };
 
     fn verbs(may: May, phase: &str, typed: &Typed) -> Vec<&'static str> {
         acts(may, phase, typed).iter().map(|act| act.verb).collect()
@@ -175,13 +175,13 @@ mod tests {
         assert_eq!(verbs(COMMANDER, "triggered", &Typed::Nothing), ["note", "escalate", "mitigate", "resolve"]);
         let responder = May { command: false, ..COMMANDER };
         assert_eq!(verbs(responder, "triggered", &Typed::Nothing), ["note", "escalate"]);
-        let over = May { acknowledge: false, merge: false, ..COMMANDER };
+        let over = May { acknowledge: false, open: false, ..COMMANDER };
         assert_eq!(verbs(over, "resolved", &Typed::Nothing), ["note", "reopen", "reviewed"]);
     }
 
     #[test]
     fn refused_words_are_kept_even_where_the_form_is_no_longer_offered() {
-        let over = May { acknowledge: false, merge: false, ..COMMANDER };
+        let over = May { acknowledge: false, open: false, ..COMMANDER };
         let acts = acts(over, "resolved", &Typed::Text("resolve", "we paused it".to_owned()));
         let kept = acts.iter().find(|act| act.verb == "resolve").expect("the form");
         assert!(kept.open && kept.draft == "we paused it");

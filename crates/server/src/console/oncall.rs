@@ -31,15 +31,15 @@ pub(super) fn routes() -> Router<Shared> {
 async fn show(On(Viewer(visitor)): On<Viewer>, State(app): State<Shared>) -> Response {
     let now = app.clock.now();
     let roster = &app.setting.roster;
-    let schedules = roster.schedules.values().map(|schedule| rota(schedule, roster, now)).collect();
+    let mut shades = Shades::default();
+    let schedules = roster.schedules.values().map(|schedule| rota(schedule, roster, now, &mut shades)).collect();
     page(StatusCode::OK, &pages::OnCall { frame: frame(&app, Some(&visitor), "oncall"), schedules })
 }
 
-fn rota(schedule: &Schedule, roster: &Roster, now: Timestamp) -> Rota {
+fn rota(schedule: &Schedule, roster: &Roster, now: Timestamp, shades: &mut Shades) -> Rota {
     // The configuration was checked: the zone is known. Were it not, UTC is named as such on the page.
     let zone = TimeZone::get(&schedule.zone).unwrap_or(TimeZone::UTC);
     let turns = schedule.turns(now, now.plus(AHEAD));
-    let mut shades = Shades::default();
     let mut shift = |turn: &Turn| Shift {
         name: turn
             .person
@@ -76,7 +76,7 @@ fn rota(schedule: &Schedule, roster: &Roster, now: Timestamp) -> Rota {
     }
 }
 
-/// People get their shade in the order of their turns.
+/// People get their shade in the order of their turns, the same on every schedule.
 #[derive(Default)]
 struct Shades(BTreeMap<PersonId, usize>);
 

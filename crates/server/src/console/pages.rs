@@ -136,8 +136,8 @@ pub(super) struct May {
     pub command: bool,
     /// Nobody could call an acknowledgement pointless.
     pub acknowledge: bool,
-    /// It is open.
-    pub merge: bool,
+    /// It is open: people still work on it, and it may be merged.
+    pub open: bool,
 }
 
 /// A command with one text.

@@ -38,7 +38,6 @@ use crate::{
     engine::{Answer, Work, read},
     randomness::SystemIds,
     loops::expire::RESOLVE_TIMEOUT,
-    randomness::SystemIds,
 };
 
 /// The receiver of alerts that nobody is told of.
