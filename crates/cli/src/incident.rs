@@ -137,9 +137,9 @@ pub(crate) fn run(args: &IncidentArgs) -> anyhow::Result<Exit> {
             Verb::Merge { id, into } => client.merge(id, into).await?,
         };
         if args.server.json {
-            print_json(&after)?
+            print_json(&after)?;
         } else {
-            print(&in_words(&after))?
+            print(&in_words(&after))?;
         }
         Ok(Exit::Good)
     })

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use quarterdeck_server::config::ConfigError;
 use serde::Serialize;
 
 /// How a command ended.
@@ -28,8 +29,8 @@ impl std::error::Error for Misuse {}
 
 /// 2 for misuse, 1 for everything else.
 pub(crate) fn code_of(error: &anyhow::Error) -> u8 {
-    let misuse =
-        error.is::<Misuse>() || error.chain().any(|cause| cause.is::<quarterdeck_server::config::ConfigError>());
+    let config = |cause: &(dyn std::error::Error + 'static)| cause.downcast_ref::<ConfigError>().is_some();
+    let misuse = error.is::<Misuse>() || error.chain().any(config);
     if misuse { 2 } else { 1 }
 }
 

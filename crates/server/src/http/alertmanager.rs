@@ -36,8 +36,8 @@ use super::{
 };
 use crate::{
     engine::{Answer, Work, read},
-    randomness::SystemIds,
     loops::expire::RESOLVE_TIMEOUT,
+    randomness::SystemIds,
 };
 
 /// The receiver of alerts that nobody is told of.

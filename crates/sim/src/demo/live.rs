@@ -231,19 +231,22 @@ async fn take(State(inbox): State<Inbox>, headers: HeaderMap, body: Bytes) -> (S
 /// Text is enough: it cannot be styled wrongly, and nothing in it can be a script.
 async fn show(State(inbox): State<Inbox>) -> Response {
     let pages = inbox.lock();
-    let mut text = format!("Inbox of the demo's invented people: {} pages. Reload to see more.\n", pages.len());
-    for page in pages.iter().rev() {
-        let field = |name: &str| page.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        text.push_str(&format!(
-            "\n{} to {} <{}>\n{} {}\n{}\n{}\n",
-            field("at"),
-            field("person"),
-            field("address"),
-            field("severity"),
-            field("title"),
-            field("text"),
-            field("link")
-        ));
-    }
+    let heading = format!("Inbox of the demo's invented people: {} pages. Reload to see more.\n", pages.len());
+    let entries: Vec<String> = pages.iter().rev().map(entry).collect();
+    let text = format!("{heading}{}", entries.concat());
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::REFRESH, "2")], text).into_response()
+}
+
+fn entry(page: &Value) -> String {
+    let field = |name: &str| page.get(name).and_then(Value::as_str).unwrap_or_default();
+    format!(
+        "\n{} to {} <{}>\n{} {}\n{}\n{}\n",
+        field("at"),
+        field("person"),
+        field("address"),
+        field("severity"),
+        field("title"),
+        field("text"),
+        field("link")
+    )
 }
