@@ -5,7 +5,6 @@
 //! The kill is SIGKILL: nothing is flushed, no destructor runs.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
-#![expect(clippy::print_stdout, reason = "the child tells its address, the test its tally")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
