@@ -97,11 +97,13 @@ pub async fn events(app: &Shared, id: IncidentId) -> Result<Vec<Placed>, Refused
     if stored.is_empty() {
         return Err(no_such(id));
     }
+    // The store is a moment ahead of what is published: what is not published yet is not there yet.
+    let size = read(&app.engine.published().head).size;
     let mut events = Vec::new();
-    for one in &stored {
+    for one in stored.iter().filter(|event| event.index < size) {
         events.extend(placed(one)?);
     }
-    Ok(events)
+    if events.is_empty() { Err(no_such(id)) } else { Ok(events) }
 }
 
 fn placed(stored: &StoredEvent) -> Result<Option<Placed>, Refused> {
