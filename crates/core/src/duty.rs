@@ -12,6 +12,8 @@
 //! - When nobody of a step can be reached any more, the next tier of the round is paged at once, since waiting for an answer
 //!   to a page that cannot arrive helps nobody. The end of a round pages the fallback instead, and the next round keeps its
 //!   time: with our own network down, all rounds would otherwise be used up in seconds.
+//! - An unanswered page whose cause was undone is not followed by another: at the time of the next step the incident resolves
+//!   by itself, unless the cause came back before.
 //! - A system that slept through several steps takes one and waits, rather than page everybody at once.
 //!
 //! Never sends anything: the shell does, from the `page_requested` events. Tests: in `board/tests/`, and the laws in
@@ -51,6 +53,8 @@ pub enum Duty {
     Step(Step),
     /// Nobody of the last step can be reached any more: page the fallback beside it.
     Fallback,
+    /// All was undone, and it did not come back before the next step was due: resolve.
+    StandDown,
 }
 
 /// One step of an escalation.
@@ -83,6 +87,9 @@ pub fn due(incident: &Incident, roster: &Roster, now: Timestamp) -> Vec<Duty> {
                 None => Duty::GiveUp { page: *id },
             });
         }
+        if stands_down(incident).is_some_and(|at| at <= now) {
+            return vec![Duty::StandDown];
+        }
         if incident.escalation().next.is_some_and(|next| next <= now) {
             step = Some(incident.escalation().following());
         } else if is_spent(incident, &duties) {
@@ -100,7 +107,12 @@ pub fn next_deadline(incident: &Incident) -> Option<Timestamp> {
     }
     let retry = (!incident.owed.is_empty()).then(|| incident.last_event());
     let expiry = incident.acknowledgement().map(|given| given.until);
-    [retry, expiry, incident.escalation().next].into_iter().flatten().min()
+    [retry, expiry, incident.escalation().next, stands_down(incident)].into_iter().flatten().min()
+}
+
+/// When it resolves by itself, if nothing comes back: all was undone while a page waited for its answer.
+fn stands_down(incident: &Incident) -> Option<Timestamp> {
+    incident.escalation().stood_down.filter(|_| !incident.stands)
 }
 
 impl Incident {
@@ -131,6 +143,10 @@ impl Incident {
                     let place = (self.escalation.policy.place(self.escalation.tier), self.escalation.round);
                     self.page_fallback(place, &mut BTreeSet::new(), ctx, &mut events);
                 }
+                Duty::StandDown => events.push(IncidentEvent::Resolved {
+                    by: Actor::System,
+                    note: "every signal was retracted and nobody had answered".to_owned(),
+                }),
             }
         }
         events
@@ -149,11 +165,9 @@ impl Incident {
     }
 
     fn close_after_expiry(&self) -> Option<IncidentEvent> {
-        let ended = self.signals.values().any(|attached| attached.status == crate::signal::SignalStatus::Ended);
-        let over = !self.stands && self.live == 0 && self.absorbed == 0 && ended;
-        over.then(|| IncidentEvent::Resolved {
+        (!self.stands).then(|| IncidentEvent::Resolved {
             by: Actor::System,
-            note: "every signal is over and the acknowledgement ran out".to_owned(),
+            note: "no signal stands and the acknowledgement ran out".to_owned(),
         })
     }
 

@@ -17,6 +17,9 @@
 //! A signal that was true and is over (ended) keeps counting for the severity; one that was undone (retracted) does not. So a
 //! monitor that flaps cannot page an acknowledged incident again and again.
 //!
+//! An escalation whose cause goes keeps its place until its next step would have been due. So a chain that reorganizes again and
+//! again cannot page the first person at every turn and never reach the second.
+//!
 //! Tests: beside `decide`, in `board/tests/`, and the laws in `tests/laws.rs`.
 
 pub mod apply;
@@ -125,6 +128,9 @@ pub struct Escalation {
     pub round: u32,
     /// When the next step is due; none while acknowledged, over, or too mild to page.
     pub next: Option<Timestamp>,
+    /// When the next step would have been due, had the cause not gone before anybody answered. If it comes back before then,
+    /// the escalation goes on where it stood; if nothing stands by then, the incident resolves by itself.
+    pub stood_down: Option<Timestamp>,
     /// Why the next step is owed.
     pub why: PageReason,
     /// When the last step was taken.
@@ -182,7 +188,7 @@ pub struct Incident {
     pub(crate) stated: Facts,
     /// The loudest signal that counts.
     pub(crate) loudness: Loudness,
-    /// Something says that it still goes on: a live signal, or a person who reopened it.
+    /// Something says that it still goes on: a live signal, a person who reopened it, or facts that a person stated.
     pub(crate) stands: bool,
     /// A person or an integration reopened it and nobody has answered since: no signal's end closes it.
     pub(crate) held: bool,

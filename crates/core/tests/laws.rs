@@ -340,6 +340,9 @@ impl World {
             if incident.phase() == Phase::Triggered && pages && incident.live_signals() > 0 {
                 assert!(next.is_some(), "some contact is always owed");
             }
+            if incident.phase() == Phase::Triggered && !incident.stands() {
+                assert!(next.is_some(), "what nothing stands for and nobody answered does not stay open for ever");
+            }
             assert_eq!(incident.live_signals(), incident.signals().values().filter(|s| s.is_live()).count());
         }
         assert_eq!(
@@ -414,6 +417,27 @@ fn check_silence(events: &[(Timestamp, &IncidentEvent)]) {
     }
 }
 
+/// The place law, read from the events alone: an escalation does not begin afresh while a step of it waits for an answer, however
+/// its cause comes and goes.
+fn check_place(events: &[(Timestamp, &IncidentEvent)]) {
+    let mut waits: Option<Timestamp> = None;
+    for (at, event) in events {
+        match event {
+            IncidentEvent::Escalated { reason, next, .. } => {
+                if *reason == PageReason::Opened {
+                    assert!(waits.is_none_or(|until| until <= *at), "begun afresh before {waits:?}: {event:?}");
+                }
+                waits = *next;
+            }
+            IncidentEvent::Acknowledged { .. }
+            | IncidentEvent::Mitigated { .. }
+            | IncidentEvent::Resolved { .. }
+            | IncidentEvent::MergedInto { .. } => waits = None,
+            _ => {}
+        }
+    }
+}
+
 /// A person gets at most one first page for a step, and each of their contacts at most one page of a chain.
 fn check_pages(incident: &Incident, events: &[(Timestamp, &IncidentEvent)]) {
     let mut paged: BTreeSet<PersonId> = BTreeSet::new();
@@ -475,6 +499,7 @@ proptest! {
             prop_assert_eq!(Some(&incident), world.board.incident(id));
             let events: Vec<(Timestamp, &IncidentEvent)> = history.iter().map(|(_, at, event)| (*at, *event)).collect();
             check_silence(&events);
+            check_place(&events);
             check_pages(&incident, &events);
         }
     }

@@ -23,8 +23,8 @@ impl Incident {
             return Err(IllegalHistory::BadOpening { id, version: 0 });
         };
         let policy = (**policy).clone();
-        let escalation =
-            Escalation { policy, tier: None, round: 1, next: None, why: PageReason::Opened, stepped: None };
+        let why = PageReason::Opened;
+        let escalation = Escalation { policy, tier: None, round: 1, next: None, stood_down: None, why, stepped: None };
         let mut incident = Self {
             id,
             title: title.clone(),
@@ -248,16 +248,15 @@ impl Incident {
     fn turn(&mut self, id: SignalId, status: SignalStatus, at: Timestamp) {
         let Some(attached) = self.signals.get_mut(&id) else { return };
         let was_live = attached.is_live();
+        let counted = attached.counts;
         attached.status = status;
         attached.last = at;
+        attached.counts = counted && status != SignalStatus::Retracted;
         if was_live && !attached.is_live() {
             self.live = self.live.saturating_sub(1);
-            if self.live == 0 && self.absorbed == 0 && !self.held {
-                self.stands = false;
-            }
+            self.stands = self.still_stands();
         }
-        if status == SignalStatus::Retracted && attached.counts {
-            attached.counts = false;
+        if status == SignalStatus::Retracted && counted {
             self.counted = self.counted.saturating_sub(1);
             (self.facts, self.loudness) = self.claimed_without(None);
         }
@@ -290,6 +289,7 @@ impl Incident {
             self.stated = self.stated.merge(facts);
             self.facts = self.facts.merge(facts);
         }
+        self.stands |= self.is_vouched();
     }
 
     fn page(&mut self, at: Timestamp, event: &IncidentEvent) {
@@ -338,16 +338,29 @@ impl Incident {
     /// Sets the escalation going, or stops it, where an event changed whether somebody must be reached.
     fn follow(&mut self, wanted: bool, at: Timestamp, why: PageReason) {
         let wants = self.wants_answer();
-        if !wants {
-            self.escalation.next = None;
-        } else if !wanted {
-            if why != PageReason::AcknowledgementExpired {
-                // It starts afresh; an acknowledgement that ran out goes on where it stood.
-                self.escalation.tier = None;
-                self.escalation.round = 1;
-            }
-            self.escalation.why = why;
-            self.escalation.next = Some(at);
+        let next = self.escalation.next.take();
+        if self.phase != Phase::Triggered {
+            self.escalation.stood_down = None;
+        } else if wants && wanted {
+            self.escalation.next = next;
+        } else if wanted {
+            self.escalation.stood_down = next;
+        } else if wants {
+            self.escalation.next = Some(match self.escalation.stood_down.take().filter(|due| *due > at) {
+                // The page before is as unanswered as it was.
+                Some(due) => due,
+                None => self.start_over(at, why),
+            });
         }
+    }
+
+    /// The first step is due now; after an acknowledgement that ran out, the step where it stood.
+    fn start_over(&mut self, at: Timestamp, why: PageReason) -> Timestamp {
+        if why != PageReason::AcknowledgementExpired {
+            self.escalation.tier = None;
+            self.escalation.round = 1;
+        }
+        self.escalation.why = why;
+        at
     }
 }

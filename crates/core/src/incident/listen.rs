@@ -119,13 +119,19 @@ impl Incident {
     }
 
     /// With nothing live left and nobody on it, there is nothing to answer any more: it resolves by itself. Where everything
-    /// was undone and somebody was paged already, it stays for them to see why.
+    /// was undone and a page waits for its answer, it waits as long: a chain that undid a claim often makes it again.
     pub(super) fn closing(&self, live: usize, ended: bool) -> Option<IncidentEvent> {
-        let over = self.phase == Phase::Triggered && !self.held && live == 0 && self.absorbed == 0;
-        let note = match (ended, self.pages.is_empty()) {
-            (true, _) => "every signal is over and nobody had answered",
-            (false, true) => "every signal was retracted before anybody was paged",
-            (false, false) => return None,
+        let over = self.phase == Phase::Triggered
+            && !self.held
+            && !self.is_vouched()
+            && live == 0
+            && self.absorbed == 0;
+        let pending = self.escalation.next.or(self.escalation.stood_down);
+        let note = match (ended, self.pages.is_empty(), pending) {
+            (true, ..) => "every signal is over and nobody had answered",
+            (false, true, _) => "every signal was retracted before anybody was paged",
+            (false, false, None) => "every signal was retracted and nobody had answered",
+            (false, false, Some(_)) => return None,
         };
         over.then(|| IncidentEvent::Resolved { by: Actor::System, note: note.to_owned() })
     }

@@ -124,6 +124,18 @@ impl Incident {
     pub fn wants_answer(&self) -> bool {
         self.phase == Phase::Triggered && self.stands && self.severity >= self.escalation.policy.page_at
     }
+    /// Whether a person, or an incident merged into this one, stated facts: then no signal's end closes it.
+    pub fn is_vouched(&self) -> bool {
+        self.stated != Facts::default()
+    }
+    /// Whether anything says that it still goes on: a live signal, a person who reopened it, or facts that a person stated.
+    pub const fn stands(&self) -> bool {
+        self.stands
+    }
+    /// The same, counted anew.
+    pub(super) fn still_stands(&self) -> bool {
+        self.live > 0 || self.absorbed > 0 || self.held || self.is_vouched()
+    }
     /// The attached signals that make this claim.
     pub fn of_claim(&self, fingerprint: Fingerprint) -> impl Iterator<Item = &Attached> {
         let all = (fingerprint, SignalId::from_bytes([0; 16]))..=(fingerprint, SignalId::from_bytes([255; 16]));

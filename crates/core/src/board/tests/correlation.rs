@@ -81,9 +81,18 @@ fn a_reorganization_that_undoes_everything_stops_the_escalation() {
     desk.duties();
     desk.settle(id, &delivered());
     assert_eq!(desk.take(&retract), ("signal_retracted; SEV2 to SEV5".to_owned(), Fate::Retracted(id)));
-    assert_eq!((desk.incident(id).phase(), desk.board.next_deadline()), (Phase::Triggered, None));
+    assert_eq!(desk.incident(id).phase(), Phase::Triggered);
+    assert_eq!(desk.duties(), "");
     assert_eq!(desk.take(&retract).0, "", "twice is once");
-    // The chain returns to the block that it had left: the very same signal stands again.
+    // The chain returns to the block that it had left: the very same signal stands again, and the page is as unanswered.
+    assert_eq!(desk.raise(attack.clone()), Fate::Attached(id));
+    assert_eq!(desk.duties(), "");
+    assert_eq!(desk.after(300), "tier 1 of round 1, NotAcknowledged; page bob by push (NotAcknowledged)");
+    desk.settle(id, &delivered());
+    desk.take(&retract);
+    assert_eq!(desk.after(300), "resolved");
+    assert_eq!(desk.board.next_deadline(), None);
+    // It came back too late for the old page to speak for it.
     assert_eq!(desk.raise(attack), Fate::Attached(id));
     assert_eq!(desk.duties(), "tier 0 of round 1, Opened; page ann by push (Opened)");
     // Nobody was paged: nothing to explain to anybody.
