@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
+use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// Milliseconds since 1970-01-01T00:00:00Z. Prints and serializes as RFC 3339 with milliseconds.
@@ -52,8 +53,8 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.to_jiff().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string();
-        f.pad(&text)
+        const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
+        f.pad(&PRINTER.timestamp_to_string(&self.to_jiff()))
     }
 }
 impl FromStr for Timestamp {

@@ -1,4 +1,4 @@
-//! How many distinct alerts a second come in over HTTP: one by one over eight connections, and in batches of a hundred. The same
+//! How many distinct alerts a second come in over HTTP: one by one over a few connections and over many, and in batches of a hundred. The same
 //! client posts the same alerts to the packaged Alertmanager on the same machine if it is there; ours is durable when it answers,
 //! Alertmanager's is in memory. `cargo run --release -p quarterdeck-server --example ingest_rate`.
 
@@ -18,12 +18,20 @@ use program::{Connection, Outcome, Program, Spans, resident_mib, serve_if_told};
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
-const CONNECTIONS: usize = 8;
-/// Alerts posted one by one.
-const SINGLE: usize = 20_000;
-/// Alerts posted in batches.
-const BATCHED: usize = 100_000;
-const BATCH: usize = 100;
+/// What is measured.
+struct Case {
+    name: &'static str,
+    connections: usize,
+    alerts: usize,
+    /// Alerts of one request.
+    batch: usize,
+}
+/// With few senders one sync to disk is shared by few; with many, by many.
+const CASES: [Case; 3] = [
+    Case { name: "single, 8 senders", connections: 8, alerts: 20_000, batch: 1 },
+    Case { name: "single, 64 senders", connections: 64, alerts: 60_000, batch: 1 },
+    Case { name: "batches of 100, 8 senders", connections: 8, alerts: 200_000, batch: 100 },
+];
 /// Alert names: as many groups, and incidents.
 const NAMES: usize = 100;
 /// How long a freshly started Alertmanager may take to listen.
@@ -38,19 +46,20 @@ async fn main() -> Outcome<()> {
     tokio::spawn(async move { axum::serve(listener, router).await });
 
     let mut rates = Vec::new();
-    for (name, total, batch) in [("single", SINGLE, 1), ("batches of 100", BATCHED, BATCH)] {
+    for case in CASES {
+        let name = case.name;
         let ours = Program::start(&receiver).await?;
-        let mut line = vec![run("Quarterdeck", name, &ours.address, total, batch).await?];
+        let mut line = vec![run("Quarterdeck", &case, &ours.address).await?];
         println!(
-            "{:<14} {name:<15} {} MiB resident, ready after {:.0} ms",
+            "{:<14} {name:<26} {} MiB resident, ready after {:.0} ms",
             "",
             ours.resident_mib()?,
             ours.ready_after.as_secs_f64() * 1_000.0
         );
         drop(ours);
         if let Some(peer) = Alertmanager::start(&receiver.replace("/page", "/hook")).await? {
-            line.push(run("Alertmanager", name, &peer.address, total, batch).await?);
-            println!("{:<14} {name:<15} {} MiB resident", "", resident_mib(peer.child.id().ok_or("it has ended")?)?);
+            line.push(run("Alertmanager", &case, &peer.address).await?);
+            println!("{:<14} {name:<26} {} MiB resident", "", resident_mib(peer.child.id().ok_or("it has ended")?)?);
         }
         rates.push((name, line));
     }
@@ -63,17 +72,18 @@ async fn main() -> Outcome<()> {
     Ok(())
 }
 
-/// Posts `total` alerts over all connections; alerts a second until the last answer.
-async fn run(who: &str, name: &str, address: &str, total: usize, batch: usize) -> Outcome<f64> {
+/// Posts the alerts over all connections; alerts a second until the last answer.
+async fn run(who: &str, case: &Case, address: &str) -> Outcome<f64> {
+    let &Case { name, connections, alerts, batch } = case;
     let mut tasks = tokio::task::JoinSet::new();
-    let requests = total / batch;
+    let requests = alerts / batch;
     let begun = Instant::now();
-    for lane in 0..CONNECTIONS {
+    for lane in 0..connections {
         let address = address.to_owned();
         tasks.spawn(async move {
             let mut connection = Connection::open(&address).await?;
             let mut spans = Vec::new();
-            for request in (lane..requests).step_by(CONNECTIONS) {
+            for request in (lane..requests).step_by(connections) {
                 let body = body(request * batch, batch)?;
                 let sent = Instant::now();
                 let status = connection.post("/api/v2/alerts", &body).await?;
@@ -89,8 +99,8 @@ async fn run(who: &str, name: &str, address: &str, total: usize, batch: usize) -
     while let Some(done) = tasks.join_next().await {
         spans.extend(done??);
     }
-    let rate = total as f64 / begun.elapsed().as_secs_f64();
-    println!("{who:<14} {name:<15} {rate:>8.0} alerts/s   {}", Spans::of(spans));
+    let rate = alerts as f64 / begun.elapsed().as_secs_f64();
+    println!("{who:<14} {name:<26} {rate:>8.0} alerts/s   {}", Spans::of(spans));
     Ok(rate)
 }
 

@@ -8,7 +8,7 @@ use std::{error::Error, path::Path, sync::Arc, time::Duration};
 
 use quarterdeck_core::{
     id::{IncidentId, SignalId},
-    signal::{Fingerprint, SignalStatus},
+    signal::SignalStatus,
     time::Timestamp,
 };
 use quarterdeck_server::{
@@ -20,7 +20,6 @@ use quarterdeck_server::{
 const SPAN: Duration = Duration::from_secs(4);
 /// Bytes of JSON in an event and in a signal, as the product writes them.
 const EVENT_BYTES: usize = 420;
-const SIGNAL_BYTES: usize = 700;
 
 fn batch(first: u64, count: u64) -> Batch {
     let indexes = first..first + count;
@@ -47,12 +46,10 @@ fn event(index: u64) -> StoredEvent {
 fn signal(index: u64) -> SignalRow {
     SignalRow {
         id: SignalId::digest(&[&index.to_be_bytes()]),
-        fingerprint: Fingerprint::of(&[&(index / 3).to_be_bytes()]),
         status: SignalStatus::Provisional,
         incident: index.is_multiple_of(2).then(|| IncidentId::digest(&[&(index / 50).to_be_bytes()])),
-        fate: String::new(),
         observed: instant(index / 40),
-        json: format!("{{\"signal\":\"{}\"}}", "s".repeat(SIGNAL_BYTES)),
+        place: index,
     }
 }
 

@@ -33,7 +33,6 @@ use crate::{
     engine::{Engine, Parts, StartError, Work},
     http,
     ingest::Sources,
-    log_tree::LogTree,
     loops::{
         self, deliver::Deliver, detect::Seen, engine::EngineHandle, expire::Expiries, publish::Publisher,
         watchdog::Watched,
@@ -190,11 +189,10 @@ async fn start_bound(
     let mut late = JoinSet::new();
     late.spawn(loops::engine::run(engine, waiting, Arc::clone(&clock)));
     let (stop, stopping) = watch::channel(false);
-    let tree = Arc::new(LogTree::default());
     let mut house = House { configuration, clock, store, engine: handle, stopping, early: JoinSet::new() };
 
     let log_folder = house.configuration.data.join("log");
-    let publishing = house.publish(&log_folder, &key, &tree);
+    let publishing = house.publish(&log_folder, &key);
     house.note_start().await?;
     house.reach_people(channels).await?;
     let (seen, deaf) = house.detect().await?;
@@ -218,7 +216,6 @@ async fn start_bound(
         base_url: house.configuration.base_url.clone(),
         stopping: house.stopping.clone(),
         metrics: metrics_handle(),
-        tree,
     };
     let address = match listener {
         Some((listener, address)) => {
@@ -243,11 +240,10 @@ struct House {
 }
 
 impl House {
-    fn publish(&self, root: &Path, key: &VerifierKey, tree: &Arc<LogTree>) -> Publishing {
+    fn publish(&self, root: &Path, key: &VerifierKey) -> Publishing {
         let publisher = Publisher {
             store: Arc::clone(&self.store),
             published: Arc::clone(self.engine.published()),
-            tree: Arc::clone(tree),
             root: root.to_owned(),
             key: key.clone(),
         };

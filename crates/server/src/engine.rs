@@ -1,135 +1,45 @@
 //! The only write path: decide, append, publish.
 //!
-//! One engine owns the board. Callers hand it [`Work`]; it takes what waits, decides all of it against one working board, makes
-//! the events durable with their leaves and a signed checkpoint in one transaction, and only then publishes and answers. A caller
-//! that got an answer can be sure that it survives a power cut. If the transaction fails nothing is published, every caller gets
-//! the error, and the working board is put back to what is durable.
+//! One engine owns the board. Callers hand it [`Work`]; it decides what waits against one working board, makes the events durable
+//! with their leaves and a signed checkpoint in one transaction, and only then publishes and answers. While one transaction is on
+//! its way to the disk the next is decided. A caller that got an answer can be sure that it survives a power cut: even an answer
+//! that changes nothing waits until what it was decided upon is durable. If a transaction fails nothing of it is published, nor of
+//! what was decided on top of it; every caller gets the error, and the working board is put back to what is durable.
 //!
-//! Two boards are kept: `working` runs ahead by the batch that is being written; `published` is the fold of what is durable, and
+//! Two boards are kept: `working` runs ahead by what is being written and decided; `published` is the fold of what is durable, and
 //! the only one that readers see. Both are folds of the same events, so a difference between them is a defect
 //! ([`Engine::refold`] is what the harness calls after every end-to-end test).
 
 mod draft;
+pub mod signals;
+mod work;
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, RwLock},
-    time::Duration,
-};
+use std::sync::{Arc, RwLock};
 
 use quarterdeck_core::{
     board::{Board, Fate},
     correlate::Setting,
-    id::{IdSource, IncidentId, PageId, SilenceId},
-    incident::{Actor, Command, IllegalHistory, Incident, IncidentEvent, PageOutcome, PageRecord, Refusal},
+    id::{IdSource, IncidentId},
+    incident::{Command, IllegalHistory, Incident},
     journal::{Body, JournalEvent, Recorded, Stream},
     signal::SignalChange,
-    silence::{BadSilence, Silence},
     time::Timestamp,
 };
 use quarterdeck_ledger::{
     checkpoint::{self, Checkpoint},
-    hash::to_hex,
-    leaf::{Entry, EntryError},
-    note::{NoteError, SignerKey},
+    hash::{Hash, to_hex},
+    leaf::Entry,
+    note::SignerKey,
     tree::Frontier,
 };
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{Notify, broadcast};
 
 use self::draft::Draft;
-pub use self::draft::{incident_of, words};
-use crate::store::{Batch, OutboxPage, Store, StoreError, StoredEvent};
-
-/// What the engine is asked to do.
-#[derive(Debug)]
-pub enum Work {
-    /// Signals came or changed. Cursors and snapshots are kept in the same transaction, so a source goes on exactly where its
-    /// signals are durable.
-    Hear {
-        /// The changes, in order.
-        changes: Vec<SignalChange>,
-        /// Where sources stand after them.
-        cursors: Vec<(String, String)>,
-        /// What detectors learned up to there.
-        snapshots: Vec<(String, Vec<u8>)>,
-    },
-    /// A command on an incident.
-    Command {
-        /// Which.
-        incident: IncidentId,
-        /// What.
-        command: Command,
-    },
-    /// What became of a page.
-    Settle {
-        /// Which.
-        page: PageId,
-        /// What.
-        outcome: PageOutcome,
-        /// From hand-over to answer.
-        latency: Duration,
-    },
-    /// What became of an all-clear.
-    SettleAllClear {
-        /// Its place in the outbox.
-        page: OutboxPage,
-        /// What.
-        outcome: PageOutcome,
-    },
-    /// Something of the product itself, for the log.
-    Journal(JournalEvent),
-    /// Set a silence.
-    Silence(Silence),
-    /// End a silence now.
-    Unsilence {
-        /// Which.
-        id: SilenceId,
-        /// Who.
-        by: Actor,
-    },
-    /// Only look what is due.
-    Wake,
-}
-
-/// What came of it. Given only once it is durable.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// One fate for each change, in order.
-    Heard(Vec<Fate>),
-    /// Done; the incident's version after it.
-    Done,
-    /// No.
-    Refused(Refusal),
-    /// The silence cannot be.
-    BadSilence(BadSilence),
-    /// There is no such silence in force.
-    NoSuchSilence(SilenceId),
-}
-
-/// Why there is no answer.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum EngineError {
-    /// The store did not take it. Nothing happened; ask again.
-    #[error("make it durable: {0}")]
-    Store(Arc<StoreError>),
-    /// An event that cannot be a leaf: a defect of ours.
-    #[error("make a leaf: {0}")]
-    Leaf(String),
-    /// The program is stopping.
-    #[error("the engine has stopped")]
-    Stopped,
-}
-
-impl From<EntryError> for EngineError {
-    fn from(error: EntryError) -> Self {
-        Self::Leaf(error.to_string())
-    }
-}
-impl From<NoteError> for EngineError {
-    fn from(error: NoteError) -> Self {
-        Self::Leaf(error.to_string())
-    }
-}
+pub use self::work::{Answer, EngineError, Job, Work, incident_of, words};
+use crate::{
+    log_tree::LogTree,
+    store::{Batch, OutboxPage, Store, StoreError, StoredEvent},
+};
 
 /// Why an engine could not start.
 #[derive(Debug, thiserror::Error)]
@@ -202,6 +112,10 @@ pub struct Published {
     pub board: RwLock<Board>,
     /// Where the log stands.
     pub head: RwLock<LogHead>,
+    /// The tree of the log, for proofs. Never behind `head`.
+    pub tree: LogTree,
+    /// Rings when the outbox has new pages.
+    pub outbox: Notify,
     /// News, for server-sent events and wake-ups. A slow listener misses some and reads the board instead.
     pub news: broadcast::Sender<News>,
 }
@@ -211,51 +125,88 @@ const NEWS_KEPT: usize = 4_096;
 /// Events read at once while folding.
 const FOLD_EVENTS: usize = 10_000;
 
+/// A transaction that the store has and has not answered for.
+struct Flight {
+    recorded: Vec<Arc<Recorded>>,
+    leaves: Vec<Hash>,
+    head: LogHead,
+    frontier: Frontier,
+    has_pages: bool,
+}
+
 /// The engine. Lives in one task (or in a simulation's hands); see `loops/engine.rs` for the task.
 pub struct Engine {
     store: Arc<dyn Store>,
     parts: Parts,
     working: Board,
     published: Arc<Published>,
+    /// Of what is durable.
     frontier: Frontier,
+    /// How many events are durable.
     size: u64,
+    flight: Option<Flight>,
+    draft: Draft,
 }
 
 impl Engine {
     /// Folds the stored log, checks it against its checkpoint, and stands ready.
     pub async fn start(store: Arc<dyn Store>, parts: Parts) -> Result<Self, StartError> {
-        let mut board = Board::default();
-        let mut frontier = Frontier::default();
-        let mut size = 0;
+        let (news, _) = broadcast::channel(NEWS_KEPT);
+        let published = Arc::new(Published {
+            board: RwLock::default(),
+            head: RwLock::default(),
+            tree: LogTree::default(),
+            outbox: Notify::new(),
+            news,
+        });
+        let (working, frontier, size) = (Board::default(), Frontier::default(), 0);
+        let (flight, draft) = (None, Draft::default());
+        let mut engine = Self { store, parts, working, published, frontier, size, flight, draft };
+        engine.catch_up().await?;
+        Ok(engine)
+    }
+
+    /// Folds what the store has beyond what we know: everything at the start, and what was written although we were told that it
+    /// was not. Forgets all that is not durable. On error nothing has changed.
+    async fn catch_up(&mut self) -> Result<(), StartError> {
+        let (mut board, mut frontier) = (read(&self.published.board).clone(), self.frontier.clone());
+        let (mut size, mut leaves) = (self.size, Vec::new());
         loop {
-            let events = store.events(size, FOLD_EVENTS).await?;
+            let events = self.store.events(size, FOLD_EVENTS).await?;
             if events.is_empty() {
                 break;
             }
             for event in events {
                 let index = event.index;
-                frontier.append(entry_of(&event)?.leaf_hash());
+                let leaf = entry_of(&event)?.leaf_hash();
+                frontier.append(leaf);
+                leaves.push(leaf);
                 if let Some(recorded) = recorded_of(&event)? {
                     board.apply(&recorded).map_err(|source| StartError::Illegal { index, source })?;
                 }
                 size = index + 1;
             }
         }
-        let checkpoint = store.checkpoint().await?;
+        let checkpoint = self.store.checkpoint().await?;
+        check_head(checkpoint.as_deref(), &self.parts, size, &frontier)?;
         let root = to_hex(frontier.root().bytes());
-        check_head(checkpoint.as_deref(), &parts, size, &frontier)?;
-        let (news, _) = broadcast::channel(NEWS_KEPT);
-        let published = Arc::new(Published {
-            board: RwLock::new(board.clone()),
-            head: RwLock::new(LogHead { size, root, checkpoint }),
-            news,
-        });
-        Ok(Self { store, parts, working: board, published, frontier, size })
+        self.draft = Draft::default();
+        self.working = board.clone();
+        (self.frontier, self.size) = (frontier, size);
+        *write(&self.published.board) = board;
+        self.published.tree.extend(leaves);
+        *write(&self.published.head) = LogHead { size, root, checkpoint };
+        Ok(())
     }
 
     /// What readers see.
     pub fn published(&self) -> Arc<Published> {
         Arc::clone(&self.published)
+    }
+
+    /// Where it is kept.
+    pub fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
     }
 
     /// When something is due next.
@@ -270,74 +221,104 @@ impl Engine {
 
     /// Decides all of `work` and everything that is due, in this order, as one transaction. One answer for each piece of work.
     pub async fn step(&mut self, work: Vec<Work>, now: Timestamp) -> Result<Vec<Answer>, EngineError> {
-        let mut draft = Draft::default();
-        let answers = work.into_iter().map(|piece| self.decide(piece, now, &mut draft)).collect();
-        self.carry_out_duties(now, &mut draft);
-        if draft.is_empty() {
-            return Ok(answers);
+        let answers = self.decide(work, now);
+        if let Some(batch) = self.hand_over()? {
+            let appended = self.store.append(batch).await;
+            self.land(appended).await?;
         }
-        let sealed = self.seal(&draft);
-        let (batch, head, frontier) = match sealed {
-            Ok(sealed) => sealed,
-            Err(error) => {
-                self.working = read(&self.published.board).clone();
-                return Err(error);
-            }
+        Ok(answers)
+    }
+
+    /// Decides all of `work` and everything that is due, in this order, on top of what was decided before. One answer for each
+    /// piece of work, to be given when what it rests on is durable: after the next batch that is handed over has landed.
+    pub fn decide(&mut self, work: Vec<Work>, now: Timestamp) -> Vec<Answer> {
+        let answers = work.into_iter().map(|piece| self.decide_one(piece, now)).collect();
+        for incident in self.working.due(now) {
+            let recorded = self.working.carry_out(incident, &self.parts.setting, now, &mut *self.parts.ids);
+            self.record(recorded);
+        }
+        answers
+    }
+
+    /// What was decided since the last call, as one transaction for the store; none: nothing changed. Its fate is to be told to
+    /// [`Engine::land`] before the next is handed over. On error all that is not durable is forgotten.
+    pub fn hand_over(&mut self) -> Result<Option<Batch>, EngineError> {
+        if self.draft.is_empty() {
+            return Ok(None);
+        }
+        let mut draft = std::mem::take(&mut self.draft);
+        let sealed = match draft.broken.take() {
+            Some(broken) => Err(broken),
+            None => self.seal(draft),
         };
-        match self.store.append(batch).await {
-            Ok(()) => {
-                self.publish(draft.recorded, head, frontier);
-                Ok(answers)
+        match sealed {
+            Ok((batch, flight)) => {
+                self.flight = Some(flight);
+                Ok(Some(batch))
             }
             Err(error) => {
-                self.working = read(&self.published.board).clone();
-                Err(EngineError::Store(Arc::new(error)))
+                self.fall_back();
+                Err(error)
             }
         }
     }
 
-    fn decide(&mut self, piece: Work, now: Timestamp, draft: &mut Draft) -> Answer {
+    /// Takes up what the store said to the batch that was handed over last. On error nothing of it is durable, and what was decided
+    /// on top of it is forgotten, too.
+    pub async fn land(&mut self, appended: Result<(), StoreError>) -> Result<(), EngineError> {
+        let Some(flight) = self.flight.take() else { return Ok(()) };
+        let Err(error) = appended else {
+            self.publish(flight);
+            return Ok(());
+        };
+        // An answer may be lost after the commit: what the store has, counts.
+        if let Err(folding) = self.catch_up().await {
+            tracing::error!(error = &folding as &dyn std::error::Error, "cannot see what the store has");
+            self.fall_back();
+        } else if !flight.recorded.is_empty() && *read(&self.published.head) == flight.head {
+            tracing::warn!(%error, "the store has what it said it had not");
+            self.tell(flight.recorded, flight.has_pages);
+            return Ok(());
+        }
+        Err(EngineError::Store(Arc::new(error)))
+    }
+
+    /// Forgets all that is not durable.
+    fn fall_back(&mut self) {
+        self.working = read(&self.published.board).clone();
+        self.draft = Draft::default();
+    }
+
+    fn decide_one(&mut self, piece: Work, now: Timestamp) -> Answer {
         match piece {
             Work::Hear { changes, cursors, snapshots } => {
-                draft.cursors.extend(cursors);
-                draft.snapshots.extend(snapshots);
-                let fates = changes.iter().map(|change| self.hear(change, now, draft)).collect();
+                let fates = changes.iter().map(|change| self.hear(change, now)).collect();
+                self.draft.batch.cursors.extend(cursors);
+                self.draft.batch.snapshots.extend(snapshots);
                 Answer::Heard(fates)
             }
-            Work::Command { incident, command } => {
-                let decided = self.working.command(incident, command, &self.parts.setting, now, &mut *self.parts.ids);
-                self.take(decided, draft)
-            }
+            Work::Command { incident, command } => self.command(incident, command, now),
             Work::Settle { page, outcome, latency } => {
-                draft.settled.push(page);
+                self.draft.batch.settled.push(page);
                 let Some(incident) = self.working.incident_of_page(page).map(Incident::id) else { return Answer::Done };
-                let command = Command::SettlePage { page, outcome, latency };
-                let decided = self.working.command(incident, command, &self.parts.setting, now, &mut *self.parts.ids);
-                self.take(decided, draft)
+                self.command(incident, Command::SettlePage { page, outcome, latency }, now)
             }
             Work::SettleAllClear { page, outcome } => {
-                draft.settled.push(page.page);
+                self.draft.batch.settled.push(page.page);
                 let OutboxPage { incident, person, channel, .. } = page;
-                let event = JournalEvent::AllClearSettled { incident, person, channel, outcome };
-                let recorded = self.working.journal(event, now);
-                self.record(vec![recorded], draft);
-                Answer::Done
+                self.note(JournalEvent::AllClearSettled { incident, person, channel, outcome }, now)
             }
-            Work::Journal(event) => {
-                let recorded = self.working.journal(event, now);
-                self.record(vec![recorded], draft);
-                Answer::Done
-            }
+            Work::Journal(event) => self.note(event, now),
             Work::Silence(silence) => match self.working.set_silence(silence, now) {
                 Ok(recorded) => {
-                    self.record(vec![recorded], draft);
+                    self.record(vec![recorded]);
                     Answer::Done
                 }
                 Err(bad) => Answer::BadSilence(bad),
             },
             Work::Unsilence { id, by } => match self.working.expire_silence(id, by, now) {
                 Some(recorded) => {
-                    self.record(vec![recorded], draft);
+                    self.record(vec![recorded]);
                     Answer::Done
                 }
                 None => Answer::NoSuchSilence(id),
@@ -346,110 +327,69 @@ impl Engine {
         }
     }
 
-    fn hear(&mut self, change: &SignalChange, now: Timestamp, draft: &mut Draft) -> Fate {
+    fn hear(&mut self, change: &SignalChange, now: Timestamp) -> Fate {
         let (recorded, fate) = self.working.take_signal(change, &self.parts.setting, now, &mut *self.parts.ids);
-        draft.note_signal(change, &fate, now, &self.working);
-        self.record(recorded, draft);
+        self.record(recorded);
         fate
     }
 
-    fn take(&mut self, decided: Result<Vec<Recorded>, Refusal>, draft: &mut Draft) -> Answer {
-        match decided {
+    fn command(&mut self, incident: IncidentId, command: Command, now: Timestamp) -> Answer {
+        match self.working.command(incident, command, &self.parts.setting, now, &mut *self.parts.ids) {
             Ok(recorded) => {
-                self.record(recorded, draft);
+                self.record(recorded);
                 Answer::Done
             }
             Err(refusal) => Answer::Refused(refusal),
         }
     }
 
-    fn carry_out_duties(&mut self, now: Timestamp, draft: &mut Draft) {
-        for incident in self.working.due(now) {
-            let recorded = self.working.carry_out(incident, &self.parts.setting, now, &mut *self.parts.ids);
-            self.record(recorded, draft);
-        }
+    fn note(&mut self, event: JournalEvent, now: Timestamp) -> Answer {
+        let recorded = self.working.journal(event, now);
+        self.record(vec![recorded]);
+        Answer::Done
     }
 
-    /// Applies decided events to the working board. What `decide` wrote, `apply` must accept: a refusal here is a defect, and
-    /// the event is left out rather than stored, so that the log can always be folded.
-    fn record(&mut self, recorded: Vec<Recorded>, draft: &mut Draft) {
+    /// Applies decided events to the working board and puts them into the draft. What `decide` wrote, `apply` must accept: a
+    /// refusal here is a defect, and the event is left out rather than stored, so that the log can always be folded.
+    fn record(&mut self, recorded: Vec<Recorded>) {
+        let flying = self.flight.as_ref().map_or(0, |flight| flight.recorded.len());
         for one in recorded {
-            match self.working.apply(&one) {
-                Ok(()) => draft.recorded.push(Arc::new(one)),
-                Err(error) => tracing::error!(%error, stream = %one.stream, "left out an event that does not fold"),
+            if let Err(error) = self.working.apply(&one) {
+                tracing::error!(%error, stream = %one.stream, "left out an event that does not fold");
+                continue;
             }
+            let index = self.size + (flying + self.draft.recorded.len()) as u64;
+            let incident = match one.stream {
+                Stream::Incident(id) => self.working.incident(id),
+                Stream::Journal => None,
+            };
+            self.draft.add(one, index, incident, &mut *self.parts.salts);
         }
     }
 
-    /// Salts, digests and signs: the draft as one transaction.
-    fn seal(&mut self, draft: &Draft) -> Result<(Batch, LogHead, Frontier), EngineError> {
+    /// Signs the draft.
+    fn seal(&self, draft: Draft) -> Result<(Batch, Flight), EngineError> {
+        let Draft { mut batch, recorded, leaves, touched, broken: _ } = draft;
         let mut frontier = self.frontier.clone();
-        let mut batch = Batch {
-            cursors: draft.cursors.clone(),
-            snapshots: draft.snapshots.clone(),
-            signals: draft.signals.clone(),
-            signal_updates: draft.signal_updates.clone(),
-            settled: draft.settled.clone(),
-            ..Batch::default()
-        };
-        let mut touched = BTreeSet::new();
-        for (index, recorded) in (self.size..).zip(&draft.recorded) {
-            let body = recorded.body.to_json().map_err(|error| EngineError::Leaf(error.to_string()))?;
-            let salt = self.parts.salts.fresh();
-            let stream = recorded.stream.to_string();
-            let entry = Entry::seal(&stream, recorded.version, &recorded.at.to_string(), &salt, body.as_bytes())?;
-            frontier.append(entry.leaf_hash());
-            if let (Stream::Incident(id), Body::Incident(event)) = (&recorded.stream, &recorded.body) {
-                touched.insert(*id);
-                batch.pages.extend(outbox_page(*id, recorded.at, event));
-                batch.pages.extend(self.all_clear(*id, recorded.at, event));
-            }
-            let (version, at) = (recorded.version, recorded.at);
-            batch.events.push(StoredEvent {
-                index,
-                stream,
-                version,
-                at,
-                content: Some((body, salt)),
-                digest: *entry.digest(),
-            });
+        for leaf in &leaves {
+            frontier.append(*leaf);
+        }
+        let mut head = read(&self.published.head).clone();
+        if !recorded.is_empty() {
+            let root = frontier.root();
+            let size = self.size + recorded.len() as u64;
+            let note = checkpoint::sign_checkpoint(size, &root, &self.parts.signer)?;
+            batch.checkpoint = Some(note.clone());
+            head = LogHead { size, root: to_hex(root.bytes()), checkpoint: Some(note) };
         }
         let deadline = |id: &IncidentId| self.working.incident(*id).and_then(quarterdeck_core::duty::next_deadline);
         batch.timers = touched.iter().map(|id| (*id, deadline(id))).collect();
-        let size = self.size + draft.recorded.len() as u64;
-        let root = frontier.root();
-        let note = checkpoint::sign_checkpoint(size, &root, &self.parts.signer)?;
-        if !draft.recorded.is_empty() {
-            batch.checkpoint = Some(note.clone());
-        }
-        Ok((batch, LogHead { size, root: to_hex(root.bytes()), checkpoint: Some(note) }, frontier))
+        let has_pages = !batch.pages.is_empty();
+        Ok((batch, Flight { recorded, leaves, head, frontier, has_pages }))
     }
 
-    /// Everybody whom a page of the incident reached is told, by the same way, that it is over. The event is the intent.
-    fn all_clear(&self, id: IncidentId, at: Timestamp, event: &IncidentEvent) -> Vec<OutboxPage> {
-        if !matches!(event, IncidentEvent::Resolved { .. } | IncidentEvent::MergedInto { .. }) {
-            return Vec::new();
-        }
-        let Some(incident) = self.working.incident(id) else { return Vec::new() };
-        let mut told = BTreeSet::new();
-        let reached =
-            incident.pages().values().filter(|page| !matches!(page.outcome, Some(PageOutcome::Failed { .. })));
-        let new = reached.filter(|page| told.insert((&page.person, &page.channel, &page.address)));
-        let row = |page: &PageRecord| OutboxPage {
-            page: PageId::digest(&[page.id.bytes(), b"all clear", &incident.version().to_be_bytes()]),
-            incident: id,
-            person: page.person.clone(),
-            channel: page.channel.clone(),
-            address: page.address.clone(),
-            not_before: at,
-            attempts: 0,
-            under_way: false,
-        };
-        new.map(row).collect()
-    }
-
-    fn publish(&mut self, recorded: Vec<Arc<Recorded>>, head: LogHead, frontier: Frontier) {
-        metrics::counter!("quarterdeck_log_events_total").increment(recorded.len() as u64);
+    fn publish(&mut self, flight: Flight) {
+        let Flight { recorded, leaves, head, frontier, has_pages } = flight;
         {
             let mut board = write(&self.published.board);
             for one in &recorded {
@@ -458,14 +398,24 @@ impl Engine {
                 }
             }
         }
-        let first = self.size;
         self.size = head.size;
         self.frontier = frontier;
         // Before the news: who is told and looks sees where the log stands.
+        self.published.tree.extend(leaves);
         *write(&self.published.head) = head;
+        self.tell(recorded, has_pages);
+    }
+
+    /// Tells who watches what the last events of the log are.
+    fn tell(&self, recorded: Vec<Arc<Recorded>>, has_pages: bool) {
+        metrics::counter!("quarterdeck_log_events_total").increment(recorded.len() as u64);
+        let first = self.size.saturating_sub(recorded.len() as u64);
         for (index, recorded) in (first..).zip(recorded) {
             // Nobody listening is no fault: the board has it.
             drop(self.published.news.send(News { index, recorded }));
+        }
+        if has_pages {
+            self.published.outbox.notify_one();
         }
     }
 
@@ -522,20 +472,6 @@ fn check_head(note: Option<&str>, parts: &Parts, size: u64, frontier: &Frontier)
     }
 }
 
-fn outbox_page(incident: IncidentId, at: Timestamp, event: &IncidentEvent) -> Option<OutboxPage> {
-    let IncidentEvent::PageRequested { page, person, channel, address, .. } = event else { return None };
-    Some(OutboxPage {
-        page: *page,
-        incident,
-        person: person.clone(),
-        channel: channel.clone(),
-        address: address.clone(),
-        not_before: at,
-        attempts: 0,
-        under_way: false,
-    })
-}
-
 /// Reads behind a lock that a panicking reader may have poisoned: the data is a fold and stays right.
 pub fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
     lock.read().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -543,12 +479,4 @@ pub fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
 
 fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-/// A piece of work with the place to answer to.
-pub struct Job {
-    /// What.
-    pub work: Work,
-    /// Where to.
-    pub reply: oneshot::Sender<Result<Answer, EngineError>>,
 }

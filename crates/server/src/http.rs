@@ -39,7 +39,6 @@ use crate::{
     config::Integration,
     engine::EngineError,
     ingest::Sources,
-    log_tree::LogTree,
     loops::{engine::EngineHandle, expire::Expiries, watchdog::Watched},
     store::{Store, StoreError},
 };
@@ -78,8 +77,6 @@ pub struct App {
     pub stopping: tokio::sync::watch::Receiver<bool>,
     /// Renders the metrics.
     pub metrics: Option<metrics_exporter_prometheus::PrometheusHandle>,
-    /// The tree of the log, brought up to date when a proof is asked for.
-    pub tree: Arc<LogTree>,
 }
 
 /// Shared by all handlers.

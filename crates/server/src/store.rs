@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use quarterdeck_core::{
     id::{ChannelId, IncidentId, PageId, PersonId, SignalId},
-    signal::{Fingerprint, SignalStatus},
+    signal::SignalStatus,
     time::Timestamp,
 };
 
@@ -63,23 +63,28 @@ pub struct OutboxPage {
     pub under_way: bool,
 }
 
-/// A signal as lists and searches need it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where a signal is in the log, as lists and searches need it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignalRow {
     /// Which.
     pub id: SignalId,
-    /// Same claim, same fingerprint.
-    pub fingerprint: Fingerprint,
     /// How it stands.
     pub status: SignalStatus,
     /// The incident that it belongs to.
     pub incident: Option<IncidentId>,
-    /// Why it belongs to none: `silenced by …`, `too quiet to open an incident`.
-    pub fate: String,
     /// When we saw it (first).
     pub observed: Timestamp,
-    /// The signal as JSON.
-    pub json: String,
+    /// The place in the log of the event that has it, and says what became of it.
+    pub place: u64,
+}
+
+/// A signal that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundSignal {
+    /// Where it is.
+    pub row: SignalRow,
+    /// The event that has it, as JSON; none after erasure.
+    pub event: Option<String>,
 }
 
 /// How a stored signal changed.
@@ -104,7 +109,8 @@ pub struct Batch {
     pub settled: Vec<PageId>,
     /// When something is due next, by incident; none: nothing is.
     pub timers: Vec<(IncidentId, Option<Timestamp>)>,
-    /// New signals. One that is there already stays as it is.
+    /// Signals with the events that have them. One that is there already keeps the instant at which it was seen first; all else
+    /// becomes as it is here.
     pub signals: Vec<SignalRow>,
     /// Changed signals. One that is not there (any more) is passed over.
     pub signal_updates: Vec<SignalUpdate>,
@@ -214,12 +220,12 @@ pub trait Store: Send + Sync + 'static {
     /// Timers due at or before `now`, earliest first.
     async fn timers_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(IncidentId, Timestamp)>, StoreError>;
     /// Signals, newest first; those seen in one millisecond by id, highest first.
-    async fn signals(&self, filter: &SignalFilter) -> Result<Vec<SignalRow>, StoreError>;
+    async fn signals(&self, filter: &SignalFilter) -> Result<Vec<FoundSignal>, StoreError>;
     /// One signal.
-    async fn signal(&self, id: SignalId) -> Result<Option<SignalRow>, StoreError>;
+    async fn signal(&self, id: SignalId) -> Result<Option<FoundSignal>, StoreError>;
     /// Signals that still stand (provisional or confirmed): what the engine must know after a restart. Oldest first, those seen in
     /// one millisecond by id. An `after` that is not there (any more) is an error, since nobody could tell what follows it.
-    async fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Result<Vec<SignalRow>, StoreError>;
+    async fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Result<Vec<FoundSignal>, StoreError>;
     /// Where a source stands.
     async fn cursor(&self, name: &str) -> Result<Option<String>, StoreError>;
     /// What a detector learned.

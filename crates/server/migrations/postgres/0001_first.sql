@@ -44,14 +44,13 @@ CREATE TABLE timer (
 );
 CREATE INDEX timer_due ON timer (due_ms, incident);
 
+-- Where each signal is in the log.
 CREATE TABLE signal (
     id          bytea    PRIMARY KEY,
-    fingerprint bytea    NOT NULL,
     status      smallint NOT NULL,   -- 0 provisional, 1 confirmed, 2 retracted, 3 ended
     incident    bytea,
-    fate        text     NOT NULL,
     observed_ms bigint   NOT NULL,
-    json        text     NOT NULL
+    place       bigint   NOT NULL
 );
 CREATE INDEX signal_observed ON signal (observed_ms, id);
 CREATE INDEX signal_status   ON signal (status, observed_ms, id);

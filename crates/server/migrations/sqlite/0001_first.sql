@@ -35,17 +35,15 @@ CREATE TABLE timer (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX timer_due ON timer (due_ms, incident);
 
--- A rowid table: rows of about 1 kB would overflow the cells of a WITHOUT ROWID table, and arrive in no order of their ids.
+-- Where each signal is in the log. In the order of lists, which is nearly the order in which they come: ids are in none.
 CREATE TABLE signal (
+    observed_ms INTEGER NOT NULL,
     id          BLOB    NOT NULL UNIQUE,
-    fingerprint BLOB    NOT NULL,
     status      INTEGER NOT NULL,   -- 0 provisional, 1 confirmed, 2 retracted, 3 ended
     incident    BLOB,
-    fate        TEXT    NOT NULL,
-    observed_ms INTEGER NOT NULL,
-    json        TEXT    NOT NULL
-) STRICT;
-CREATE INDEX signal_observed ON signal (observed_ms, id);
+    place       INTEGER NOT NULL,
+    PRIMARY KEY (observed_ms, id)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX signal_status   ON signal (status, observed_ms, id);
 CREATE INDEX signal_incident ON signal (incident, observed_ms, id) WHERE incident IS NOT NULL;
 -- What may be forgotten, without walking past all that incidents hold for ever.

@@ -12,8 +12,9 @@ use serde::Deserialize;
 use super::{Asked, On, frame, page, pages, query, sorry};
 use crate::{
     auth::Caller,
+    engine::signals::read_back,
     http::{Refused, Shared, Viewer, incidents, views},
-    store::{SignalFilter, SignalRow},
+    store::{FoundSignal, SignalFilter},
 };
 
 /// Signals on a page: a screen or two.
@@ -45,7 +46,7 @@ async fn list(On(Viewer(visitor)): On<Viewer>, State(app): State<Shared>, Asked(
 
 async fn show(app: &Shared, visitor: &Caller, wanted: &Wanted) -> Result<Response, Refused> {
     let (rows, more) = gather(app, wanted).await?;
-    let list = rows.iter().map(views::stored_signal).collect::<Result<Vec<_>, _>>()?;
+    let list = views::listed_signals(&rows)?;
     let given = |text: &String| if text.is_empty() { None } else { Some(text.clone()) };
     let address = |last: Option<(Timestamp, SignalId)>| {
         let (before, id) = last.map(|(at, id)| (at.to_string(), id.to_string())).unzip();
@@ -79,18 +80,18 @@ async fn show(app: &Shared, visitor: &Caller, wanted: &Wanted) -> Result<Respons
 }
 
 /// The rows of a page, and where the next one begins if there may be more.
-async fn gather(app: &Shared, wanted: &Wanted) -> Result<(Vec<SignalRow>, Option<(Timestamp, SignalId)>), Refused> {
+async fn gather(app: &Shared, wanted: &Wanted) -> Result<(Vec<FoundSignal>, Option<(Timestamp, SignalId)>), Refused> {
     let mut filter = filter(wanted)?;
     let (mut found, mut seen) = (Vec::new(), 0);
     loop {
         let rows = app.store.signals(&filter).await?;
         let exhausted = rows.len() < filter.limit;
-        for row in rows {
+        for one in rows {
             seen += 1;
-            let place = (row.observed, row.id);
+            let place = (one.row.observed, one.row.id);
             (filter.before, filter.before_id) = (Some(place.0), Some(place.1));
-            if wanted.detector.is_empty() || is_of(&row, &wanted.detector) {
-                found.push(row);
+            if wanted.detector.is_empty() || is_of(&one, &wanted.detector) {
+                found.push(one);
             }
             if found.len() == SHOWN || seen == READ_MAX {
                 return Ok((found, Some(place)));
@@ -129,13 +130,7 @@ fn status(word: &str) -> Result<Option<SignalStatus>, Refused> {
         })
 }
 
-/// Only what the filter needs of a stored signal.
-#[derive(Deserialize)]
-struct ByWhom {
-    detector: String,
-}
-
 /// A signal that cannot be read is shown, and the page says so: hiding it would be worse.
-fn is_of(row: &SignalRow, detector: &str) -> bool {
-    serde_json::from_str::<ByWhom>(&row.json).map_or(true, |signal| signal.detector == detector)
+fn is_of(found: &FoundSignal, detector: &str) -> bool {
+    read_back(found).map_or(true, |(signal, _)| signal.detector.as_str() == detector)
 }

@@ -1,97 +1,106 @@
-//! What one step of the engine will write, and what became of the signals in it.
+//! What is decided and not yet handed to the store: one transaction that grows.
+//!
+//! Everything that needs no other decision is done at once (the text, the salt, the digest of an event), so that the work is over
+//! when the store has time for the batch.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use quarterdeck_core::{
-    board::{Board, Fate},
-    id::{IncidentId, PageId, SignalId},
-    journal::Recorded,
-    signal::{Fingerprint, SignalChange, SignalStatus},
+    id::{IdSource, IncidentId, PageId},
+    incident::{Incident, IncidentEvent, PageOutcome, PageRecord},
+    journal::{Body, Recorded},
     time::Timestamp,
 };
+use quarterdeck_ledger::{hash::Hash, leaf::Entry};
 
-use crate::store::{SignalRow, SignalUpdate};
+use super::{EngineError, signals};
+use crate::store::{Batch, OutboxPage, StoredEvent};
 
-/// What one step will write.
+/// Decisions on top of the durable board, in their order.
 #[derive(Default)]
 pub(super) struct Draft {
+    pub(super) batch: Batch,
     pub(super) recorded: Vec<Arc<Recorded>>,
-    pub(super) signals: Vec<SignalRow>,
-    pub(super) signal_updates: Vec<SignalUpdate>,
-    pub(super) settled: Vec<PageId>,
-    pub(super) cursors: Vec<(String, String)>,
-    pub(super) snapshots: Vec<(String, Vec<u8>)>,
+    pub(super) leaves: Vec<Hash>,
+    /// Incidents with new events: their timers may have moved.
+    pub(super) touched: BTreeSet<IncidentId>,
+    /// An event that could not be sealed: a defect of ours. Nothing of the draft may be written.
+    pub(super) broken: Option<EngineError>,
 }
 
 impl Draft {
+    /// Whether there is nothing to write.
     pub(super) fn is_empty(&self) -> bool {
-        self.recorded.is_empty()
-            && self.signals.is_empty()
-            && self.signal_updates.is_empty()
-            && self.settled.is_empty()
-            && self.cursors.is_empty()
-            && self.snapshots.is_empty()
+        self.batch == Batch::default() && self.broken.is_none()
     }
 
-    pub(super) fn note_signal(&mut self, change: &SignalChange, fate: &Fate, now: Timestamp, board: &Board) {
-        let mut update = |id, status| self.signal_updates.push(SignalUpdate { id, status });
-        match change {
-            SignalChange::Raised { signal } if !matches!(fate, Fate::Repeated(_)) => {
-                let json = serde_json::to_string(&**signal).unwrap_or_default();
-                self.signals.push(SignalRow {
-                    id: signal.id,
-                    fingerprint: signal.fingerprint,
-                    status: signal.status,
-                    incident: incident_of(fate),
-                    fate: words(fate),
-                    observed: now,
-                    json,
-                });
+    /// Adds an event that takes the place `index` of the log and was applied to its incident, if it has one.
+    pub(super) fn add(
+        &mut self,
+        recorded: Recorded,
+        index: u64,
+        incident: Option<&Incident>,
+        salts: &mut dyn IdSource,
+    ) {
+        match seal(&recorded, index, salts.fresh()) {
+            Ok((stored, leaf)) => {
+                self.batch.events.push(stored);
+                self.leaves.push(leaf);
             }
-            SignalChange::Raised { .. } => {}
-            SignalChange::Confirmed { id } => update(*id, SignalStatus::Confirmed),
-            SignalChange::Retracted { id, .. } => update(*id, SignalStatus::Retracted),
-            SignalChange::Ended { fingerprint, .. } => {
-                for id in standing(board, fate, *fingerprint) {
-                    update(id, SignalStatus::Ended);
-                }
+            Err(error) => {
+                self.broken.get_or_insert(error);
             }
         }
+        signals::list(&recorded, index, &mut self.batch);
+        if let (Body::Incident(event), Some(incident)) = (&recorded.body, incident) {
+            self.touched.insert(incident.id());
+            self.batch.pages.extend(page(incident.id(), recorded.at, event));
+            self.batch.pages.extend(all_clear(incident, recorded.at, event));
+        }
+        self.recorded.push(Arc::new(recorded));
     }
 }
 
-/// The incident that a signal opened or joined.
-pub fn incident_of(fate: &Fate) -> Option<IncidentId> {
-    match fate {
-        Fate::Opened(id)
-        | Fate::Attached(id)
-        | Fate::Repeated(id)
-        | Fate::Confirmed(id)
-        | Fate::Retracted(id)
-        | Fate::Ended(id) => Some(*id),
-        Fate::Silenced(_) | Fate::Noted | Fate::Unknown => None,
-    }
+fn seal(recorded: &Recorded, index: u64, salt: [u8; 16]) -> Result<(StoredEvent, Hash), EngineError> {
+    let body = recorded.body.to_json().map_err(|error| EngineError::Leaf(error.to_string()))?;
+    let stream = recorded.stream.to_string();
+    let (version, at) = (recorded.version, recorded.at);
+    let entry = Entry::seal(&stream, version, &at.to_string(), &salt, body.as_bytes())?;
+    let leaf = entry.leaf_hash();
+    Ok((StoredEvent { index, stream, version, at, content: Some((body, salt)), digest: *entry.digest() }, leaf))
 }
 
-/// What became of a signal, as a person reads it.
-pub fn words(fate: &Fate) -> String {
-    match fate {
-        Fate::Opened(id) => format!("opened {id}"),
-        Fate::Attached(id) => format!("joined {id}"),
-        Fate::Repeated(id) => format!("repeats what {id} knows"),
-        Fate::Confirmed(id) => format!("stands for good on {id}"),
-        Fate::Retracted(id) => format!("was undone on {id}"),
-        Fate::Ended(id) => format!("is over on {id}"),
-        Fate::Silenced(id) => format!("silenced by {id}"),
-        Fate::Noted => "too quiet to open an incident".to_owned(),
-        Fate::Unknown => "was never raised here".to_owned(),
-    }
+fn page(incident: IncidentId, at: Timestamp, event: &IncidentEvent) -> Option<OutboxPage> {
+    let IncidentEvent::PageRequested { page, person, channel, address, .. } = event else { return None };
+    Some(OutboxPage {
+        page: *page,
+        incident,
+        person: person.clone(),
+        channel: channel.clone(),
+        address: address.clone(),
+        not_before: at,
+        attempts: 0,
+        under_way: false,
+    })
 }
 
-/// The signals of a claim that still stand, where its end is heard.
-fn standing(board: &Board, fate: &Fate, fingerprint: Fingerprint) -> Vec<SignalId> {
-    let attached = incident_of(fate).and_then(|id| board.incident(id)).into_iter();
-    let attached = attached.flat_map(|incident| incident.of_claim(fingerprint).map(|one| one.signal.id));
-    let loose = board.loose_signals().filter(|one| one.signal.fingerprint == fingerprint).map(|one| one.signal.id);
-    if matches!(fate, Fate::Noted) { loose.collect() } else { attached.collect() }
+/// Everybody whom a page of the incident reached is told, by the same way, that it is over. The event is the intent.
+fn all_clear(incident: &Incident, at: Timestamp, event: &IncidentEvent) -> Vec<OutboxPage> {
+    if !matches!(event, IncidentEvent::Resolved { .. } | IncidentEvent::MergedInto { .. }) {
+        return Vec::new();
+    }
+    let mut told = BTreeSet::new();
+    let reached = incident.pages().values().filter(|page| !matches!(page.outcome, Some(PageOutcome::Failed { .. })));
+    let new = reached.filter(|page| told.insert((&page.person, &page.channel, &page.address)));
+    let row = |page: &PageRecord| OutboxPage {
+        page: PageId::digest(&[page.id.bytes(), b"all clear", &incident.version().to_be_bytes()]),
+        incident: incident.id(),
+        person: page.person.clone(),
+        channel: page.channel.clone(),
+        address: page.address.clone(),
+        not_before: at,
+        attempts: 0,
+        under_way: false,
+    };
+    new.map(row).collect()
 }

@@ -58,8 +58,7 @@ pub async fn inclusion(
     State(app): State<Shared>,
     Query(query): Query<InclusionQuery>,
 ) -> Result<Json<Proof>, Refused> {
-    app.tree.follow(&*app.store).await.map_err(|error| ours(&error))?;
-    let tree = app.tree.lock();
+    let tree = app.engine.published().tree.lock();
     let size = query.size.unwrap_or_else(|| tree.size());
     let hashes = inclusion_proof(&*tree, query.index, size).map_err(|error| Refused::bad_request(error.to_string()))?;
     Ok(Json(Proof { size, hashes: hashes.iter().map(ToString::to_string).collect() }))
@@ -81,8 +80,7 @@ pub async fn consistency(
     State(app): State<Shared>,
     Query(query): Query<ConsistencyQuery>,
 ) -> Result<Json<Proof>, Refused> {
-    app.tree.follow(&*app.store).await.map_err(|error| ours(&error))?;
-    let tree = app.tree.lock();
+    let tree = app.engine.published().tree.lock();
     let size = query.size.unwrap_or_else(|| tree.size());
     let hashes =
         consistency_proof(&*tree, query.from, size).map_err(|error| Refused::bad_request(error.to_string()))?;
@@ -93,7 +91,6 @@ pub async fn consistency(
 pub async fn bundle(app: &Shared, incident: IncidentId) -> Result<Vec<u8>, Refused> {
     let head = read(&app.engine.published().head).clone();
     let Some(checkpoint) = head.checkpoint else { return Err(Refused::not_found("the log is empty")) };
-    app.tree.follow(&*app.store).await.map_err(|error| ours(&error))?;
     let stored = app.store.stream(&Stream::Incident(incident).to_string()).await?;
     if stored.is_empty() {
         return Err(quarterdeck_core::incident::Refusal::NoSuchIncident { id: incident }.into());
@@ -107,7 +104,7 @@ pub async fn bundle(app: &Shared, incident: IncidentId) -> Result<Vec<u8>, Refus
         };
         events.push((event.index, Sealed { entry, body }));
     }
-    let tree = app.tree.lock();
+    let tree = app.engine.published().tree.lock();
     let bundle = Bundle::build(&app.key, &checkpoint, events, &*tree).map_err(|error| ours(&error))?;
     Ok(bundle.encode())
 }

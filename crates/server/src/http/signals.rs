@@ -64,7 +64,7 @@ pub async fn find(app: &Shared, query: &ListQuery) -> Result<Vec<Signal>, Refuse
     };
     let filter =
         SignalFilter { incident, status, before, before_id: None, limit: query.limit.unwrap_or(LIST).min(LIST_MAX) };
-    app.store.signals(&filter).await?.iter().map(views::stored_signal).collect()
+    views::listed_signals(&app.store.signals(&filter).await?)
 }
 
 fn status(word: &str) -> Result<SignalStatus, Refused> {
@@ -82,7 +82,7 @@ fn status(word: &str) -> Result<SignalStatus, Refused> {
 pub async fn show(_: Viewer, State(app): State<Shared>, Path(id): Path<String>) -> Result<Json<Signal>, Refused> {
     let id = id.parse().map_err(|error: quarterdeck_core::id::BadId| Refused::bad_request(error.to_string()))?;
     match app.store.signal(id).await? {
-        Some(row) => views::stored_signal(&row).map(Json),
+        Some(found) => views::listed_signal(&found).map(Json),
         None => Err(Refused::not_found(format!("no signal {id}"))),
     }
 }

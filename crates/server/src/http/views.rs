@@ -13,9 +13,12 @@ use quarterdeck_core::{
 
 use super::{Refused, Shared, incidents::phase_word};
 use crate::{
-    engine::{read, recorded_of},
+    engine::{
+        read, recorded_of,
+        signals::{Unreadable, read_back},
+    },
     notify::message::why,
-    store::{SignalRow, StoredEvent},
+    store::{FoundSignal, StoredEvent},
 };
 
 /// An incident in a list.
@@ -231,15 +234,25 @@ pub fn signal(signal: &Signal, status: SignalStatus) -> api::Signal {
     }
 }
 
-/// A stored signal.
-pub fn stored_signal(row: &SignalRow) -> Result<api::Signal, Refused> {
-    let core: Signal = serde_json::from_str(&row.json).map_err(|error| {
-        tracing::error!(%error, signal = %row.id, "a stored signal cannot be read");
-        Refused::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "unreadable", format!("signal {}: {error}", row.id))
+/// The signals of a list, without those that were erased.
+pub fn listed_signals(found: &[FoundSignal]) -> Result<Vec<api::Signal>, Refused> {
+    found.iter().filter(|found| found.event.is_some()).map(listed_signal).collect()
+}
+
+/// A listed signal.
+pub fn listed_signal(found: &FoundSignal) -> Result<api::Signal, Refused> {
+    let row = &found.row;
+    let (core, fate) = read_back(found).map_err(|error| {
+        tracing::error!(%error, signal = %row.id, "a listed signal cannot be read");
+        let status = match error {
+            Unreadable::Erased => axum::http::StatusCode::GONE,
+            Unreadable::Damaged { .. } => axum::http::StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Refused::new(status, "unreadable", format!("signal {}: {error}", row.id))
     })?;
     let mut view = signal(&core, row.status);
     view.incident = row.incident.map(|incident| incident.to_string());
-    view.fate.clone_from(&row.fate);
+    view.fate = fate;
     Ok(view)
 }
 

@@ -76,7 +76,7 @@ impl Deliver {
 
     /// Delivers until `stop` says so; attempts under way are finished.
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
-        let mut news = self.engine.published().news.subscribe();
+        let published = Arc::clone(self.engine.published());
         let places = Arc::new(Semaphore::new(DELIVERIES_IN_FLIGHT_MAX));
         let mut attempts = JoinSet::new();
         while !*stop.borrow() {
@@ -86,7 +86,7 @@ impl Deliver {
             if claimed.is_empty() {
                 tokio::select! {
                     biased;
-                    _ = news.recv() => while news.try_recv().is_ok() {},
+                    () = published.outbox.notified() => {}
                     () = tokio::time::sleep(LOOK_AT_LEAST_EVERY) => {}
                     _ = stop.changed() => {}
                     _ = attempts.join_next(), if !attempts.is_empty() => {}

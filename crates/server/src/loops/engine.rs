@@ -1,6 +1,7 @@
-//! Drives the engine: collects what waits, steps, answers; wakes by itself when something is due.
+//! Drives the engine: has it decide what waits while the store writes what was decided before, and answers when that is durable;
+//! wakes by itself when something is due.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use quarterdeck_core::{
     board::Fate,
@@ -12,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     clock::Clock,
     engine::{Answer, Engine, EngineError, Job, Published, Work},
+    store::StoreError,
 };
 
 /// The longest sleep between two looks at what is due: a clock that jumped forward is noticed this soon.
@@ -52,35 +54,106 @@ pub fn queue(published: Arc<Published>) -> (EngineHandle, mpsc::Receiver<Job>) {
     (EngineHandle { jobs, published }, waiting)
 }
 
+/// The answer that a caller waits for.
+type Reply = oneshot::Sender<Result<Answer, EngineError>>;
+/// Callers with what they will be told once it is durable.
+type Waiting = Vec<(Reply, Answer)>;
+
 /// Runs until every handle is gone: whoever still holds one is still answered.
-pub async fn run(mut engine: Engine, mut waiting: mpsc::Receiver<Job>, clock: Arc<dyn Clock>) {
-    loop {
-        let pause = engine.next_deadline().map_or(LOOK_AT_LEAST_EVERY, |due| due.since(clock.now()));
-        let mut jobs = Vec::new();
-        tokio::select! {
-            biased;
-            taken = waiting.recv_many(&mut jobs, ENGINE_BATCH_COMMANDS_MAX) => if taken == 0 { return },
-            () = tokio::time::sleep(pause.min(LOOK_AT_LEAST_EVERY)) => {}
+pub async fn run(engine: Engine, jobs: mpsc::Receiver<Job>, clock: Arc<dyn Clock>) {
+    Driver { engine, clock, decided: Waiting::new() }.run(jobs).await;
+}
+
+struct Driver {
+    engine: Engine,
+    clock: Arc<dyn Clock>,
+    /// Who waits for what is decided and not handed over yet.
+    decided: Waiting,
+}
+
+impl Driver {
+    async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+        let store = self.engine.store();
+        let mut appending: Option<(Appending, Waiting)> = None;
+        let mut open = true;
+        loop {
+            if appending.is_none() {
+                match self.engine.hand_over() {
+                    Ok(Some(batch)) => {
+                        let store = Arc::clone(&store);
+                        let append = Box::pin(async move { store.append(batch).await });
+                        appending = Some((append, std::mem::take(&mut self.decided)));
+                    }
+                    // Nothing to write, and all that it rests on is durable.
+                    Ok(None) => answer(std::mem::take(&mut self.decided)),
+                    Err(error) => refuse(std::mem::take(&mut self.decided), &error),
+                }
+            }
+            if !open && appending.is_none() {
+                return;
+            }
+            let room = ENGINE_BATCH_COMMANDS_MAX.saturating_sub(self.decided.len());
+            let mut taken = Vec::new();
+            tokio::select! {
+                biased;
+                appended = landing(&mut appending) => {
+                    let waiting = appending.take().map(|(_, waiting)| waiting).unwrap_or_default();
+                    self.land(appended, waiting).await;
+                }
+                count = jobs.recv_many(&mut taken, room), if open && room > 0 => {
+                    open = count > 0;
+                    self.decide(taken);
+                }
+                () = tokio::time::sleep(self.pause()), if open => self.decide(Vec::new()),
+            }
         }
-        step(&mut engine, jobs, &*clock).await;
+    }
+
+    /// How long to wait for something to do: until something is due.
+    fn pause(&self) -> Duration {
+        let due = self.engine.next_deadline().map_or(LOOK_AT_LEAST_EVERY, |due| due.since(self.clock.now()));
+        due.min(LOOK_AT_LEAST_EVERY)
+    }
+
+    fn decide(&mut self, jobs: Vec<Job>) {
+        let (work, replies): (Vec<Work>, Vec<Reply>) = jobs.into_iter().map(|job| (job.work, job.reply)).unzip();
+        let answers = self.engine.decide(work, self.clock.now());
+        self.decided.extend(replies.into_iter().zip(answers));
+    }
+
+    async fn land(&mut self, appended: Result<(), StoreError>, waiting: Waiting) {
+        match self.engine.land(appended).await {
+            Ok(()) => answer(waiting),
+            Err(error) => {
+                tracing::error!(%error, "nothing of this step happened");
+                refuse(waiting, &error);
+                // Decided on top of what did not happen.
+                refuse(std::mem::take(&mut self.decided), &error);
+                tokio::time::sleep(AFTER_FAILURE).await;
+            }
+        }
     }
 }
 
-async fn step(engine: &mut Engine, jobs: Vec<Job>, clock: &dyn Clock) {
-    let (work, replies): (Vec<Work>, Vec<_>) = jobs.into_iter().map(|job| (job.work, job.reply)).unzip();
-    match engine.step(work, clock.now()).await {
-        Ok(answers) => {
-            for (reply, answer) in replies.into_iter().zip(answers) {
-                // A caller that went away does not want its answer.
-                drop(reply.send(Ok(answer)));
-            }
-        }
-        Err(error) => {
-            tracing::error!(%error, "nothing of this step happened");
-            for reply in replies {
-                drop(reply.send(Err(error.clone())));
-            }
-            tokio::time::sleep(AFTER_FAILURE).await;
-        }
+type Appending = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
+
+/// The end of the transaction on its way; never, if there is none.
+async fn landing(appending: &mut Option<(Appending, Waiting)>) -> Result<(), StoreError> {
+    match appending {
+        Some((append, _)) => append.await,
+        None => std::future::pending().await,
+    }
+}
+
+fn answer(waiting: Waiting) {
+    for (reply, answer) in waiting {
+        // A caller that went away does not want its answer.
+        drop(reply.send(Ok(answer)));
+    }
+}
+
+fn refuse(waiting: Waiting, error: &EngineError) {
+    for (reply, _) in waiting {
+        drop(reply.send(Err(error.clone())));
     }
 }

@@ -22,7 +22,7 @@ use tokio::sync::{RwLock, watch};
 
 use crate::{
     clock::Clock,
-    engine::EngineError,
+    engine::{EngineError, signals::read_back},
     loops::engine::EngineHandle,
     store::{Store, StoreError},
 };
@@ -52,14 +52,14 @@ impl Expiries {
         loop {
             let rows = store.live_signals(after, SIGNALS).await?;
             let Some(last) = rows.last() else { return Ok(()) };
-            after = Some(last.id);
-            for row in &rows {
-                match serde_json::from_str::<quarterdeck_core::signal::Signal>(&row.json) {
-                    Ok(signal) if REPEATING.contains(&signal.detector.as_str()) => {
+            after = Some(last.row.id);
+            for found in &rows {
+                match read_back(found) {
+                    Ok((signal, _)) if REPEATING.contains(&signal.detector.as_str()) => {
                         note(&mut self.lock(), signal.fingerprint, now.plus(RESOLVE_TIMEOUT));
                     }
                     Ok(_) => {}
-                    Err(error) => tracing::warn!(%error, signal = %row.id, "cannot read a signal that stands"),
+                    Err(error) => tracing::warn!(%error, signal = %found.row.id, "cannot read a signal that stands"),
                 }
             }
         }

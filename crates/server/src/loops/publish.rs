@@ -17,14 +17,13 @@ use tokio::sync::watch;
 
 use crate::{
     engine::{Published, StartError, entry_of, read},
-    log_tree::LogTree,
-    store::{Store, StoreError},
+    store::{Store, StoreError, StoredEvent},
 };
 
 /// How far the folder may lag behind the store.
 const PUBLISH_EVERY: Duration = Duration::from_millis(500);
 /// Events written at once.
-const EVENTS: u64 = 4_096;
+const EVENTS: u64 = 1_024;
 /// Where the signed head stands in the folder.
 const CHECKPOINT_FILE: &str = "checkpoint";
 /// Where the verifier key stands in the folder.
@@ -59,8 +58,6 @@ pub struct Publisher {
     pub store: Arc<dyn Store>,
     /// Where the log stands.
     pub published: Arc<Published>,
-    /// Its tree.
-    pub tree: Arc<LogTree>,
     /// The folder.
     pub root: PathBuf,
     /// The log's verifier key.
@@ -101,33 +98,54 @@ impl Publisher {
         let Some(checkpoint) = head.checkpoint.filter(|_| head.size > from) else { return Ok(from) };
         let mut done = from;
         while done < head.size {
-            let to = head.size.min(first_needed(done) + EVENTS);
             let begin = first_needed(done);
+            let to = head.size.min(begin + EVENTS);
             let wanted = usize::try_from(to - begin).unwrap_or(usize::MAX);
             let events = self.store.events(begin, wanted).await?;
-            let mut sealed = Vec::with_capacity(events.len());
-            for event in &events {
-                let body = match &event.content {
-                    Some((body, salt)) => Body::Kept { salt: *salt, bytes: body.clone().into_bytes() },
-                    None => Body::Erased,
-                };
-                sealed.push(Sealed { entry: entry_of(event)?, body });
-            }
-            self.tree.follow(&*self.store).await?;
-            let files = {
-                let tree = self.tree.lock();
-                files_for(&*tree, done, to, &sealed)
-                    .map_err(|error: FolderError<_>| PublishError::Folder(error.to_string()))?
-            };
-            for (path, bytes) in files {
-                write_whole(&self.root, &path, &bytes)?;
-            }
+            let (published, root) = (Arc::clone(&self.published), self.root.clone());
+            blocking(move || write_slice(&published, &root, done, to, events)).await?;
             done = to;
         }
-        write_whole(&self.root, KEY_FILE, format!("{}\n", self.key).as_bytes())?;
-        write_whole(&self.root, CHECKPOINT_FILE, checkpoint.as_bytes())?;
+        let (root, key) = (self.root.clone(), format!("{}\n", self.key));
+        blocking(move || {
+            write_whole(&root, KEY_FILE, key.as_bytes())?;
+            write_whole(&root, CHECKPOINT_FILE, checkpoint.as_bytes())
+        })
+        .await?;
         Ok(head.size)
     }
+}
+
+/// Runs `work` where waiting for the disk holds nobody else up.
+async fn blocking(work: impl FnOnce() -> Result<(), PublishError> + Send + 'static) -> Result<(), PublishError> {
+    tokio::task::spawn_blocking(work).await.map_err(|ended| PublishError::Folder(ended.to_string()))?
+}
+
+/// Writes the files of the events from `done` to `to`, given from the first that is needed for them.
+fn write_slice(
+    published: &Published,
+    root: &Path,
+    done: u64,
+    to: u64,
+    events: Vec<StoredEvent>,
+) -> Result<(), PublishError> {
+    let mut sealed = Vec::with_capacity(events.len());
+    for event in events {
+        let entry = entry_of(&event)?;
+        let body = match event.content {
+            Some((body, salt)) => Body::Kept { salt, bytes: body.into_bytes() },
+            None => Body::Erased,
+        };
+        sealed.push(Sealed { entry, body });
+    }
+    let files = {
+        let tree = published.tree.lock();
+        files_for(&*tree, done, to, &sealed).map_err(|error: FolderError<_>| PublishError::Folder(error.to_string()))?
+    };
+    for (path, bytes) in files {
+        write_whole(root, &path, &bytes)?;
+    }
+    Ok(())
 }
 
 /// Writes beside and renames, so that a reader never sees half a file.

@@ -11,11 +11,11 @@ use std::{fmt::Debug, future::Future, pin::Pin, sync::Arc};
 
 use quarterdeck_core::{
     id::{IncidentId, Kind, Name, PageId, SignalId},
-    signal::{Fingerprint, SignalStatus},
+    signal::SignalStatus,
     time::Timestamp,
 };
 
-use super::{Batch, OutboxPage, SignalRow, Store, StoreError, StoredEvent};
+use super::{Batch, FoundSignal, OutboxPage, SignalRow, Store, StoreError, StoredEvent};
 
 /// A promise: its name, and the check of it on an empty store.
 pub type Case = (&'static str, fn(Arc<dyn Store>) -> Checking);
@@ -59,7 +59,8 @@ pub const CASES: &[Case] = &[
     ("timers are set, moved and cleared", |store| Box::pin(duties::timers(store))),
     ("signals are listed newest first, filtered and capped", |store| Box::pin(signals::lists(store))),
     ("a list goes on where it ended, within a millisecond too", |store| Box::pin(signals::goes_on(store))),
-    ("a signal that is there stays, until it is updated", |store| Box::pin(signals::twice_and_updated(store))),
+    ("a signal is found with its event, until that is erased", |store| Box::pin(signals::with_events(store))),
+    ("a signal that comes again keeps its first instant alone", |store| Box::pin(signals::twice_and_updated(store))),
     ("live signals are found in steps, oldest first", |store| Box::pin(signals::live(store))),
     ("forgetting spares what an incident holds", |store| Box::pin(signals::forgetting(store))),
     ("many signals are forgotten", |store| Box::pin(signals::forgets_many(store))),
@@ -135,13 +136,10 @@ fn name<K: Kind>(text: &str) -> Result<Name<K>, Broken> {
 }
 
 fn signal(n: u64, observed: Timestamp, status: SignalStatus) -> SignalRow {
-    SignalRow {
-        id: signal_id(n),
-        fingerprint: Fingerprint::of(&[b"claim", &(n / 2).to_be_bytes()]),
-        status,
-        incident: None,
-        fate: "too quiet to open an incident".to_owned(),
-        observed,
-        json: format!("{{\"signal\":{n}}}"),
-    }
+    SignalRow { id: signal_id(n), status, incident: None, observed, place: n }
+}
+
+/// As it is found where the log does not reach its event's place.
+fn without_event(row: SignalRow) -> FoundSignal {
+    FoundSignal { row, event: None }
 }

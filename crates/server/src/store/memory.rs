@@ -14,7 +14,8 @@ use quarterdeck_core::{
 };
 
 use super::{
-    Batch, OutboxPage, SignalFilter, SignalRow, Store, StoreError, StoredEvent, check_follows, columns, no_such_event,
+    Batch, FoundSignal, OutboxPage, SignalFilter, SignalRow, Store, StoreError, StoredEvent, check_follows, columns,
+    no_such_event,
 };
 
 /// Keeps everything in memory.
@@ -152,13 +153,18 @@ impl State {
     }
 
     fn insert_signal(&mut self, row: SignalRow) {
-        if !self.signals.contains_key(&row.id) {
-            self.seen.insert((row.observed, row.id));
-            self.signals.insert(row.id, row);
-        }
+        let observed = self.signals.get(&row.id).map_or(row.observed, |before| before.observed);
+        self.seen.insert((observed, row.id));
+        self.signals.insert(row.id, SignalRow { observed, ..row });
     }
 
-    fn list_signals(&self, filter: &SignalFilter) -> Vec<SignalRow> {
+    fn found(&self, row: &SignalRow) -> FoundSignal {
+        let place = usize::try_from(row.place).unwrap_or(usize::MAX);
+        let content = self.events.get(place).and_then(|event| event.content.as_ref());
+        FoundSignal { row: *row, event: content.map(|(json, _)| json.clone()) }
+    }
+
+    fn list_signals(&self, filter: &SignalFilter) -> Vec<FoundSignal> {
         let before = filter.before.map(|instant| (instant, filter.before_id));
         let wanted = |row: &&SignalRow| {
             filter.incident.is_none_or(|incident| row.incident == Some(incident))
@@ -166,10 +172,10 @@ impl State {
                 && before.is_none_or(|before| (row.observed, Some(row.id)) < before)
         };
         let newest_first = self.seen.iter().rev().filter_map(|(_, id)| self.signals.get(id));
-        newest_first.filter(wanted).take(columns::signals_limit(filter)).cloned().collect()
+        newest_first.filter(wanted).take(columns::signals_limit(filter)).map(|row| self.found(row)).collect()
     }
 
-    fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Result<Vec<SignalRow>, StoreError> {
+    fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Result<Vec<FoundSignal>, StoreError> {
         let start = match after {
             None => None,
             Some(id) => {
@@ -178,7 +184,7 @@ impl State {
         };
         let rows = self.seen.iter().filter(|place| start.is_none_or(|start| **place > start));
         let live = rows.filter_map(|(_, id)| self.signals.get(id)).filter(|row| is_live(row.status));
-        Ok(live.take(limit).cloned().collect())
+        Ok(live.take(limit).map(|row| self.found(row)).collect())
     }
 
     fn forget_signals(&mut self, before: Timestamp) -> u64 {
@@ -235,13 +241,14 @@ impl Store for MemoryStore {
         let due = state.due.iter().take_while(|(due, _)| *due <= now);
         Ok(due.take(limit).map(|(due, incident)| (*incident, *due)).collect())
     }
-    async fn signals(&self, filter: &SignalFilter) -> Result<Vec<SignalRow>, StoreError> {
+    async fn signals(&self, filter: &SignalFilter) -> Result<Vec<FoundSignal>, StoreError> {
         Ok(self.state().list_signals(filter))
     }
-    async fn signal(&self, id: SignalId) -> Result<Option<SignalRow>, StoreError> {
-        Ok(self.state().signals.get(&id).cloned())
+    async fn signal(&self, id: SignalId) -> Result<Option<FoundSignal>, StoreError> {
+        let state = self.state();
+        Ok(state.signals.get(&id).map(|row| state.found(row)))
     }
-    async fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Result<Vec<SignalRow>, StoreError> {
+    async fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Result<Vec<FoundSignal>, StoreError> {
         self.state().live_signals(after, limit)
     }
     async fn cursor(&self, name: &str) -> Result<Option<String>, StoreError> {

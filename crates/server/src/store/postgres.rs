@@ -20,7 +20,7 @@ use quarterdeck_core::{
 };
 
 use self::pool::Pool;
-use super::{Batch, OutboxPage, SignalFilter, SignalRow, Store, StoreError, StoredEvent};
+use super::{Batch, FoundSignal, OutboxPage, SignalFilter, Store, StoreError, StoredEvent};
 
 /// Signals forgotten in one transaction, so that no append waits long for the cleaning.
 const FORGET_CHUNK: usize = 5_000;
@@ -77,13 +77,13 @@ impl Store for PostgresStore {
     async fn timers_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(IncidentId, Timestamp)>, StoreError> {
         self.pool.run("list timers", |session, _| read::timers_due(session, now, limit)).await
     }
-    async fn signals(&self, filter: &SignalFilter) -> Result<Vec<SignalRow>, StoreError> {
+    async fn signals(&self, filter: &SignalFilter) -> Result<Vec<FoundSignal>, StoreError> {
         self.pool.run("list signals", |session, _| read::signals(session, filter)).await
     }
-    async fn signal(&self, id: SignalId) -> Result<Option<SignalRow>, StoreError> {
+    async fn signal(&self, id: SignalId) -> Result<Option<FoundSignal>, StoreError> {
         self.pool.run("read signal", |session, _| read::signal(session, id)).await
     }
-    async fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Result<Vec<SignalRow>, StoreError> {
+    async fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Result<Vec<FoundSignal>, StoreError> {
         self.pool.run("list live signals", |session, _| read::live_signals(session, after, limit)).await
     }
     async fn cursor(&self, name: &str) -> Result<Option<String>, StoreError> {

@@ -20,7 +20,7 @@ use quarterdeck_core::{
 use rusqlite::ErrorCode;
 
 use self::{open::Limits, read::Readers, writer::Writer};
-use super::{Batch, OutboxPage, SignalFilter, SignalRow, Store, StoreError, StoredEvent};
+use super::{Batch, FoundSignal, OutboxPage, SignalFilter, Store, StoreError, StoredEvent};
 
 /// Signals forgotten in one transaction, so that no append waits long for the cleaning.
 const FORGET_CHUNK: usize = 5_000;
@@ -78,14 +78,14 @@ impl Store for SqliteStore {
     async fn timers_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(IncidentId, Timestamp)>, StoreError> {
         self.readers.run("list timers", move |connection| read::timers_due(connection, now, limit)).await
     }
-    async fn signals(&self, filter: &SignalFilter) -> Result<Vec<SignalRow>, StoreError> {
+    async fn signals(&self, filter: &SignalFilter) -> Result<Vec<FoundSignal>, StoreError> {
         let filter = filter.clone();
         self.readers.run("list signals", move |connection| read::signals(connection, &filter)).await
     }
-    async fn signal(&self, id: SignalId) -> Result<Option<SignalRow>, StoreError> {
+    async fn signal(&self, id: SignalId) -> Result<Option<FoundSignal>, StoreError> {
         self.readers.run("read signal", move |connection| read::signal(connection, id)).await
     }
-    async fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Result<Vec<SignalRow>, StoreError> {
+    async fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Result<Vec<FoundSignal>, StoreError> {
         self.readers.run("list live signals", move |connection| read::live_signals(connection, after, limit)).await
     }
     async fn cursor(&self, name: &str) -> Result<Option<String>, StoreError> {

@@ -8,6 +8,8 @@ mod clients;
 #[cfg(test)]
 mod description;
 #[cfg(test)]
+mod engine;
+#[cfg(test)]
 mod expiry;
 #[cfg(test)]
 mod harness;
@@ -19,6 +21,8 @@ mod pages;
 mod permissions;
 #[cfg(test)]
 mod receiver;
+#[cfg(test)]
+mod signals;
 #[cfg(test)]
 mod silences;
 #[cfg(test)]

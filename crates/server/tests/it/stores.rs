@@ -10,7 +10,7 @@ use quarterdeck_core::{
     id::{IncidentId, PageId, SignalId},
     time::Timestamp,
 };
-use quarterdeck_server::store::{Batch, OutboxPage, SignalFilter, SignalRow, Store, StoreError, StoredEvent};
+use quarterdeck_server::store::{Batch, FoundSignal, OutboxPage, SignalFilter, Store, StoreError, StoredEvent};
 use serde_json::json;
 
 use crate::harness::{Deck, KEY, VIEWER, alert};
@@ -55,13 +55,13 @@ impl Store for Full {
     async fn timers_due(&self, now: Timestamp, limit: usize) -> Answer<Vec<(IncidentId, Timestamp)>> {
         self.inner.timers_due(now, limit).await
     }
-    async fn signals(&self, filter: &SignalFilter) -> Answer<Vec<SignalRow>> {
+    async fn signals(&self, filter: &SignalFilter) -> Answer<Vec<FoundSignal>> {
         self.inner.signals(filter).await
     }
-    async fn signal(&self, id: SignalId) -> Answer<Option<SignalRow>> {
+    async fn signal(&self, id: SignalId) -> Answer<Option<FoundSignal>> {
         self.inner.signal(id).await
     }
-    async fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Answer<Vec<SignalRow>> {
+    async fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Answer<Vec<FoundSignal>> {
         self.inner.live_signals(after, limit).await
     }
     async fn cursor(&self, name: &str) -> Answer<Option<String>> {

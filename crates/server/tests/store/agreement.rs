@@ -6,7 +6,7 @@ use std::{future::Future, sync::Arc};
 use proptest::prelude::*;
 use quarterdeck_core::{
     id::{IncidentId, Name, PageId, SignalId},
-    signal::{Fingerprint, SignalStatus},
+    signal::SignalStatus,
     time::Timestamp,
 };
 use quarterdeck_server::store::{
@@ -74,9 +74,9 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn signal()(id in signal_id(), claim in 0..FEW, status in status(), incident in prop::option::of(incident()),
-                fate in text(), observed in instant(), json in text()) -> SignalRow {
-        SignalRow { id, fingerprint: Fingerprint::of(&[&[claim]]), status, incident, fate, observed, json }
+    fn signal()(id in signal_id(), status in status(), incident in prop::option::of(incident()), observed in instant(),
+                place in 0..40_u64) -> SignalRow {
+        SignalRow { id, status, incident, observed, place }
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use quarterdeck_core::{
     id::{IncidentId, Name, PageId, SignalId},
-    signal::{Fingerprint, SignalStatus},
+    signal::SignalStatus,
     time::Timestamp,
 };
 use quarterdeck_server::store::{Batch, OutboxPage, SignalRow, Store, StoredEvent, sqlite::SqliteStore};
@@ -38,12 +38,10 @@ fn event(index: u64) -> StoredEvent {
 fn signal(index: u64) -> SignalRow {
     SignalRow {
         id: SignalId::digest(&[&index.to_be_bytes()]),
-        fingerprint: Fingerprint::of(&[]),
         status: SignalStatus::Confirmed,
         incident: None,
-        fate: String::new(),
         observed: Timestamp::from_ms(i64::try_from(index).unwrap()),
-        json: index.to_string(),
+        place: index,
     }
 }
 
@@ -141,7 +139,12 @@ async fn what_was_acknowledged_survives_a_kill_at_any_instant() {
         let events = store.events(checked, usize::MAX).await.unwrap();
         assert_eq!(events, (checked..size).map(event).collect::<Vec<_>>(), "kill {kill}");
         for index in checked..size {
-            assert_eq!(store.signal(signal(index).id).await.unwrap(), Some(signal(index)), "kill {kill}");
+            let found = store.signal(signal(index).id).await.unwrap().unwrap();
+            assert_eq!(
+                (found.row, found.event),
+                (signal(index), event(index).content.map(|(json, _)| json)),
+                "kill {kill}"
+            );
         }
         assert_eq!(store.checkpoint().await.unwrap(), Some(size.to_string()), "kill {kill}");
         assert_eq!(store.cursor("chain").await.unwrap(), Some(size.to_string()), "kill {kill}");

@@ -9,16 +9,16 @@ use quarterdeck_core::{
 };
 
 use super::{
-    super::{Batch, SIGNALS_PER_LIST_MAX, SignalFilter, SignalRow, SignalUpdate, Store},
-    Broken, incident, same, second, signal, signal_id,
+    super::{Batch, FoundSignal, SIGNALS_PER_LIST_MAX, SignalFilter, SignalRow, SignalUpdate, Store},
+    Broken, incident, journal, same, second, signal, signal_id, without_event,
 };
 
 fn batch(signals: Vec<SignalRow>) -> Batch {
     Batch { signals, ..Batch::default() }
 }
 
-fn ids(rows: &[SignalRow]) -> Vec<SignalId> {
-    rows.iter().map(|row| row.id).collect()
+fn ids(found: &[FoundSignal]) -> Vec<SignalId> {
+    found.iter().map(|found| found.row.id).collect()
 }
 
 fn wanted(ns: &[u64]) -> Vec<SignalId> {
@@ -31,13 +31,12 @@ pub(super) async fn lists(store: Arc<dyn Store>) -> Result<(), Broken> {
         .zip(statuses)
         .map(|(n, status)| SignalRow {
             incident: (n % 2 == 0).then(|| incident(n % 4)),
-            fate: if n % 2 == 0 { String::new() } else { "silenced by upgrade 桥".to_owned() },
             ..signal(n, second(i64::try_from(n).unwrap_or(0)), status)
         })
         .collect();
-    store.append(batch(rows.iter().rev().cloned().collect())).await?;
+    store.append(batch(rows.iter().rev().copied().collect())).await?;
     let every = SignalFilter { limit: 10, ..SignalFilter::default() };
-    let newest_first: Vec<_> = rows.iter().rev().cloned().collect();
+    let newest_first: Vec<_> = rows.iter().rev().copied().map(without_event).collect();
     same("all", &store.signals(&every).await?, &newest_first)?;
     same("cut", &ids(&store.signals(&SignalFilter { limit: 2, ..every.clone() }).await?), &wanted(&[6, 5]))?;
     same("none", &store.signals(&SignalFilter::default()).await?, &vec![])?;
@@ -50,7 +49,7 @@ pub(super) async fn lists(store: Arc<dyn Store>) -> Result<(), Broken> {
     let both = SignalFilter { incident: Some(incident(2)), status: Some(Retracted), before: Some(second(6)), ..every };
     same("by all", &ids(&store.signals(&both).await?), &wanted(&[2]))?;
     for row in rows {
-        same("one", &store.signal(row.id).await?, &Some(row))?;
+        same("one", &store.signal(row.id).await?, &Some(without_event(row)))?;
     }
     Ok(())
 }
@@ -68,9 +67,9 @@ pub(super) async fn goes_on(store: Arc<dyn Store>) -> Result<(), Broken> {
         let mut found: Vec<SignalRow> = Vec::new();
         loop {
             let step = store.signals(&filter).await?;
-            let Some(last) = step.last() else { break };
+            let Some(last) = step.last().map(|found| found.row) else { break };
             (filter.before, filter.before_id) = (Some(last.observed), Some(last.id));
-            found.extend(step);
+            found.extend(step.iter().map(|found| found.row));
         }
         same("order", &found.is_sorted_by(|a, b| (a.observed, a.id) > (b.observed, b.id)), &true)?;
         let count = if status.is_none() { COUNT } else { COUNT / 3 };
@@ -79,18 +78,45 @@ pub(super) async fn goes_on(store: Arc<dyn Store>) -> Result<(), Broken> {
     Ok(())
 }
 
+pub(super) async fn with_events(store: Arc<dyn Store>) -> Result<(), Broken> {
+    let at = |n, place| SignalRow { place, ..signal(n, second(0), Confirmed) };
+    let events = journal(0, 3);
+    let texts: Vec<_> =
+        events.events.iter().map(|event| event.content.as_ref().map(|(json, _)| json.clone())).collect();
+    store.append(Batch { signals: vec![at(1, 1), at(2, 2), at(9, 9)], ..events }).await?;
+    let event = |found: Option<FoundSignal>| found.and_then(|found| found.event);
+    same("its event", &Some(&event(store.signal(signal_id(1)).await?)), &texts.get(1))?;
+    same("no event yet", &event(store.signal(signal_id(9)).await?), &None)?;
+    store.erase(1).await?;
+    same("erased", &store.signal(signal_id(1)).await?, &Some(without_event(at(1, 1))))?;
+    let live = store.live_signals(None, 10).await?;
+    let found: Vec<_> = live.into_iter().filter_map(|found| found.event).collect();
+    same("in a list", &found, &texts.get(2).cloned().flatten().into_iter().collect())
+}
+
 pub(super) async fn twice_and_updated(store: Arc<dyn Store>) -> Result<(), Broken> {
     let first = signal(1, second(1), Provisional);
-    let again = SignalRow { fate: "again".to_owned(), ..signal(1, second(9), Ended) };
-    store.append(batch(vec![first.clone(), again.clone()])).await?;
+    let again = SignalRow { incident: Some(incident(3)), place: 7, ..signal(1, second(9), Ended) };
+    let found = |row| Some(without_event(row));
+    store.append(batch(vec![first, again])).await?;
+    same("twice in a batch", &store.signal(first.id).await?, &found(SignalRow { observed: second(1), ..again }))?;
+    store.append(batch(vec![first])).await?;
+    same("as it was", &store.signal(first.id).await?, &found(first))?;
     store.append(batch(vec![again])).await?;
-    same("the first stands", &store.signal(first.id).await?, &Some(first.clone()))?;
+    let one = SignalFilter { limit: 10, ..SignalFilter::default() };
+    same("listed once", &store.signals(&one).await?.len(), &1)?;
+    store.append(batch(vec![SignalRow { observed: second(8), ..first }])).await?;
+    same("as it was, again", &store.signal(first.id).await?, &found(first))?;
     let update = |n, status| SignalUpdate { id: signal_id(n), status };
     let updates = vec![update(1, Confirmed), update(77, Ended), update(2, Retracted)];
     let changes = Batch { signal_updates: updates, ..batch(vec![signal(2, second(2), Provisional)]) };
     store.append(changes).await?;
-    same("updated", &store.signal(first.id).await?, &Some(SignalRow { status: Confirmed, ..first }))?;
-    same("new and updated in one batch", &store.signal(signal_id(2)).await?.map(|row| row.status), &Some(Retracted))?;
+    same("updated", &store.signal(first.id).await?, &found(SignalRow { status: Confirmed, ..first }))?;
+    same(
+        "new and updated in one batch",
+        &store.signal(signal_id(2)).await?.map(|found| found.row.status),
+        &Some(Retracted),
+    )?;
     same("not there, not made", &store.signal(signal_id(77)).await?, &None)?;
     let live = store.live_signals(None, 10).await?;
     same("found as it stands now", &ids(&live), &wanted(&[1]))?;
@@ -104,7 +130,7 @@ pub(super) async fn live(store: Arc<dyn Store>) -> Result<(), Broken> {
     let rows: Vec<_> = (0..100).map(|n| signal(n, instant(n), status(n))).collect();
     let over: Vec<_> =
         (100..150).map(|n| signal(n, instant(n - 100), if n % 2 == 0 { Ended } else { Retracted })).collect();
-    store.append(batch(rows.iter().chain(&over).cloned().collect())).await?;
+    store.append(batch(rows.iter().chain(&over).copied().collect())).await?;
     let mut want = rows;
     want.sort_by_key(|row| (row.observed, row.id));
     let mut found = Vec::new();
@@ -113,7 +139,7 @@ pub(super) async fn live(store: Arc<dyn Store>) -> Result<(), Broken> {
         if step.is_empty() {
             break;
         }
-        found.extend(step);
+        found.extend(step.iter().map(|found| found.row));
     }
     same("all in steps", &found, &want)?;
     let first = want.first().map(|row| row.id);

@@ -41,11 +41,9 @@ const DELETE_PAGES: &str = "DELETE FROM outbox WHERE page = ANY ($1::bytea[])";
 const UPSERT_TIMERS: &str = "INSERT INTO timer (incident, due_ms) SELECT * FROM unnest($1::bytea[], $2::bigint[])
     ON CONFLICT (incident) DO UPDATE SET due_ms = excluded.due_ms";
 const DELETE_TIMERS: &str = "DELETE FROM timer WHERE incident = ANY ($1::bytea[])";
-const INSERT_SIGNALS: &str = "INSERT INTO signal (id, fingerprint, status, incident, fate, observed_ms, json)
-    SELECT id, fingerprint, status, incident, fate, observed_ms, json
-    FROM unnest($1::bytea[], $2::bytea[], $3::smallint[], $4::bytea[], $5::text[], $6::bigint[], $7::text[])
-        WITH ORDINALITY AS new (id, fingerprint, status, incident, fate, observed_ms, json, nth)
-    ORDER BY nth ON CONFLICT (id) DO NOTHING";
+const UPSERT_SIGNALS: &str = "INSERT INTO signal (id, status, incident, observed_ms, place)
+    SELECT * FROM unnest($1::bytea[], $2::smallint[], $3::bytea[], $4::bigint[], $5::bigint[])
+    ON CONFLICT (id) DO UPDATE SET status = excluded.status, incident = excluded.incident, place = excluded.place";
 const UPDATE_SIGNALS: &str = "UPDATE signal SET status = new.status
     FROM unnest($1::bytea[], $2::smallint[]) AS new (id, status) WHERE signal.id = new.id AND signal.status <> new.status";
 const UPSERT_CURSORS: &str = "INSERT INTO cursor (name, json) SELECT * FROM unnest($1::text[], $2::text[])
@@ -67,7 +65,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     DELETE_PAGES,
     UPSERT_TIMERS,
     DELETE_TIMERS,
-    INSERT_SIGNALS,
+    UPSERT_SIGNALS,
     UPDATE_SIGNALS,
     UPSERT_CURSORS,
     UPSERT_SNAPSHOTS,
@@ -152,7 +150,7 @@ fn calls(batch: &Batch) -> Vec<Call<'_>> {
     }
     calls.extend(set_timers(&batch.timers));
     if !batch.signals.is_empty() {
-        calls.push(insert_signals(&batch.signals));
+        calls.push(upsert_signals(&batch.signals));
     }
     if !batch.signal_updates.is_empty() {
         // One statement changes a row once: the last change of the batch holds.
@@ -208,18 +206,22 @@ fn insert_pages(pages: &[OutboxPage]) -> Call<'_> {
     }
 }
 
-fn insert_signals(signals: &[SignalRow]) -> Call<'_> {
+fn upsert_signals(signals: &[SignalRow]) -> Call<'_> {
+    // One statement changes a row once: seen as the first of a batch says, all else as the last.
+    let mut rows: BTreeMap<&SignalId, (&SignalRow, i64)> = BTreeMap::new();
+    for row in signals {
+        rows.entry(&row.id).and_modify(|(last, _)| *last = row).or_insert((row, row.observed.as_ms()));
+    }
+    let ids: Vec<&[u8]> = rows.keys().map(|id| id.bytes().as_slice()).collect();
+    let last = || rows.values().map(|(row, _)| *row);
+    let statuses: Vec<i16> = last().map(|row| status_code(row.status)).collect();
+    let incidents: Vec<Option<&[u8]>> =
+        last().map(|row| row.incident.as_ref().map(|incident| incident.bytes().as_slice())).collect();
+    let observed: Vec<i64> = rows.values().map(|(_, observed)| *observed).collect();
+    let places: Vec<i64> = last().map(|row| integer(row.place)).collect();
     Call {
-        sql: INSERT_SIGNALS,
-        values: vec![
-            column(signals, |row| row.id.bytes().as_slice()),
-            column(signals, |row| row.fingerprint.bytes().as_slice()),
-            column(signals, |row| status_code(row.status)),
-            column(signals, |row| row.incident.as_ref().map(|incident| incident.bytes().as_slice())),
-            column(signals, |row| row.fate.as_str()),
-            column(signals, |row| row.observed.as_ms()),
-            column(signals, |row| row.json.as_str()),
-        ],
+        sql: UPSERT_SIGNALS,
+        values: vec![Box::new(ids), Box::new(statuses), Box::new(incidents), Box::new(observed), Box::new(places)],
     }
 }
 

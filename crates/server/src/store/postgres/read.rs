@@ -2,7 +2,6 @@
 
 use quarterdeck_core::{
     id::{Id, IncidentId, SignalId},
-    signal::Fingerprint,
     time::Timestamp,
 };
 use tokio_postgres::{
@@ -12,7 +11,7 @@ use tokio_postgres::{
 
 use super::pool::{Fault, Session, fault};
 use crate::store::{
-    SignalFilter, SignalRow, StoredEvent, check_unbroken,
+    FoundSignal, SignalFilter, SignalRow, StoredEvent, check_unbroken,
     columns::{bytes_of, count_of, integer, no_signal, signals_limit, status_code, status_of},
 };
 
@@ -23,22 +22,33 @@ const STREAM: &str = "SELECT place, stream, version, at_ms, json, salt, digest
     FROM event WHERE stream = $1 ORDER BY version";
 const CHECKPOINT: &str = "SELECT note FROM checkpoint WHERE sole";
 const TIMERS_DUE: &str = "SELECT incident, due_ms FROM timer WHERE due_ms <= $1 ORDER BY due_ms, incident LIMIT $2";
-const SIGNALS: &str = "SELECT id, fingerprint, status, incident, fate, observed_ms, json FROM signal
-    WHERE (observed_ms, id) < ($1, $2) ORDER BY observed_ms DESC, id DESC LIMIT $3";
-const SIGNALS_BY_STATUS: &str = "SELECT id, fingerprint, status, incident, fate, observed_ms, json FROM signal
-    WHERE (observed_ms, id) < ($1, $2) AND status = $4 ORDER BY observed_ms DESC, id DESC LIMIT $3";
-const SIGNALS_OF_INCIDENT: &str = "SELECT id, fingerprint, status, incident, fate, observed_ms, json FROM signal
-    WHERE (observed_ms, id) < ($1, $2) AND incident = $4 ORDER BY observed_ms DESC, id DESC LIMIT $3";
-const SIGNALS_OF_INCIDENT_BY_STATUS: &str =
-    "SELECT id, fingerprint, status, incident, fate, observed_ms, json FROM signal
-    WHERE (observed_ms, id) < ($1, $2) AND incident = $4 AND status = $5 ORDER BY observed_ms DESC, id DESC LIMIT $3";
-const SIGNAL: &str = "SELECT id, fingerprint, status, incident, fate, observed_ms, json FROM signal WHERE id = $1";
+/// The signals of a list with their events; the condition follows.
+macro_rules! found {
+    ($where:literal) => {
+        concat!(
+            "SELECT signal.id, status, incident, observed_ms, signal.place, event.json FROM signal
+            LEFT JOIN event ON event.place = signal.place WHERE ",
+            $where
+        )
+    };
+}
+const SIGNALS: &str = found!("(observed_ms, id) < ($1, $2) ORDER BY observed_ms DESC, id DESC LIMIT $3");
+const SIGNALS_BY_STATUS: &str =
+    found!("(observed_ms, id) < ($1, $2) AND status = $4 ORDER BY observed_ms DESC, id DESC LIMIT $3");
+const SIGNALS_OF_INCIDENT: &str =
+    found!("(observed_ms, id) < ($1, $2) AND incident = $4 ORDER BY observed_ms DESC, id DESC LIMIT $3");
+const SIGNALS_OF_INCIDENT_BY_STATUS: &str = found!(
+    "(observed_ms, id) < ($1, $2) AND incident = $4 AND status = $5 ORDER BY observed_ms DESC, id DESC LIMIT $3"
+);
+const SIGNAL: &str = found!("id = $1");
 /// Two ranges of the same index, merged.
-const LIVE_SIGNALS: &str = "(SELECT id, fingerprint, status, incident, fate, observed_ms, json FROM signal
-    WHERE status = 0 AND (observed_ms, id) > ($1, $2) ORDER BY observed_ms, id LIMIT $3)
-    UNION ALL (SELECT id, fingerprint, status, incident, fate, observed_ms, json FROM signal
-    WHERE status = 1 AND (observed_ms, id) > ($1, $2) ORDER BY observed_ms, id LIMIT $3)
-    ORDER BY observed_ms, id LIMIT $3";
+const LIVE_SIGNALS: &str = concat!(
+    "(",
+    found!("status = 0 AND (observed_ms, id) > ($1, $2) ORDER BY observed_ms, id LIMIT $3"),
+    ") UNION ALL (",
+    found!("status = 1 AND (observed_ms, id) > ($1, $2) ORDER BY observed_ms, id LIMIT $3"),
+    ") ORDER BY observed_ms, id LIMIT $3"
+);
 const CURSOR: &str = "SELECT json FROM cursor WHERE name = $1";
 const SNAPSHOT: &str = "SELECT bytes FROM snapshot WHERE name = $1";
 
@@ -96,7 +106,7 @@ pub(super) async fn timers_due(session: Session, now: Timestamp, limit: usize) -
     Ok((session, timers))
 }
 
-pub(super) async fn signals(session: Session, filter: &SignalFilter) -> Found<Vec<SignalRow>> {
+pub(super) async fn signals(session: Session, filter: &SignalFilter) -> Found<Vec<FoundSignal>> {
     // No id: the empty one, which is less than every id, so that only earlier instants are before it.
     let instant = filter.before.map_or(i64::MAX, Timestamp::as_ms);
     let id = filter.before_id.as_ref().map_or(&[][..], |id| id.bytes().as_slice());
@@ -115,12 +125,12 @@ pub(super) async fn signals(session: Session, filter: &SignalFilter) -> Found<Ve
     Ok((session, rows))
 }
 
-pub(super) async fn signal(session: Session, id: SignalId) -> Found<Option<SignalRow>> {
+pub(super) async fn signal(session: Session, id: SignalId) -> Found<Option<FoundSignal>> {
     let row = list(&session, "read signal", SIGNAL, &[&id.bytes().as_slice()], signal_of).await?.pop();
     Ok((session, row))
 }
 
-pub(super) async fn live_signals(session: Session, after: Option<SignalId>, limit: usize) -> Found<Vec<SignalRow>> {
+pub(super) async fn live_signals(session: Session, after: Option<SignalId>, limit: usize) -> Found<Vec<FoundSignal>> {
     let (session, start) = match after {
         None => (session, None),
         Some(id) => {
@@ -131,8 +141,8 @@ pub(super) async fn live_signals(session: Session, after: Option<SignalId>, limi
             (session, row)
         }
     };
-    let instant = start.as_ref().map_or(i64::MIN, |row| row.observed.as_ms());
-    let id = start.as_ref().map_or(&[][..], |row| row.id.bytes().as_slice());
+    let instant = start.as_ref().map_or(i64::MIN, |found| found.row.observed.as_ms());
+    let id = start.as_ref().map_or(&[][..], |found| found.row.id.bytes().as_slice());
     let limit: i64 = integer(limit);
     let rows = list(&session, "list live signals", LIVE_SIGNALS, &[&instant, &id, &limit], signal_of).await?;
     Ok((session, rows))
@@ -184,17 +194,16 @@ fn event_of(doing: &'static str, row: &Row) -> Result<StoredEvent, Fault> {
     })
 }
 
-fn signal_of(doing: &'static str, row: &Row) -> Result<SignalRow, Fault> {
+fn signal_of(doing: &'static str, row: &Row) -> Result<FoundSignal, Fault> {
     let failed = fault(doing);
-    let incident: Option<&[u8]> = row.try_get(3).map_err(failed)?;
-    let status: i16 = row.try_get(2).map_err(failed)?;
-    Ok(SignalRow {
+    let incident: Option<&[u8]> = row.try_get(2).map_err(failed)?;
+    let status: i16 = row.try_get(1).map_err(failed)?;
+    let signal = SignalRow {
         id: Id::from_bytes(bytes_of(doing, row.try_get(0).map_err(failed)?)?),
-        fingerprint: Fingerprint::from_bytes(bytes_of(doing, row.try_get(1).map_err(failed)?)?),
         status: status_of(doing, i64::from(status))?,
         incident: incident.map(|bytes| bytes_of(doing, bytes)).transpose()?.map(Id::from_bytes),
-        fate: row.try_get(4).map_err(failed)?,
-        observed: Timestamp::from_ms(row.try_get(5).map_err(failed)?),
-        json: row.try_get(6).map_err(failed)?,
-    })
+        observed: Timestamp::from_ms(row.try_get(3).map_err(failed)?),
+        place: count_of(doing, row.try_get(4).map_err(failed)?)?,
+    };
+    Ok(FoundSignal { row: signal, event: row.try_get(5).map_err(failed)? })
 }

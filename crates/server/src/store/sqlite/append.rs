@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 
 use super::fault;
 use crate::store::{
-    Batch, StoreError, StoredEvent, check_follows,
+    Batch, SignalRow, StoreError, StoredEvent, check_follows,
     columns::{count_of, integer, status_code},
     no_such_event,
 };
@@ -25,8 +25,8 @@ const INSERT_PAGE: &str = "INSERT INTO outbox
 const DELETE_PAGE: &str = "DELETE FROM outbox WHERE page = ?1";
 const UPSERT_TIMER: &str = "INSERT INTO timer (incident, due_ms) VALUES (?1, ?2) ON CONFLICT (incident) DO UPDATE SET due_ms = excluded.due_ms";
 const DELETE_TIMER: &str = "DELETE FROM timer WHERE incident = ?1";
-const INSERT_SIGNAL: &str = "INSERT INTO signal (id, fingerprint, status, incident, fate, observed_ms, json)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING";
+const UPSERT_SIGNAL: &str = "INSERT INTO signal (id, status, incident, observed_ms, place) VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT (id) DO UPDATE SET status = excluded.status, incident = excluded.incident, place = excluded.place";
 const UPDATE_SIGNAL: &str = "UPDATE signal SET status = ?2 WHERE id = ?1 AND status <> ?2";
 const UPSERT_CURSOR: &str =
     "INSERT INTO cursor (name, json) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET json = excluded.json";
@@ -34,8 +34,8 @@ const UPSERT_SNAPSHOT: &str =
     "INSERT INTO snapshot (name, bytes) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET bytes = excluded.bytes";
 const ERASE_EVENT: &str = "UPDATE event SET json = NULL, salt = NULL WHERE place = ?1";
 /// Those that are over, by status; then those that are old. The indexes give both in the order of time.
-const FORGET: &str = "DELETE FROM signal WHERE rowid IN
-    (SELECT rowid FROM signal WHERE status IN (0, 1, 2, 3) AND observed_ms < ?1 AND incident IS NULL LIMIT ?2)";
+const FORGET: &str = "DELETE FROM signal WHERE (observed_ms, id) IN
+    (SELECT observed_ms, id FROM signal WHERE status IN (0, 1, 2, 3) AND observed_ms < ?1 AND incident IS NULL LIMIT ?2)";
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[
@@ -47,7 +47,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     DELETE_PAGE,
     UPSERT_TIMER,
     DELETE_TIMER,
-    INSERT_SIGNAL,
+    UPSERT_SIGNAL,
     UPDATE_SIGNAL,
     UPSERT_CURSOR,
     UPSERT_SNAPSHOT,
@@ -113,17 +113,11 @@ fn write_duties(connection: &Connection, batch: &Batch) -> Result<(), rusqlite::
 }
 
 fn write_signals(connection: &Connection, batch: &Batch) -> Result<(), rusqlite::Error> {
-    let mut insert = connection.prepare_cached(INSERT_SIGNAL)?;
+    let mut insert = connection.prepare_cached(UPSERT_SIGNAL)?;
     for row in &batch.signals {
-        insert.execute(params![
-            row.id.bytes(),
-            row.fingerprint.bytes(),
-            status_code(row.status),
-            row.incident.as_ref().map(Id::bytes),
-            row.fate,
-            row.observed.as_ms(),
-            row.json,
-        ])?;
+        let SignalRow { id, status, incident, observed, place } = row;
+        let (incident, place) = (incident.as_ref().map(Id::bytes), integer(*place));
+        insert.execute(params![id.bytes(), status_code(*status), incident, observed.as_ms(), place])?;
     }
     let mut update = connection.prepare_cached(UPDATE_SIGNAL)?;
     for change in &batch.signal_updates {

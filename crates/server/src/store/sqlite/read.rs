@@ -8,7 +8,6 @@ use std::{
 
 use quarterdeck_core::{
     id::{Id, IncidentId, SignalId},
-    signal::Fingerprint,
     time::Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
@@ -16,7 +15,7 @@ use tokio::sync::Semaphore;
 
 use super::{append::SIZE, fault, open::open_reader};
 use crate::store::{
-    SignalFilter, SignalRow, StoreError, StoredEvent, check_unbroken,
+    FoundSignal, SignalFilter, SignalRow, StoreError, StoredEvent, check_unbroken,
     columns::{count_of, integer, no_signal, signals_limit, status_code, status_of},
 };
 
@@ -29,22 +28,31 @@ const STREAM: &str = "SELECT place, stream, version, at_ms, json, salt, digest
     FROM event WHERE stream = ?1 ORDER BY version";
 const CHECKPOINT: &str = "SELECT note FROM checkpoint WHERE sole = 1";
 const TIMERS_DUE: &str = "SELECT incident, due_ms FROM timer WHERE due_ms <= ?1 ORDER BY due_ms, incident LIMIT ?2";
-const SIGNALS: &str = "SELECT id, fingerprint, status, incident, fate, observed_ms, json FROM signal
-    WHERE (observed_ms, id) < (?1, ?2) ORDER BY observed_ms DESC, id DESC LIMIT ?3";
-const SIGNALS_BY_STATUS: &str = "SELECT id, fingerprint, status, incident, fate, observed_ms, json FROM signal
-    WHERE (observed_ms, id) < (?1, ?2) AND status = ?4 ORDER BY observed_ms DESC, id DESC LIMIT ?3";
-const SIGNALS_OF_INCIDENT: &str = "SELECT id, fingerprint, status, incident, fate, observed_ms, json FROM signal
-    WHERE (observed_ms, id) < (?1, ?2) AND incident = ?4 ORDER BY observed_ms DESC, id DESC LIMIT ?3";
-const SIGNALS_OF_INCIDENT_BY_STATUS: &str =
-    "SELECT id, fingerprint, status, incident, fate, observed_ms, json FROM signal
-    WHERE (observed_ms, id) < (?1, ?2) AND incident = ?4 AND +status = ?5 ORDER BY observed_ms DESC, id DESC LIMIT ?3";
-const SIGNAL: &str = "SELECT id, fingerprint, status, incident, fate, observed_ms, json FROM signal WHERE id = ?1";
+/// The signals of a list with their events; the condition follows.
+macro_rules! found {
+    ($where:literal) => {
+        concat!(
+            "SELECT signal.id, status, incident, observed_ms, signal.place, event.json FROM signal
+            LEFT JOIN event ON event.place = signal.place WHERE ",
+            $where
+        )
+    };
+}
+const SIGNALS: &str = found!("(observed_ms, id) < (?1, ?2) ORDER BY observed_ms DESC, id DESC LIMIT ?3");
+const SIGNALS_BY_STATUS: &str =
+    found!("(observed_ms, id) < (?1, ?2) AND status = ?4 ORDER BY observed_ms DESC, id DESC LIMIT ?3");
+const SIGNALS_OF_INCIDENT: &str =
+    found!("(observed_ms, id) < (?1, ?2) AND incident = ?4 ORDER BY observed_ms DESC, id DESC LIMIT ?3");
+const SIGNALS_OF_INCIDENT_BY_STATUS: &str = found!(
+    "(observed_ms, id) < (?1, ?2) AND incident = ?4 AND +status = ?5 ORDER BY observed_ms DESC, id DESC LIMIT ?3"
+);
+const SIGNAL: &str = found!("id = ?1");
 /// Two ranges of the same index, merged: asked for with `IN`, SQLite would sort every live signal for each page of the list.
-const LIVE_SIGNALS: &str = "SELECT id, fingerprint, status, incident, fate, observed_ms, json FROM signal
-    WHERE status = 0 AND (observed_ms, id) > (?1, ?2)
-    UNION ALL SELECT id, fingerprint, status, incident, fate, observed_ms, json FROM signal
-    WHERE status = 1 AND (observed_ms, id) > (?1, ?2)
-    ORDER BY observed_ms, id LIMIT ?3";
+const LIVE_SIGNALS: &str = concat!(
+    found!("status = 0 AND (observed_ms, id) > (?1, ?2)"),
+    " UNION ALL ",
+    found!("status = 1 AND (observed_ms, id) > (?1, ?2) ORDER BY observed_ms, id LIMIT ?3")
+);
 const CURSOR: &str = "SELECT json FROM cursor WHERE name = ?1";
 const SNAPSHOT: &str = "SELECT bytes FROM snapshot WHERE name = ?1";
 
@@ -141,7 +149,7 @@ pub(super) fn timers_due(
     })
 }
 
-pub(super) fn signals(connection: &Connection, filter: &SignalFilter) -> Result<Vec<SignalRow>, StoreError> {
+pub(super) fn signals(connection: &Connection, filter: &SignalFilter) -> Result<Vec<FoundSignal>, StoreError> {
     // No id: the empty blob, which is less than every id, so that only earlier instants are before it.
     let instant = filter.before.map_or(i64::MAX, Timestamp::as_ms);
     let id = filter.before_id.as_ref().map_or(&[][..], |id| id.bytes().as_slice());
@@ -159,7 +167,7 @@ pub(super) fn signals(connection: &Connection, filter: &SignalFilter) -> Result<
     list(connection, "list signals", sql, parameters.as_slice(), signal_of)
 }
 
-pub(super) fn signal(connection: &Connection, id: SignalId) -> Result<Option<SignalRow>, StoreError> {
+pub(super) fn signal(connection: &Connection, id: SignalId) -> Result<Option<FoundSignal>, StoreError> {
     Ok(list(connection, "read signal", SIGNAL, params![id.bytes()], signal_of)?.pop())
 }
 
@@ -167,11 +175,11 @@ pub(super) fn live_signals(
     connection: &Connection,
     after: Option<SignalId>,
     limit: usize,
-) -> Result<Vec<SignalRow>, StoreError> {
+) -> Result<Vec<FoundSignal>, StoreError> {
     let (instant, id) = match after {
         None => (i64::MIN, Vec::new()),
         Some(id) => match signal(connection, id)? {
-            Some(row) => (row.observed.as_ms(), id.bytes().to_vec()),
+            Some(found) => (found.row.observed.as_ms(), id.bytes().to_vec()),
             None => return Err(no_signal(id)),
         },
     };
@@ -225,15 +233,14 @@ fn event_of(doing: &'static str, row: &Row<'_>) -> Result<StoredEvent, StoreErro
     })
 }
 
-fn signal_of(doing: &'static str, row: &Row<'_>) -> Result<SignalRow, StoreError> {
-    let incident: Option<[u8; 16]> = row.get(3).map_err(fault(doing))?;
-    Ok(SignalRow {
+fn signal_of(doing: &'static str, row: &Row<'_>) -> Result<FoundSignal, StoreError> {
+    let incident: Option<[u8; 16]> = row.get(2).map_err(fault(doing))?;
+    let signal = SignalRow {
         id: Id::from_bytes(row.get(0).map_err(fault(doing))?),
-        fingerprint: Fingerprint::from_bytes(row.get(1).map_err(fault(doing))?),
-        status: status_of(doing, row.get(2).map_err(fault(doing))?)?,
+        status: status_of(doing, row.get(1).map_err(fault(doing))?)?,
         incident: incident.map(Id::from_bytes),
-        fate: row.get(4).map_err(fault(doing))?,
-        observed: Timestamp::from_ms(row.get(5).map_err(fault(doing))?),
-        json: row.get(6).map_err(fault(doing))?,
-    })
+        observed: Timestamp::from_ms(row.get(3).map_err(fault(doing))?),
+        place: count_of(doing, row.get(4).map_err(fault(doing))?)?,
+    };
+    Ok(FoundSignal { row: signal, event: row.get(5).map_err(fault(doing))? })
 }

@@ -2,10 +2,13 @@
 
 use std::{fs, path::PathBuf};
 
-use quarterdeck_core::signal::{Fingerprint, SignalStatus};
+use quarterdeck_core::signal::SignalStatus;
 use tempfile::TempDir;
 
-use super::{super::SignalFilter, *};
+use super::{
+    super::{SignalFilter, SignalRow},
+    *,
+};
 
 fn place() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
@@ -24,21 +27,22 @@ fn event(index: u64, text: &str) -> StoredEvent {
     }
 }
 
-fn large_signal(n: u64) -> SignalRow {
+fn signal(n: u64) -> SignalRow {
     SignalRow {
         id: SignalId::digest(&[&n.to_be_bytes()]),
-        fingerprint: Fingerprint::of(&[]),
         status: SignalStatus::Confirmed,
         incident: None,
-        fate: String::new(),
         observed: Timestamp::from_ms(0),
-        json: "x".repeat(3_000),
+        place: n,
     }
 }
 
-/// Appends an event and ten large signals.
+/// Signals of a batch.
+const MANY: u64 = 200;
+
+/// Appends an event and many signals.
 async fn append_large(store: &SqliteStore, index: u64) -> Result<(), StoreError> {
-    let signals = (index * 10..index * 10 + 10).map(large_signal).collect();
+    let signals = (index * MANY..index * MANY + MANY).map(signal).collect();
     store.append(Batch { events: vec![event(index, "full")], signals, ..Batch::default() }).await
 }
 
@@ -54,11 +58,11 @@ async fn a_full_store_says_so_writes_nothing_of_the_batch_and_works_again_when_t
         }
     };
     assert!(matches!(full, StoreError::Full { .. }), "{full:?}");
-    assert!(size > 10, "full after {size} batches");
+    assert!(size > 3, "full after {size} batches");
     assert_eq!(store.size().await.unwrap(), size);
-    assert_eq!(store.signal(large_signal(size * 10).id).await.unwrap(), None);
+    assert_eq!(store.signal(signal(size * MANY).id).await.unwrap(), None);
     assert!(matches!(append_large(&store, size).await, Err(StoreError::Full { .. })), "still full");
-    assert_eq!(store.forget_signals(Timestamp::MAX).await.unwrap(), size * 10);
+    assert_eq!(store.forget_signals(Timestamp::MAX).await.unwrap(), size * MANY);
     append_large(&store, size).await.unwrap();
     assert_eq!(store.size().await.unwrap(), size + 1);
 }

@@ -1,0 +1,143 @@
+//! What the engine is asked, and what it answers. Tests: none needed; types, and words for them.
+
+use std::{sync::Arc, time::Duration};
+
+use quarterdeck_core::{
+    board::Fate,
+    id::{IncidentId, PageId, SilenceId},
+    incident::{Actor, Command, PageOutcome, Refusal},
+    journal::JournalEvent,
+    signal::SignalChange,
+    silence::{BadSilence, Silence},
+};
+use quarterdeck_ledger::{leaf::EntryError, note::NoteError};
+use tokio::sync::oneshot;
+
+use crate::store::{OutboxPage, StoreError};
+
+/// What the engine is asked to do.
+#[derive(Debug)]
+pub enum Work {
+    /// Signals came or changed. Cursors and snapshots are kept in the same transaction, so a source goes on exactly where its
+    /// signals are durable.
+    Hear {
+        /// The changes, in order.
+        changes: Vec<SignalChange>,
+        /// Where sources stand after them.
+        cursors: Vec<(String, String)>,
+        /// What detectors learned up to there.
+        snapshots: Vec<(String, Vec<u8>)>,
+    },
+    /// A command on an incident.
+    Command {
+        /// Which.
+        incident: IncidentId,
+        /// What.
+        command: Command,
+    },
+    /// What became of a page.
+    Settle {
+        /// Which.
+        page: PageId,
+        /// What.
+        outcome: PageOutcome,
+        /// From hand-over to answer.
+        latency: Duration,
+    },
+    /// What became of an all-clear.
+    SettleAllClear {
+        /// Its place in the outbox.
+        page: OutboxPage,
+        /// What.
+        outcome: PageOutcome,
+    },
+    /// Something of the product itself, for the log.
+    Journal(JournalEvent),
+    /// Set a silence.
+    Silence(Silence),
+    /// End a silence now.
+    Unsilence {
+        /// Which.
+        id: SilenceId,
+        /// Who.
+        by: Actor,
+    },
+    /// Only look what is due.
+    Wake,
+}
+
+/// What came of it. Given only once it is durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// One fate for each change, in order.
+    Heard(Vec<Fate>),
+    /// Done; the incident's version after it.
+    Done,
+    /// No.
+    Refused(Refusal),
+    /// The silence cannot be.
+    BadSilence(BadSilence),
+    /// There is no such silence in force.
+    NoSuchSilence(SilenceId),
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum EngineError {
+    /// The store did not take it. Nothing happened; ask again.
+    #[error("make it durable: {0}")]
+    Store(Arc<StoreError>),
+    /// An event that cannot be a leaf: a defect of ours.
+    #[error("make a leaf: {0}")]
+    Leaf(String),
+    /// The program is stopping.
+    #[error("the engine has stopped")]
+    Stopped,
+}
+
+impl From<EntryError> for EngineError {
+    fn from(error: EntryError) -> Self {
+        Self::Leaf(error.to_string())
+    }
+}
+impl From<NoteError> for EngineError {
+    fn from(error: NoteError) -> Self {
+        Self::Leaf(error.to_string())
+    }
+}
+
+/// A piece of work with the place to answer to.
+pub struct Job {
+    /// What.
+    pub work: Work,
+    /// Where to.
+    pub reply: oneshot::Sender<Result<Answer, EngineError>>,
+}
+
+/// The incident that a signal opened or joined.
+pub fn incident_of(fate: &Fate) -> Option<IncidentId> {
+    match fate {
+        Fate::Opened(id)
+        | Fate::Attached(id)
+        | Fate::Repeated(id)
+        | Fate::Confirmed(id)
+        | Fate::Retracted(id)
+        | Fate::Ended(id) => Some(*id),
+        Fate::Silenced(_) | Fate::Noted | Fate::Unknown => None,
+    }
+}
+
+/// What became of a signal, as a person reads it.
+pub fn words(fate: &Fate) -> String {
+    match fate {
+        Fate::Opened(id) => format!("opened {id}"),
+        Fate::Attached(id) => format!("joined {id}"),
+        Fate::Repeated(id) => format!("repeats what {id} knows"),
+        Fate::Confirmed(id) => format!("stands for good on {id}"),
+        Fate::Retracted(id) => format!("was undone on {id}"),
+        Fate::Ended(id) => format!("is over on {id}"),
+        Fate::Silenced(id) => format!("silenced by {id}"),
+        Fate::Noted => "too quiet to open an incident".to_owned(),
+        Fate::Unknown => "was never raised here".to_owned(),
+    }
+}

@@ -1,0 +1,59 @@
+//! The list of signals follows the log.
+
+use quarterdeck_server::engine::read;
+use serde_json::{Value, json};
+
+use crate::harness::{COMMANDER, Deck, KEY, VIEWER, alert};
+
+/// `status fate` of each signal, the newest first, without what differs from run to run.
+async fn listed(deck: &Deck) -> Vec<String> {
+    let list = deck.get("/api/v1/signals", VIEWER).await;
+    let word = |signal: &Value, key: &str| signal[key].as_str().unwrap_or("").to_owned();
+    let line = |signal: &Value| {
+        let fate = word(signal, "fate").split(" inc_").next().unwrap_or("").to_owned();
+        format!("{} {fate}", word(signal, "status"))
+    };
+    list.as_array().unwrap().iter().map(line).collect()
+}
+
+fn event(action: &str, key: &str) -> String {
+    let payload = json!({"summary": key, "source": "s", "severity": "critical"});
+    json!({"routing_key": KEY, "event_action": action, "dedup_key": key, "payload": payload}).to_string()
+}
+
+#[tokio::test]
+async fn a_signal_that_is_over_and_comes_again_stands_again() {
+    let deck = Deck::start().await;
+    for (action, want) in
+        [("trigger", "confirmed opened"), ("resolve", "ended opened"), ("trigger", "confirmed joined")]
+    {
+        assert_eq!(deck.post("/v2/enqueue", KEY, event(action, "vault")).await.0, 202);
+        let list = listed(&deck).await;
+        assert_eq!(list.first().map(String::as_str), Some(want), "after {action}: {list:?}");
+        if action == "resolve" {
+            deck.receiver.next_all_clear().await;
+        } else {
+            deck.receiver.next().await;
+        }
+        deck.settled().await;
+    }
+    deck.finish().await;
+}
+
+#[tokio::test]
+async fn what_a_merged_incident_had_is_listed_where_it_is_now() {
+    let deck = Deck::start().await;
+    deck.alert(&json!([alert("rpc", "NodeDown", "eth-1")])).await;
+    deck.alert(&json!([alert("bridge", "Stuck", "b-1")])).await;
+    let published = deck.running.engine.published().clone();
+    let ids: Vec<_> = read(&published.board).incidents().map(|incident| incident.id().to_string()).collect();
+    let [from, into] = ids.as_slice() else { panic!("{ids:?}") };
+    deck.client(COMMANDER).merge(from, into).await.unwrap();
+    let list = deck.get(&format!("/api/v1/signals?incident={into}"), VIEWER).await;
+    assert_eq!(list.as_array().map(Vec::len), Some(2), "{list}");
+    for _ in 0..2 {
+        deck.receiver.next().await;
+    }
+    deck.settled().await;
+    deck.finish().await;
+}
