@@ -227,6 +227,11 @@ impl Board {
     pub fn incident_of_claim(&self, claim: &Fingerprint) -> Option<&Incident> {
         self.holder(*self.claims.get(claim)?)
     }
+    /// A signal as it came last, as far as it is remembered.
+    pub fn signal(&self, signal: &SignalId) -> Option<&Arc<Signal>> {
+        let attached = self.incident_of_signal(signal).and_then(|incident| incident.signals().get(signal));
+        attached.map(|attached| &attached.signal).or_else(|| self.loose.get(signal).map(|loose| &loose.signal))
+    }
     /// A signal that belongs to no incident.
     pub fn loose_signal(&self, signal: &SignalId) -> Option<&LooseSignal> {
         self.loose.get(signal)

@@ -354,6 +354,7 @@ impl Engine {
     fn record(&mut self, recorded: Vec<Recorded>) {
         let flying = self.flight.as_ref().map_or(0, |flight| flight.recorded.len());
         for one in recorded {
+            let seen = signals::about(&one.body).and_then(|id| self.working.signal(&id)).map(|signal| signal.observed);
             if let Err(error) = self.working.apply(&one) {
                 tracing::error!(%error, stream = %one.stream, "left out an event that does not fold");
                 continue;
@@ -363,7 +364,7 @@ impl Engine {
                 Stream::Incident(id) => self.working.incident(id),
                 Stream::Journal => None,
             };
-            self.draft.add(one, index, incident, &mut *self.parts.salts);
+            self.draft.add(one, index, seen, incident, &mut *self.parts.salts);
         }
     }
 

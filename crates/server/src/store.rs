@@ -72,7 +72,7 @@ pub struct SignalRow {
     pub status: SignalStatus,
     /// The incident that it belongs to.
     pub incident: Option<IncidentId>,
-    /// When we saw it (first).
+    /// When we saw it. With the id this is its place in every list, and how a store knows it.
     pub observed: Timestamp,
     /// The place in the log of the event that has it, and says what became of it.
     pub place: u64,
@@ -92,6 +92,8 @@ pub struct FoundSignal {
 pub struct SignalUpdate {
     /// Which.
     pub id: SignalId,
+    /// When we saw it.
+    pub observed: Timestamp,
     /// How it stands now.
     pub status: SignalStatus,
 }
@@ -109,8 +111,9 @@ pub struct Batch {
     pub settled: Vec<PageId>,
     /// When something is due next, by incident; none: nothing is.
     pub timers: Vec<(IncidentId, Option<Timestamp>)>,
-    /// Signals with the events that have them. One that is there already keeps the instant at which it was seen first; all else
-    /// becomes as it is here.
+    /// Signals to take off the list, before the others are put on it: seen anew, they stand elsewhere.
+    pub signals_moved: Vec<(Timestamp, SignalId)>,
+    /// Signals with the events that have them. One that is there already becomes as it is here.
     pub signals: Vec<SignalRow>,
     /// Changed signals. One that is not there (any more) is passed over.
     pub signal_updates: Vec<SignalUpdate>,
@@ -221,11 +224,15 @@ pub trait Store: Send + Sync + 'static {
     async fn timers_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(IncidentId, Timestamp)>, StoreError>;
     /// Signals, newest first; those seen in one millisecond by id, highest first.
     async fn signals(&self, filter: &SignalFilter) -> Result<Vec<FoundSignal>, StoreError>;
-    /// One signal.
-    async fn signal(&self, id: SignalId) -> Result<Option<FoundSignal>, StoreError>;
-    /// Signals that still stand (provisional or confirmed): what the engine must know after a restart. Oldest first, those seen in
-    /// one millisecond by id. An `after` that is not there (any more) is an error, since nobody could tell what follows it.
-    async fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Result<Vec<FoundSignal>, StoreError>;
+    /// The signal seen at this instant.
+    async fn signal(&self, observed: Timestamp, id: SignalId) -> Result<Option<FoundSignal>, StoreError>;
+    /// Signals that still stand (provisional or confirmed): what the program must know after a restart. Oldest first, those seen in
+    /// one millisecond by id; only those after this one.
+    async fn live_signals(
+        &self,
+        after: Option<(Timestamp, SignalId)>,
+        limit: usize,
+    ) -> Result<Vec<FoundSignal>, StoreError>;
     /// Where a source stands.
     async fn cursor(&self, name: &str) -> Result<Option<String>, StoreError>;
     /// What a detector learned.

@@ -44,15 +44,15 @@ CREATE TABLE timer (
 );
 CREATE INDEX timer_due ON timer (due_ms, incident);
 
--- Where each signal is in the log.
+-- Where each signal is in the log, in the order of lists.
 CREATE TABLE signal (
-    id          bytea    PRIMARY KEY,
+    id          bytea    NOT NULL,
     status      smallint NOT NULL,   -- 0 provisional, 1 confirmed, 2 retracted, 3 ended
     incident    bytea,
     observed_ms bigint   NOT NULL,
-    place       bigint   NOT NULL
+    place       bigint   NOT NULL,
+    PRIMARY KEY (observed_ms, id)
 );
-CREATE INDEX signal_observed ON signal (observed_ms, id);
 CREATE INDEX signal_status   ON signal (status, observed_ms, id);
 CREATE INDEX signal_incident ON signal (incident, observed_ms, id) WHERE incident IS NOT NULL;
 -- What may be forgotten, without walking past all that incidents hold for ever.

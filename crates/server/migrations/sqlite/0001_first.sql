@@ -35,10 +35,11 @@ CREATE TABLE timer (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX timer_due ON timer (due_ms, incident);
 
--- Where each signal is in the log. In the order of lists, which is nearly the order in which they come: ids are in none.
+-- Where each signal is in the log. In the order of lists, which is nearly the order in which they come. Ids are in none: an
+-- index by id alone would be half of all that a storm writes.
 CREATE TABLE signal (
     observed_ms INTEGER NOT NULL,
-    id          BLOB    NOT NULL UNIQUE,
+    id          BLOB    NOT NULL,
     status      INTEGER NOT NULL,   -- 0 provisional, 1 confirmed, 2 retracted, 3 ended
     incident    BLOB,
     place       INTEGER NOT NULL,

@@ -34,11 +34,13 @@ impl Draft {
         self.batch == Batch::default() && self.broken.is_none()
     }
 
-    /// Adds an event that takes the place `index` of the log and was applied to its incident, if it has one.
+    /// Adds an event that takes the place `index` of the log and was applied to its incident, if it has one. `seen`: when the
+    /// signal that it is about was seen, as far as was known before it.
     pub(super) fn add(
         &mut self,
         recorded: Recorded,
         index: u64,
+        seen: Option<Timestamp>,
         incident: Option<&Incident>,
         salts: &mut dyn IdSource,
     ) {
@@ -51,7 +53,7 @@ impl Draft {
                 self.broken.get_or_insert(error);
             }
         }
-        signals::list(&recorded, index, &mut self.batch);
+        signals::list(&recorded, index, seen, &mut self.batch);
         if let (Body::Incident(event), Some(incident)) = (&recorded.body, incident) {
             self.touched.insert(incident.id());
             self.batch.pages.extend(page(incident.id(), recorded.at, event));

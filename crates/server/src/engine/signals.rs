@@ -7,33 +7,47 @@ use std::sync::Arc;
 
 use quarterdeck_core::{
     board::Fate,
+    id::SignalId,
     incident::IncidentEvent,
     journal::{Body, JournalEvent, Recorded, Stream},
     signal::{Signal, SignalStatus},
+    time::Timestamp,
 };
 
-use super::words;
+use super::{incident_of, words};
 use crate::store::{Batch, FoundSignal, SignalRow, SignalUpdate};
 
-/// Puts what this event says about signals into the batch that writes it. `place`: the event's in the log.
-pub(super) fn list(recorded: &Recorded, place: u64, batch: &mut Batch) {
+/// The signal that an event is about.
+pub(super) fn about(body: &Body) -> Option<SignalId> {
     use IncidentEvent as E;
-    use JournalEvent as J;
-    let incident = match recorded.stream {
-        Stream::Incident(id) => Some(id),
-        Stream::Journal => None,
+    match body {
+        Body::Incident(E::Opened { signal, .. } | E::SignalAttached { signal })
+        | Body::Journal(JournalEvent::SignalNoted { signal, .. }) => Some(signal.id),
+        Body::Incident(
+            E::SignalConfirmed { signal } | E::SignalRetracted { signal, .. } | E::SignalEnded { signal, .. },
+        )
+        | Body::Journal(JournalEvent::SignalTurned { signal, .. }) => Some(*signal),
+        _ => None,
+    }
+}
+
+/// Puts what this event says about a signal into the batch that writes it. `place`: the event's in the log; `seen`: when the
+/// signal was seen, as far as was known before.
+pub(super) fn list(recorded: &Recorded, place: u64, seen: Option<Timestamp>, batch: &mut Batch) {
+    use IncidentEvent as E;
+    let mut turn = |id, status| {
+        batch.signal_updates.extend(seen.map(|observed| SignalUpdate { id, observed, status }));
     };
-    let mut turn = |id, status| batch.signal_updates.push(SignalUpdate { id, status });
     match &recorded.body {
         Body::Incident(E::SignalConfirmed { signal }) => turn(*signal, SignalStatus::Confirmed),
         Body::Incident(E::SignalRetracted { signal, .. }) => turn(*signal, SignalStatus::Retracted),
         Body::Incident(E::SignalEnded { signal, .. }) => turn(*signal, SignalStatus::Ended),
-        Body::Journal(J::SignalTurned { signal, status, .. }) => turn(*signal, *status),
+        Body::Journal(JournalEvent::SignalTurned { signal, status, .. }) => turn(*signal, *status),
         body => {
-            if let Some((signal, _)) = held(&recorded.stream, body) {
-                let (id, status, observed) = (signal.id, signal.status, recorded.at);
-                batch.signals.push(SignalRow { id, status, incident, observed, place });
-            }
+            let Some((signal, fate)) = held(&recorded.stream, body) else { return };
+            let (id, status, observed) = (signal.id, signal.status, signal.observed);
+            batch.signals_moved.extend(seen.filter(|seen| *seen != observed).map(|seen| (seen, id)));
+            batch.signals.push(SignalRow { id, status, incident: incident_of(&fate), observed, place });
         }
     }
 }

@@ -11,7 +11,7 @@ use quarterdeck_detect::detectors::DETECTORS;
 use serde::Deserialize;
 
 use super::{Refused, Shared, Viewer, incidents, views};
-use crate::store::SignalFilter;
+use crate::{engine::read, store::SignalFilter};
 
 /// Signals in one list unless told otherwise: a screen or two.
 const LIST: usize = 100;
@@ -76,12 +76,33 @@ fn status(word: &str) -> Result<SignalStatus, Refused> {
         })
 }
 
+/// When the signal was seen.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeenQuery {
+    observed: Option<String>,
+}
+
 /// One signal.
-#[utoipa::path(get, path = "/api/v1/signals/{id}", tag = "signals", security(("token" = [])), params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/signals/{id}", tag = "signals", security(("token" = [])),
+    params(("id" = String, Path), ("observed" = Option<String>, Query, description = "its `observed`; needed for one that belongs to no incident and is not among the latest 10,000 of those")),
     responses((status = 200, body = Signal), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
-pub async fn show(_: Viewer, State(app): State<Shared>, Path(id): Path<String>) -> Result<Json<Signal>, Refused> {
+pub async fn show(
+    _: Viewer,
+    State(app): State<Shared>,
+    Path(id): Path<String>,
+    Query(query): Query<SeenQuery>,
+) -> Result<Json<Signal>, Refused> {
     let id = id.parse().map_err(|error: quarterdeck_core::id::BadId| Refused::bad_request(error.to_string()))?;
-    match app.store.signal(id).await? {
+    let observed = match query.observed {
+        Some(text) => Some(text.parse().map_err(|error| Refused::bad_request(format!("observed `{text}`: {error}")))?),
+        None => read(&app.engine.published().board).signal(&id).map(|signal| signal.observed),
+    };
+    let found = match observed {
+        Some(observed) => app.store.signal(observed, id).await?,
+        None => None,
+    };
+    match found {
         Some(found) => views::listed_signal(&found).map(Json),
         None => Err(Refused::not_found(format!("no signal {id}"))),
     }

@@ -12,7 +12,6 @@ use std::{
 
 use quarterdeck_core::{
     board::Fate,
-    id::SignalId,
     limits::CLAIMS_EXPIRING_MAX,
     signal::{Fingerprint, SignalChange},
     time::Timestamp,
@@ -48,11 +47,11 @@ pub struct Expiries {
 impl Expiries {
     /// Gives every claim that stands and must be repeated another timeout. Call once, before [`run`].
     pub async fn take_up(&self, store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
-        let mut after: Option<SignalId> = None;
+        let mut after = None;
         loop {
             let rows = store.live_signals(after, SIGNALS).await?;
             let Some(last) = rows.last() else { return Ok(()) };
-            after = Some(last.row.id);
+            after = Some((last.row.observed, last.row.id));
             for found in &rows {
                 match read_back(found) {
                     Ok((signal, _)) if REPEATING.contains(&signal.detector.as_str()) => {

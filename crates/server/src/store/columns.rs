@@ -2,7 +2,7 @@
 //! Tests: below; reading back as written is in `conformance.rs`.
 
 use quarterdeck_core::{
-    id::{BadName, Kind, Name, SignalId},
+    id::{BadName, Kind, Name},
     signal::SignalStatus,
 };
 
@@ -58,11 +58,6 @@ pub(super) fn signals_limit(filter: &SignalFilter) -> usize {
 /// Says that something stored does not read back.
 pub(super) fn damaged(doing: &'static str, what: &'static str, detail: String) -> StoreError {
     StoreError::Damaged { doing, what, detail }
-}
-
-/// Says that a list cannot go on after a signal that is not there.
-pub(super) fn no_signal(id: SignalId) -> StoreError {
-    damaged("list live signals", "signal", format!("{id} is not there, so what follows it is not known"))
 }
 
 #[cfg(test)]

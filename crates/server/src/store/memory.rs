@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -31,9 +32,8 @@ struct State {
     outbox: Outbox,
     timers: BTreeMap<IncidentId, Timestamp>,
     due: BTreeSet<(Timestamp, IncidentId)>,
-    signals: BTreeMap<SignalId, SignalRow>,
-    /// The order of lists.
-    seen: BTreeSet<(Timestamp, SignalId)>,
+    /// In the order of lists.
+    signals: BTreeMap<(Timestamp, SignalId), SignalRow>,
     cursors: BTreeMap<String, String>,
     snapshots: BTreeMap<String, Vec<u8>>,
 }
@@ -122,9 +122,12 @@ impl State {
         batch.pages.into_iter().for_each(|page| self.outbox.insert(page));
         batch.settled.into_iter().for_each(|page| self.outbox.settle(page));
         batch.timers.into_iter().for_each(|(incident, due)| self.set_timer(incident, due));
-        batch.signals.into_iter().for_each(|row| self.insert_signal(row));
+        for moved in batch.signals_moved {
+            self.signals.remove(&moved);
+        }
+        self.signals.extend(batch.signals.into_iter().map(|row| ((row.observed, row.id), row)));
         for update in batch.signal_updates {
-            if let Some(row) = self.signals.get_mut(&update.id) {
+            if let Some(row) = self.signals.get_mut(&(update.observed, update.id)) {
                 row.status = update.status;
             }
         }
@@ -152,12 +155,6 @@ impl State {
         }
     }
 
-    fn insert_signal(&mut self, row: SignalRow) {
-        let observed = self.signals.get(&row.id).map_or(row.observed, |before| before.observed);
-        self.seen.insert((observed, row.id));
-        self.signals.insert(row.id, SignalRow { observed, ..row });
-    }
-
     fn found(&self, row: &SignalRow) -> FoundSignal {
         let place = usize::try_from(row.place).unwrap_or(usize::MAX);
         let content = self.events.get(place).and_then(|event| event.content.as_ref());
@@ -171,34 +168,20 @@ impl State {
                 && filter.status.is_none_or(|status| row.status == status)
                 && before.is_none_or(|before| (row.observed, Some(row.id)) < before)
         };
-        let newest_first = self.seen.iter().rev().filter_map(|(_, id)| self.signals.get(id));
+        let newest_first = self.signals.values().rev();
         newest_first.filter(wanted).take(columns::signals_limit(filter)).map(|row| self.found(row)).collect()
     }
 
-    fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Result<Vec<FoundSignal>, StoreError> {
-        let start = match after {
-            None => None,
-            Some(id) => {
-                Some(self.signals.get(&id).map(|row| (row.observed, id)).ok_or_else(|| columns::no_signal(id))?)
-            }
-        };
-        let rows = self.seen.iter().filter(|place| start.is_none_or(|start| **place > start));
-        let live = rows.filter_map(|(_, id)| self.signals.get(id)).filter(|row| is_live(row.status));
-        Ok(live.take(limit).map(|row| self.found(row)).collect())
+    fn live_signals(&self, after: Option<(Timestamp, SignalId)>, limit: usize) -> Vec<FoundSignal> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = self.signals.range((start, Bound::Unbounded)).map(|(_, row)| row);
+        rows.filter(|row| is_live(row.status)).take(limit).map(|row| self.found(row)).collect()
     }
 
     fn forget_signals(&mut self, before: Timestamp) -> u64 {
-        let gone: Vec<_> = self
-            .signals
-            .values()
-            .filter(|row| row.incident.is_none() && row.observed < before)
-            .map(|row| (row.observed, row.id))
-            .collect();
-        for place in &gone {
-            self.seen.remove(place);
-            self.signals.remove(&place.1);
-        }
-        gone.len() as u64
+        let all = self.signals.len();
+        self.signals.retain(|_, row| row.incident.is_some() || row.observed >= before);
+        (all - self.signals.len()) as u64
     }
 }
 
@@ -244,12 +227,16 @@ impl Store for MemoryStore {
     async fn signals(&self, filter: &SignalFilter) -> Result<Vec<FoundSignal>, StoreError> {
         Ok(self.state().list_signals(filter))
     }
-    async fn signal(&self, id: SignalId) -> Result<Option<FoundSignal>, StoreError> {
+    async fn signal(&self, observed: Timestamp, id: SignalId) -> Result<Option<FoundSignal>, StoreError> {
         let state = self.state();
-        Ok(state.signals.get(&id).map(|row| state.found(row)))
+        Ok(state.signals.get(&(observed, id)).map(|row| state.found(row)))
     }
-    async fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Result<Vec<FoundSignal>, StoreError> {
-        self.state().live_signals(after, limit)
+    async fn live_signals(
+        &self,
+        after: Option<(Timestamp, SignalId)>,
+        limit: usize,
+    ) -> Result<Vec<FoundSignal>, StoreError> {
+        Ok(self.state().live_signals(after, limit))
     }
     async fn cursor(&self, name: &str) -> Result<Option<String>, StoreError> {
         Ok(self.state().cursors.get(name).cloned())

@@ -80,10 +80,14 @@ impl Store for PostgresStore {
     async fn signals(&self, filter: &SignalFilter) -> Result<Vec<FoundSignal>, StoreError> {
         self.pool.run("list signals", |session, _| read::signals(session, filter)).await
     }
-    async fn signal(&self, id: SignalId) -> Result<Option<FoundSignal>, StoreError> {
-        self.pool.run("read signal", |session, _| read::signal(session, id)).await
+    async fn signal(&self, observed: Timestamp, id: SignalId) -> Result<Option<FoundSignal>, StoreError> {
+        self.pool.run("read signal", |session, _| read::signal(session, observed, id)).await
     }
-    async fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Result<Vec<FoundSignal>, StoreError> {
+    async fn live_signals(
+        &self,
+        after: Option<(Timestamp, SignalId)>,
+        limit: usize,
+    ) -> Result<Vec<FoundSignal>, StoreError> {
         self.pool.run("list live signals", |session, _| read::live_signals(session, after, limit)).await
     }
     async fn cursor(&self, name: &str) -> Result<Option<String>, StoreError> {

@@ -82,10 +82,14 @@ impl Store for SqliteStore {
         let filter = filter.clone();
         self.readers.run("list signals", move |connection| read::signals(connection, &filter)).await
     }
-    async fn signal(&self, id: SignalId) -> Result<Option<FoundSignal>, StoreError> {
-        self.readers.run("read signal", move |connection| read::signal(connection, id)).await
+    async fn signal(&self, observed: Timestamp, id: SignalId) -> Result<Option<FoundSignal>, StoreError> {
+        self.readers.run("read signal", move |connection| read::signal(connection, observed, id)).await
     }
-    async fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Result<Vec<FoundSignal>, StoreError> {
+    async fn live_signals(
+        &self,
+        after: Option<(Timestamp, SignalId)>,
+        limit: usize,
+    ) -> Result<Vec<FoundSignal>, StoreError> {
         self.readers.run("list live signals", move |connection| read::live_signals(connection, after, limit)).await
     }
     async fn cursor(&self, name: &str) -> Result<Option<String>, StoreError> {

@@ -145,10 +145,10 @@ impl Store for Gate {
     async fn signals(&self, filter: &SignalFilter) -> Said<Vec<FoundSignal>> {
         self.inner.signals(filter).await
     }
-    async fn signal(&self, id: SignalId) -> Said<Option<FoundSignal>> {
-        self.inner.signal(id).await
+    async fn signal(&self, observed: Timestamp, id: SignalId) -> Said<Option<FoundSignal>> {
+        self.inner.signal(observed, id).await
     }
-    async fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Said<Vec<FoundSignal>> {
+    async fn live_signals(&self, after: Option<(Timestamp, SignalId)>, limit: usize) -> Said<Vec<FoundSignal>> {
         self.inner.live_signals(after, limit).await
     }
     async fn cursor(&self, name: &str) -> Said<Option<String>> {

@@ -58,10 +58,10 @@ impl Store for Full {
     async fn signals(&self, filter: &SignalFilter) -> Answer<Vec<FoundSignal>> {
         self.inner.signals(filter).await
     }
-    async fn signal(&self, id: SignalId) -> Answer<Option<FoundSignal>> {
-        self.inner.signal(id).await
+    async fn signal(&self, observed: Timestamp, id: SignalId) -> Answer<Option<FoundSignal>> {
+        self.inner.signal(observed, id).await
     }
-    async fn live_signals(&self, after: Option<SignalId>, limit: usize) -> Answer<Vec<FoundSignal>> {
+    async fn live_signals(&self, after: Option<(Timestamp, SignalId)>, limit: usize) -> Answer<Vec<FoundSignal>> {
         self.inner.live_signals(after, limit).await
     }
     async fn cursor(&self, name: &str) -> Answer<Option<String>> {

@@ -87,11 +87,15 @@ fn few<S: Strategy>(of: S) -> impl Strategy<Value = Vec<S::Value>> {
 prop_compose! {
     fn batch()(events in few(event()), checkpoint in prop::option::of(text()), pages in few(page()),
                settled in few(page_id()), timers in few((incident(), prop::option::of(instant()))),
-               (signals, updates) in (few(signal()), few((signal_id(), status()))),
+               (signals, moved, updates) in
+                   (few(signal()), few((instant(), signal_id())), few((signal_id(), instant(), status()))),
                cursors in few((text(), text())),
                snapshots in few((text(), prop::collection::vec(any::<u8>(), 0..20)))) -> Batch {
-        let signal_updates = updates.into_iter().map(|(id, status)| SignalUpdate { id, status }).collect();
-        Batch { events, checkpoint, pages, settled, timers, signals, signal_updates, cursors, snapshots }
+        let signal_updates = updates.into_iter().map(|(id, observed, status)| SignalUpdate { id, observed, status }).collect();
+        let signals_moved = moved;
+        Batch {
+            events, checkpoint, pages, settled, timers, signals_moved, signals, signal_updates, cursors, snapshots,
+        }
     }
 }
 
@@ -159,6 +163,7 @@ async fn answers(store: &dyn Store) -> Vec<String> {
         outcome(store.timers_due(Timestamp::MAX, 1_000).await),
         outcome(store.timers_due(Timestamp::from_ms(5), 2).await),
         outcome(store.live_signals(None, 1_000).await),
+        outcome(store.live_signals(None, 4).await),
     ];
     for stream in ["s0", "s1", "s2", "s3", "s4"] {
         all.push(outcome(store.stream(stream).await));
@@ -178,8 +183,9 @@ async fn answers(store: &dyn Store) -> Vec<String> {
     }
     for n in 0..4 * FEW {
         let id = SignalId::from_bytes([n.wrapping_mul(37); 16]);
-        all.push(outcome(store.signal(id).await));
-        all.push(outcome(store.live_signals(Some(id), 3).await));
+        let observed = Timestamp::from_ms(i64::from(n % FEW));
+        all.push(outcome(store.signal(observed, id).await));
+        all.push(outcome(store.live_signals(Some((observed, id)), 3).await));
     }
     for name in ["", "a", "é"] {
         all.push(outcome(store.cursor(name).await));

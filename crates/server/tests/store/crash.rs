@@ -139,7 +139,7 @@ async fn what_was_acknowledged_survives_a_kill_at_any_instant() {
         let events = store.events(checked, usize::MAX).await.unwrap();
         assert_eq!(events, (checked..size).map(event).collect::<Vec<_>>(), "kill {kill}");
         for index in checked..size {
-            let found = store.signal(signal(index).id).await.unwrap().unwrap();
+            let found = store.signal(signal(index).observed, signal(index).id).await.unwrap().unwrap();
             assert_eq!(
                 (found.row, found.event),
                 (signal(index), event(index).content.map(|(json, _)| json)),

@@ -20,7 +20,7 @@ pub(super) async fn empty(store: Arc<dyn Store>) -> Result<(), Broken> {
     same("outbox", &store.outbox(10).await?.len(), &0)?;
     same("timers", &store.timers_due(Timestamp::MAX, 10).await?.len(), &0)?;
     same("signals", &store.signals(&all).await?.len(), &0)?;
-    same("signal", &store.signal(signal_id(1)).await?, &None)?;
+    same("signal", &store.signal(second(1), signal_id(1)).await?, &None)?;
     same("live signals", &store.live_signals(None, 10).await?.len(), &0)?;
     same("cursor", &store.cursor("mainnet").await?, &None)?;
     same("snapshot", &store.snapshot("large-outflow").await?, &None)?;
@@ -70,7 +70,12 @@ fn wide(events: Vec<StoredEvent>) -> Result<Batch, Broken> {
         settled: vec![super::page_id(0)],
         timers: vec![(incident(0), None), (incident(1), Some(second(1)))],
         signals: vec![signal(1, second(0), SignalStatus::Confirmed)],
-        signal_updates: vec![super::super::SignalUpdate { id: signal_id(0), status: SignalStatus::Ended }],
+        signal_updates: vec![super::super::SignalUpdate {
+            id: signal_id(0),
+            observed: second(0),
+            status: SignalStatus::Ended,
+        }],
+        signals_moved: vec![(second(0), signal_id(0))],
         cursors: vec![("mainnet".to_owned(), "2".to_owned())],
         snapshots: vec![("large-outflow".to_owned(), vec![2])],
     })

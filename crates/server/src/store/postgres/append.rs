@@ -43,16 +43,19 @@ const UPSERT_TIMERS: &str = "INSERT INTO timer (incident, due_ms) SELECT * FROM 
 const DELETE_TIMERS: &str = "DELETE FROM timer WHERE incident = ANY ($1::bytea[])";
 const UPSERT_SIGNALS: &str = "INSERT INTO signal (id, status, incident, observed_ms, place)
     SELECT * FROM unnest($1::bytea[], $2::smallint[], $3::bytea[], $4::bigint[], $5::bigint[])
-    ON CONFLICT (id) DO UPDATE SET status = excluded.status, incident = excluded.incident, place = excluded.place";
+    ON CONFLICT (observed_ms, id) DO UPDATE SET status = excluded.status, incident = excluded.incident, place = excluded.place";
 const UPDATE_SIGNALS: &str = "UPDATE signal SET status = new.status
-    FROM unnest($1::bytea[], $2::smallint[]) AS new (id, status) WHERE signal.id = new.id AND signal.status <> new.status";
+    FROM unnest($1::bigint[], $2::bytea[], $3::smallint[]) AS new (observed_ms, id, status)
+    WHERE signal.observed_ms = new.observed_ms AND signal.id = new.id AND signal.status <> new.status";
+const MOVE_SIGNALS: &str = "DELETE FROM signal USING unnest($1::bigint[], $2::bytea[]) AS gone (observed_ms, id)
+    WHERE signal.observed_ms = gone.observed_ms AND signal.id = gone.id";
 const UPSERT_CURSORS: &str = "INSERT INTO cursor (name, json) SELECT * FROM unnest($1::text[], $2::text[])
     ON CONFLICT (name) DO UPDATE SET json = excluded.json";
 const UPSERT_SNAPSHOTS: &str = "INSERT INTO snapshot (name, bytes) SELECT * FROM unnest($1::text[], $2::bytea[])
     ON CONFLICT (name) DO UPDATE SET bytes = excluded.bytes";
 const ERASE_EVENT: &str = "UPDATE event SET json = NULL, salt = NULL WHERE place = $1";
-const FORGET: &str = "DELETE FROM signal WHERE id IN
-    (SELECT id FROM signal WHERE status IN (0, 1, 2, 3) AND observed_ms < $1 AND incident IS NULL LIMIT $2)";
+const FORGET: &str = "DELETE FROM signal WHERE (observed_ms, id) IN
+    (SELECT observed_ms, id FROM signal WHERE status IN (0, 1, 2, 3) AND observed_ms < $1 AND incident IS NULL LIMIT $2)";
 
 pub(super) const STATEMENTS: &[&str] = &[
     TAKE_PLACES,
@@ -67,6 +70,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     DELETE_TIMERS,
     UPSERT_SIGNALS,
     UPDATE_SIGNALS,
+    MOVE_SIGNALS,
     UPSERT_CURSORS,
     UPSERT_SNAPSHOTS,
     ERASE_EVENT,
@@ -149,16 +153,22 @@ fn calls(batch: &Batch) -> Vec<Call<'_>> {
         calls.push(Call { sql: DELETE_PAGES, values: vec![Box::new(ids)] });
     }
     calls.extend(set_timers(&batch.timers));
+    if !batch.signals_moved.is_empty() {
+        let (observed, ids): (Vec<i64>, Vec<&[u8]>) =
+            batch.signals_moved.iter().map(|(observed, id)| (observed.as_ms(), id.bytes().as_slice())).unzip();
+        calls.push(Call { sql: MOVE_SIGNALS, values: vec![Box::new(observed), Box::new(ids)] });
+    }
     if !batch.signals.is_empty() {
         calls.push(upsert_signals(&batch.signals));
     }
     if !batch.signal_updates.is_empty() {
         // One statement changes a row once: the last change of the batch holds.
-        let last: BTreeMap<&SignalId, i16> =
-            batch.signal_updates.iter().map(|new| (&new.id, status_code(new.status))).collect();
+        let last: BTreeMap<(Timestamp, &SignalId), i16> =
+            batch.signal_updates.iter().map(|new| ((new.observed, &new.id), status_code(new.status))).collect();
+        let observed: Vec<i64> = last.keys().map(|(observed, _)| observed.as_ms()).collect();
         let (ids, statuses): (Vec<&[u8]>, Vec<i16>) =
-            last.into_iter().map(|(id, status)| (id.bytes().as_slice(), status)).unzip();
-        calls.push(Call { sql: UPDATE_SIGNALS, values: vec![Box::new(ids), Box::new(statuses)] });
+            last.into_iter().map(|((_, id), status)| (id.bytes().as_slice(), status)).unzip();
+        calls.push(Call { sql: UPDATE_SIGNALS, values: vec![Box::new(observed), Box::new(ids), Box::new(statuses)] });
     }
     if !batch.cursors.is_empty() {
         let last: BTreeMap<&str, &str> =
@@ -207,18 +217,16 @@ fn insert_pages(pages: &[OutboxPage]) -> Call<'_> {
 }
 
 fn upsert_signals(signals: &[SignalRow]) -> Call<'_> {
-    // One statement changes a row once: seen as the first of a batch says, all else as the last.
-    let mut rows: BTreeMap<&SignalId, (&SignalRow, i64)> = BTreeMap::new();
-    for row in signals {
-        rows.entry(&row.id).and_modify(|(last, _)| *last = row).or_insert((row, row.observed.as_ms()));
-    }
-    let ids: Vec<&[u8]> = rows.keys().map(|id| id.bytes().as_slice()).collect();
-    let last = || rows.values().map(|(row, _)| *row);
-    let statuses: Vec<i16> = last().map(|row| status_code(row.status)).collect();
+    // One statement changes a row once: the last of a batch holds.
+    let last: BTreeMap<(Timestamp, &SignalId), &SignalRow> =
+        signals.iter().map(|row| ((row.observed, &row.id), row)).collect();
+    let rows: Vec<&SignalRow> = last.into_values().collect();
+    let ids: Vec<&[u8]> = rows.iter().map(|row| row.id.bytes().as_slice()).collect();
+    let statuses: Vec<i16> = rows.iter().map(|row| status_code(row.status)).collect();
     let incidents: Vec<Option<&[u8]>> =
-        last().map(|row| row.incident.as_ref().map(|incident| incident.bytes().as_slice())).collect();
-    let observed: Vec<i64> = rows.values().map(|(_, observed)| *observed).collect();
-    let places: Vec<i64> = last().map(|row| integer(row.place)).collect();
+        rows.iter().map(|row| row.incident.as_ref().map(|incident| incident.bytes().as_slice())).collect();
+    let observed: Vec<i64> = rows.iter().map(|row| row.observed.as_ms()).collect();
+    let places: Vec<i64> = rows.iter().map(|row| integer(row.place)).collect();
     Call {
         sql: UPSERT_SIGNALS,
         values: vec![Box::new(ids), Box::new(statuses), Box::new(incidents), Box::new(observed), Box::new(places)],

@@ -12,7 +12,7 @@ use tokio_postgres::{
 use super::pool::{Fault, Session, fault};
 use crate::store::{
     FoundSignal, SignalFilter, SignalRow, StoredEvent, check_unbroken,
-    columns::{bytes_of, count_of, integer, no_signal, signals_limit, status_code, status_of},
+    columns::{bytes_of, count_of, integer, signals_limit, status_code, status_of},
 };
 
 const SIZE: &str = "SELECT size FROM log_head WHERE sole";
@@ -40,7 +40,7 @@ const SIGNALS_OF_INCIDENT: &str =
 const SIGNALS_OF_INCIDENT_BY_STATUS: &str = found!(
     "(observed_ms, id) < ($1, $2) AND incident = $4 AND status = $5 ORDER BY observed_ms DESC, id DESC LIMIT $3"
 );
-const SIGNAL: &str = found!("id = $1");
+const SIGNAL: &str = found!("observed_ms = $1 AND id = $2");
 /// Two ranges of the same index, merged.
 const LIVE_SIGNALS: &str = concat!(
     "(",
@@ -125,24 +125,19 @@ pub(super) async fn signals(session: Session, filter: &SignalFilter) -> Found<Ve
     Ok((session, rows))
 }
 
-pub(super) async fn signal(session: Session, id: SignalId) -> Found<Option<FoundSignal>> {
-    let row = list(&session, "read signal", SIGNAL, &[&id.bytes().as_slice()], signal_of).await?.pop();
+pub(super) async fn signal(session: Session, observed: Timestamp, id: SignalId) -> Found<Option<FoundSignal>> {
+    let values: [&(dyn ToSql + Sync); 2] = [&observed.as_ms(), &id.bytes().as_slice()];
+    let row = list(&session, "read signal", SIGNAL, &values, signal_of).await?.pop();
     Ok((session, row))
 }
 
-pub(super) async fn live_signals(session: Session, after: Option<SignalId>, limit: usize) -> Found<Vec<FoundSignal>> {
-    let (session, start) = match after {
-        None => (session, None),
-        Some(id) => {
-            let (session, row) = signal(session, id).await?;
-            if row.is_none() {
-                return Err(Fault::Refused(Box::new(session), no_signal(id)));
-            }
-            (session, row)
-        }
-    };
-    let instant = start.as_ref().map_or(i64::MIN, |found| found.row.observed.as_ms());
-    let id = start.as_ref().map_or(&[][..], |found| found.row.id.bytes().as_slice());
+pub(super) async fn live_signals(
+    session: Session,
+    after: Option<(Timestamp, SignalId)>,
+    limit: usize,
+) -> Found<Vec<FoundSignal>> {
+    let instant = after.map_or(i64::MIN, |(observed, _)| observed.as_ms());
+    let id = after.as_ref().map_or(&[][..], |(_, id)| id.bytes().as_slice());
     let limit: i64 = integer(limit);
     let rows = list(&session, "list live signals", LIVE_SIGNALS, &[&instant, &id, &limit], signal_of).await?;
     Ok((session, rows))

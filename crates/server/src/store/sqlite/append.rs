@@ -26,8 +26,9 @@ const DELETE_PAGE: &str = "DELETE FROM outbox WHERE page = ?1";
 const UPSERT_TIMER: &str = "INSERT INTO timer (incident, due_ms) VALUES (?1, ?2) ON CONFLICT (incident) DO UPDATE SET due_ms = excluded.due_ms";
 const DELETE_TIMER: &str = "DELETE FROM timer WHERE incident = ?1";
 const UPSERT_SIGNAL: &str = "INSERT INTO signal (id, status, incident, observed_ms, place) VALUES (?1, ?2, ?3, ?4, ?5)
-    ON CONFLICT (id) DO UPDATE SET status = excluded.status, incident = excluded.incident, place = excluded.place";
-const UPDATE_SIGNAL: &str = "UPDATE signal SET status = ?2 WHERE id = ?1 AND status <> ?2";
+    ON CONFLICT (observed_ms, id) DO UPDATE SET status = excluded.status, incident = excluded.incident, place = excluded.place";
+const UPDATE_SIGNAL: &str = "UPDATE signal SET status = ?3 WHERE observed_ms = ?1 AND id = ?2 AND status <> ?3";
+const MOVE_SIGNAL: &str = "DELETE FROM signal WHERE observed_ms = ?1 AND id = ?2";
 const UPSERT_CURSOR: &str =
     "INSERT INTO cursor (name, json) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET json = excluded.json";
 const UPSERT_SNAPSHOT: &str =
@@ -49,6 +50,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     DELETE_TIMER,
     UPSERT_SIGNAL,
     UPDATE_SIGNAL,
+    MOVE_SIGNAL,
     UPSERT_CURSOR,
     UPSERT_SNAPSHOT,
     ERASE_EVENT,
@@ -113,6 +115,10 @@ fn write_duties(connection: &Connection, batch: &Batch) -> Result<(), rusqlite::
 }
 
 fn write_signals(connection: &Connection, batch: &Batch) -> Result<(), rusqlite::Error> {
+    let mut moving = connection.prepare_cached(MOVE_SIGNAL)?;
+    for (observed, id) in &batch.signals_moved {
+        moving.execute(params![observed.as_ms(), id.bytes()])?;
+    }
     let mut insert = connection.prepare_cached(UPSERT_SIGNAL)?;
     for row in &batch.signals {
         let SignalRow { id, status, incident, observed, place } = row;
@@ -121,7 +127,7 @@ fn write_signals(connection: &Connection, batch: &Batch) -> Result<(), rusqlite:
     }
     let mut update = connection.prepare_cached(UPDATE_SIGNAL)?;
     for change in &batch.signal_updates {
-        update.execute(params![change.id.bytes(), status_code(change.status)])?;
+        update.execute(params![change.observed.as_ms(), change.id.bytes(), status_code(change.status)])?;
     }
     for (name, json) in &batch.cursors {
         connection.prepare_cached(UPSERT_CURSOR)?.execute([name, json])?;

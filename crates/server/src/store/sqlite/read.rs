@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use super::{append::SIZE, fault, open::open_reader};
 use crate::store::{
     FoundSignal, SignalFilter, SignalRow, StoreError, StoredEvent, check_unbroken,
-    columns::{count_of, integer, no_signal, signals_limit, status_code, status_of},
+    columns::{count_of, integer, signals_limit, status_code, status_of},
 };
 
 /// Connections that read at once: more than the cores that one would give to this beside everything else.
@@ -46,7 +46,7 @@ const SIGNALS_OF_INCIDENT: &str =
 const SIGNALS_OF_INCIDENT_BY_STATUS: &str = found!(
     "(observed_ms, id) < (?1, ?2) AND incident = ?4 AND +status = ?5 ORDER BY observed_ms DESC, id DESC LIMIT ?3"
 );
-const SIGNAL: &str = found!("id = ?1");
+const SIGNAL: &str = found!("observed_ms = ?1 AND id = ?2");
 /// Two ranges of the same index, merged: asked for with `IN`, SQLite would sort every live signal for each page of the list.
 const LIVE_SIGNALS: &str = concat!(
     found!("status = 0 AND (observed_ms, id) > (?1, ?2)"),
@@ -167,22 +167,21 @@ pub(super) fn signals(connection: &Connection, filter: &SignalFilter) -> Result<
     list(connection, "list signals", sql, parameters.as_slice(), signal_of)
 }
 
-pub(super) fn signal(connection: &Connection, id: SignalId) -> Result<Option<FoundSignal>, StoreError> {
-    Ok(list(connection, "read signal", SIGNAL, params![id.bytes()], signal_of)?.pop())
+pub(super) fn signal(
+    connection: &Connection,
+    observed: Timestamp,
+    id: SignalId,
+) -> Result<Option<FoundSignal>, StoreError> {
+    Ok(list(connection, "read signal", SIGNAL, params![observed.as_ms(), id.bytes()], signal_of)?.pop())
 }
 
 pub(super) fn live_signals(
     connection: &Connection,
-    after: Option<SignalId>,
+    after: Option<(Timestamp, SignalId)>,
     limit: usize,
 ) -> Result<Vec<FoundSignal>, StoreError> {
-    let (instant, id) = match after {
-        None => (i64::MIN, Vec::new()),
-        Some(id) => match signal(connection, id)? {
-            Some(found) => (found.row.observed.as_ms(), id.bytes().to_vec()),
-            None => return Err(no_signal(id)),
-        },
-    };
+    let instant = after.map_or(i64::MIN, |(observed, _)| observed.as_ms());
+    let id = after.as_ref().map_or(&[][..], |(_, id)| id.bytes().as_slice());
     list(connection, "list live signals", LIVE_SIGNALS, params![instant, id, integer(limit)], signal_of)
 }
 

@@ -60,7 +60,7 @@ async fn a_full_store_says_so_writes_nothing_of_the_batch_and_works_again_when_t
     assert!(matches!(full, StoreError::Full { .. }), "{full:?}");
     assert!(size > 3, "full after {size} batches");
     assert_eq!(store.size().await.unwrap(), size);
-    assert_eq!(store.signal(signal(size * MANY).id).await.unwrap(), None);
+    assert_eq!(store.signal(Timestamp::from_ms(0), signal(size * MANY).id).await.unwrap(), None);
     assert!(matches!(append_large(&store, size).await, Err(StoreError::Full { .. })), "still full");
     assert_eq!(store.forget_signals(Timestamp::MAX).await.unwrap(), size * MANY);
     append_large(&store, size).await.unwrap();
