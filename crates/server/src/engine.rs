@@ -355,6 +355,9 @@ impl Engine {
         let flying = self.flight.as_ref().map_or(0, |flight| flight.recorded.len());
         for one in recorded {
             let seen = signals::about(&one.body).and_then(|id| self.working.signal(&id)).map(|signal| signal.observed);
+            if let Stream::Incident(id) = one.stream {
+                self.draft.deadlines.entry(id).or_insert_with(|| deadline(&self.working, id));
+            }
             if let Err(error) = self.working.apply(&one) {
                 tracing::error!(%error, stream = %one.stream, "left out an event that does not fold");
                 continue;
@@ -370,7 +373,7 @@ impl Engine {
 
     /// Signs the draft.
     fn seal(&self, draft: Draft) -> Result<(Batch, Flight), EngineError> {
-        let Draft { mut batch, recorded, leaves, touched, broken: _ } = draft;
+        let Draft { mut batch, recorded, leaves, deadlines, broken: _ } = draft;
         let mut frontier = self.frontier.clone();
         for leaf in &leaves {
             frontier.append(*leaf);
@@ -383,8 +386,8 @@ impl Engine {
             batch.checkpoint = Some(note.clone());
             head = LogHead { size, root: to_hex(root.bytes()), checkpoint: Some(note) };
         }
-        let deadline = |id: &IncidentId| self.working.incident(*id).and_then(quarterdeck_core::duty::next_deadline);
-        batch.timers = touched.iter().map(|id| (*id, deadline(id))).collect();
+        let now = deadlines.into_iter().map(|(id, before)| (id, before, deadline(&self.working, id)));
+        batch.timers = now.filter(|(_, before, now)| before != now).map(|(id, _, now)| (id, now)).collect();
         let has_pages = !batch.pages.is_empty();
         Ok((batch, Flight { recorded, leaves, head, frontier, has_pages }))
     }
@@ -437,6 +440,10 @@ impl Engine {
         }
         Ok(board == *read(&self.published.board) && from == self.size)
     }
+}
+
+fn deadline(board: &Board, incident: IncidentId) -> Option<Timestamp> {
+    board.incident(incident).and_then(quarterdeck_core::duty::next_deadline)
 }
 
 /// The leaf of a stored event.

@@ -3,7 +3,10 @@
 //! Everything that needs no other decision is done at once (the text, the salt, the digest of an event), so that the work is over
 //! when the store has time for the batch.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use quarterdeck_core::{
     id::{IdSource, IncidentId, PageId},
@@ -22,8 +25,8 @@ pub(super) struct Draft {
     pub(super) batch: Batch,
     pub(super) recorded: Vec<Arc<Recorded>>,
     pub(super) leaves: Vec<Hash>,
-    /// Incidents with new events: their timers may have moved.
-    pub(super) touched: BTreeSet<IncidentId>,
+    /// Incidents with new events, and when something was due for them before: their timers may have moved.
+    pub(super) deadlines: BTreeMap<IncidentId, Option<Timestamp>>,
     /// An event that could not be sealed: a defect of ours. Nothing of the draft may be written.
     pub(super) broken: Option<EngineError>,
 }
@@ -55,7 +58,6 @@ impl Draft {
         }
         signals::list(&recorded, index, seen, &mut self.batch);
         if let (Body::Incident(event), Some(incident)) = (&recorded.body, incident) {
-            self.touched.insert(incident.id());
             self.batch.pages.extend(page(incident.id(), recorded.at, event));
             self.batch.pages.extend(all_clear(incident, recorded.at, event));
         }
