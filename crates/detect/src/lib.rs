@@ -1,7 +1,7 @@
 //! How signals are found: detectors, and the arithmetic they share. Pure: no I/O, no clock, no randomness.
 //!
 //! Reading order: [`selector`] and [`reference_assets`] (facts), [`flow`] (what moved), [`openings`] (what was there before),
-//! [`extraction`] (who took what from whom, and how), [`taking`] and [`raise`] (how it is said), [`pipeline`] (all detectors side
+//! [`extraction`] (who took what from whom, and how), [`taking`] and [`claim`] (how it is said), [`pipeline`] (all detectors side
 //! by side). A detector is one file in `detectors/` and one line in [`detectors::DETECTORS`].
 
 pub mod at_rest;
@@ -12,7 +12,6 @@ pub mod movement;
 pub mod watch;
 pub mod claim;
 pub mod rehearsal;
-pub mod raise;
 pub mod flow;
 pub mod openings;
 pub mod extraction;
