@@ -5,6 +5,7 @@
 //! by side). A detector is one file in `detectors/` and one line in [`detectors::DETECTORS`].
 
 pub mod at_rest;
+pub mod memory;
 pub mod statistics;
 pub mod selector;
 pub mod reference_assets;

@@ -1,19 +1,22 @@
 //! A2: far more calls of one kind in a window than that kind ever has.
 //!
-//! Must never learn from windows it saw only in part. Tests: `tests.rs`, and `scenarios/detectors/frequency_spike.md`.
+//! Must never learn from windows it saw only in part, nor from blocks that were dropped. Tests: `tests.rs`, and `scenarios/detectors/frequency_spike.md`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quarterdeck_core::{
-    chain::{Address, B256, Block, CallKind, ChainEvent, ChainNumber, Reorg, Transaction},
+    chain::{Address, B256, Block, BlockRef, CallKind, ChainEvent, ChainNumber, Reorg, Transaction},
     detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
     signal::{Loudness, SignalChange},
+    time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     at_rest,
     claim::{Claim, Voice},
+    memory::{Learned, Memory, Unlearnt},
     rehearsal::{self, Rehearsal},
     statistics::{Bounded, EwmaRate, bounded::Saved, magnitude::f64_of, tail::negative_binomial_ln},
     watch::Watch,
@@ -24,7 +27,8 @@ mod tests;
 
 const ID: &str = "frequency_spike";
 const RULE: &str = "frequency";
-/// Subjects counted: selectors are chosen by callers, so their number is not ours to limit. About 200 bytes each.
+/// Subjects counted: selectors are chosen by callers, so their number is not ours to limit. About 200 bytes each, and as much again
+/// as they were settled.
 const SUBJECTS_MAX: usize = 4_096;
 /// Unusual windows in a row before they are learned: what has lasted this long is no spike but a new level.
 const ADAPT_WINDOWS: u32 = 30;
@@ -101,8 +105,8 @@ balance does. Many transactions from one of your wallets is what a stolen hot ke
 ## When it is wrong
 
 A launch, an airdrop, a campaign, a liquidation wave. It knows no hours of the day or week: an address that is busy for one hour a
-day learns a high variance and is judged mildly. A window with a missing block or a reorganization is neither judged nor learned.
-It is silent on chains where you watch no address.
+day learns a high variance and is judged mildly. A window with a missing block is neither judged nor learned. What dropped blocks
+taught is unlearnt, unless the fork began before the last 256 blocks: then the window is as one with a missing block. It is silent on chains where you watch no address.
 
 ## First steps
 
@@ -132,13 +136,9 @@ impl DetectorKind for FrequencySpike {
         PARAMS
     }
     fn build(&self, params: &Params, knowledge: &Knowledge) -> Box<dyn Detector> {
-        Box::new(Observer {
-            voice: Voice::new(ID, params),
-            limits: Limits::of(params),
-            watch: Watch::new(knowledge),
-            clocks: BTreeMap::new(),
-            subjects: Bounded::new(SUBJECTS_MAX),
-        })
+        let limits = Limits::of(params);
+        let levels = Memory::new(Levels::new(limits));
+        Box::new(Observer { voice: Voice::new(ID, params), limits, watch: Watch::new(knowledge), levels })
     }
     fn canary(&self) -> (Knowledge, Vec<ChainEvent>) {
         let mut chain = Rehearsal::default();
@@ -178,7 +178,7 @@ impl Limits {
 }
 
 /// What is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 struct Subject {
     chain: ChainNumber,
     /// The watched address.
@@ -186,7 +186,7 @@ struct Subject {
     what: What,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum What {
     /// Transactions to it with this selector; zeros for a plain payment.
@@ -237,48 +237,92 @@ struct Clock {
     closed: u32,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Learned {
-    clocks: BTreeMap<ChainNumber, Clock>,
-    subjects: Saved<Subject, Frequency>,
-}
-
-struct Observer {
-    voice: Voice,
+/// How often everything comes, and where the windows stand.
+#[derive(Clone)]
+struct Levels {
     limits: Limits,
-    watch: Watch,
     clocks: BTreeMap<ChainNumber, Clock>,
     subjects: Bounded<Subject, Frequency>,
 }
 
-impl Detector for Observer {
-    fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
-        match event {
-            ChainEvent::Block(block) if self.watch.chain(block.chain).is_some() => {
-                self.advance(block, out);
-                for transaction in &block.transactions {
-                    self.count(block, transaction, out);
+#[derive(Serialize, Deserialize)]
+struct LevelsAtRest {
+    clocks: BTreeMap<ChainNumber, Clock>,
+    subjects: Saved<Subject, Frequency>,
+}
+
+/// What a block teaches.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Lesson {
+    /// Its time, and what it has, in order: neighbours that are equal as one with their number.
+    Block { time: Timestamp, met: Vec<(Subject, u32)> },
+    /// After a reorganization: spikes that nobody holds to be going on.
+    Hushed(Vec<Subject>),
+    /// After a reorganization too deep to unlearn: the open window is not whole.
+    Broken,
+}
+
+/// A call or transaction that was counted.
+struct Counted {
+    /// A spike that can no longer be followed, since its subject had to make room.
+    gone: Option<Subject>,
+    /// A spike that begins, as it stands, and ln of its tail.
+    spike: Option<(Frequency, f64)>,
+}
+
+impl Learned for Levels {
+    type Lesson = Lesson;
+    fn learn(&mut self, block: BlockRef, lesson: &Lesson) {
+        match lesson {
+            Lesson::Block { time, met } => {
+                self.advance(block, *time);
+                for (subject, times) in met {
+                    for _ in 0..*times {
+                        self.bump(block, *subject);
+                    }
                 }
             }
-            ChainEvent::Reorg(reorg) => self.step_back(reorg),
-            _ => {}
+            Lesson::Hushed(subjects) => {
+                for subject in subjects {
+                    if let Some(frequency) = self.subjects.get_mut(subject) {
+                        frequency.raised_on = None;
+                    }
+                }
+            }
+            Lesson::Broken => {
+                if let Some(clock) = self.clocks.get_mut(&block.chain) {
+                    clock.last_block = block.number;
+                    clock.whole = false;
+                }
+            }
         }
     }
-    fn snapshot(&self) -> serde_json::Value {
-        at_rest::save(&Learned { clocks: self.clocks.clone(), subjects: self.subjects.save() })
+    fn weight(lesson: &Lesson) -> usize {
+        match lesson {
+            Lesson::Block { met, .. } => 1 + met.len(),
+            Lesson::Hushed(subjects) => 1 + subjects.len(),
+            Lesson::Broken => 1,
+        }
     }
-    fn restore(&mut self, snapshot: &serde_json::Value) -> Result<(), SnapshotError> {
-        (self.clocks, self.subjects) = (BTreeMap::new(), Bounded::new(SUBJECTS_MAX));
-        let learned: Learned = at_rest::load(ID, snapshot)?;
-        (self.clocks, self.subjects) = (learned.clocks, Bounded::load(SUBJECTS_MAX, learned.subjects));
+    fn save(&self) -> Value {
+        at_rest::save(&LevelsAtRest { clocks: self.clocks.clone(), subjects: self.subjects.save() })
+    }
+    fn load(&mut self, saved: &Value) -> Result<(), serde_json::Error> {
+        let LevelsAtRest { clocks, subjects } = LevelsAtRest::deserialize(saved)?;
+        (self.clocks, self.subjects) = (clocks, Bounded::load(SUBJECTS_MAX, subjects));
         Ok(())
     }
 }
 
-impl Observer {
-    /// Closes the windows that are over by this block's time.
-    fn advance(&mut self, block: &Block, out: &mut Vec<SignalChange>) {
-        let now = block.time.as_ms().div_euclid(self.limits.window_ms);
+impl Levels {
+    fn new(limits: Limits) -> Self {
+        Self { limits, clocks: BTreeMap::new(), subjects: Bounded::new(SUBJECTS_MAX) }
+    }
+
+    /// Closes the windows that are over by this block's time, and gives the spikes that are over with them.
+    fn advance(&mut self, block: BlockRef, time: Timestamp) -> Vec<Subject> {
+        let now = time.as_ms().div_euclid(self.limits.window_ms);
         let fresh = Clock { last_block: block.number.wrapping_sub(1), window: now, ..Clock::default() };
         let clock = self.clocks.entry(block.chain).or_insert(fresh);
         let mut before = *clock;
@@ -292,7 +336,7 @@ impl Observer {
             before.whole = false;
         }
         if follows && now <= clock.window {
-            return;
+            return Vec::new();
         }
         if follows {
             (clock.window, clock.whole) = (now, true);
@@ -302,75 +346,120 @@ impl Observer {
             let closed = u32::try_from(silent + 1).unwrap_or(1);
             clock.closed = clock.closed.saturating_add(closed);
         }
+        let mut over = Vec::new();
         for (subject, frequency) in self.subjects.iter_mut().filter(|(subject, _)| subject.chain == block.chain) {
             for _ in 0..=silent {
                 if frequency.close(before.whole, &self.limits) {
-                    out.push(self.voice.ended(RULE, &[&subject.entity()], block.time));
+                    over.push(subject);
                 }
             }
         }
+        over
     }
 
-    /// The blocks since the ancestor come again: the open window is counted twice in part, and what was raised on a dropped
-    /// block is retracted by others and may be raised anew.
-    fn step_back(&mut self, reorg: &Reorg) {
-        if let Some(clock) = self.clocks.get_mut(&reorg.chain) {
-            clock.last_block = reorg.ancestor.number;
-            clock.whole = false;
+    fn bump(&mut self, block: BlockRef, subject: Subject) -> Counted {
+        let clock = self.clocks.get(&block.chain).copied().unwrap_or_default();
+        let rate = || EwmaRate::silent_for(clock.closed.min(self.limits.memory));
+        let (frequency, evicted) = self.subjects.entry(subject, || Frequency { rate: rate(), ..Frequency::default() });
+        let gone = evicted.filter(|(_, frequency)| frequency.raised_on.is_some()).map(|(gone, _)| gone);
+        let spike = frequency.and_then(|frequency| frequency.bump(block, clock, &self.limits));
+        Counted { gone, spike }
+    }
+
+    /// Subjects of a chain whose spike is told and not over.
+    fn raised(&mut self, chain: ChainNumber) -> BTreeMap<Subject, B256> {
+        let all = self.subjects.iter_mut().filter(|(subject, _)| subject.chain == chain);
+        all.filter_map(|(subject, frequency)| Some((subject, frequency.raised_on?))).collect()
+    }
+}
+
+struct Observer {
+    voice: Voice,
+    limits: Limits,
+    watch: Watch,
+    levels: Memory<Levels>,
+}
+
+impl Detector for Observer {
+    fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
+        match event {
+            ChainEvent::Block(block) if self.watch.chain(block.chain).is_some() => self.look(block, out),
+            ChainEvent::Reorg(reorg) => self.step_back(reorg),
+            ChainEvent::Finalized(block) => self.levels.finalized(*block),
+            ChainEvent::Block(_) | ChainEvent::Gap(_) | ChainEvent::Tick(_) => {}
         }
-        for (_, frequency) in self.subjects.iter_mut().filter(|(subject, _)| subject.chain == reorg.chain) {
-            if frequency.raised_on.is_some_and(|hash| reorg.dropped.iter().any(|block| block.hash == hash)) {
-                frequency.raised_on = None;
+    }
+    fn snapshot(&self) -> Value {
+        self.levels.save()
+    }
+    fn restore(&mut self, snapshot: &Value) -> Result<(), SnapshotError> {
+        let fresh = || Memory::new(Levels::new(self.limits));
+        self.levels = fresh();
+        self.levels.load(snapshot).map_err(|source| {
+            self.levels = fresh();
+            SnapshotError { detector: ID, source }
+        })
+    }
+}
+
+impl Observer {
+    fn look(&mut self, block: &Block, out: &mut Vec<SignalChange>) {
+        let (on, time) = (block.reference(), block.time);
+        for subject in self.levels.now_mut().advance(on, time) {
+            out.push(self.voice.ended(RULE, &[&subject.entity()], time));
+        }
+        let mut met: Vec<(Subject, u32)> = Vec::new();
+        for transaction in &block.transactions {
+            for subject in self.subjects(block.chain, transaction) {
+                match met.last_mut() {
+                    Some((last, times)) if *last == subject => *times = times.saturating_add(1),
+                    _ => met.push((subject, 1)),
+                }
+                let Counted { gone, spike } = self.levels.now_mut().bump(on, subject);
+                out.extend(gone.map(|gone| self.voice.ended(RULE, &[&gone.entity()], time)));
+                if let Some((frequency, ln_tail)) = spike {
+                    self.claim(block, transaction, subject, &frequency, ln_tail).raise(out);
+                }
             }
         }
+        self.levels.keep(on, Some(Lesson::Block { time, met }));
     }
 
-    fn count(&mut self, block: &Block, transaction: &Transaction, out: &mut Vec<SignalChange>) {
-        let Some(ours) = self.watch.chain(block.chain) else { return };
+    /// Unlearns what the dropped blocks taught. Two things stay, since others heard them: a spike that was raised on a dropped
+    /// block is retracted, and one that ended there is over. If it still goes on it is raised anew.
+    fn step_back(&mut self, reorg: &Reorg) {
+        let told = self.levels.now_mut().raised(reorg.chain);
+        let unlearnt = self.levels.unlearn(reorg);
+        let dropped: BTreeSet<B256> = reorg.dropped.iter().map(|block| block.hash).collect();
+        let mut hushed = self.levels.now_mut().raised(reorg.chain);
+        hushed.retain(|subject, on| dropped.contains(on) || told.get(subject) != Some(on));
+        if !hushed.is_empty() {
+            self.levels.learn(reorg.ancestor, Lesson::Hushed(hushed.into_keys().collect()));
+        }
+        if unlearnt == Unlearnt::Part {
+            self.levels.learn(reorg.ancestor, Lesson::Broken);
+        }
+    }
+
+    /// What of ours a transaction calls or comes from.
+    fn subjects(&self, chain: ChainNumber, transaction: &Transaction) -> Vec<Subject> {
+        let Some(ours) = self.watch.chain(chain) else { return Vec::new() };
         let selector = |input: &[u8]| input.first_chunk::<4>().copied().unwrap_or_default();
-        let mut met: Vec<(Address, What)> = Vec::new();
+        let mut met: Vec<Subject> = Vec::new();
+        let mut note = |address: Address, what: What| met.push(Subject { chain, address, what });
         if ours.contains_key(&transaction.from) {
-            met.push((transaction.from, What::Sends));
+            note(transaction.from, What::Sends);
         }
         if let Some(to) = transaction.to.filter(|to| ours.contains_key(to)) {
-            met.push((to, What::Calls(selector(&transaction.input))));
+            note(to, What::Calls(selector(&transaction.input)));
         }
         // The first call is the transaction itself.
         for call in transaction.calls.iter().skip(1).filter(|call| call.kind != CallKind::Static) {
             if let Some(to) = call.to.filter(|to| ours.contains_key(to)) {
-                met.push((to, What::InnerCalls(selector(&call.input))));
+                note(to, What::InnerCalls(selector(&call.input)));
             }
         }
-        for (address, what) in met {
-            self.bump(block, transaction, Subject { chain: block.chain, address, what }, out);
-        }
-    }
-
-    fn bump(&mut self, block: &Block, transaction: &Transaction, subject: Subject, out: &mut Vec<SignalChange>) {
-        let clock = self.clocks.get(&block.chain).copied().unwrap_or_default();
-        let fresh =
-            || Frequency { rate: EwmaRate::silent_for(clock.closed.min(self.limits.memory)), ..Frequency::default() };
-        let (frequency, evicted) = self.subjects.entry(subject, fresh);
-        if let Some((gone, _)) = evicted.filter(|(_, frequency)| frequency.raised_on.is_some()) {
-            out.push(self.voice.ended(RULE, &[&gone.entity()], block.time));
-        }
-        let Some(frequency) = frequency else { return };
-        frequency.count += 1;
-        let judged = clock.whole && frequency.rate.windows() >= self.limits.warmup && !frequency.unusual;
-        if !judged || frequency.count < self.limits.floor || !frequency.candidate() {
-            return;
-        }
-        let ln_tail = frequency.ln_tail();
-        if ln_tail >= self.limits.ln_tail {
-            return;
-        }
-        frequency.unusual = true;
-        frequency.usual_run = 0;
-        if frequency.raised_on.is_none() && frequency.unusual_run + 1 >= self.limits.hysteresis {
-            frequency.raised_on = Some(block.hash);
-            let frequency = *frequency;
-            self.claim(block, transaction, subject, &frequency, ln_tail).raise(out);
-        }
+        met
     }
 
     fn claim(
@@ -417,6 +506,25 @@ impl Observer {
 }
 
 impl Frequency {
+    /// Counts one more; a spike with ln of its tail if that begins one.
+    fn bump(&mut self, block: BlockRef, clock: Clock, limits: &Limits) -> Option<(Self, f64)> {
+        self.count += 1;
+        let judged = clock.whole && self.rate.windows() >= limits.warmup && !self.unusual;
+        if !judged || self.count < limits.floor || !self.candidate() {
+            return None;
+        }
+        let ln_tail = self.ln_tail();
+        if ln_tail >= limits.ln_tail {
+            return None;
+        }
+        self.unusual = true;
+        self.usual_run = 0;
+        if self.raised_on.is_some() || self.unusual_run + 1 < limits.hysteresis {
+            return None;
+        }
+        self.raised_on = Some(block.hash);
+        Some((*self, ln_tail))
+    }
     fn ln_tail(&self) -> f64 {
         negative_binomial_ln(self.count, self.rate.expected(), self.rate.variance())
     }
