@@ -6,6 +6,7 @@
 
 pub mod at_rest;
 pub mod memory;
+pub mod figures;
 pub mod statistics;
 pub mod selector;
 pub mod reference_assets;

@@ -217,6 +217,10 @@ proptest! {
                             prop_assert!(signal.explanation.text.len() <= TEXT_BYTES_MAX);
                             prop_assert!(signal.explanation.numbers.len() <= NUMBERS_MAX);
                             prop_assert!(signal.confidence_permille <= 1_000);
+                            // A height has nine digits at most; what has more is wei, or a float that nobody rounded.
+                            let words = format!("{} {}", signal.title, signal.explanation.text);
+                            let raw = |word: &str| word.len() > 9 && word.chars().all(|c| c.is_ascii_digit());
+                            prop_assert!(!words.split(|c: char| !c.is_alphanumeric()).any(raw), "{words}");
                             let said = format!("{} {:?}", signal.explanation.text, signal.explanation.numbers);
                             prop_assert!(!said.contains("NaN") && !said.contains(" inf"), "{said}");
                         }

@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::{
     at_rest,
     claim::{Claim, Voice},
+    figures,
     memory::{Learned, Memory, Unlearnt},
     rehearsal::{self, Rehearsal},
     statistics::{Bounded, EwmaRate, bounded::Saved, magnitude::f64_of, tail::negative_binomial_ln},
@@ -481,16 +482,19 @@ impl Observer {
         };
         let seconds = self.limits.window_ms / 1_000;
         let (count, expected) = (found.count, found.rate.expected());
+        let usual = usual_count(expected);
         let into = block.time.as_ms().rem_euclid(self.limits.window_ms) / 1_000;
         let log10 = ln_tail / std::f64::consts::LN_10;
         Claim::on_block(&self.voice, block, RULE, &[&subject.entity()])
             .transaction(transaction)
             .loudness(Loudness::Warning)
             .service(watched.map(|watched| watched.service.clone()))
-            .title(format!("{count} {what} within {seconds} s, expected {expected:.2}"))
+            .title(format!("{count} {what} within {seconds} s, {usual} expected"))
             .text(format!(
-                "{count} {what} in the first {into} s of a window of {seconds} s; {expected:.2} are expected in a whole one. So many or more come by chance with probability 10^{log10:.1}, given how much the count varies (variance {:.1} times the mean, learned over {} windows). The windows before were unusual too: {} in a row.",
-                found.rate.dispersion(), found.rate.windows(), found.unusual_run
+                "{count} {what} in the first {into} s of a window of {seconds} s; {usual} are expected in a whole one. By what {} windows have taught, as many come by chance {} windows. It is the {} such window in a row.",
+                figures::grouped(u64::from(found.rate.windows())),
+                figures::once_in(log10),
+                ordinal(found.unusual_run.saturating_add(1))
             ))
             .number("count", count, "calls")
             .number("expected", format!("{expected:.4}"), "per window")
@@ -503,6 +507,35 @@ impl Observer {
             .party("caller", transaction.from)
             .confidence(500)
     }
+}
+
+/// An expected count as people read it: `0.03`, `2.5`, `10`, `1,200`.
+fn usual_count(expected: f64) -> String {
+    match expected {
+        ..0.005 => "none".to_owned(),
+        ..1.0 => format!("{expected:.2}"),
+        ..10.0 => format!("{expected:.1}"),
+        _ => {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "above ten, rounded; saturates"
+            )]
+            let whole = expected.round() as u64;
+            figures::grouped(whole)
+        }
+    }
+}
+
+/// `1st`, `2nd`, `3rd`, `4th`.
+fn ordinal(number: u32) -> String {
+    let ending = match (number % 10, number % 100) {
+        (1, rest) if rest != 11 => "st",
+        (2, rest) if rest != 12 => "nd",
+        (3, rest) if rest != 13 => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
 }
 
 impl Frequency {

@@ -357,11 +357,11 @@ impl Observer {
 
     fn explain(&self, reorg: &Reorg, impact: &Impact, at_risk: Usd) -> String {
         let mut sentences = vec![format!(
-            "Chain {} left {} of its blocks after height {} and joined {} others. Of the transactions in what it left, {} are in the new branch too, {} are in neither yet, {} were replaced by another of the same sender and nonce.",
+            "Chain {} left {} after height {} and joined {}. Of the transactions in what it left, {} are in the new branch too, {} in neither yet, and {} replaced by another of the same sender and nonce.",
             reorg.chain,
-            reorg.dropped.len(),
+            blocks(reorg.dropped.len()),
             reorg.ancestor.number,
-            reorg.adopted.len(),
+            blocks(reorg.adopted.len()),
             impact.included_again,
             impact.dropped,
             impact.conflicted
@@ -521,6 +521,10 @@ fn title(reorg: &Reorg, impact: &Impact) -> String {
         (0, before) => format!("{left}: {before} of our transactions still missing"),
         (_, before) => format!("{left}, {before} more still missing"),
     }
+}
+
+fn blocks(count: usize) -> String {
+    if count == 1 { "1 block".to_owned() } else { format!("{count} blocks") }
 }
 
 /// Who sent, and whom of us it touched.

@@ -15,11 +15,12 @@ use serde_json::Value;
 use crate::{
     at_rest,
     claim::{Claim, Voice},
+    figures,
     memory::{Learned, Memory, Unlearnt},
     movement::{Movement, each_coin_movement},
     rehearsal::{self, Rehearsal},
     statistics::{Bounded, bounded::Saved},
-    watch::{Watch, short},
+    watch::Watch,
 };
 
 #[cfg(test)]
@@ -34,6 +35,8 @@ const QUARTERS: usize = 4;
 const KEPT_SHARE: u64 = 100;
 /// Wei of a gwei, the unit of the books here: a `u64` of them holds 18 billion coins.
 const GWEI: u64 = 1_000_000_000;
+/// Decimals of a coin counted in gwei.
+const GWEI_DECIMALS: u8 = 9;
 
 const PARAMS: &[ParamSpec] = &[
     ParamSpec {
@@ -476,10 +479,14 @@ impl Observer {
         known: (u64, u64),
     ) -> Claim {
         let amount = |gwei: u64| self.watch.amount(block.chain, None, U256::from(gwei) * U256::from(GWEI));
+        let exact = |gwei: u64| figures::exact(U256::from(gwei), GWEI_DECIMALS);
+        let (_, unit) = self.watch.exact(block.chain, None, U256::ZERO);
         let (fresh, held) = known;
         let watched = self.watch.find(block.chain, outflow.from);
         let worth = self.watch.value(block.chain, None, U256::from(outflow.gwei) * U256::from(GWEI));
         let name = self.watch.name(block.chain, outflow.from);
+        let whose =
+            watched.map_or_else(|| outflow.from.to_string(), |ours| format!("{} ({})", ours.label, outflow.from));
         let blocks = self.limits.quarter_blocks * 4;
         let age = match watched {
             Some(_) => String::new(),
@@ -491,14 +498,14 @@ impl Observer {
             .service(watched.map(|watched| watched.service.clone()))
             .title(format!("{name} sent {} that it had just received", amount(outflow.gwei)))
             .text(format!(
-                "{} left {} for {}. Of the last {blocks} blocks we saw {} arrive there; from before them it is known to have held at least {}. Balances are not read, so it may have held more.{age}",
-                amount(outflow.gwei), outflow.from, short(outflow.to), amount(fresh), amount(held)
+                "{} left {whose} for {}. In the last {} blocks we saw {} arrive there; from before them it is known to have held at least {}. Balances are not read, so it may have held more.{age}",
+                amount(outflow.gwei), outflow.to, figures::grouped(blocks), amount(fresh), amount(held)
             ))
-            .number("sent", outflow.gwei, "gwei")
-            .number("least outflow", bounds.out_min, "gwei")
-            .number("received within the window", fresh, "gwei")
-            .number("known to be held before, at least", held, "gwei")
-            .number("held limit", bounds.held_max, "gwei")
+            .number("sent", exact(outflow.gwei), &unit)
+            .number("least outflow", exact(bounds.out_min), &unit)
+            .number("received within the window", exact(fresh), &unit)
+            .number("known to be held before, at least", exact(held), &unit)
+            .number("held limit", exact(bounds.held_max), &unit)
             .number("window", blocks, "blocks")
             .number("sender's nonce", transaction.nonce, "")
             .party("sender", outflow.from)

@@ -18,6 +18,7 @@ use serde_json::Value;
 use crate::{
     at_rest,
     claim::{Claim, Voice},
+    figures,
     memory::{Learned, Memory},
     movement::{Movement, each_movement},
     rehearsal::{self, Rehearsal},
@@ -375,8 +376,12 @@ impl Observer {
         }
         let amount = self.watch.amount(block.chain, movement.token, movement.amount);
         let text = format!(
-            "{amount} ({worth}) moved from {} to {}: {:.1} standard deviations above the median of the last {} transfers of this asset on chain {}. No address is watched on this chain, so this is for the record.",
-            movement.from, movement.to, found.sigma, found.samples, block.chain
+            "{amount} ({worth}) moved from {} to {}: {} the median of the last {} transfers of this asset on chain {}. No address is watched on this chain, so this is for the record.",
+            movement.from,
+            movement.to,
+            times(movement.amount, found.median.amount()),
+            found.samples,
+            block.chain
         );
         let claim =
             Claim::on_block(&self.voice, block, "everyone", &[&block.chain.to_be_bytes(), token_bytes(movement)])
@@ -424,8 +429,11 @@ impl Observer {
             .service(Some(watched.service.clone()))
             .title(format!("{} {verb} {amount} ({worth}) {with} {}", watched.label, short(other)))
             .text(format!(
-                "{} {verb} {amount} ({worth}) {with} {other}. That is {:.1} standard deviations above the median of {usual}, measured over {} earlier transfers ({whose}); by the largest of those, one transfer in {:.0} is this large.",
-                watched.label, found.sigma, found.samples, 1.0 / found.tail.max(1e-15)
+                "{} {verb} {amount} ({worth}) {with} {other}. That is {} the usual {usual}, the median of {} earlier transfers ({whose}). By the largest of those, a transfer this large comes {}.",
+                watched.label,
+                times(movement.amount, found.median.amount()),
+                found.samples,
+                figures::once_in(found.tail.log10())
             ))
             .facts(Facts {
                 money_at_risk: if outgoing { worth } else { Usd::ZERO },
@@ -438,12 +446,13 @@ impl Observer {
 
     fn numbers(&self, claim: Claim, block: &Block, movement: &Movement, worth: Usd, found: &Deviation) -> Claim {
         let usual = self.watch.amount(block.chain, movement.token, found.median.amount());
+        let (amount, unit) = self.watch.exact(block.chain, movement.token, movement.amount);
         claim
             .number("robust z", format!("{:.2}", found.sigma), "σ")
             .number("limit of z", format!("{:.2}", self.limits.sigma), "σ")
             .number("tail", format!("{:.1e}", found.tail), "per transfer")
             .number("limit of the tail", format!("{:.0e}", self.limits.tail), "per transfer")
-            .number("amount", movement.amount, "raw units")
+            .number("amount", amount, &unit)
             .number("worth", worth, "USD")
             .number("median", usual, "")
             .number("MAD", format!("{:.4}", found.mad_decades), "decades")
@@ -451,6 +460,11 @@ impl Observer {
             .party("sender", movement.from)
             .party("receiver", movement.to)
     }
+}
+
+/// How many times the usual an amount is: `95 times`, `2.4 times`.
+fn times(amount: U256, usual: U256) -> String {
+    format!("{} times", figures::amount(amount.saturating_mul(U256::from(10)) / usual.max(U256::ONE), 1))
 }
 
 fn token_bytes(movement: &Movement) -> &[u8] {

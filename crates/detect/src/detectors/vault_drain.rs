@@ -187,9 +187,9 @@ impl Watch {
             .unwrap_or(&reentered);
         let least = if watched.is_some() { Loudness::Error } else { Loudness::Warning };
         let text = format!(
-            "{} The sender gave next to nothing for what it took ({} by known prices); signs: {}.",
+            "{} {} Signs: {}.",
             taking::victims_text(&self.catalogue, block.chain, found),
-            taking::usd(found.gain()),
+            taking::gain_text(found),
             ways.join(", "),
         );
         let title = format!(
@@ -222,6 +222,8 @@ impl Watch {
         let amount = reference_assets::display_in(&self.catalogue, block.chain, fall.asset, fall.lost);
         let over = if fall.blocks <= 1 { String::from("one transaction") } else { format!("{} blocks", fall.blocks) };
         let asset = fall.asset.unwrap_or_default();
+        let exact = |raw| reference_assets::exact_in(&self.catalogue, block.chain, fall.asset, raw);
+        let ((paid_out, unit), (held, _)) = (exact(fall.lost), exact(fall.held));
         let claim =
             Claim::on_block(&self.voice, block, "", &[fall.address.as_slice(), b"reserve", asset.as_slice()])
                 .only()
@@ -234,8 +236,8 @@ impl Watch {
                     watched.label
                 ))
                 .number("fall of the reserve", fall.permille, "thousandths")
-                .number("paid out", fall.lost, "raw units")
-                .number("held before", fall.held, "raw units")
+                .number("paid out", paid_out, &unit)
+                .number("held before", held, &unit)
                 .number("over", fall.blocks, "blocks")
                 .money(taking::usd(loss.unwrap_or(0)))
                 .confidence(500)
