@@ -150,7 +150,7 @@ impl Pipeline {
     }
 
     /// A transaction that moved to another block did what it did: what was said about it is said again, unless its detector
-    /// has just said so itself. A detector that learns from what it sees may find the second sight ordinary.
+    /// has just said so itself. Below what a detector can unlearn, it may find the second sight ordinary.
     fn say_again(&mut self, block: &Block, first: usize, out: &mut Vec<SignalChange>) {
         self.dropped.retain(|(chain, _), all| {
             let near = |one: &Dropped| {
