@@ -33,9 +33,11 @@ impl Voice {
         let detector = DetectorId::new(id).expect("invariant: the id of a detector is a name");
         Self { detector, parameters: params.version() }
     }
-    /// The fingerprint of `rule` about an entity, as [`Claim`] gives it.
+    /// The fingerprint of `rule` about an entity, as [`Claim`] gives it. A detector with one rule may leave it empty: then it is
+    /// no part of the fingerprint.
     pub fn fingerprint(&self, rule: &str, entity: &[&[u8]]) -> Fingerprint {
-        let mut parts: Vec<&[u8]> = vec![self.detector.as_str().as_bytes(), rule.as_bytes()];
+        let mut parts: Vec<&[u8]> = vec![self.detector.as_str().as_bytes()];
+        parts.extend((!rule.is_empty()).then_some(rule.as_bytes()));
         parts.extend_from_slice(entity);
         Fingerprint::of(&parts)
     }
@@ -49,7 +51,8 @@ impl Voice {
 #[derive(Debug, Clone)]
 pub struct Claim {
     signal: Signal,
-    place: u32,
+    /// Which of several about one transaction; none: there is never more than one.
+    place: Option<u32>,
 }
 
 impl Claim {
@@ -85,7 +88,7 @@ impl Claim {
             event_time: time,
             observed: time,
         };
-        Self { signal, place: 0 }
+        Self { signal, place: Some(0) }
     }
 
     /// The transaction it is about.
@@ -100,7 +103,14 @@ impl Claim {
     /// Which of several claims with one fingerprint about one transaction, from 0.
     #[must_use]
     pub fn place(mut self, place: u32) -> Self {
-        self.place = place;
+        self.place = Some(place);
+        self
+    }
+    /// There is never another with this fingerprint about the transaction, so its id leaves the place out. Identifiers are for
+    /// ever: a detector that began with one form stays with it.
+    #[must_use]
+    pub fn only(mut self) -> Self {
+        self.place = None;
         self
     }
     /// How loud.
@@ -135,6 +145,13 @@ impl Claim {
         }
         self
     }
+    /// Numbers that were made elsewhere, in their order; past the bound they are left out.
+    #[must_use]
+    pub fn numbers(mut self, numbers: impl IntoIterator<Item = Number>) -> Self {
+        let room = NUMBERS_MAX.saturating_sub(self.signal.explanation.numbers.len());
+        self.signal.explanation.numbers.extend(numbers.into_iter().take(room));
+        self
+    }
     /// An address and its part: `sender`, `listed`. Named once; past the bound it is left out.
     #[must_use]
     pub fn party(mut self, part: &str, address: Address) -> Self {
@@ -143,6 +160,11 @@ impl Claim {
             parties.push((part.to_owned(), address));
         }
         self
+    }
+    /// Several addresses, each with its part.
+    #[must_use]
+    pub fn parties<'a>(self, parties: impl IntoIterator<Item = (&'a str, Address)>) -> Self {
+        parties.into_iter().fold(self, |claim, (part, address)| claim.party(part, address))
     }
     /// What it claims about impact.
     #[must_use]
@@ -166,23 +188,29 @@ impl Claim {
     /// The signal. Its id is a digest of detector, parameters, block (or instant), transaction and fingerprint.
     pub fn build(self) -> Arc<Signal> {
         let Self { mut signal, place } = self;
-        let (where_bytes, index) = match &signal.position {
-            Some(position) => (position.block.hash.to_vec(), position.index.map_or(u64::MAX, u64::from)),
-            None => (signal.event_time.as_ms().to_be_bytes().to_vec(), u64::MAX),
+        let (at, index) = match &signal.position {
+            Some(position) => (position.block.hash.to_vec(), position.index),
+            None => (signal.event_time.as_ms().to_be_bytes().to_vec(), None),
         };
-        signal.id = Id::digest(&[
-            signal.detector.as_str().as_bytes(),
-            signal.parameters.as_bytes(),
-            &where_bytes,
-            &index.to_be_bytes(),
-            &place.to_be_bytes(),
-            signal.fingerprint.bytes(),
-        ]);
+        let wide = index.map_or(u64::MAX, u64::from).to_be_bytes();
+        let narrow = index.map(u32::to_be_bytes);
+        let which = place.map(u32::to_be_bytes);
+        let mut parts: Vec<&[u8]> = vec![signal.detector.as_str().as_bytes(), signal.parameters.as_bytes(), &at];
+        match &which {
+            Some(which) => parts.extend([wide.as_slice(), which.as_slice()]),
+            None => parts.push(narrow.as_ref().map_or(&[], |index| index.as_slice())),
+        }
+        parts.push(signal.fingerprint.bytes());
+        signal.id = Id::digest(&parts);
         Arc::new(signal)
+    }
+    /// The signal, raised.
+    pub fn raised(self) -> SignalChange {
+        SignalChange::Raised { signal: self.build() }
     }
     /// Builds the signal and raises it.
     pub fn raise(self, out: &mut Vec<SignalChange>) {
-        out.push(SignalChange::Raised { signal: self.build() });
+        out.push(self.raised());
     }
 }
 
@@ -211,10 +239,11 @@ mod tests {
             claim(&block, b"b").transaction(&transaction).build(),
             claim(&block, b"a").build(),
             claim(&block, b"a").transaction(&transaction).place(1).build(),
+            claim(&block, b"a").transaction(&transaction).only().build(),
             claim(&other_block, b"a").transaction(&transaction).build(),
         ];
         assert!(others.iter().all(|other| other.id != first.id));
-        assert_eq!(others[3].fingerprint, first.fingerprint, "the fingerprint does not hang on the block");
+        assert_eq!(others[4].fingerprint, first.fingerprint, "the fingerprint does not hang on the block");
     }
 
     #[test]

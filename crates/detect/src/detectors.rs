@@ -25,6 +25,3 @@ pub const DETECTORS: &[&dyn DetectorKind] = &[
     &flash_loan_profit::FlashLoanProfit,
     &vault_drain::VaultDrain,
 ];
-
-#[cfg(test)]
-mod tests;

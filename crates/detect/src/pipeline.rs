@@ -1,7 +1,7 @@
 //! All detectors side by side, and what is common to them: which signals stand on which block.
 //!
-//! Detectors only raise and end. The pipeline retracts what stood on a dropped block and confirms what stands on a final one,
-//! so that no detector can forget to. Must never lose a signal in silence. Tests below; the laws of single detectors are with
+//! Detectors raise and end. The pipeline retracts what stood on a dropped block and confirms what stands on a final one, so that
+//! no detector can forget to; a detector that knows more may retract a claim of its own, with its own reason. Must never lose a signal in silence. Tests below; the laws of single detectors are with
 //! them.
 
 use std::{
@@ -109,12 +109,23 @@ impl Pipeline {
 
     /// Shows `event` to every detector. `observed` of each signal stays what the detector put there.
     pub fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
-        match event {
-            ChainEvent::Reorg(reorg) => self.retract(reorg, out),
-            ChainEvent::Block(block) => self.confirm_deep(block.reference(), out),
-            ChainEvent::Finalized(_) | ChainEvent::Gap(_) | ChainEvent::Tick(_) => {}
+        if let ChainEvent::Reorg(reorg) = event {
+            return self.step_back(reorg, event, out);
+        }
+        if let ChainEvent::Block(block) = event {
+            self.confirm_deep(block.reference(), out);
         }
         let first = out.len();
+        self.ask(event, out);
+        match event {
+            ChainEvent::Block(block) => self.say_again(block, first, out),
+            ChainEvent::Finalized(block) => self.confirm(block.chain, block.number, out),
+            ChainEvent::Reorg(_) | ChainEvent::Gap(_) | ChainEvent::Tick(_) => {}
+        }
+    }
+
+    /// Shows `event` to every detector and books what they say.
+    fn ask(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
         for place in 0..self.slots.len() {
             let from = out.len();
             if let Some(slot) = self.slots.get_mut(place) {
@@ -124,15 +135,22 @@ impl Pipeline {
                 self.book(place, change);
             }
         }
-        match event {
-            ChainEvent::Block(block) => self.say_again(block, first, out),
-            ChainEvent::Finalized(block) => self.confirm(block.chain, block.number, out),
-            ChainEvent::Reorg(_) | ChainEvent::Gap(_) | ChainEvent::Tick(_) => {}
-        }
+    }
+
+    /// First what fell, then what the detectors say of the reorganization. What one of them retracts is not retracted again, nor
+    /// said again with its transaction: it knows better.
+    fn step_back(&mut self, reorg: &Reorg, event: &ChainEvent, out: &mut Vec<SignalChange>) {
+        let mut said = Vec::new();
+        self.ask(event, &mut said);
+        let (fell, rest): (Vec<_>, Vec<_>) =
+            said.into_iter().partition(|change| matches!(change, SignalChange::Retracted { .. }));
+        out.extend(fell);
+        self.retract(reorg, out);
+        out.extend(rest);
     }
 
     /// A transaction that moved to another block did what it did: what was said about it is said again, unless its detector
-    /// has just said so itself. A detector that learns from what it sees may find the second sight ordinary.
+    /// has just said so itself. Below what a detector can unlearn, it may find the second sight ordinary.
     fn say_again(&mut self, block: &Block, first: usize, out: &mut Vec<SignalChange>) {
         self.dropped.retain(|(chain, _), all| {
             let near = |one: &Dropped| {
@@ -264,13 +282,27 @@ impl Pipeline {
             }
             SignalChange::Ended { .. } => slot.counts.ended += 1,
             SignalChange::Confirmed { .. } => slot.counts.confirmed += 1,
-            SignalChange::Retracted { .. } => slot.counts.retracted += 1,
+            SignalChange::Retracted { id, .. } => {
+                slot.counts.retracted += 1;
+                self.withdraw(*id);
+            }
         }
     }
 
     fn stand(&mut self, block: BlockRef, signal: SignalId, place: usize) {
         let chain = self.standing.entry(block.chain).or_default();
         chain.entry((block.number, block)).or_default().insert((signal, place));
+    }
+
+    /// Takes a signal out of the books, on whatever block it stands. Rare, so it may look at all of them.
+    fn withdraw(&mut self, id: SignalId) {
+        self.said.remove(&id);
+        for blocks in self.standing.values_mut() {
+            blocks.retain(|_, signals| {
+                signals.retain(|(standing, _)| *standing != id);
+                !signals.is_empty()
+            });
+        }
     }
 
     fn retract(&mut self, reorg: &Reorg, out: &mut Vec<SignalChange>) {

@@ -13,6 +13,8 @@ use quarterdeck_core::{
     money::{Price, Usd},
 };
 
+use crate::figures;
+
 /// The day to which the prices belong.
 pub const AS_OF: &str = "2023-06-30";
 
@@ -58,30 +60,31 @@ pub fn wraps_coin(chain: ChainNumber, token: Address) -> bool {
     wrapped_coin(chain) == Some(token)
 }
 
-/// An amount as people read it: `1,250.5 USDC`, or raw units with the token's address where it is not known.
+/// An amount as people read it: `1,250 USDC`. Where the token is not known its decimals are not either, and a figure would only
+/// mislead: then it names the token.
 pub fn display(chain: ChainNumber, token: Option<Address>, raw: U256) -> String {
-    let Some(asset) = find(chain, token) else {
-        return token.map_or_else(|| format!("{raw} wei"), |token| format!("{raw} units of {token}"));
-    };
-    with_decimals(raw, asset.price.decimals, asset.symbol)
-}
-
-fn with_decimals(raw: U256, decimals: u8, symbol: &str) -> String {
-    let scale = U256::from(10).pow(U256::from(decimals.min(36)));
-    let (whole, rest) = (raw / scale, raw % scale);
-    let thousandths: u64 = (rest.saturating_mul(U256::from(1_000)) / scale).saturating_to();
-    if thousandths == 0 || whole > U256::from(1_000) {
-        format!("{whole} {symbol}")
-    } else {
-        format!("{whole}.{thousandths:03} {symbol}")
+    match (find(chain, token), token) {
+        (Some(asset), _) => format!("{} {}", figures::amount(raw, asset.price.decimals), asset.symbol),
+        (None, Some(token)) => format!("some of token {token}"),
+        (None, None) => format!("{} of the chain's coin", figures::amount(raw, 18)),
     }
 }
 
 /// As [`display`], by the operator's own names first.
 pub fn display_in(catalogue: &Catalogue, chain: ChainNumber, token: Option<Address>, raw: U256) -> String {
     match catalogue.assets.get(&(chain, token)) {
-        Some(asset) => with_decimals(raw, asset.price.decimals, &asset.symbol),
+        Some(asset) => format!("{} {}", figures::amount(raw, asset.price.decimals), asset.symbol),
         None => display(chain, token, raw),
+    }
+}
+
+/// An amount with every digit and its unit, for the numbers behind an explanation; raw units where the token is not known.
+pub fn exact_in(catalogue: &Catalogue, chain: ChainNumber, token: Option<Address>, raw: U256) -> (String, String) {
+    let own = catalogue.assets.get(&(chain, token)).map(|asset| (asset.price.decimals, asset.symbol.as_str()));
+    match own.or_else(|| find(chain, token).map(|asset| (asset.price.decimals, asset.symbol))) {
+        Some((decimals, symbol)) => (figures::exact(raw, decimals), symbol.to_owned()),
+        None if token.is_none() => (figures::exact(raw, 18), String::from("of the chain's coin")),
+        None => (raw.to_string(), String::from("raw units")),
     }
 }
 
@@ -253,8 +256,8 @@ mod tests {
     #[test]
     fn amounts_read_well() {
         let usdc = TOKENS.first().map(|row| row.2);
-        assert_eq!(display(1, usdc, U256::from(1_250_500_000_u64)), "1250 USDC");
-        assert_eq!(display(1, None, U256::from(1_500_000_000_000_000_000_u64)), "1.500 ETH");
+        assert_eq!(display(1, usdc, U256::from(1_250_500_000_u64)), "1,250 USDC");
+        assert_eq!(display(1, None, U256::from(1_500_000_000_000_000_000_u64)), "1.5 ETH");
         assert_eq!(value(1, usdc, U256::from(2_000_000)), Some(Usd::from_dollars(2)));
     }
 }

@@ -1,6 +1,6 @@
 //! How the asset detectors word and weigh an [`Extraction`]: titles, numbers, facts and loudness, the same in each.
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, U256};
 use quarterdeck_core::{
     catalogue::{Catalogue, Role},
     chain::{ChainNumber, Transaction},
@@ -11,7 +11,7 @@ use quarterdeck_core::{
 
 use crate::{
     extraction::{Extraction, Victim},
-    reference_assets,
+    figures, flow, reference_assets,
 };
 
 /// From this loss on a theft is at least an error: nobody waits for the morning.
@@ -95,19 +95,27 @@ pub fn loss_text(victim: &Victim) -> String {
     if victim.loss > 0 { usd(victim.loss).to_string() } else { String::from("assets without a known price") }
 }
 
-/// What was borrowed, for a sentence.
+/// What was borrowed, for a sentence: each asset once, with the sum of its loans.
 pub fn loans_text(catalogue: &Catalogue, chain: ChainNumber, found: &Extraction) -> String {
-    let mut parts: Vec<String> = found
-        .loans
-        .iter()
-        .filter(|loan| !loan.amount.is_zero())
-        .take(NAMED_MAX)
-        .map(|loan| reference_assets::display_in(catalogue, chain, loan.asset, loan.amount))
-        .collect();
-    if parts.is_empty() {
-        parts.push(String::from("assets"));
+    let mut sums: Vec<(Option<Address>, U256)> = Vec::new();
+    for loan in found.loans.iter().filter(|loan| !loan.amount.is_zero()) {
+        match sums.iter_mut().find(|(asset, _)| *asset == loan.asset) {
+            Some((_, sum)) => *sum = sum.saturating_add(loan.amount),
+            None => sums.push((loan.asset, loan.amount)),
+        }
     }
-    parts.join(" and ")
+    let mut parts: Vec<String> = sums
+        .iter()
+        .take(NAMED_MAX)
+        .map(|(asset, sum)| reference_assets::display_in(catalogue, chain, *asset, *sum))
+        .collect();
+    match sums.len().saturating_sub(NAMED_MAX) {
+        _ if parts.is_empty() => parts.push(String::from("assets")),
+        0 => {}
+        1 => parts.push(String::from("one more asset")),
+        more => parts.push(format!("{more} more assets")),
+    }
+    figures::listed(parts)
 }
 
 /// Who lost what, for a sentence.
@@ -117,11 +125,9 @@ pub fn victims_text(catalogue: &Catalogue, chain: ChainNumber, found: &Extractio
         .iter()
         .take(NAMED_MAX)
         .map(|victim| {
-            let share =
-                victim.share_permille.map_or_else(String::new, |s| format!(", {}.{} % of its balance", s / 10, s % 10));
-            let given = if victim.one_sided { ", for nothing in return" } else { ", in trades" };
-            let amount = reference_assets::display_in(catalogue, chain, victim.asset, victim.amount);
-            format!("{} lost {} ({amount}{share}{given})", name(catalogue, chain, victim.address), usd(victim.loss))
+            let given = if victim.one_sided { "for nothing in return" } else { "in trades" };
+            let assets = assets_text(catalogue, chain, victim);
+            format!("{} lost {} {given} ({assets})", name(catalogue, chain, victim.address), usd(victim.loss))
         })
         .collect();
     if named.is_empty() {
@@ -130,6 +136,35 @@ pub fn victims_text(catalogue: &Catalogue, chain: ChainNumber, found: &Extractio
     let rest = found.victims.len().saturating_sub(NAMED_MAX);
     let more = if rest > 0 { format!("; {rest} more lost less") } else { String::new() };
     format!("{}{more}.", named.join("; "))
+}
+
+/// What a loss was made of: the asset of which most went, and whether that is all of it.
+fn assets_text(catalogue: &Catalogue, chain: ChainNumber, victim: &Victim) -> String {
+    let amount = reference_assets::display_in(catalogue, chain, victim.asset, victim.amount);
+    let paid = flow::value(catalogue, chain, victim.asset, victim.amount).unwrap_or(0);
+    // Within a tenth it is the loss itself.
+    let rest = match victim.loss {
+        loss if paid > loss + loss / 10 => " went out, and part of its worth came back",
+        loss if paid < loss - loss / 10 => " and other assets",
+        _ => "",
+    };
+    let share = match victim.share_permille {
+        None => String::new(),
+        Some(0) => String::from(", less than 0.1 % of what it held"),
+        Some(1_000..) => String::from(", all that it held"),
+        Some(share) => format!(", {}.{} % of what it held", share / 10, share % 10),
+    };
+    format!("{amount}{rest}{share}")
+}
+
+/// What the sender gained, for a sentence.
+pub fn gain_text(found: &Extraction) -> String {
+    match found.gain() {
+        ..=0 => {
+            String::from("By known prices the sender is not richer: what it took went elsewhere or has no known price.")
+        }
+        gain => format!("The sender gave next to nothing for what it took and is {} richer.", usd(gain)),
+    }
 }
 
 /// The numbers that every judgement uses.

@@ -13,6 +13,8 @@ use quarterdeck_core::{
     money::Usd,
 };
 
+use crate::{figures, reference_assets};
+
 /// A watched address, with the service it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watched {
@@ -69,12 +71,16 @@ impl Watch {
     pub fn name(&self, chain: ChainNumber, address: Address) -> String {
         self.find(chain, address).map_or_else(|| short(address), |watched| watched.label.clone())
     }
-    /// An amount as people read it: `412.5 ETH`; raw units for a token without decimals on record.
+    /// An amount with every digit and its unit: raw units for a token without decimals on record.
+    pub fn exact(&self, chain: ChainNumber, token: Option<Address>, raw: U256) -> (String, String) {
+        reference_assets::exact_in(&self.catalogue, chain, token, raw)
+    }
+    /// An amount as people read it: `412.5 ETH`. Of a token without decimals on record no figure is said: it would only mislead.
     pub fn amount(&self, chain: ChainNumber, token: Option<Address>, raw: U256) -> String {
         match (self.asset(chain, token), token) {
-            (Some(asset), _) => format!("{} {}", decimal(raw, asset.price.decimals), asset.symbol),
-            (None, None) => format!("{} of the chain's coin", decimal(raw, 18)),
-            (None, Some(token)) => format!("{raw} raw units of token {}", short(token)),
+            (Some(asset), _) => format!("{} {}", figures::amount(raw, asset.price.decimals), asset.symbol),
+            (None, None) => format!("{} of the chain's coin", figures::amount(raw, 18)),
+            (None, Some(token)) => format!("some of token {}", short(token)),
         }
     }
 }
@@ -85,26 +91,12 @@ pub fn short(address: Address) -> String {
     format!("0x{a:02x}{b:02x}…{y:02x}{z:02x}")
 }
 
-/// `raw` divided by 10^`decimals`, with at most four digits behind the point, rounded down; `<0.0001` for less.
-fn decimal(raw: U256, decimals: u8) -> String {
-    let scale = U256::from(10).pow(U256::from(decimals.min(36)));
-    let (whole, rest) = (raw / scale, raw % scale);
-    let rest = rest.saturating_mul(U256::from(10_000)) / scale;
-    match (whole.is_zero(), rest.is_zero()) {
-        (_, true) if raw.is_zero() || !whole.is_zero() => whole.to_string(),
-        (true, true) => "<0.0001".to_owned(),
-        _ => format!("{whole}.{:0>4}", rest.to_string()).trim_end_matches('0').to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn amounts_read_well() {
-        let texts = [0_u64, 1, 500_000, 1_000_000, 412_500_000, 1_000_100].map(|raw| decimal(U256::from(raw), 6));
-        assert_eq!(texts, ["0", "<0.0001", "0.5", "1", "412.5", "1.0001"]);
+    fn addresses_are_shortened_at_both_ends() {
         assert_eq!(short(Address::repeat_byte(0xab)), "0xabab…abab");
     }
 }

@@ -163,3 +163,31 @@ fn a_snapshot_at_any_point_of_the_canary_forgets_nothing_and_damage_leaves_it_as
         }
     }
 }
+
+/// Correlation, acknowledgements and the log hold on to identifiers: they change only with what is claimed.
+#[test]
+fn what_a_canary_says_keeps_its_identifier_and_fingerprint() {
+    let said: Vec<String> = DETECTORS
+        .iter()
+        .map(|kind| {
+            let (knowledge, events) = kind.canary();
+            let changes = tell(fresh(*kind, &knowledge).as_mut(), &events);
+            let signal = changes.iter().find_map(|change| match change {
+                SignalChange::Raised { signal } => Some(signal),
+                _ => None,
+            });
+            signal.map_or_else(String::new, |signal| format!("{} {} {}", kind.id(), signal.id, signal.fingerprint))
+        })
+        .collect();
+    insta::assert_snapshot!(said.join("\n"), @r"
+    unusual_size sig_7w7q1x3jnz4nn85der5t67js2k 9d20184897843b771304b0bdf7938434
+    frequency_spike sig_55pa2yctxnja05mnnq1kqqnpzx 2c5200d54814f7af95c80b6db3a7b9c7
+    sudden_outflow sig_06c00abfcst0pth2jxc52777dr 0c7c3a25480f80a86a418d7aaddc066b
+    privileged_change sig_61077rwebmbh5gpr690ythyag5 f7af312129b47534872c5c02741e73da
+    listed_entity sig_23fz0p2wsce3hfj935eaefapxk df7119f389fe15134fb3a4bdbe271fca
+    reorganization sig_679myktrj6ctyq5xdase83z3xy 3da63fa23492dc611f55231ed972abeb
+    observation_loss sig_2h07qhm16rde9npmgwrfwp08q8 57cbf4dd65ae309607dc5fa285e4ca6b
+    flash_loan_profit sig_5terrrz5wjqfp9s80fm5as60v9 b278379c556fca1f7c54556e6a8f7c86
+    vault_drain sig_2ygnm83qv5wmjkgqp95ydczgsh 932200857b9543bf87bf1038968c8679
+    ");
+}

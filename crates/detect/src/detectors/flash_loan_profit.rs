@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use quarterdeck_core::{
     catalogue::Catalogue,
-    chain::{Address, Block, ChainEvent, Transaction},
+    chain::{Block, ChainEvent, Transaction},
     detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
-    signal::{Loudness, Number, SignalChange},
+    signal::{Loudness, SignalChange},
 };
 
 use super::example;
 use crate::{
+    claim::{Claim, Voice},
     extraction::{Extraction, Victim},
     flow,
-    raise::Draft,
     taking::{self, Taking},
 };
 
@@ -86,7 +86,7 @@ impl DetectorKind for FlashLoanProfit {
     fn build(&self, params: &Params, knowledge: &Knowledge) -> Box<dyn Detector> {
         Box::new(Watch {
             catalogue: Arc::clone(&knowledge.catalogue),
-            version: params.version(),
+            voice: Voice::new(ID, params),
             profit_min: taking::cents(params.get("profit_min_usd")),
             arbitrage_max: taking::cents(params.get("arbitrage_max_usd")),
             watched_loss_min: taking::cents(params.get("watched_loss_min_usd")),
@@ -99,7 +99,7 @@ impl DetectorKind for FlashLoanProfit {
 
 struct Watch {
     catalogue: Arc<Catalogue>,
-    version: String,
+    voice: Voice,
     profit_min: i128,
     arbitrage_max: i128,
     watched_loss_min: i128,
@@ -134,7 +134,7 @@ impl Watch {
             None => self.unwatched(&found)?,
         };
         let victim = watched.or(found.victims.first())?;
-        Some(self.draft(block, transaction, &found, victim, loudness).raise(block, Some(transaction)))
+        Some(self.claim(block, transaction, &found, victim, loudness).raised())
     }
 
     /// How loud, where nobody told us whose addresses these are; none: nothing worth recording.
@@ -156,17 +156,16 @@ impl Watch {
         Some(Loudness::Info)
     }
 
-    fn draft<'a>(
-        &'a self,
+    fn claim(
+        &self,
         block: &Block,
         transaction: &Transaction,
         found: &Extraction,
-        victim: &'a Victim,
+        victim: &Victim,
         loudness: Loudness,
-    ) -> Draft<'a> {
+    ) -> Claim {
         let quiet = loudness == Loudness::Info;
         let gain = taking::usd(found.gain());
-        let lenders: Vec<Address> = found.loans.iter().map(|loan| loan.lender).collect();
         let title = if quiet {
             format!("arbitrage with a flash loan, gain {gain}")
         } else {
@@ -181,23 +180,19 @@ impl Watch {
             taking::loans_text(&self.catalogue, block.chain, found),
             taking::victims_text(&self.catalogue, block.chain, found),
         );
-        let mut numbers = vec![Number::new("flash loans", found.loans.len(), "")];
-        numbers.extend(taking::numbers(found));
-        let mut parties = taking::parties(transaction, victim);
-        parties.extend(lenders.first().map(|lender| ("lender", *lender)));
-        Draft {
-            detector: ID,
-            parameters: &self.version,
-            claim: vec![victim.address.as_slice()],
-            loudness,
-            service: taking::service(&self.catalogue, block.chain, victim.address),
-            title,
-            text,
-            numbers,
-            facts: Taking { found, quiet }.facts(),
-            confidence_permille: if quiet { 900 } else { taking::confidence(found) },
-            parties,
-        }
+        Claim::on_block(&self.voice, block, "", &[victim.address.as_slice()])
+            .only()
+            .transaction(transaction)
+            .loudness(loudness)
+            .service(taking::service(&self.catalogue, block.chain, victim.address))
+            .title(title)
+            .text(text)
+            .number("flash loans", found.loans.len(), "")
+            .numbers(taking::numbers(found))
+            .facts(Taking { found, quiet }.facts())
+            .confidence(if quiet { 900 } else { taking::confidence(found) })
+            .parties(taking::parties(transaction, victim))
+            .parties(found.loans.first().map(|loan| ("lender", loan.lender)))
     }
 }
 

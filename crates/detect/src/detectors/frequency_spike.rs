@@ -1,37 +1,33 @@
 //! A2: far more calls of one kind in a window than that kind ever has.
 //!
-//! Must never learn from windows it saw only in part. Tests: `tests.rs`, and `scenarios/detectors/frequency_spike.md`.
+//! Must never learn from windows it saw only in part, nor from blocks that were dropped. Tests: `tests.rs`, and
+//! `scenarios/detectors/frequency_spike.md`.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use quarterdeck_core::{
     chain::{Address, B256, Block, CallKind, ChainEvent, ChainNumber, Reorg, Transaction},
     detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
     signal::{Loudness, SignalChange},
 };
-use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
-    at_rest,
     claim::{Claim, Voice},
+    figures,
+    memory::{Memory, Unlearnt},
     rehearsal::{self, Rehearsal},
-    statistics::{Bounded, EwmaRate, bounded::Saved, magnitude::f64_of, tail::negative_binomial_ln},
     watch::Watch,
 };
 
+use self::levels::{Counted, Frequency, Lesson, Levels, Limits, Subject, What};
+
+mod levels;
 #[cfg(test)]
 mod tests;
 
 const ID: &str = "frequency_spike";
 const RULE: &str = "frequency";
-/// Subjects counted: selectors are chosen by callers, so their number is not ours to limit. About 200 bytes each.
-const SUBJECTS_MAX: usize = 4_096;
-/// Unusual windows in a row before they are learned: what has lasted this long is no spike but a new level.
-const ADAPT_WINDOWS: u32 = 30;
-/// Silent windows closed one by one when a chain was quiet for long; the rest would only fade what has faded already.
-const SILENT_WINDOWS_MAX: i64 = 1_000;
-/// Below this many standard deviations above the mean no tail is below a millionth, so none is computed.
-const CANDIDATE_SIGMA: f64 = 3.0;
 
 const PARAMS: &[ParamSpec] = &[
     ParamSpec {
@@ -101,8 +97,8 @@ balance does. Many transactions from one of your wallets is what a stolen hot ke
 ## When it is wrong
 
 A launch, an airdrop, a campaign, a liquidation wave. It knows no hours of the day or week: an address that is busy for one hour a
-day learns a high variance and is judged mildly. A window with a missing block or a reorganization is neither judged nor learned.
-It is silent on chains where you watch no address.
+day learns a high variance and is judged mildly. A window with a missing block is neither judged nor learned. What dropped blocks
+taught is unlearnt, unless the fork began before the last 256 blocks: then the window is as one with a missing block. It is silent on chains where you watch no address.
 
 ## First steps
 
@@ -132,13 +128,9 @@ impl DetectorKind for FrequencySpike {
         PARAMS
     }
     fn build(&self, params: &Params, knowledge: &Knowledge) -> Box<dyn Detector> {
-        Box::new(Observer {
-            voice: Voice::new(ID, params),
-            limits: Limits::of(params),
-            watch: Watch::new(knowledge),
-            clocks: BTreeMap::new(),
-            subjects: Bounded::new(SUBJECTS_MAX),
-        })
+        let limits = Limits::of(params);
+        let levels = Memory::new(Levels::new(limits));
+        Box::new(Observer { voice: Voice::new(ID, params), limits, watch: Watch::new(knowledge), levels })
     }
     fn canary(&self) -> (Knowledge, Vec<ChainEvent>) {
         let mut chain = Rehearsal::default();
@@ -153,224 +145,93 @@ impl DetectorKind for FrequencySpike {
     }
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Limits {
-    window_ms: i64,
-    ln_tail: f64,
-    hysteresis: u32,
-    floor: u64,
-    warmup: u32,
-    memory: u32,
-}
-
-impl Limits {
-    fn of(params: &Params) -> Self {
-        let whole = |name: &str| u32::try_from(params.get(name)).unwrap_or(u32::MAX);
-        Self {
-            window_ms: params.get("window_seconds").saturating_mul(1_000).max(1),
-            ln_tail: -f64::from(whole("tail_exponent")) * std::f64::consts::LN_10,
-            hysteresis: whole("hysteresis_windows"),
-            floor: u64::from(whole("floor_calls")),
-            warmup: whole("warmup_windows"),
-            memory: whole("memory_windows"),
-        }
-    }
-}
-
-/// What is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-struct Subject {
-    chain: ChainNumber,
-    /// The watched address.
-    address: Address,
-    what: What,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum What {
-    /// Transactions to it with this selector; zeros for a plain payment.
-    Calls([u8; 4]),
-    /// Calls to it by other contracts, from traces. Counted apart, so that traces that begin or stop are no change.
-    InnerCalls([u8; 4]),
-    /// Transactions it sends.
-    Sends,
-}
-
-impl Subject {
-    fn entity(&self) -> Vec<u8> {
-        let (tag, selector) = match self.what {
-            What::Calls(selector) => (0, selector),
-            What::InnerCalls(selector) => (1, selector),
-            What::Sends => (2, [0; 4]),
-        };
-        [&self.chain.to_be_bytes(), self.address.as_slice(), &[tag], &selector].concat()
-    }
-}
-
-/// How often a subject comes, and where it stands now.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-struct Frequency {
-    rate: EwmaRate,
-    /// In the window that is open.
-    count: u64,
-    /// The open window is unusual already.
-    unusual: bool,
-    /// Unusual windows in a row, and usual ones, both closed.
-    unusual_run: u32,
-    usual_run: u32,
-    /// Windows in a row with too small a tail, whether or not they reached the floor.
-    odd_run: u32,
-    /// The block on which a spike was raised that has not ended.
-    raised_on: Option<B256>,
-}
-
-/// Where the windows of a chain stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-struct Clock {
-    last_block: u64,
-    /// Number of the open window since 1970.
-    window: i64,
-    /// Whether the open window was seen from its beginning, without a hole.
-    whole: bool,
-    /// Whole windows closed.
-    closed: u32,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Learned {
-    clocks: BTreeMap<ChainNumber, Clock>,
-    subjects: Saved<Subject, Frequency>,
-}
-
 struct Observer {
     voice: Voice,
     limits: Limits,
     watch: Watch,
-    clocks: BTreeMap<ChainNumber, Clock>,
-    subjects: Bounded<Subject, Frequency>,
+    levels: Memory<Levels>,
 }
 
 impl Detector for Observer {
     fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
         match event {
-            ChainEvent::Block(block) if self.watch.chain(block.chain).is_some() => {
-                self.advance(block, out);
-                for transaction in &block.transactions {
-                    self.count(block, transaction, out);
-                }
-            }
+            ChainEvent::Block(block) if self.watch.chain(block.chain).is_some() => self.look(block, out),
             ChainEvent::Reorg(reorg) => self.step_back(reorg),
-            _ => {}
+            ChainEvent::Finalized(block) => self.levels.finalized(*block),
+            ChainEvent::Block(_) | ChainEvent::Gap(_) | ChainEvent::Tick(_) => {}
         }
     }
-    fn snapshot(&self) -> serde_json::Value {
-        at_rest::save(&Learned { clocks: self.clocks.clone(), subjects: self.subjects.save() })
+    fn snapshot(&self) -> Value {
+        self.levels.save()
     }
-    fn restore(&mut self, snapshot: &serde_json::Value) -> Result<(), SnapshotError> {
-        (self.clocks, self.subjects) = (BTreeMap::new(), Bounded::new(SUBJECTS_MAX));
-        let learned: Learned = at_rest::load(ID, snapshot)?;
-        (self.clocks, self.subjects) = (learned.clocks, Bounded::load(SUBJECTS_MAX, learned.subjects));
-        Ok(())
+    fn restore(&mut self, snapshot: &Value) -> Result<(), SnapshotError> {
+        let fresh = || Memory::new(Levels::new(self.limits));
+        self.levels = fresh();
+        self.levels.load(snapshot).map_err(|source| {
+            self.levels = fresh();
+            SnapshotError { detector: ID, source }
+        })
     }
 }
 
 impl Observer {
-    /// Closes the windows that are over by this block's time.
-    fn advance(&mut self, block: &Block, out: &mut Vec<SignalChange>) {
-        let now = block.time.as_ms().div_euclid(self.limits.window_ms);
-        let fresh = Clock { last_block: block.number.wrapping_sub(1), window: now, ..Clock::default() };
-        let clock = self.clocks.entry(block.chain).or_insert(fresh);
-        let mut before = *clock;
-        // A clock that goes back was wrong before, or is now: either way this window is not whole.
-        let follows = block.number == clock.last_block.wrapping_add(1) && now >= clock.window;
-        clock.last_block = block.number;
-        if !follows {
-            // Blocks are missing: what this window had is unknown, and so is everything between.
-            clock.window = now;
-            clock.whole = false;
-            before.whole = false;
+    fn look(&mut self, block: &Block, out: &mut Vec<SignalChange>) {
+        let (on, time) = (block.reference(), block.time);
+        for subject in self.levels.now_mut().advance(on, time) {
+            out.push(self.voice.ended(RULE, &[&subject.entity()], time));
         }
-        if follows && now <= clock.window {
-            return;
-        }
-        if follows {
-            (clock.window, clock.whole) = (now, true);
-        }
-        let silent = if before.whole && follows { (now - before.window - 1).clamp(0, SILENT_WINDOWS_MAX) } else { 0 };
-        if before.whole {
-            let closed = u32::try_from(silent + 1).unwrap_or(1);
-            clock.closed = clock.closed.saturating_add(closed);
-        }
-        for (subject, frequency) in self.subjects.iter_mut().filter(|(subject, _)| subject.chain == block.chain) {
-            for _ in 0..=silent {
-                if frequency.close(before.whole, &self.limits) {
-                    out.push(self.voice.ended(RULE, &[&subject.entity()], block.time));
+        let mut met: Vec<(Subject, u32)> = Vec::new();
+        for transaction in &block.transactions {
+            for subject in self.subjects(block.chain, transaction) {
+                match met.last_mut() {
+                    Some((last, times)) if *last == subject => *times = times.saturating_add(1),
+                    _ => met.push((subject, 1)),
+                }
+                let Counted { gone, spike } = self.levels.now_mut().bump(on, subject);
+                out.extend(gone.map(|gone| self.voice.ended(RULE, &[&gone.entity()], time)));
+                if let Some((frequency, ln_tail)) = spike {
+                    self.claim(block, transaction, subject, &frequency, ln_tail).raise(out);
                 }
             }
         }
+        self.levels.keep(on, Some(Lesson::Block { time, met }));
     }
 
-    /// The blocks since the ancestor come again: the open window is counted twice in part, and what was raised on a dropped
-    /// block is retracted by others and may be raised anew.
+    /// Unlearns what the dropped blocks taught. Two things stay, since others heard them: a spike that was raised on a dropped
+    /// block is retracted, and one that ended there is over. If it still goes on it is raised anew.
     fn step_back(&mut self, reorg: &Reorg) {
-        if let Some(clock) = self.clocks.get_mut(&reorg.chain) {
-            clock.last_block = reorg.ancestor.number;
-            clock.whole = false;
+        let told = self.levels.now_mut().raised(reorg.chain);
+        let unlearnt = self.levels.unlearn(reorg);
+        let dropped: BTreeSet<B256> = reorg.dropped.iter().map(|block| block.hash).collect();
+        let mut hushed = self.levels.now_mut().raised(reorg.chain);
+        hushed.retain(|subject, on| dropped.contains(on) || told.get(subject) != Some(on));
+        if !hushed.is_empty() {
+            self.levels.learn(reorg.ancestor, Lesson::Hushed(hushed.into_keys().collect()));
         }
-        for (_, frequency) in self.subjects.iter_mut().filter(|(subject, _)| subject.chain == reorg.chain) {
-            if frequency.raised_on.is_some_and(|hash| reorg.dropped.iter().any(|block| block.hash == hash)) {
-                frequency.raised_on = None;
-            }
+        if unlearnt == Unlearnt::Part {
+            self.levels.learn(reorg.ancestor, Lesson::Broken);
         }
     }
 
-    fn count(&mut self, block: &Block, transaction: &Transaction, out: &mut Vec<SignalChange>) {
-        let Some(ours) = self.watch.chain(block.chain) else { return };
+    /// What of ours a transaction calls or comes from.
+    fn subjects(&self, chain: ChainNumber, transaction: &Transaction) -> Vec<Subject> {
+        let Some(ours) = self.watch.chain(chain) else { return Vec::new() };
         let selector = |input: &[u8]| input.first_chunk::<4>().copied().unwrap_or_default();
-        let mut met: Vec<(Address, What)> = Vec::new();
+        let mut met: Vec<Subject> = Vec::new();
+        let mut note = |address: Address, what: What| met.push(Subject { chain, address, what });
         if ours.contains_key(&transaction.from) {
-            met.push((transaction.from, What::Sends));
+            note(transaction.from, What::Sends);
         }
         if let Some(to) = transaction.to.filter(|to| ours.contains_key(to)) {
-            met.push((to, What::Calls(selector(&transaction.input))));
+            note(to, What::Calls(selector(&transaction.input)));
         }
         // The first call is the transaction itself.
         for call in transaction.calls.iter().skip(1).filter(|call| call.kind != CallKind::Static) {
             if let Some(to) = call.to.filter(|to| ours.contains_key(to)) {
-                met.push((to, What::InnerCalls(selector(&call.input))));
+                note(to, What::InnerCalls(selector(&call.input)));
             }
         }
-        for (address, what) in met {
-            self.bump(block, transaction, Subject { chain: block.chain, address, what }, out);
-        }
-    }
-
-    fn bump(&mut self, block: &Block, transaction: &Transaction, subject: Subject, out: &mut Vec<SignalChange>) {
-        let clock = self.clocks.get(&block.chain).copied().unwrap_or_default();
-        let fresh =
-            || Frequency { rate: EwmaRate::silent_for(clock.closed.min(self.limits.memory)), ..Frequency::default() };
-        let (frequency, evicted) = self.subjects.entry(subject, fresh);
-        if let Some((gone, _)) = evicted.filter(|(_, frequency)| frequency.raised_on.is_some()) {
-            out.push(self.voice.ended(RULE, &[&gone.entity()], block.time));
-        }
-        let Some(frequency) = frequency else { return };
-        frequency.count += 1;
-        let judged = clock.whole && frequency.rate.windows() >= self.limits.warmup && !frequency.unusual;
-        if !judged || frequency.count < self.limits.floor || !frequency.candidate() {
-            return;
-        }
-        let ln_tail = frequency.ln_tail();
-        if ln_tail >= self.limits.ln_tail {
-            return;
-        }
-        frequency.unusual = true;
-        frequency.usual_run = 0;
-        if frequency.raised_on.is_none() && frequency.unusual_run + 1 >= self.limits.hysteresis {
-            frequency.raised_on = Some(block.hash);
-            let frequency = *frequency;
-            self.claim(block, transaction, subject, &frequency, ln_tail).raise(out);
-        }
+        met
     }
 
     fn claim(
@@ -392,16 +253,19 @@ impl Observer {
         };
         let seconds = self.limits.window_ms / 1_000;
         let (count, expected) = (found.count, found.rate.expected());
+        let usual = usual_count(expected);
         let into = block.time.as_ms().rem_euclid(self.limits.window_ms) / 1_000;
         let log10 = ln_tail / std::f64::consts::LN_10;
         Claim::on_block(&self.voice, block, RULE, &[&subject.entity()])
             .transaction(transaction)
             .loudness(Loudness::Warning)
             .service(watched.map(|watched| watched.service.clone()))
-            .title(format!("{count} {what} within {seconds} s, expected {expected:.2}"))
+            .title(format!("{count} {what} within {seconds} s, {usual} expected"))
             .text(format!(
-                "{count} {what} in the first {into} s of a window of {seconds} s; {expected:.2} are expected in a whole one. So many or more come by chance with probability 10^{log10:.1}, given how much the count varies (variance {:.1} times the mean, learned over {} windows). The windows before were unusual too: {} in a row.",
-                found.rate.dispersion(), found.rate.windows(), found.unusual_run
+                "{count} {what} in the first {into} s of a window of {seconds} s; {usual} are expected in a whole one. By what {} windows have taught, as many come by chance {} windows. It is the {} such window in a row.",
+                figures::grouped(u64::from(found.rate.windows())),
+                figures::once_in(log10),
+                ordinal(found.unusual_run.saturating_add(1))
             ))
             .number("count", count, "calls")
             .number("expected", format!("{expected:.4}"), "per window")
@@ -416,32 +280,31 @@ impl Observer {
     }
 }
 
-impl Frequency {
-    fn ln_tail(&self) -> f64 {
-        negative_binomial_ln(self.count, self.rate.expected(), self.rate.variance())
-    }
-    fn candidate(&self) -> bool {
-        f64_of(self.count) > self.rate.expected() + CANDIDATE_SIGMA * self.rate.variance().sqrt()
-    }
-    /// Closes the open window and opens the next. True if a spike is over. A window seen in part teaches nothing, and an unusual
-    /// one, even below the floor, nothing either, until it has lasted: then it is what is usual now.
-    fn close(&mut self, whole: bool, limits: &Limits) -> bool {
-        let warm = self.rate.windows() >= limits.warmup;
-        let odd = warm && self.candidate() && self.ln_tail() < limits.ln_tail;
-        let (count, unusual) = (std::mem::take(&mut self.count), std::mem::take(&mut self.unusual));
-        if !whole {
-            return false;
+/// An expected count as people read it: `0.03`, `2.5`, `10`, `1,200`.
+fn usual_count(expected: f64) -> String {
+    match expected {
+        ..0.005 => "none".to_owned(),
+        ..1.0 => format!("{expected:.2}"),
+        ..10.0 => format!("{expected:.1}"),
+        _ => {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "above ten, rounded; saturates"
+            )]
+            let whole = expected.round() as u64;
+            figures::grouped(whole)
         }
-        self.odd_run = if odd { self.odd_run.saturating_add(1) } else { 0 };
-        if !odd || self.odd_run > ADAPT_WINDOWS {
-            self.rate.learn(count, limits.memory);
-        }
-        if unusual {
-            self.unusual_run = self.unusual_run.saturating_add(1);
-            return false;
-        }
-        self.unusual_run = 0;
-        self.usual_run = self.usual_run.saturating_add(1);
-        self.usual_run >= limits.hysteresis && self.raised_on.take().is_some()
     }
+}
+
+/// `1st`, `2nd`, `3rd`, `4th`.
+fn ordinal(number: u32) -> String {
+    let ending = match (number % 10, number % 100) {
+        (1, rest) if rest != 11 => "st",
+        (2, rest) if rest != 12 => "nd",
+        (3, rest) if rest != 13 => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
 }

@@ -9,15 +9,15 @@ use quarterdeck_core::{
     catalogue::{Catalogue, Role},
     chain::{Address, B256, Block, Call, CallKind, ChainEvent, Log, Transaction},
     detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
-    signal::{Facts, Loudness, Number, SignalChange},
+    signal::{Facts, Loudness, SignalChange},
 };
 
 use self::rules::{CALLS, EVENTS, Gravity};
 use super::example;
 use crate::{
+    claim::{Claim, Voice},
     extraction::Extraction,
     flow,
-    raise::Draft,
     selector::{self, Selector},
     taking,
 };
@@ -77,7 +77,7 @@ impl DetectorKind for PrivilegedChange {
     fn build(&self, params: &Params, knowledge: &Knowledge) -> Box<dyn Detector> {
         Box::new(Watch {
             catalogue: Arc::clone(&knowledge.catalogue),
-            version: params.version(),
+            voice: Voice::new(ID, params),
             outflow_min: taking::cents(params.get("outflow_min_usd")),
         })
     }
@@ -90,7 +90,7 @@ impl DetectorKind for PrivilegedChange {
 
 struct Watch {
     catalogue: Arc<Catalogue>,
-    version: String,
+    voice: Voice,
     outflow_min: i128,
 }
 
@@ -165,27 +165,20 @@ impl Watch {
             (true, true) | (false, false) => Loudness::Error,
             (false, true) => Loudness::Warning,
         };
-        let draft = Draft {
-            detector: ID,
-            parameters: &self.version,
-            claim: vec![change.contract.as_slice(), change.what.first().map_or(b"", |(_, what)| what.as_bytes())],
-            loudness,
-            service: service.map(|service| service.id.clone()),
-            title: format!("{watched}: {}", what_text(change)),
-            text: format!("{watched} ({}) was changed: {}. {by}.", change.contract, what_text(change)),
-            numbers: vec![
-                Number::new("changes", change.what.len(), ""),
-                Number::new("assets behind it", exposed.dollars(), "USD"),
-            ],
-            facts: Facts {
+        self.claim(block, transaction, change)
+            .loudness(loudness)
+            .service(service.map(|service| service.id.clone()))
+            .title(format!("{watched}: {}", what_text(change)))
+            .text(format!("{watched} ({}) was changed: {}. {by}.", change.contract, what_text(change)))
+            .number("changes", change.what.len(), "")
+            .number("assets behind it", exposed.dollars(), "USD")
+            .facts(Facts {
                 money_at_risk: if compromised { exposed } else { taking::usd(0) },
                 key_compromise: compromised,
                 ..Facts::default()
-            },
-            confidence_permille: if own { 600 } else { 900 },
-            parties: parties(transaction, change),
-        };
-        draft.raise(block, Some(transaction))
+            })
+            .confidence(if own { 600 } else { 900 })
+            .raised()
     }
 
     fn unwatched(
@@ -199,20 +192,24 @@ impl Watch {
         let money = taking::usd(lost);
         let rest = if robbed { format!(", and it lost {money} in the same transaction") } else { String::new() };
         let facts = Facts { money_at_risk: money, irreversible: true, key_compromise: true, theft: true, users: None };
-        let draft = Draft {
-            detector: ID,
-            parameters: &self.version,
-            claim: vec![change.contract.as_slice(), change.what.first().map_or(b"", |(_, what)| what.as_bytes())],
-            loudness: if robbed { Loudness::Error } else { Loudness::Info },
-            service: None,
-            title: format!("{}: {}{}", change.contract, what_text(change), if robbed { " and emptied" } else { "" }),
-            text: format!("{} was changed: {}{rest}.", change.contract, what_text(change)),
-            numbers: vec![Number::new("changes", change.what.len(), ""), Number::new("lost", money.dollars(), "USD")],
-            facts: if robbed { facts } else { Facts::default() },
-            confidence_permille: if robbed { 900 } else { 500 },
-            parties: parties(transaction, change),
-        };
-        draft.raise(block, Some(transaction))
+        self.claim(block, transaction, change)
+            .loudness(if robbed { Loudness::Error } else { Loudness::Info })
+            .title(format!("{}: {}{}", change.contract, what_text(change), if robbed { " and emptied" } else { "" }))
+            .text(format!("{} was changed: {}{rest}.", change.contract, what_text(change)))
+            .number("changes", change.what.len(), "")
+            .number("lost", money.dollars(), "USD")
+            .facts(if robbed { facts } else { Facts::default() })
+            .confidence(if robbed { 900 } else { 500 })
+            .raised()
+    }
+
+    /// What every claim about a change has: one fingerprint for each contract and gravest change.
+    fn claim(&self, block: &Block, transaction: &Transaction, change: &Changed) -> Claim {
+        let what = change.what.first().map_or("", |(_, what)| *what);
+        Claim::on_block(&self.voice, block, "", &[change.contract.as_slice(), what.as_bytes()])
+            .only()
+            .transaction(transaction)
+            .parties(parties(transaction, change))
     }
 
     /// Whether one of the operator's own accounts asked for it: the caller, or where only events are known, the transaction.

@@ -1,13 +1,15 @@
 //! E2: the chain left blocks for others, and what that did to our transactions.
 //!
 //! Must never read two reorganizations of depth one at a height as one of depth two: depth is what one event dropped. Must never
-//! call a transaction lost without having compared both branches. Tests: `tests.rs`, and `scenarios/detectors/reorganization.md`.
+//! call a transaction lost without having compared both branches, nor let a loss be forgotten because the block that its claim
+//! hung on was dropped as well: what is claimed follows from the branch that stands now (`missing.rs`). Tests: `tests.rs`, the law
+//! over fork trees in `tests/forks.rs`, and `scenarios/detectors/reorganization.md`.
 
 use std::collections::{BTreeMap, VecDeque};
 
-use alloy_primitives::{keccak256, map::HashMap};
+use alloy_primitives::keccak256;
 use quarterdeck_core::{
-    chain::{Address, B256, Block, ChainEvent, ChainNumber, Reorg, Transaction, U256},
+    chain::{Address, B256, Block, BlockRef, ChainEvent, ChainNumber, Reorg, Transaction, U256},
     detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
     id::ServiceId,
     money::Usd,
@@ -23,6 +25,9 @@ use crate::{
     watch::Watch,
 };
 
+use self::missing::{AllMissing, Branch, Missing, Rival};
+
+mod missing;
 #[cfg(test)]
 mod tests;
 
@@ -33,9 +38,7 @@ const BLOCKS_MAX: usize = 256;
 const ENTRIES_MAX: usize = 512_000;
 /// Chains followed.
 const CHAINS_MAX: usize = 256;
-/// Our dropped transactions that are followed until they return or are replaced.
-const PENDING_MAX: usize = 1_024;
-/// Conflicts named one by one in an explanation; the rest are counted.
+/// Transactions named one by one in an explanation; the rest are counted.
 const NAMED_MAX: usize = 8;
 
 const PARAMS: &[ParamSpec] = &[
@@ -62,11 +65,13 @@ const DOC: &str = "## What it watches
 Every time a chain leaves blocks for others: how many, and what became of their transactions. A transaction of the old branch is
 in the new one too, in neither, or replaced: another with the same sender and nonce took its place. Replaced by one that pays the
 same to the same is a fee bump and harmless; replaced by anything else is a double spend. A transaction of yours that is in neither
-branch is followed for 256 blocks, and told if it is replaced later.
+branch is followed for 256 blocks, and told if it is replaced later. A further reorganization changes nothing about a loss: what is
+claimed is compared with the branch that stands now, said again if it is still so, and retracted with the reason if the transaction
+is back.
 
 For the record at a depth below `warn_depth_blocks` if nothing of yours was touched. A warning from that depth on, when one of yours
 is in neither branch, or when a block that was left had never reached us. An error from `error_depth_blocks`. Critical when one of
-your payments was replaced, with both hashes and the sum.
+your payments was replaced, with both hashes and the sum; that stays so while it is missing, even if the other left as well.
 
 ## Why it matters
 
@@ -164,19 +169,12 @@ struct Remembered {
     ours: Vec<Ours>,
 }
 
-/// Our transaction that a reorganization dropped and no block has had since.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Pending {
-    ours: Ours,
-    /// Height of the block that had it.
-    number: u64,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 struct Branches {
     /// In the order in which they were seen; both branches of a fork are here.
     blocks: VecDeque<Remembered>,
-    pending: VecDeque<Pending>,
+    #[serde(alias = "pending")]
+    missing: AllMissing,
 }
 
 struct Observer {
@@ -191,6 +189,8 @@ struct Observer {
 struct Conflict {
     ours: Ours,
     by: B256,
+    /// The block that has it.
+    block: BlockRef,
     /// It does the same: a higher fee, not another payee.
     same_purpose: bool,
 }
@@ -204,15 +204,33 @@ struct Impact {
     /// Dropped blocks that we never saw, whose transactions are therefore unknown.
     blocks_unknown: usize,
     conflicts: Vec<Conflict>,
-    waiting: Vec<Ours>,
+    /// Ours in neither branch, each with the height of the block that had it.
+    waiting: Vec<(Ours, u64)>,
     ours_again: usize,
+    /// Ours that an earlier reorganization took, still not there, and no claim that stands says so.
+    still_missing: Vec<Missing>,
+}
+
+impl Impact {
+    fn stolen(&self) -> impl Iterator<Item = &Conflict> {
+        self.conflicts.iter().filter(|conflict| !conflict.same_purpose)
+    }
+    fn still_lost(&self) -> usize {
+        self.still_missing.iter().filter(|missing| missing.rival.is_some()).count()
+    }
+    /// Ours that are gone, the lost ones first.
+    fn gone(&self) -> impl Iterator<Item = &Ours> {
+        let stolen = self.stolen().map(|conflict| &conflict.ours);
+        let waiting = self.waiting.iter().map(|(ours, _)| ours);
+        stolen.chain(waiting).chain(self.still_missing.iter().map(|missing| &missing.ours))
+    }
 }
 
 impl Detector for Observer {
     fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
         match event {
             ChainEvent::Block(block) => {
-                self.resolve_pending(block, out);
+                self.meet_missing(block, out);
                 self.remember(block);
             }
             ChainEvent::Reorg(reorg) => self.compare(reorg, out),
@@ -271,62 +289,57 @@ impl Observer {
     }
 
     fn compare(&mut self, reorg: &Reorg, out: &mut Vec<SignalChange>) {
-        let adopted: HashMap<(Address, u64), &Transaction> =
-            reorg.adopted.iter().flat_map(|block| &block.transactions).map(|t| ((t.from, t.nonce), t)).collect();
+        let adopted: Branch<'_> = reorg
+            .adopted
+            .iter()
+            .flat_map(|block| {
+                block.transactions.iter().map(move |found| ((found.from, found.nonce), (&**block, found)))
+            })
+            .collect();
         let branches = self.chains.entry(reorg.chain).or_default();
-        let mut impact = Impact::default();
+        let mut impact =
+            Impact { still_missing: branches.missing.step_back(reorg, &adopted, out), ..Impact::default() };
         for left in &reorg.dropped {
             let Some(block) = branches.blocks.iter().find(|known| known.hash == left.hash) else {
                 impact.blocks_unknown += 1;
                 continue;
             };
-            for Entry(hash, from, nonce) in &block.entries {
-                match adopted.get(&(*from, *nonce)) {
-                    Some(found) if found.hash == *hash => impact.included_again += 1,
-                    Some(_) => impact.conflicted += 1,
-                    None => impact.dropped += 1,
-                }
-            }
-            for ours in &block.ours {
-                match adopted.get(&(ours.from, ours.nonce)) {
-                    Some(found) if found.hash == ours.hash => impact.ours_again += 1,
-                    Some(found) => impact.conflicts.push(Conflict::new(ours, found)),
-                    None => impact.waiting.push(ours.clone()),
-                }
-            }
-            branches.wait(left.number, &impact.waiting);
+            impact.add(block, &adopted);
         }
-        self.claim(reorg, &impact).raise(out);
+        let signal = self.claim(reorg, &impact).build();
+        let on = signal.position.as_ref().map_or(reorg.ancestor, |position| position.block);
+        let missing = &mut self.chains.entry(reorg.chain).or_default().missing;
+        for conflict in impact.stolen() {
+            let rival = Rival { by: conflict.by, block: Some(conflict.block) };
+            missing.follow(Missing::new(conflict.ours.clone(), conflict.block.number, Some(rival)));
+        }
+        for (ours, number) in &impact.waiting {
+            missing.follow(Missing::new(ours.clone(), *number, None));
+        }
+        missing.told(signal.id, on, impact.gone());
+        out.push(SignalChange::Raised { signal });
     }
 
     fn claim(&self, reorg: &Reorg, impact: &Impact) -> Claim {
         let (tip, time) = reorg.adopted.last().map_or((reorg.ancestor, reorg.observed), |b| (b.reference(), b.time));
         let depth = reorg.dropped.len();
-        let stolen: Vec<&Conflict> = impact.conflicts.iter().filter(|conflict| !conflict.same_purpose).collect();
+        let (stolen, still_lost) = (impact.stolen().count(), impact.still_lost());
+        let gone = impact.gone().next().is_some();
         let loudness = match depth {
-            _ if !stolen.is_empty() => Loudness::Critical,
+            _ if stolen + still_lost > 0 => Loudness::Critical,
             _ if depth >= self.error_depth => Loudness::Error,
-            _ if depth >= self.warn_depth || !impact.waiting.is_empty() || impact.blocks_unknown > 0 => {
-                Loudness::Warning
-            }
+            _ if depth >= self.warn_depth || gone || impact.blocks_unknown > 0 => Loudness::Warning,
             _ => Loudness::Info,
         };
-        let at_risk: Usd =
-            stolen.iter().map(|conflict| conflict.ours.worth).chain(impact.waiting.iter().map(|w| w.worth)).sum();
+        let at_risk: Usd = impact.gone().map(|ours| ours.worth).sum();
         // Shallow ones without impact are one claim over and over; any other is its own.
         let chain = reorg.chain.to_be_bytes();
         let entity: &[&[u8]] = if loudness == Loudness::Info { &[&chain] } else { &[&chain, tip.hash.as_slice()] };
-        let blocks = if depth == 1 { "1 block".to_owned() } else { format!("{depth} blocks") };
-        let title = match (stolen.len(), impact.waiting.len()) {
-            (0, 0) => format!("chain {} left {blocks}", reorg.chain),
-            (0, waiting) => format!("chain {} left {blocks} with {waiting} of our transactions", reorg.chain),
-            (stolen, _) => format!("chain {} left {blocks}: {stolen} of our transactions replaced", reorg.chain),
-        };
-        let claim = Claim::on_reference(&self.voice, tip, time, "reorganization", entity)
+        Claim::on_reference(&self.voice, tip, time, "reorganization", entity)
             .loudness(loudness)
-            .service(self.service(reorg.chain, impact))
-            .title(title)
-            .text(self.explain(reorg, impact, &stolen, at_risk))
+            .service(self.service(reorg.chain, impact.conflicts.iter().map(|c| &c.ours).chain(impact.gone())))
+            .title(title(reorg, impact))
+            .text(self.explain(reorg, impact, at_risk))
             .number("depth", depth, "blocks")
             .number("blocks adopted", reorg.adopted.len(), "blocks")
             .number("transactions dropped", impact.dropped, "")
@@ -334,20 +347,21 @@ impl Observer {
             .number("conflicted", impact.conflicted, "")
             .number("ours included again", impact.ours_again, "")
             .number("ours waiting", impact.waiting.len(), "")
-            .number("ours repriced", impact.conflicts.len() - stolen.len(), "")
-            .number("ours replaced", stolen.len(), "")
+            .number("ours repriced", impact.conflicts.len() - stolen, "")
+            .number("ours replaced", stolen, "")
+            .number("ours still missing from before", impact.still_missing.len(), "")
             .number("common ancestor", reorg.ancestor.number, "height")
-            .facts(Facts { money_at_risk: at_risk, irreversible: !stolen.is_empty(), ..Facts::default() });
-        parties(claim, stolen.iter().map(|conflict| &conflict.ours).chain(&impact.waiting))
+            .facts(Facts { money_at_risk: at_risk, irreversible: stolen + still_lost > 0, ..Facts::default() })
+            .parties(impact.gone().flat_map(parties))
     }
 
-    fn explain(&self, reorg: &Reorg, impact: &Impact, stolen: &[&Conflict], at_risk: Usd) -> String {
+    fn explain(&self, reorg: &Reorg, impact: &Impact, at_risk: Usd) -> String {
         let mut sentences = vec![format!(
-            "Chain {} left {} of its blocks after height {} and joined {} others. Of the transactions in what it left, {} are in the new branch too, {} are in neither yet, {} were replaced by another of the same sender and nonce.",
+            "Chain {} left {} after height {} and joined {}. Of the transactions in what it left, {} are in the new branch too, {} in neither yet, and {} replaced by another of the same sender and nonce.",
             reorg.chain,
-            reorg.dropped.len(),
+            blocks(reorg.dropped.len()),
             reorg.ancestor.number,
-            reorg.adopted.len(),
+            blocks(reorg.adopted.len()),
             impact.included_again,
             impact.dropped,
             impact.conflicted
@@ -356,22 +370,48 @@ impl Observer {
             let unknown = impact.blocks_unknown;
             sentences.push(format!("{unknown} of the blocks left were never seen by us: what they had is unknown."));
         }
-        if !impact.waiting.is_empty() || !stolen.is_empty() {
-            let (waiting, replaced) = (impact.waiting.len(), stolen.len());
+        let (waiting, replaced) = (impact.waiting.len(), impact.stolen().count());
+        if waiting + replaced > 0 {
             sentences.push(format!("Ours: {waiting} wait, {replaced} replaced, {at_risk} at risk."));
         }
-        sentences.extend(stolen.iter().take(NAMED_MAX).map(|conflict| self.name(reorg.chain, conflict)));
+        let before = impact.still_missing.len();
+        if before > 0 {
+            sentences.push(format!(
+                "{before} of ours that an earlier reorganization took are still not on the chain, {at_risk} at risk in all."
+            ));
+        }
+        let replaced = impact.stolen().map(|conflict| self.name(reorg.chain, conflict));
+        let waiting = impact.waiting.iter().map(|(ours, _)| self.name_missing(reorg.chain, ours, None));
+        let before = impact.still_missing.iter().map(|one| self.name_missing(reorg.chain, &one.ours, one.rival));
+        sentences.extend(replaced.chain(before).chain(waiting).take(NAMED_MAX));
         sentences.join(" ")
     }
 
     fn name(&self, chain: ChainNumber, conflict: &Conflict) -> String {
-        let whose: Vec<String> = conflict.ours.watched.iter().map(|address| self.watch.name(chain, *address)).collect();
-        format!("{} of {} → {} ({}).", conflict.ours.hash, whose.join(", "), conflict.by, conflict.ours.worth)
+        let ours = &conflict.ours;
+        format!("{} of {} → {} ({}).", ours.hash, self.whose(chain, ours), conflict.by, ours.worth)
+    }
+
+    fn name_missing(&self, chain: ChainNumber, ours: &Ours, rival: Option<Rival>) -> String {
+        let (hash, whose, worth) = (ours.hash, self.whose(chain, ours), ours.worth);
+        match rival {
+            None => format!("{hash} of {whose} is in neither branch ({worth})."),
+            Some(Rival { by, block: Some(block) }) => {
+                format!("{hash} of {whose} → {by} ({worth}), in block {} as before.", block.number)
+            }
+            Some(Rival { by, block: None }) => format!(
+                "{hash} of {whose} is in neither branch ({worth}), and its sender has signed {by} to take its place."
+            ),
+        }
+    }
+
+    fn whose(&self, chain: ChainNumber, ours: &Ours) -> String {
+        let names: Vec<String> = ours.watched.iter().map(|address| self.watch.name(chain, *address)).collect();
+        names.join(", ")
     }
 
     /// The service of our touched transactions, if it is one; without any, the chain's only one.
-    fn service(&self, chain: ChainNumber, impact: &Impact) -> Option<ServiceId> {
-        let ours = impact.conflicts.iter().map(|conflict| &conflict.ours).chain(&impact.waiting);
+    fn service<'a>(&self, chain: ChainNumber, ours: impl Iterator<Item = &'a Ours>) -> Option<ServiceId> {
         let mut services = ours.flat_map(|ours| &ours.watched).filter_map(|address| self.watch.find(chain, *address));
         match services.next() {
             None => self.watch.only_service(chain),
@@ -379,68 +419,115 @@ impl Observer {
         }
     }
 
-    /// A dropped transaction of ours may be replaced many blocks later: that is the double spend that matters.
-    fn resolve_pending(&mut self, block: &Block, out: &mut Vec<SignalChange>) {
-        let Some(branches) = self.chains.get_mut(&block.chain).filter(|branches| !branches.pending.is_empty()) else {
-            return;
-        };
-        let reach = BLOCKS_MAX as u64;
-        branches.pending.retain(|pending| pending.number.saturating_add(reach) > block.number);
-        let mut met: Vec<(Ours, &Transaction)> = Vec::new();
-        branches.pending.retain(|pending| {
-            let spender =
-                block.transactions.iter().find(|t| t.from == pending.ours.from && t.nonce == pending.ours.nonce);
-            met.extend(spender.map(|transaction| (pending.ours.clone(), transaction)));
-            spender.is_none()
-        });
-        for (ours, transaction) in met {
-            let conflict = Conflict::new(&ours, transaction);
-            if ours.hash == transaction.hash || conflict.same_purpose {
-                continue;
-            }
-            let text = format!(
-                "A reorganization dropped a transaction of ours, and block {} now has another of the same sender and nonce in its place: {}",
-                block.number,
-                self.name(block.chain, &conflict)
-            );
-            let impact = Impact { conflicts: vec![conflict], ..Impact::default() };
-            let claim = Claim::on_block(&self.voice, block, "replaced", &[ours.hash.as_slice()])
-                .transaction(transaction)
-                .loudness(Loudness::Critical)
-                .service(self.service(block.chain, &impact))
-                .title(format!("chain {}: our dropped transaction was replaced ({})", block.chain, ours.worth))
-                .text(text)
-                .number("nonce", ours.nonce, "")
-                .number("worth", ours.worth, "USD")
-                .facts(Facts { money_at_risk: ours.worth, irreversible: true, ..Facts::default() });
-            parties(claim, [&ours]).raise(out);
+    /// A dropped transaction of ours may be replaced, or come back, many blocks later.
+    fn meet_missing(&mut self, block: &Block, out: &mut Vec<SignalChange>) {
+        let Some(branches) = self.chains.get_mut(&block.chain) else { return };
+        let met = branches.missing.meet(block, BLOCKS_MAX as u64, out);
+        let mut told = Vec::new();
+        for (ours, found) in met.replaced {
+            told.push((self.replaced(block, &ours, found).build(), vec![ours]));
         }
+        if !met.unsaid.is_empty() {
+            let claim = self.still_missing(block, &met.unsaid).build();
+            told.push((claim, met.unsaid.into_iter().map(|missing| missing.ours).collect()));
+        }
+        for (signal, named) in told {
+            if let Some(branches) = self.chains.get_mut(&block.chain) {
+                branches.missing.told(signal.id, block.reference(), &named);
+            }
+            out.push(SignalChange::Raised { signal });
+        }
+    }
+
+    /// That is the double spend that matters.
+    fn replaced(&self, block: &Block, ours: &Ours, found: &Transaction) -> Claim {
+        let text = format!(
+            "A reorganization dropped a transaction of ours, and block {} now has another of the same sender and nonce in its place: {}",
+            block.number,
+            self.name(block.chain, &Conflict::new(ours, block.reference(), found))
+        );
+        Claim::on_block(&self.voice, block, "replaced", &[ours.hash.as_slice()])
+            .transaction(found)
+            .loudness(Loudness::Critical)
+            .service(self.service(block.chain, std::iter::once(ours)))
+            .title(format!("chain {}: our dropped transaction was replaced ({})", block.chain, ours.worth))
+            .text(text)
+            .number("nonce", ours.nonce, "")
+            .number("worth", ours.worth, "USD")
+            .facts(Facts { money_at_risk: ours.worth, irreversible: true, ..Facts::default() })
+            .parties(parties(ours))
+    }
+
+    /// What is left of a claim when the rest of what it named came back.
+    fn still_missing(&self, block: &Block, all: &[Missing]) -> Claim {
+        let (count, worth): (usize, Usd) = (all.len(), all.iter().map(|missing| missing.ours.worth).sum());
+        let named = all.iter().take(NAMED_MAX).map(|one| self.name_missing(block.chain, &one.ours, one.rival));
+        let named: Vec<String> = named.collect();
+        let ours = || all.iter().map(|missing| &missing.ours);
+        Claim::on_block(&self.voice, block, "still missing", &[&block.chain.to_be_bytes(), block.hash.as_slice()])
+            .loudness(if all.iter().any(|one| one.rival.is_some()) { Loudness::Critical } else { Loudness::Warning })
+            .service(self.service(block.chain, ours()))
+            .title(format!("chain {}: {count} of our transactions still missing ({worth})", block.chain))
+            .text(format!(
+                "Of what a reorganization took from us, some is back in block {}; {count} are not: {}",
+                block.number,
+                named.join(" ")
+            ))
+            .number("still missing", count, "")
+            .number("worth", worth, "USD")
+            .money(worth)
+            .parties(ours().flat_map(parties))
     }
 }
 
-impl Branches {
-    fn wait(&mut self, number: u64, waiting: &[Ours]) {
-        for ours in waiting {
-            if self.pending.iter().any(|known| known.ours.hash == ours.hash) {
-                continue;
+impl Impact {
+    /// Compares a block that was left with the branch that was joined.
+    fn add(&mut self, left: &Remembered, adopted: &Branch<'_>) {
+        for Entry(hash, from, nonce) in &left.entries {
+            match adopted.get(&(*from, *nonce)) {
+                Some((_, found)) if found.hash == *hash => self.included_again += 1,
+                Some(_) => self.conflicted += 1,
+                None => self.dropped += 1,
             }
-            if self.pending.len() >= PENDING_MAX {
-                self.pending.pop_front();
+        }
+        for ours in &left.ours {
+            match adopted.get(&(ours.from, ours.nonce)) {
+                Some((_, found)) if found.hash == ours.hash => self.ours_again += 1,
+                Some((block, found)) => self.conflicts.push(Conflict::new(ours, block.reference(), found)),
+                None => self.waiting.push((ours.clone(), left.number)),
             }
-            self.pending.push_back(Pending { ours: ours.clone(), number });
         }
     }
 }
 
 impl Conflict {
-    fn new(ours: &Ours, found: &Transaction) -> Self {
-        Self { ours: ours.clone(), by: found.hash, same_purpose: Purpose::of(found) == ours.purpose }
+    fn new(ours: &Ours, block: BlockRef, found: &Transaction) -> Self {
+        Self { ours: ours.clone(), by: found.hash, block, same_purpose: Purpose::of(found) == ours.purpose }
     }
 }
 
-/// Names who sent, and whom of us it touched.
-fn parties<'a>(claim: Claim, ours: impl IntoIterator<Item = &'a Ours>) -> Claim {
-    ours.into_iter().fold(claim, |claim, ours| {
-        ours.watched.iter().fold(claim.party("sender", ours.from), |claim, address| claim.party("watched", *address))
-    })
+fn title(reorg: &Reorg, impact: &Impact) -> String {
+    let (stolen, waiting, before) = (impact.stolen().count(), impact.waiting.len(), impact.still_missing.len());
+    let blocks =
+        if reorg.dropped.len() == 1 { "1 block".to_owned() } else { format!("{} blocks", reorg.dropped.len()) };
+    let left = format!("chain {} left {blocks}", reorg.chain);
+    let left = match (stolen, waiting) {
+        (0, 0) => left,
+        (0, waiting) => format!("{left} with {waiting} of our transactions"),
+        (stolen, _) => format!("{left}: {stolen} of our transactions replaced"),
+    };
+    match (stolen + waiting, before) {
+        (_, 0) => left,
+        (0, before) => format!("{left}: {before} of our transactions still missing"),
+        (_, before) => format!("{left}, {before} more still missing"),
+    }
+}
+
+fn blocks(count: usize) -> String {
+    if count == 1 { "1 block".to_owned() } else { format!("{count} blocks") }
+}
+
+/// Who sent, and whom of us it touched.
+fn parties(ours: &Ours) -> impl Iterator<Item = (&'static str, Address)> {
+    std::iter::once(("sender", ours.from)).chain(ours.watched.iter().map(|address| ("watched", *address)))
 }

@@ -4,27 +4,30 @@
 //! Tests: `tests.rs`, and `scenarios/detectors/sudden_outflow.md`.
 
 use quarterdeck_core::{
-    chain::{Address, Block, ChainEvent, ChainNumber, Reorg, Transaction, U256},
+    chain::{Address, Block, BlockRef, ChainEvent, ChainNumber, Transaction, U256},
     detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
     money::Usd,
     signal::{Facts, Loudness, SignalChange},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     at_rest,
     claim::{Claim, Voice},
+    figures,
+    memory::{Learned, Memory, Unlearnt},
     movement::{Movement, each_coin_movement},
     rehearsal::{self, Rehearsal},
     statistics::{Bounded, bounded::Saved},
-    watch::{Watch, short},
+    watch::Watch,
 };
 
 #[cfg(test)]
 mod tests;
 
 const ID: &str = "sudden_outflow";
-/// Addresses whose flow is kept, about 200 bytes each.
+/// Addresses whose flow is kept, about 200 bytes each, and as much again as they were settled.
 const ADDRESSES_MAX: usize = 32_768;
 /// Parts of the window. The oldest is left out as a whole, so that the window is never longer than said.
 const QUARTERS: usize = 4;
@@ -32,6 +35,8 @@ const QUARTERS: usize = 4;
 const KEPT_SHARE: u64 = 100;
 /// Wei of a gwei, the unit of the books here: a `u64` of them holds 18 billion coins.
 const GWEI: u64 = 1_000_000_000;
+/// Decimals of a coin counted in gwei.
+const GWEI_DECIMALS: u8 = 9;
 
 const PARAMS: &[ParamSpec] = &[
     ParamSpec {
@@ -98,7 +103,7 @@ of your own addresses used as such.
 ## When it is wrong
 
 Deposit addresses that are swept, market makers, hot wallets that are topped up before payouts, when the program has watched
-them for less than a window. After a reorganization, movements included twice are counted twice.
+them for less than a window. Movements of a block that was dropped do not count, unless the fork began before the last 256 blocks.
 
 ## First steps
 
@@ -128,8 +133,15 @@ impl DetectorKind for SuddenOutflow {
         PARAMS
     }
     fn build(&self, params: &Params, knowledge: &Knowledge) -> Box<dyn Detector> {
-        let (limits, flows) = (Limits::of(params), Bounded::new(ADDRESSES_MAX));
-        Box::new(Observer { voice: Voice::new(ID, params), limits, watch: Watch::new(knowledge), flows })
+        let limits = Limits::of(params);
+        let flows = Memory::new(Flows::new(limits.quarter_blocks));
+        Box::new(Observer {
+            voice: Voice::new(ID, params),
+            limits,
+            watch: Watch::new(knowledge),
+            flows,
+            taught: Vec::new(),
+        })
     }
     fn canary(&self) -> (Knowledge, Vec<ChainEvent>) {
         let mut chain = Rehearsal::default();
@@ -236,11 +248,81 @@ impl Flow {
     }
 }
 
+/// What is known of all addresses.
+#[derive(Clone)]
+struct Flows {
+    quarter_blocks: u64,
+    all: Bounded<(ChainNumber, Address), Flow>,
+}
+
+/// What a block teaches, in its order.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Lesson {
+    /// The address has so many gwei more, or fewer.
+    Moved(Address, i64),
+    /// The address was told.
+    Told(Address),
+    /// What was told on this chain may have been retracted.
+    Untold,
+}
+
+impl Flows {
+    fn new(quarter_blocks: u64) -> Self {
+        Self { quarter_blocks, all: Bounded::new(ADDRESSES_MAX) }
+    }
+    fn take(&mut self, block: BlockRef, lesson: Lesson) {
+        let quarter = block.number / self.quarter_blocks;
+        match lesson {
+            Lesson::Moved(address, change) => {
+                let flow = self.all.entry((block.chain, address), || Flow::new(quarter)).0;
+                let Some(flow) = flow else { return };
+                flow.advance(quarter);
+                match change {
+                    0.. => flow.receive(change.unsigned_abs()),
+                    _ => flow.send(change.unsigned_abs()),
+                }
+            }
+            Lesson::Told(address) => {
+                if let Some(flow) = self.all.get_mut(&(block.chain, address)) {
+                    flow.told = quarter.saturating_add(1);
+                }
+            }
+            Lesson::Untold => {
+                for (_, flow) in self.all.iter_mut().filter(|((chain, _), _)| *chain == block.chain) {
+                    flow.told = 0;
+                }
+            }
+        }
+    }
+}
+
+impl Learned for Flows {
+    type Lesson = Vec<Lesson>;
+    fn learn(&mut self, block: BlockRef, lesson: &Vec<Lesson>) {
+        for lesson in lesson {
+            self.take(block, *lesson);
+        }
+    }
+    fn weight(lesson: &Vec<Lesson>) -> usize {
+        1 + lesson.len()
+    }
+    fn save(&self) -> Value {
+        at_rest::save(&self.all.save())
+    }
+    fn load(&mut self, saved: &Value) -> Result<(), serde_json::Error> {
+        self.all = Bounded::load(ADDRESSES_MAX, Saved::deserialize(saved)?);
+        Ok(())
+    }
+}
+
 struct Observer {
     voice: Voice,
     limits: Limits,
     watch: Watch,
-    flows: Bounded<(ChainNumber, Address), Flow>,
+    flows: Memory<Flows>,
+    /// What the block that is being looked at teaches.
+    taught: Vec<Lesson>,
 }
 
 /// What left an address in one transaction.
@@ -264,19 +346,29 @@ impl Detector for Observer {
                         self.follow_everyone(block, transaction, bounds, out);
                     }
                 }
+                let taught = std::mem::take(&mut self.taught);
+                self.flows.keep(block.reference(), (!taught.is_empty()).then_some(taught));
             }
-            ChainEvent::Reorg(reorg) => self.step_back(reorg),
-            _ => {}
+            ChainEvent::Reorg(reorg) => {
+                if self.flows.unlearn(reorg) == Unlearnt::Part {
+                    // What was told on a block too deep to unlearn is retracted by others, and may be told again.
+                    self.flows.learn(reorg.ancestor, vec![Lesson::Untold]);
+                }
+            }
+            ChainEvent::Finalized(block) => self.flows.finalized(*block),
+            ChainEvent::Gap(_) | ChainEvent::Tick(_) => {}
         }
     }
-    fn snapshot(&self) -> serde_json::Value {
-        at_rest::save(&self.flows.save())
+    fn snapshot(&self) -> Value {
+        self.flows.save()
     }
-    fn restore(&mut self, snapshot: &serde_json::Value) -> Result<(), SnapshotError> {
-        self.flows = Bounded::new(ADDRESSES_MAX);
-        let saved: Saved<(ChainNumber, Address), Flow> = at_rest::load(ID, snapshot)?;
-        self.flows = Bounded::load(ADDRESSES_MAX, saved);
-        Ok(())
+    fn restore(&mut self, snapshot: &Value) -> Result<(), SnapshotError> {
+        let fresh = || Memory::new(Flows::new(self.limits.quarter_blocks));
+        self.flows = fresh();
+        self.flows.load(snapshot).map_err(|source| {
+            self.flows = fresh();
+            SnapshotError { detector: ID, source }
+        })
     }
 }
 
@@ -320,7 +412,7 @@ impl Observer {
                 let outflow = Outflow { from: address, to: largest.to, gwei: amount };
                 self.judge(block, transaction, outflow, bounds, out);
             }
-            self.book(block, address, net);
+            self.book(block, Lesson::Moved(address, net));
         }
     }
 
@@ -347,18 +439,13 @@ impl Observer {
             }
         });
         for (address, change) in booked {
-            self.book(block, address, change);
+            self.book(block, Lesson::Moved(address, change));
         }
     }
 
-    fn book(&mut self, block: &Block, address: Address, change: i64) {
-        let quarter = block.number / self.limits.quarter_blocks;
-        let Some(flow) = self.flows.entry((block.chain, address), || Flow::new(quarter)).0 else { return };
-        flow.advance(quarter);
-        match change {
-            0.. => flow.receive(change.unsigned_abs()),
-            _ => flow.send(change.unsigned_abs()),
-        }
+    fn book(&mut self, block: &Block, lesson: Lesson) {
+        self.flows.now_mut().take(block.reference(), lesson);
+        self.taught.push(lesson);
     }
 
     fn judge(
@@ -373,12 +460,12 @@ impl Observer {
             return;
         }
         let quarter = block.number / self.limits.quarter_blocks;
-        let Some(flow) = self.flows.get_mut(&(block.chain, outflow.from)) else { return };
+        let Some(mut flow) = self.flows.now().all.get(&(block.chain, outflow.from)).copied() else { return };
         flow.advance(quarter);
         let (fresh, held) = (flow.fresh(), flow.held_before(outflow.gwei));
         let covered = fresh.saturating_add(bounds.held_max) > outflow.gwei;
-        if covered && held < bounds.held_max && flow.told != quarter + 1 {
-            flow.told = quarter + 1;
+        if covered && held < bounds.held_max && flow.told != quarter.saturating_add(1) {
+            self.book(block, Lesson::Told(outflow.from));
             self.claim(block, transaction, outflow, bounds, (fresh, held)).raise(out);
         }
     }
@@ -392,10 +479,14 @@ impl Observer {
         known: (u64, u64),
     ) -> Claim {
         let amount = |gwei: u64| self.watch.amount(block.chain, None, U256::from(gwei) * U256::from(GWEI));
+        let exact = |gwei: u64| figures::exact(U256::from(gwei), GWEI_DECIMALS);
+        let (_, unit) = self.watch.exact(block.chain, None, U256::ZERO);
         let (fresh, held) = known;
         let watched = self.watch.find(block.chain, outflow.from);
         let worth = self.watch.value(block.chain, None, U256::from(outflow.gwei) * U256::from(GWEI));
         let name = self.watch.name(block.chain, outflow.from);
+        let whose =
+            watched.map_or_else(|| outflow.from.to_string(), |ours| format!("{} ({})", ours.label, outflow.from));
         let blocks = self.limits.quarter_blocks * 4;
         let age = match watched {
             Some(_) => String::new(),
@@ -407,14 +498,14 @@ impl Observer {
             .service(watched.map(|watched| watched.service.clone()))
             .title(format!("{name} sent {} that it had just received", amount(outflow.gwei)))
             .text(format!(
-                "{} left {} for {}. Of the last {blocks} blocks we saw {} arrive there; from before them it is known to have held at least {}. Balances are not read, so it may have held more.{age}",
-                amount(outflow.gwei), outflow.from, short(outflow.to), amount(fresh), amount(held)
+                "{} left {whose} for {}. In the last {} blocks we saw {} arrive there; from before them it is known to have held at least {}. Balances are not read, so it may have held more.{age}",
+                amount(outflow.gwei), outflow.to, figures::grouped(blocks), amount(fresh), amount(held)
             ))
-            .number("sent", outflow.gwei, "gwei")
-            .number("least outflow", bounds.out_min, "gwei")
-            .number("received within the window", fresh, "gwei")
-            .number("known to be held before, at least", held, "gwei")
-            .number("held limit", bounds.held_max, "gwei")
+            .number("sent", exact(outflow.gwei), &unit)
+            .number("least outflow", exact(bounds.out_min), &unit)
+            .number("received within the window", exact(fresh), &unit)
+            .number("known to be held before, at least", exact(held), &unit)
+            .number("held limit", exact(bounds.held_max), &unit)
             .number("window", blocks, "blocks")
             .number("sender's nonce", transaction.nonce, "")
             .party("sender", outflow.from)
@@ -425,13 +516,6 @@ impl Observer {
                 ..Facts::default()
             })
             .confidence(if watched.is_some() { 400 } else { 200 })
-    }
-
-    /// What was told on a dropped block is retracted by others, and may be told again when its transaction returns.
-    fn step_back(&mut self, reorg: &Reorg) {
-        for (_, flow) in self.flows.iter_mut().filter(|((chain, _), _)| *chain == reorg.chain) {
-            flow.told = 0;
-        }
     }
 }
 

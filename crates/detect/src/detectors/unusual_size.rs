@@ -7,16 +7,19 @@ use std::time::Duration;
 
 use quarterdeck_core::{
     catalogue::Role,
-    chain::{Address, Block, ChainEvent, ChainNumber, U256},
+    chain::{Address, Block, BlockRef, ChainEvent, ChainNumber, U256},
     detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
     money::Usd,
     signal::{Facts, Loudness, SignalChange},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     at_rest,
     claim::{Claim, Voice},
+    figures,
+    memory::{Learned, Memory},
     movement::{Movement, each_movement},
     rehearsal::{self, Rehearsal},
     statistics::{Bounded, Deviation, Magnitude, RobustWindow, bounded::Saved},
@@ -27,7 +30,7 @@ use crate::{
 mod tests;
 
 const ID: &str = "unusual_size";
-/// Populations kept. A window is at most 4 KiB, so all of them at most 4 MiB.
+/// Populations kept. A window is at most 4 KiB, so all of them at most 4 MiB, and as much again as they were settled.
 const POPULATIONS_MAX: usize = 1_024;
 /// Signals about one transaction: past this, one more says nothing new.
 const PER_TRANSACTION_MAX: u32 = 16;
@@ -131,8 +134,8 @@ A thief empties a wallet in amounts that its owner never sends. So does a payout
 ## When it is wrong
 
 A real but rare payment: a quarterly settlement, a wallet being retired, a new large customer. Moves between watched addresses
-are quiet, so name all of your own addresses. After a reorganization, transfers that were included twice count twice. An attacker
-who sends many medium amounts stays below it; the frequency and outflow detectors look there.
+are quiet, so name all of your own addresses. Transfers of a block that was dropped do not count, unless the fork began before the
+last 256 blocks. An attacker who sends many medium amounts stays below it; the frequency and outflow detectors look there.
 
 ## First steps
 
@@ -166,7 +169,8 @@ impl DetectorKind for UnusualSize {
             voice: Voice::new(ID, params),
             limits: Limits::of(params),
             watch: Watch::new(knowledge),
-            windows: Bounded::new(POPULATIONS_MAX),
+            windows: Memory::new(Windows(Bounded::new(POPULATIONS_MAX))),
+            taught: Sizes::default(),
         })
     }
     fn canary(&self) -> (Knowledge, Vec<ChainEvent>) {
@@ -238,16 +242,74 @@ enum Who {
     Everyone,
 }
 
+/// The last sizes of every population.
+#[derive(Clone)]
+struct Windows(Bounded<Population, RobustWindow>);
+
+/// What a block teaches: sizes in their order, each with the place of its population in the list.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Sizes {
+    of: Vec<Population>,
+    all: Vec<(usize, Magnitude)>,
+}
+
+/// Populations looked through for one that a block has named already; the next is named again.
+const NAMED_LOOKED_AT: usize = 32;
+
+impl Sizes {
+    fn note(&mut self, of: Population, size: Magnitude) {
+        let known = self.of.iter().rev().take(NAMED_LOOKED_AT).position(|known| *known == of);
+        let place = known.map_or(self.of.len(), |back| self.of.len() - 1 - back);
+        if known.is_none() {
+            self.of.push(of);
+        }
+        self.all.push((place, size));
+    }
+}
+
+impl Learned for Windows {
+    type Lesson = Sizes;
+    fn learn(&mut self, _: BlockRef, lesson: &Sizes) {
+        for (place, size) in &lesson.all {
+            if let Some(window) = lesson.of.get(*place).and_then(|of| self.0.entry(*of, RobustWindow::default).0) {
+                window.push(*size);
+            }
+        }
+    }
+    fn weight(lesson: &Sizes) -> usize {
+        // A population takes as much room as two sizes.
+        1 + lesson.of.len() * 2 + lesson.all.len()
+    }
+    fn save(&self) -> Value {
+        at_rest::save(&self.0.save())
+    }
+    fn load(&mut self, saved: &Value) -> Result<(), serde_json::Error> {
+        self.0 = Bounded::load(POPULATIONS_MAX, Saved::deserialize(saved)?);
+        Ok(())
+    }
+}
+
 struct Observer {
     voice: Voice,
     limits: Limits,
     watch: Watch,
-    windows: Bounded<Population, RobustWindow>,
+    windows: Memory<Windows>,
+    /// What the block that is being looked at teaches.
+    taught: Sizes,
 }
 
 impl Detector for Observer {
     fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
-        let ChainEvent::Block(block) = event else { return };
+        let block = match event {
+            ChainEvent::Block(block) => block,
+            ChainEvent::Finalized(block) => return self.windows.finalized(*block),
+            ChainEvent::Reorg(reorg) => {
+                // What lies too deep to unlearn is a few samples of many.
+                self.windows.unlearn(reorg);
+                return;
+            }
+            ChainEvent::Gap(_) | ChainEvent::Tick(_) => return,
+        };
         let watching = self.watch.chain(block.chain).is_some();
         for transaction in &block.transactions {
             let mut said = 0;
@@ -260,15 +322,19 @@ impl Detector for Observer {
                 }
             });
         }
+        let taught = std::mem::take(&mut self.taught);
+        self.windows.keep(block.reference(), (!taught.all.is_empty()).then_some(taught));
     }
-    fn snapshot(&self) -> serde_json::Value {
-        at_rest::save(&self.windows.save())
+    fn snapshot(&self) -> Value {
+        self.windows.save()
     }
-    fn restore(&mut self, snapshot: &serde_json::Value) -> Result<(), SnapshotError> {
-        self.windows = Bounded::new(POPULATIONS_MAX);
-        let saved: Saved<Population, RobustWindow> = at_rest::load(ID, snapshot)?;
-        self.windows = Bounded::load(POPULATIONS_MAX, saved);
-        Ok(())
+    fn restore(&mut self, snapshot: &Value) -> Result<(), SnapshotError> {
+        let fresh = || Memory::new(Windows(Bounded::new(POPULATIONS_MAX)));
+        self.windows = fresh();
+        self.windows.load(snapshot).map_err(|source| {
+            self.windows = fresh();
+            SnapshotError { detector: ID, source }
+        })
     }
 }
 
@@ -310,8 +376,12 @@ impl Observer {
         }
         let amount = self.watch.amount(block.chain, movement.token, movement.amount);
         let text = format!(
-            "{amount} ({worth}) moved from {} to {}: {:.1} standard deviations above the median of the last {} transfers of this asset on chain {}. No address is watched on this chain, so this is for the record.",
-            movement.from, movement.to, found.sigma, found.samples, block.chain
+            "{amount} ({worth}) moved from {} to {}: {} the median of the last {} transfers of this asset on chain {}. No address is watched on this chain, so this is for the record.",
+            movement.from,
+            movement.to,
+            times(movement.amount, found.median.amount()),
+            found.samples,
+            block.chain
         );
         let claim =
             Claim::on_block(&self.voice, block, "everyone", &[&block.chain.to_be_bytes(), token_bytes(movement)])
@@ -325,9 +395,10 @@ impl Observer {
     /// Compares an amount with its population, if it is above the floor and the median, and takes it in.
     fn compare(&mut self, key: Population, amount: U256, high_enough: bool) -> Option<Deviation> {
         let size = Magnitude::of(amount)?;
-        let window = self.windows.entry(key, RobustWindow::default).0?;
+        let window = self.windows.now_mut().0.entry(key, RobustWindow::default).0?;
         let found = high_enough.then(|| window.deviation(size, self.limits.spread_min_decades)).flatten();
         window.push(size);
+        self.taught.note(key, size);
         found
     }
 
@@ -358,8 +429,11 @@ impl Observer {
             .service(Some(watched.service.clone()))
             .title(format!("{} {verb} {amount} ({worth}) {with} {}", watched.label, short(other)))
             .text(format!(
-                "{} {verb} {amount} ({worth}) {with} {other}. That is {:.1} standard deviations above the median of {usual}, measured over {} earlier transfers ({whose}); by the largest of those, one transfer in {:.0} is this large.",
-                watched.label, found.sigma, found.samples, 1.0 / found.tail.max(1e-15)
+                "{} {verb} {amount} ({worth}) {with} {other}. That is {} the usual {usual}, the median of {} earlier transfers ({whose}). By the largest of those, a transfer this large comes {}.",
+                watched.label,
+                times(movement.amount, found.median.amount()),
+                found.samples,
+                figures::once_in(found.tail.log10())
             ))
             .facts(Facts {
                 money_at_risk: if outgoing { worth } else { Usd::ZERO },
@@ -372,12 +446,13 @@ impl Observer {
 
     fn numbers(&self, claim: Claim, block: &Block, movement: &Movement, worth: Usd, found: &Deviation) -> Claim {
         let usual = self.watch.amount(block.chain, movement.token, found.median.amount());
+        let (amount, unit) = self.watch.exact(block.chain, movement.token, movement.amount);
         claim
             .number("robust z", format!("{:.2}", found.sigma), "σ")
             .number("limit of z", format!("{:.2}", self.limits.sigma), "σ")
             .number("tail", format!("{:.1e}", found.tail), "per transfer")
             .number("limit of the tail", format!("{:.0e}", self.limits.tail), "per transfer")
-            .number("amount", movement.amount, "raw units")
+            .number("amount", amount, &unit)
             .number("worth", worth, "USD")
             .number("median", usual, "")
             .number("MAD", format!("{:.4}", found.mad_decades), "decades")
@@ -385,6 +460,11 @@ impl Observer {
             .party("sender", movement.from)
             .party("receiver", movement.to)
     }
+}
+
+/// How many times the usual an amount is: `95 times`, `2.4 times`.
+fn times(amount: U256, usual: U256) -> String {
+    format!("{} times", figures::amount(amount.saturating_mul(U256::from(10)) / usual.max(U256::ONE), 1))
 }
 
 fn token_bytes(movement: &Movement) -> &[u8] {

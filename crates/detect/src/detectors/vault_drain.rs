@@ -6,16 +6,15 @@ use quarterdeck_core::{
     catalogue::Catalogue,
     chain::{Block, ChainEvent, Transaction},
     detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
-    signal::{Facts, Loudness, Number, SignalChange},
+    signal::{Loudness, SignalChange},
 };
 
 use self::reserves::{Fall, Limits, Reserves};
 use super::example;
 use crate::{
+    claim::{Claim, Voice},
     extraction::{Extraction, Victim},
-    flow,
-    raise::Draft,
-    reference_assets,
+    flow, reference_assets,
     taking::{self, Taking},
 };
 
@@ -109,7 +108,7 @@ impl DetectorKind for VaultDrain {
         let permille = |name| u32::try_from(params.get(name)).unwrap_or(u32::MAX);
         Box::new(Watch {
             catalogue: Arc::clone(&knowledge.catalogue),
-            version: params.version(),
+            voice: Voice::new(ID, params),
             loss_min: taking::cents(params.get("loss_min_usd")),
             watched_loss_min: taking::cents(params.get("watched_loss_min_usd")),
             reserves: Reserves::new(Limits {
@@ -126,7 +125,7 @@ impl DetectorKind for VaultDrain {
 
 struct Watch {
     catalogue: Arc<Catalogue>,
-    version: String,
+    voice: Voice,
     loss_min: i128,
     watched_loss_min: i128,
     reserves: Reserves,
@@ -188,29 +187,28 @@ impl Watch {
             .unwrap_or(&reentered);
         let least = if watched.is_some() { Loudness::Error } else { Loudness::Warning };
         let text = format!(
-            "{} The sender gave next to nothing for what it took ({} by known prices); signs: {}.",
+            "{} {} Signs: {}.",
             taking::victims_text(&self.catalogue, block.chain, found),
-            taking::usd(found.gain()),
+            taking::gain_text(found),
             ways.join(", "),
         );
-        let draft = Draft {
-            detector: ID,
-            parameters: &self.version,
-            claim: vec![victim.address.as_slice()],
-            loudness: taking::loudness(found).max(least),
-            service: taking::service(&self.catalogue, block.chain, victim.address),
-            title: format!(
-                "{} drained of {}",
-                taking::name(&self.catalogue, block.chain, victim.address),
-                taking::loss_text(victim)
-            ),
-            text,
-            numbers: taking::numbers(found),
-            facts: Taking { found, quiet: false }.facts(),
-            confidence_permille: taking::confidence(found),
-            parties: taking::parties(transaction, victim),
-        };
-        Some(draft.raise(block, Some(transaction)))
+        let title = format!(
+            "{} drained of {}",
+            taking::name(&self.catalogue, block.chain, victim.address),
+            taking::loss_text(victim)
+        );
+        let claim = Claim::on_block(&self.voice, block, "", &[victim.address.as_slice()])
+            .only()
+            .transaction(transaction)
+            .loudness(taking::loudness(found).max(least))
+            .service(taking::service(&self.catalogue, block.chain, victim.address))
+            .title(title)
+            .text(text)
+            .numbers(taking::numbers(found))
+            .facts(Taking { found, quiet: false }.facts())
+            .confidence(taking::confidence(found))
+            .parties(taking::parties(transaction, victim));
+        Some(claim.raised())
     }
 
     /// A watched reserve fell, by whatever way.
@@ -224,28 +222,28 @@ impl Watch {
         let amount = reference_assets::display_in(&self.catalogue, block.chain, fall.asset, fall.lost);
         let over = if fall.blocks <= 1 { String::from("one transaction") } else { format!("{} blocks", fall.blocks) };
         let asset = fall.asset.unwrap_or_default();
-        let draft = Draft {
-            detector: ID,
-            parameters: &self.version,
-            claim: vec![fall.address.as_slice(), b"reserve", asset.as_slice()],
-            loudness: Loudness::Warning,
-            service: Some(service.id.clone()),
-            title: format!("{}: reserve fell by {percent} in {over}", watched.label),
-            text: format!(
-                "{} paid out {amount} in {over}, {percent} of what it held. That may be one large withdrawal or a drain.",
-                watched.label
-            ),
-            numbers: vec![
-                Number::new("fall of the reserve", fall.permille, "thousandths"),
-                Number::new("paid out", fall.lost, "raw units"),
-                Number::new("held before", fall.held, "raw units"),
-                Number::new("over", fall.blocks, "blocks"),
-            ],
-            facts: Facts { money_at_risk: taking::usd(loss.unwrap_or(0)), ..Facts::default() },
-            confidence_permille: 500,
-            parties: vec![("sender", transaction.from), ("victim", fall.address)],
-        };
-        Some(draft.raise(block, Some(transaction)))
+        let exact = |raw| reference_assets::exact_in(&self.catalogue, block.chain, fall.asset, raw);
+        let ((paid_out, unit), (held, _)) = (exact(fall.lost), exact(fall.held));
+        let claim =
+            Claim::on_block(&self.voice, block, "", &[fall.address.as_slice(), b"reserve", asset.as_slice()])
+                .only()
+                .transaction(transaction)
+                .loudness(Loudness::Warning)
+                .service(Some(service.id.clone()))
+                .title(format!("{}: reserve fell by {percent} in {over}", watched.label))
+                .text(format!(
+                    "{} paid out {amount} in {over}, {percent} of what it held. That may be one large withdrawal or a drain.",
+                    watched.label
+                ))
+                .number("fall of the reserve", fall.permille, "thousandths")
+                .number("paid out", paid_out, &unit)
+                .number("held before", held, &unit)
+                .number("over", fall.blocks, "blocks")
+                .money(taking::usd(loss.unwrap_or(0)))
+                .confidence(500)
+                .party("sender", transaction.from)
+                .party("victim", fall.address);
+        Some(claim.raised())
     }
 }
 

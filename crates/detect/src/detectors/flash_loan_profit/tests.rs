@@ -36,7 +36,7 @@ fn a_vault_relieved_with_borrowed_money_fires() {
         signal
             .explanation
             .text
-            .starts_with("The sender borrowed 1000000 DAI for one transaction, paid it back and is $400,000 richer.")
+            .starts_with("The sender borrowed 1.0 M DAI for one transaction, paid it back and is $400,000 richer.")
     );
     let gain = signal.explanation.numbers.iter().find(|number| number.name == "gain of the sender").unwrap();
     assert_eq!((gain.value.as_str(), gain.unit.as_str()), ("400000", "USD"));

@@ -102,3 +102,50 @@ fn blocks_that_were_never_seen_are_said_to_be_unknown() {
     assert!(signals[0].explanation.text.contains("1 of the blocks left were never seen by us"));
     assert_eq!(signals[0].loudness, Loudness::Warning);
 }
+
+/// Reasons of the retractions that it says itself.
+fn reasons(chain: &Rehearsal) -> Vec<String> {
+    let changes = observe(&Reorganization, &rehearsal::knowledge(), &chain.events);
+    let reason = |change| match change {
+        SignalChange::Retracted { reason, .. } => Some(reason),
+        _ => None,
+    };
+    changes.into_iter().filter_map(reason).collect()
+}
+
+#[test]
+fn a_claim_that_falls_says_what_became_of_what_it_named() {
+    let theft = || Transaction { nonce: 5, ..coin(STRANGER, STRANGER, 100_000) };
+    let mut chain = Rehearsal::default();
+    let dropped = chain.block(vec![deposit()]);
+    let paid = dropped.transactions[0].clone();
+    let first = chain.reorg(&[dropped], vec![vec![theft()]]);
+    let second = chain.reorg(&first, vec![vec![]]);
+    chain.reorg(&second, vec![vec![], vec![paid.clone()]]);
+    let left = |block: &Block| format!("block {} ({}) left the best chain; {}", block.number, block.hash, paid.hash);
+    let wanted = [
+        format!("{} is still missing", left(&first[0])),
+        format!("{} is back, in block {}", left(&second[0]), second[0].number + 1),
+    ];
+    assert_eq!(reasons(&chain), wanted);
+}
+
+#[test]
+fn a_loss_that_an_ordinary_block_undoes_is_retracted_and_the_rest_said_again() {
+    let theft = || Transaction { nonce: 5, ..coin(STRANGER, STRANGER, 100_000) };
+    let other = Transaction { nonce: 6, ..coin(STRANGER, HOT, 50_000) };
+    let mut chain = Rehearsal::default();
+    let dropped = chain.block(vec![deposit(), other]);
+    let paid = dropped.transactions[0].clone();
+    let first = chain.reorg(&[dropped], vec![vec![theft()]]);
+    chain.reorg(&first, vec![vec![]]);
+    chain.block(vec![paid.clone()]);
+    let back = chain.tip().number;
+    assert_eq!(reasons(&chain)[1], format!("{} is back, in block {back}", paid.hash));
+    let signals = told(&chain);
+    assert_eq!(
+        signals.iter().map(|signal| signal.loudness).collect::<Vec<_>>(),
+        [Loudness::Critical, Loudness::Critical, Loudness::Warning]
+    );
+    assert_eq!(signals[2].title, "chain 1: 1 of our transactions still missing ($100,000)");
+}

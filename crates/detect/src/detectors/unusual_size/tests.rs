@@ -24,7 +24,7 @@ fn a_transfer_far_above_the_usual_is_told_with_its_numbers() {
     assert_eq!(signal.title, "hot wallet sent 900 ETH ($1.8 M) to 0xeeee…eeee");
     assert_eq!(signal.loudness, Loudness::Error);
     assert_eq!(signal.facts.money_at_risk, Usd::from_dollars(1_800_000));
-    let wanted = "That is 19.8 standard deviations above the median of 9.441 ETH, measured over 50 earlier transfers";
+    let wanted = "That is 95.3 times the usual 9.441 ETH, the median of 50 earlier transfers (its own). By the largest of those, a transfer this large comes once in more than a million.";
     assert!(signal.explanation.text.contains(wanted), "{}", signal.explanation.text);
 }
 
