@@ -1,6 +1,5 @@
 //! THE LIST of detectors.
 
-pub(crate) mod example;
 pub mod unusual_size;
 pub mod frequency_spike;
 pub mod sudden_outflow;

@@ -83,7 +83,7 @@ const GET_RESERVES: Selector = [0x09, 0x02, 0xf1, 0xac];
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detectors::example::{DAI, MACHINE, POOL, Story, VAULT, dai};
+    use crate::rehearsal::calls::{DAI, MACHINE, POOL, Story, VAULT, dai};
 
     fn openings(story: Story) -> Openings {
         let block = story.end();

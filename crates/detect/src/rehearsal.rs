@@ -2,6 +2,8 @@
 //!
 //! Hashes are digests of what they name, so the same rehearsal gives the same events everywhere.
 
+pub(crate) mod calls;
+
 use std::{sync::Arc, time::Duration};
 
 use quarterdeck_core::{

@@ -9,11 +9,11 @@ use quarterdeck_core::{
     signal::{Loudness, SignalChange},
 };
 
-use super::example;
 use crate::{
     claim::{Claim, Voice},
     extraction::{Extraction, Victim},
     flow,
+    rehearsal::calls,
     taking::{self, Taking},
 };
 
@@ -93,7 +93,7 @@ impl DetectorKind for FlashLoanProfit {
         })
     }
     fn canary(&self) -> (Knowledge, Vec<ChainEvent>) {
-        (Knowledge::default(), vec![ChainEvent::Block(Arc::new(example::flash_loan_theft(400_000)))])
+        (Knowledge::default(), vec![ChainEvent::Block(Arc::new(calls::flash_loan_theft(400_000)))])
     }
 }
 

@@ -13,11 +13,11 @@ use quarterdeck_core::{
 };
 
 use self::rules::{CALLS, EVENTS, Gravity};
-use super::example;
 use crate::{
     claim::{Claim, Voice},
     extraction::Extraction,
     flow,
+    rehearsal::calls,
     selector::{self, Selector},
     taking,
 };
@@ -82,8 +82,8 @@ impl DetectorKind for PrivilegedChange {
         })
     }
     fn canary(&self) -> (Knowledge, Vec<ChainEvent>) {
-        let mut story = example::Story::begin(example::MACHINE);
-        story.call(example::MACHINE, example::PROXY, "upgradeTo(address)", &[example::word(example::MACHINE)], |_| {});
+        let mut story = calls::Story::begin(calls::MACHINE);
+        story.call(calls::MACHINE, calls::PROXY, "upgradeTo(address)", &[calls::word(calls::MACHINE)], |_| {});
         (Knowledge::default(), vec![ChainEvent::Block(Arc::new(story.end()))])
     }
 }

@@ -10,11 +10,11 @@ use quarterdeck_core::{
 };
 
 use self::reserves::{Fall, Limits, Reserves};
-use super::example;
 use crate::{
     claim::{Claim, Voice},
     extraction::{Extraction, Victim},
     flow, reference_assets,
+    rehearsal::calls,
     taking::{self, Taking},
 };
 
@@ -119,7 +119,7 @@ impl DetectorKind for VaultDrain {
         })
     }
     fn canary(&self) -> (Knowledge, Vec<ChainEvent>) {
-        (Knowledge::default(), vec![ChainEvent::Block(Arc::new(example::reentrant_drain(300_000)))])
+        (Knowledge::default(), vec![ChainEvent::Block(Arc::new(calls::reentrant_drain(300_000)))])
     }
 }
 

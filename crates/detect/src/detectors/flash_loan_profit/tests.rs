@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use quarterdeck_core::{money::Usd, signal::Signal};
 
 use super::*;
-use crate::detectors::example::{
+use crate::rehearsal::calls::{
     DAI, LENDER, MACHINE, POOL, SENDER, Story, VAULT, dai, flash_loan_arbitrage, flash_loan_theft, word,
 };
 

@@ -9,7 +9,7 @@ use quarterdeck_core::{
 };
 
 use super::*;
-use crate::detectors::example::{CHAIN, DAI, MACHINE, PROXY, SENDER, Story, VAULT, block, dai, transaction, word};
+use crate::rehearsal::calls::{CHAIN, DAI, MACHINE, PROXY, SENDER, Story, VAULT, block, dai, transaction, word};
 
 const MULTISIG: Address = Address::repeat_byte(0x35);
 
@@ -135,6 +135,6 @@ fn what_failed_changed_nothing() {
     assert!(signals(&watching(), failed).is_empty());
     let mut untraced = upgrade_by(MACHINE);
     untraced.transactions[0].calls.clear();
-    untraced.transactions[0].input = crate::detectors::example::input("upgradeTo(address)", &[U256::ZERO]);
+    untraced.transactions[0].input = crate::rehearsal::calls::input("upgradeTo(address)", &[U256::ZERO]);
     assert!(signals(&watching(), untraced).is_empty());
 }

@@ -10,7 +10,7 @@ use quarterdeck_core::{
 };
 
 use super::*;
-use crate::detectors::example::{
+use crate::rehearsal::calls::{
     CHAIN, DAI, MACHINE, OTHER_TOKEN, SENDER, Story, VAULT, dai, reentrant_drain, withdrawal, word,
 };
 
