@@ -17,6 +17,7 @@ mod oncall;
 mod pages;
 mod prose;
 mod signals;
+mod silences;
 mod sources;
 
 use askama::Template;
@@ -31,6 +32,7 @@ use serde::de::DeserializeOwned;
 use self::pages::{Bounce, Frame, Lost, Who};
 use crate::{
     auth::{Caller, Role},
+    engine::read,
     http::{Refused, Shared, caller, health, presented},
 };
 
@@ -43,6 +45,7 @@ pub fn routes() -> Router<Shared> {
         .merge(incident::routes())
         .merge(commands::routes())
         .merge(signals::routes())
+        .merge(silences::routes())
         .merge(oncall::routes())
         .merge(sources::routes())
         .fallback(nothing_here)
@@ -148,8 +151,10 @@ fn frame(app: &Shared, visitor: Option<&Caller>, here: &'static str) -> Frame {
             name: name(caller),
             token: caller.token.clone(),
             role: caller.role.to_string(),
+            commands: caller.role >= Role::Commander,
         }),
         open: health.open_incidents,
+        silences: read(&app.engine.published().board).silences(app.clock.now()).count(),
         faults: health.faults,
         now: app.clock.now().to_string(),
         version: env!("CARGO_PKG_VERSION"),

@@ -121,11 +121,8 @@ impl Incident {
     /// With nothing live left and nobody on it, there is nothing to answer any more: it resolves by itself. Where everything
     /// was undone and a page waits for its answer, it waits as long: a chain that undid a claim often makes it again.
     pub(super) fn closing(&self, live: usize, ended: bool) -> Option<IncidentEvent> {
-        let over = self.phase == Phase::Triggered
-            && !self.held
-            && !self.is_vouched()
-            && live == 0
-            && self.absorbed == 0;
+        let over =
+            self.phase == Phase::Triggered && !self.held && !self.is_vouched() && live == 0 && self.absorbed == 0;
         let pending = self.escalation.next.or(self.escalation.stood_down);
         let note = match (ended, self.pages.is_empty(), pending) {
             (true, ..) => "every signal is over and nobody had answered",

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use quarterdeck_api::{Matcher, SetSilence, client::ClientError};
+use quarterdeck_core::time::Timestamp;
 use quarterdeck_server::clock::Clock as _;
 use serde_json::{Value, json};
 
@@ -23,8 +25,12 @@ async fn a_silenced_alert_pages_nobody_until_the_silence_is_over() {
     let shown = deck.get(&format!("/api/v2/silence/{id}"), KEY).await;
     assert_eq!((&shown["status"]["state"], &shown["createdBy"]), (&json!("active"), &json!("alice (bo)")));
 
-    deck.alert(&json!([alert("rpc", "NodeDown", "eth-1")])).await;
+    deck.alert(&json!([alert("rpc", "NodeDown", "eth-1"), alert("rpc", "NodeDown", "eth-2")])).await;
     assert_eq!(deck.client(VIEWER).incidents(true).await.unwrap(), []);
+    let held = deck.client(VIEWER).silences().await.unwrap();
+    assert_eq!((held.len(), held[0].state.as_str(), held[0].holds), (1, "active", 2));
+    deck.alert(&json!([over(alert("rpc", "NodeDown", "eth-2"), now)])).await;
+    assert_eq!(deck.client(VIEWER).silences().await.unwrap()[0].holds, 1, "what is over is not held back");
     let alerts = deck.get("/api/v2/alerts", KEY).await;
     assert_eq!(
         (&alerts[0]["status"]["state"], &alerts[0]["status"]["silencedBy"]),
@@ -51,6 +57,36 @@ async fn a_silenced_alert_pages_nobody_until_the_silence_is_over() {
     assert_eq!(deck.only_incident().await.signals.len(), 1);
     deck.receiver.next().await;
     deck.settled().await;
+    deck.finish().await;
+}
+
+/// The same alert, over.
+fn over(mut alert: Value, at: Timestamp) -> Value {
+    alert["endsAt"] = json!(at);
+    alert
+}
+
+#[tokio::test]
+async fn the_typed_client_sets_lists_and_ends() {
+    let deck = Deck::start().await;
+    let client = deck.client(COMMANDER);
+    let matcher =
+        |value: &str| Matcher { name: "service".to_owned(), value: value.to_owned(), is_regex: false, is_not: false };
+    let wanted = |matchers: Vec<Matcher>, from: u64| SetSilence {
+        matchers,
+        starts: Some(deck.clock.now().plus(Duration::from_secs(from)).to_string()),
+        ends: deck.clock.now().plus(Duration::from_hours(1)).to_string(),
+        comment: "moving it".to_owned(),
+    };
+    let later = client.set_silence(&wanted(vec![matcher("rpc")], 600)).await.unwrap();
+    assert_eq!((later.state.as_str(), later.matchers.as_slice()), ("pending", [matcher("rpc")].as_slice()));
+    assert_eq!(client.silences().await.unwrap(), std::slice::from_ref(&later));
+    let refused = client.set_silence(&wanted(vec![matcher("")], 0)).await.unwrap_err();
+    assert!(matches!(&refused, ClientError::Refused { status: 422, code, .. } if code == "bad_silence"), "{refused:?}");
+    let weak = deck.client(VIEWER).end_silence(&later.id).await.unwrap_err();
+    assert!(matches!(weak, ClientError::Refused { status: 403, .. }), "{weak:?}");
+    assert_eq!(client.end_silence(&later.id).await.unwrap().state, "expired");
+    assert_eq!(client.end_silence(&later.id).await.unwrap().state, "expired", "twice does no harm");
     deck.finish().await;
 }
 
