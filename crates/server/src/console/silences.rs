@@ -4,7 +4,7 @@
 
 use axum::{
     Router,
-    extract::{Path, State},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
     routing::get,
@@ -27,7 +27,7 @@ use super::{
 use crate::{
     auth::{Caller, Role},
     config::duration,
-    http::{Commander, Refused, Shared, Viewer, silences, views},
+    http::{Commander, InPath, Refused, Shared, Viewer, silences, views},
     randomness::SystemIds,
 };
 
@@ -179,7 +179,7 @@ fn instant(text: &str) -> Option<Timestamp> {
     date_time.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| Timestamp::from_jiff(zoned.timestamp()))
 }
 
-async fn end(On(Commander(visitor)): On<Commander>, State(app): State<Shared>, Path(id): Path<String>) -> Response {
+async fn end(On(Commander(visitor)): On<Commander>, State(app): State<Shared>, On(InPath(id)): On<InPath>) -> Response {
     match silences::over(&app, &visitor, &id).await {
         Ok(_) => Redirect::to("/silences").into_response(),
         Err(refused) => {

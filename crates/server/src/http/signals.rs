@@ -1,16 +1,12 @@
 //! Signals with their reasons, detectors with their parameters, and the catalogue of services.
 
-use axum::{
-    Json, Router,
-    extract::{Path, Query, State},
-    routing::get,
-};
+use axum::{Json, Router, extract::State, routing::get};
 use quarterdeck_api::{Detector, ErrorBody, Param, Signal};
 use quarterdeck_core::signal::SignalStatus;
 use quarterdeck_detect::detectors::DETECTORS;
 use serde::Deserialize;
 
-use super::{Refused, Shared, Viewer, incidents, views};
+use super::{Asked, InPath, Refused, Shared, Viewer, extract::parameter, views};
 use crate::store::SignalFilter;
 
 /// Signals in one list unless told otherwise: a screen or two.
@@ -43,7 +39,7 @@ pub struct ListQuery {
 pub async fn list(
     _: Viewer,
     State(app): State<Shared>,
-    Query(query): Query<ListQuery>,
+    Asked(query): Asked<ListQuery>,
 ) -> Result<Json<Vec<Signal>>, Refused> {
     find(&app, &query).await.map(Json)
 }
@@ -54,14 +50,8 @@ pub async fn find(app: &Shared, query: &ListQuery) -> Result<Vec<Signal>, Refuse
         None => None,
         Some(word) => Some(status(word)?),
     };
-    let before = match &query.before {
-        None => None,
-        Some(text) => Some(text.parse().map_err(|error| Refused::bad_request(format!("before `{text}`: {error}")))?),
-    };
-    let incident = match &query.incident {
-        None => None,
-        Some(id) => Some(incidents::parse(id)?),
-    };
+    let before = query.before.as_deref().map(|text| parameter("before", text)).transpose()?;
+    let incident = query.incident.as_deref().map(|text| parameter("incident", text)).transpose()?;
     let filter =
         SignalFilter { incident, status, before, before_id: None, limit: query.limit.unwrap_or(LIST).min(LIST_MAX) };
     app.store.signals(&filter).await?.iter().map(views::stored_signal).collect()
@@ -79,7 +69,7 @@ fn status(word: &str) -> Result<SignalStatus, Refused> {
 /// One signal.
 #[utoipa::path(get, path = "/api/v1/signals/{id}", tag = "signals", security(("token" = [])), params(("id" = String, Path)),
     responses((status = 200, body = Signal), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
-pub async fn show(_: Viewer, State(app): State<Shared>, Path(id): Path<String>) -> Result<Json<Signal>, Refused> {
+pub async fn show(_: Viewer, State(app): State<Shared>, InPath(id): InPath) -> Result<Json<Signal>, Refused> {
     let id = id.parse().map_err(|error: quarterdeck_core::id::BadId| Refused::bad_request(error.to_string()))?;
     match app.store.signal(id).await? {
         Some(row) => views::stored_signal(&row).map(Json),

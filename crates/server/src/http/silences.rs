@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::State,
     http::StatusCode,
     routing::{get, post},
 };
@@ -17,7 +17,7 @@ use quarterdeck_core::{
     time::Timestamp,
 };
 
-use super::{Body, Commander, Refused, Shared, Viewer};
+use super::{Body, Commander, InPath, Refused, Shared, Viewer};
 use crate::{
     auth::Caller,
     engine::{Answer, Work, read},
@@ -109,7 +109,7 @@ pub async fn create(
 pub async fn end(
     Commander(caller): Commander,
     State(app): State<Shared>,
-    Path(id): Path<String>,
+    InPath(id): InPath,
 ) -> Result<Json<SilenceView>, Refused> {
     over(&app, &caller, &id).await.map(Json)
 }

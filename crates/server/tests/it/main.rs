@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod alerts;
 #[cfg(test)]
+mod broken;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod description;
