@@ -12,6 +12,8 @@ mod description;
 #[cfg(test)]
 mod expiry;
 #[cfg(test)]
+mod ground;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod hostile;
@@ -20,8 +22,15 @@ mod pages;
 #[cfg(test)]
 mod permissions;
 #[cfg(test)]
+#[cfg(feature = "postgres")]
+#[expect(dead_code, reason = "the store's own tests use more of it")]
+#[path = "../support/postgres.rs"]
+mod postgres_server;
+#[cfg(test)]
 mod receiver;
 #[cfg(test)]
 mod silences;
 #[cfg(test)]
 mod stores;
+#[cfg(test)]
+mod whole;

@@ -7,7 +7,7 @@ use quarterdeck_core::time::Timestamp;
 use quarterdeck_server::clock::Clock as _;
 use serde_json::{Value, json};
 
-use crate::harness::{COMMANDER, Deck, KEY, VIEWER, alert};
+use crate::harness::{COMMANDER, Deck, KEY, VIEWER, alert, on_every_store};
 
 fn parsed((status, text): (u16, String)) -> (u16, Value) {
     (status, serde_json::from_str(&text).unwrap_or(Value::Null))
@@ -15,49 +15,51 @@ fn parsed((status, text): (u16, String)) -> (u16, Value) {
 
 #[tokio::test]
 async fn a_silenced_alert_pages_nobody_until_the_silence_is_over() {
-    let deck = Deck::start().await;
-    let now = deck.clock.now();
-    let silence = json!({"matchers": [{"name": "alertname", "value": "Node.*", "isRegex": true, "isEqual": true}],
+    on_every_store(async |deck| {
+        let now = deck.clock.now();
+        let silence = json!({"matchers": [{"name": "alertname", "value": "Node.*", "isRegex": true, "isEqual": true}],
         "startsAt": now, "endsAt": now.plus(Duration::from_hours(1)), "createdBy": "alice", "comment": "moving it"});
-    let (status, created) = parsed(deck.post("/api/v2/silences", COMMANDER, silence.to_string()).await);
-    assert_eq!(status, 200, "{created}");
-    let id = created["silenceID"].as_str().unwrap().to_owned();
-    let shown = deck.get(&format!("/api/v2/silence/{id}"), KEY).await;
-    assert_eq!((&shown["status"]["state"], &shown["createdBy"]), (&json!("active"), &json!("alice (bo)")));
+        let (status, created) = parsed(deck.post("/api/v2/silences", COMMANDER, silence.to_string()).await);
+        assert_eq!(status, 200, "{created}");
+        let id = created["silenceID"].as_str().unwrap().to_owned();
+        let shown = deck.get(&format!("/api/v2/silence/{id}"), KEY).await;
+        assert_eq!((&shown["status"]["state"], &shown["createdBy"]), (&json!("active"), &json!("alice (bo)")));
 
-    deck.alert(&json!([alert("rpc", "NodeDown", "eth-1"), alert("rpc", "NodeDown", "eth-2")])).await;
-    assert_eq!(deck.client(VIEWER).incidents(true).await.unwrap(), []);
-    let held = deck.client(VIEWER).silences().await.unwrap();
-    assert_eq!((held.len(), held[0].state.as_str(), held[0].holds), (1, "active", 2));
-    deck.alert(&json!([over(alert("rpc", "NodeDown", "eth-2"), now)])).await;
-    assert_eq!(deck.client(VIEWER).silences().await.unwrap()[0].holds, 1, "what is over is not held back");
-    let alerts = deck.get("/api/v2/alerts", KEY).await;
-    assert_eq!(
-        (&alerts[0]["status"]["state"], &alerts[0]["status"]["silencedBy"]),
-        (&json!("suppressed"), &json!([id]))
-    );
-    assert_eq!(deck.get("/api/v2/alerts?silenced=false", KEY).await, json!([]));
+        deck.alert(&json!([alert("rpc", "NodeDown", "eth-1"), alert("rpc", "NodeDown", "eth-2")])).await;
+        assert_eq!(deck.client(VIEWER).incidents(true).await.unwrap(), []);
+        let held = deck.client(VIEWER).silences().await.unwrap();
+        assert_eq!((held.len(), held[0].state.as_str(), held[0].holds), (1, "active", 2));
+        deck.alert(&json!([over(alert("rpc", "NodeDown", "eth-2"), now)])).await;
+        assert_eq!(deck.client(VIEWER).silences().await.unwrap()[0].holds, 1, "what is over is not held back");
+        let alerts = deck.get("/api/v2/alerts", KEY).await;
+        assert_eq!(
+            (&alerts[0]["status"]["state"], &alerts[0]["status"]["silencedBy"]),
+            (&json!("suppressed"), &json!([id]))
+        );
+        assert_eq!(deck.get("/api/v2/alerts?silenced=false", KEY).await, json!([]));
 
-    // Changed under its own name, then ended; twice does no harm.
-    let mut longer = silence.clone();
-    longer["id"] = json!(id);
-    longer["comment"] = json!("still moving it");
-    let (_, changed) = parsed(deck.post("/api/v2/silences", COMMANDER, longer.to_string()).await);
-    assert_eq!(changed["silenceID"], json!(id));
-    for _ in 0..2 {
-        let url = format!("{}/api/v2/silence/{id}", deck.base);
-        assert_eq!(deck.http.delete(url).bearer_auth(COMMANDER).send().await.unwrap().status(), 200);
-    }
-    let ours = deck.get("/api/v1/silences", VIEWER).await;
-    assert_eq!((&ours[0]["state"], &ours[0]["comment"]), (&json!("expired"), &json!("still moving it")));
-    let url = format!("{}/api/v2/silence/{}", deck.base, "0".repeat(8) + "-0000-0000-0000-000000000000");
-    assert_eq!(deck.http.delete(url).bearer_auth(COMMANDER).send().await.unwrap().status(), 404);
+        // Changed under its own name, then ended; twice does no harm.
+        let mut longer = silence.clone();
+        longer["id"] = json!(id);
+        longer["comment"] = json!("still moving it");
+        let (_, changed) = parsed(deck.post("/api/v2/silences", COMMANDER, longer.to_string()).await);
+        assert_eq!(changed["silenceID"], json!(id));
+        for _ in 0..2 {
+            let url = format!("{}/api/v2/silence/{id}", deck.base);
+            assert_eq!(deck.http.delete(url).bearer_auth(COMMANDER).send().await.unwrap().status(), 200);
+        }
+        let ours = deck.get("/api/v1/silences", VIEWER).await;
+        assert_eq!((&ours[0]["state"], &ours[0]["comment"]), (&json!("expired"), &json!("still moving it")));
+        let url = format!("{}/api/v2/silence/{}", deck.base, "0".repeat(8) + "-0000-0000-0000-000000000000");
+        assert_eq!(deck.http.delete(url).bearer_auth(COMMANDER).send().await.unwrap().status(), 404);
 
-    deck.alert(&json!([alert("rpc", "NodeDown", "eth-1")])).await;
-    assert_eq!(deck.only_incident().await.signals.len(), 1);
-    deck.receiver.next().await;
-    deck.settled().await;
-    deck.finish().await;
+        deck.alert(&json!([alert("rpc", "NodeDown", "eth-1")])).await;
+        assert_eq!(deck.only_incident().await.signals.len(), 1);
+        deck.receiver.next().await;
+        deck.settled().await;
+        deck.finish().await;
+    })
+    .await;
 }
 
 /// The same alert, over.
