@@ -78,6 +78,10 @@ impl Teller {
             going &= self.close_others(&wanted, to, now).await;
         }
         for one in wanted {
+            // What is given up again is another stretch: the one before ends here.
+            if step.given_up && step.gap.as_ref().is_some_and(|(kind, _)| *kind == one.kind) {
+                going &= self.close_if(|gap| gap.kind == one.kind, None, now).await;
+            }
             going &= self.open(one, began).await;
         }
         let capabilities = follower.capabilities();
@@ -169,9 +173,12 @@ impl Teller {
 
     /// Closes what is open and not wanted any more. A gap of blocks ends with the last one read.
     async fn close_others(&mut self, wanted: &[Wanted], last: Option<u64>, now: Timestamp) -> bool {
+        self.close_if(|gap| !wanted.iter().any(|one| one.kind == gap.kind), last, now).await
+    }
+
+    async fn close_if(&mut self, over: impl Fn(&Gap) -> bool, last: Option<u64>, now: Timestamp) -> bool {
         let mut going = true;
-        let over = |gap: &mut Gap| !wanted.iter().any(|one| one.kind == gap.kind);
-        for mut gap in self.cursor.gaps.extract_if(.., over).collect::<Vec<_>>() {
+        for mut gap in self.cursor.gaps.extract_if(.., |gap| over(gap)).collect::<Vec<_>>() {
             gap.closed = Some(now);
             if matches!(gap.kind, GapKind::Unreachable | GapKind::BadAnswer | GapKind::MissingBlock) {
                 gap.to_block = last.or(gap.to_block).max(gap.from_block);
