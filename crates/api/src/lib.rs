@@ -79,7 +79,7 @@ pub struct Score {
     pub terms: Vec<Term>,
     /// Facts that decide alone.
     pub gates: Vec<String>,
-    /// The facts in short.
+    /// The facts in short. Empty: nothing counts any more.
     pub vector: String,
 }
 

@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use quarterdeck_api::{Incident, IncidentSummary, OnCall, client::Client};
+use quarterdeck_core::priority::in_short;
 
 use crate::output::{Exit, Misuse, print, print_json, table};
 
@@ -171,7 +172,7 @@ fn in_words(incident: &Incident) -> String {
             summary.opened,
             summary.service.as_deref().unwrap_or("unknown")
         ),
-        format!("why: {} points, {}", incident.score.points, incident.score.vector),
+        format!("why: {} points, {}", incident.score.points, in_short(&incident.score.vector)),
     ];
     for row in &incident.timeline {
         lines.push(format!("{}  {:>6}  {}", row.at, row.log_index, row.text));
