@@ -126,6 +126,11 @@ impl Follower {
         }
     }
 
+    /// The node's address without credentials.
+    pub fn shown(&self) -> &str {
+        self.reader.shown()
+    }
+
     /// What the node offers.
     pub fn capabilities(&self) -> Vec<String> {
         self.reader.capabilities()
