@@ -265,6 +265,12 @@ pub(super) fn around(signal: &api::Signal) -> Option<(&str, &str, &str)> {
     Some((before, id, after))
 }
 
+/// The silence that kept a signal quiet, after the words about it.
+pub(super) fn silenced(signal: &api::Signal) -> Option<(&str, &str)> {
+    let at = signal.fate.find("sil_")?;
+    signal.fate.split_at_checked(at)
+}
+
 /// `/silences`
 #[derive(Template)]
 #[template(path = "silences.html")]

@@ -316,6 +316,7 @@ async fn a_silence_is_set_from_a_signal_holds_back_others_like_it_and_is_ended()
     }
     assert!(!html.contains("End now") && !html.contains("<textarea"), "a viewer may not act");
 
+    assert!(house.page("/signals", VIEWER).await.contains("silenced by <a href=\"/silences#sil_"));
     let html = house.page("/silences", COMMANDER).await;
     let end = html.split("action=\"").find(|rest| rest.contains("/end\"")).unwrap().split('"').next().unwrap();
     let back = house.ask(end, COMMANDER).send().await.unwrap();
