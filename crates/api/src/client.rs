@@ -2,7 +2,9 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{ErrorBody, Incident, IncidentSummary, LogHead, Merge, OnCall, StateFacts, TakeRole, Text};
+use crate::{
+    ErrorBody, Incident, IncidentSummary, LogHead, Merge, OnCall, SetSilence, Silence, StateFacts, TakeRole, Text,
+};
 
 /// Bytes of an answer read at most: a long incident with 10,000 events is about 10 MB.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -124,6 +126,18 @@ impl Client {
     /// Who is on call after that.
     pub async fn on_call_next(&self) -> Result<Vec<OnCall>, ClientError> {
         self.get("/api/v1/oncall/next").await
+    }
+    /// Silences in force, to come and lately over; those that end last come first.
+    pub async fn silences(&self) -> Result<Vec<Silence>, ClientError> {
+        self.get("/api/v1/silences").await
+    }
+    /// Sets a silence.
+    pub async fn set_silence(&self, silence: &SetSilence) -> Result<Silence, ClientError> {
+        self.post("/api/v1/silences", silence).await
+    }
+    /// Ends a silence now. One that is over already stays so.
+    pub async fn end_silence(&self, id: &str) -> Result<Silence, ClientError> {
+        self.post(&format!("/api/v1/silences/{id}/end"), &()).await
     }
     /// Where the log stands.
     pub async fn log(&self) -> Result<LogHead, ClientError> {

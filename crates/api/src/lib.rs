@@ -5,7 +5,7 @@
 
 pub mod client;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -79,7 +79,7 @@ pub struct Score {
     pub terms: Vec<Term>,
     /// Facts that decide alone.
     pub gates: Vec<String>,
-    /// The facts in short.
+    /// The facts in short. Empty: nothing counts any more.
     pub vector: String,
 }
 
@@ -407,6 +407,9 @@ pub struct Silence {
     pub created_by: String,
     /// Why.
     pub comment: String,
+    /// Standing signals that it keeps from opening or joining an incident now; 0 unless it is in force.
+    #[serde(default)]
+    pub holds: usize,
 }
 
 /// One condition of a silence on a label. Every signal has `detector`, `service` and `fingerprint` besides its own labels.
@@ -425,6 +428,24 @@ pub struct Matcher {
     pub is_not: bool,
 }
 
+/// As Prometheus and its tools write it: `name=~"value"`, with `\"`, `\\` and `\n` escaped.
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quoted =
+            |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"));
+        let plain =
+            !self.name.is_empty() && !self.name.contains(|c: char| c.is_whitespace() || "{}!=~,\"'`\\".contains(c));
+        let name = if plain { self.name.clone() } else { quoted(&self.name) };
+        let sign = match (self.is_not, self.is_regex) {
+            (false, false) => "=",
+            (true, false) => "!=",
+            (false, true) => "=~",
+            (true, true) => "!~",
+        };
+        write!(f, "{name}{sign}{}", quoted(&self.value))
+    }
+}
+
 /// A silence to set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -438,4 +459,20 @@ pub struct SetSilence {
     pub ends: String,
     /// Why.
     pub comment: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_matcher_is_written_as_prometheus_writes_it() {
+        let written = |name: &str, value: &str, is_regex, is_not| {
+            Matcher { name: name.to_owned(), value: value.to_owned(), is_regex, is_not }.to_string()
+        };
+        assert_eq!(written("service", "rpc", false, false), r#"service="rpc""#);
+        assert_eq!(written("alertname", r"Node\d+", true, false), r#"alertname=~"Node\\d+""#);
+        assert_eq!(written("env", "de\"v\n", false, true), r#"env!="de\"v\n""#);
+        assert_eq!(written("two words", "", true, true), r#""two words"!~"""#);
+    }
 }

@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use quarterdeck_api::{Incident, IncidentSummary, OnCall, client::Client};
+use quarterdeck_core::priority::in_short;
 
 use crate::output::{Exit, Misuse, print, print_json, table};
 
@@ -17,11 +18,11 @@ pub(crate) struct Server {
     token: Option<String>,
     /// One JSON document on stdout
     #[arg(long, global = true)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 impl Server {
-    fn client(&self) -> anyhow::Result<Client> {
+    pub(crate) fn client(&self) -> anyhow::Result<Client> {
         let token = self
             .token
             .as_deref()
@@ -109,7 +110,7 @@ enum Verb {
     },
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
 
@@ -171,7 +172,7 @@ fn in_words(incident: &Incident) -> String {
             summary.opened,
             summary.service.as_deref().unwrap_or("unknown")
         ),
-        format!("why: {} points, {}", incident.score.points, incident.score.vector),
+        format!("why: {} points, {}", incident.score.points, in_short(&incident.score.vector)),
     ];
     for row in &incident.timeline {
         lines.push(format!("{}  {:>6}  {}", row.at, row.log_index, row.text));

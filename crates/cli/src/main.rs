@@ -9,6 +9,7 @@ mod demo;
 mod incident;
 mod output;
 mod serve;
+mod silence;
 mod simulate;
 mod verify;
 
@@ -42,6 +43,8 @@ enum Command {
     Verify(verify::Verify),
     /// List incidents, show one, act on one.
     Incident(incident::IncidentArgs),
+    /// List silences, set one, end one.
+    Silence(silence::SilenceArgs),
     /// Who is on call.
     Oncall(incident::OncallArgs),
     /// The review of an incident, from the log alone.
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Incident(args) => incident::run(&args),
+        Command::Silence(args) => silence::run(&args),
         Command::Oncall(args) => incident::oncall(&args),
         Command::Review(args) => incident::review(&args),
         Command::Openapi => serve::openapi(),

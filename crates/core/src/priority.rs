@@ -53,7 +53,7 @@ pub struct Score {
     /// The money behind it.
     pub money_at_risk: Usd,
     /// The facts in short: `QD:1/M:2500000/C:critical/U:120000/I:y/K:n/T:y/B:4/L:error`. Money in whole dollars; a service we
-    /// do not know is `C:unknown`. [`Vector`] reads it back.
+    /// do not know is `C:unknown`. [`Vector`] reads it back. Empty where nothing is claimed any more.
     pub vector: String,
 }
 
@@ -69,10 +69,23 @@ impl Score {
             vector: String::new(),
         }
     }
+
+    /// The facts in short, or in words that there are none any more.
+    pub fn in_short(&self) -> &str {
+        in_short(&self.vector)
+    }
+}
+
+/// A score's vector for a person: an empty one is said in words.
+pub fn in_short(vector: &str) -> &str {
+    if vector.is_empty() { "nothing counts any more" } else { vector }
 }
 
 impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.vector.is_empty() {
+            return write!(f, "{} ({})", self.severity, self.in_short());
+        }
         write!(f, "{} ({} points, {})", self.severity, self.points, self.vector)
     }
 }
@@ -290,6 +303,13 @@ mod tests {
 
     fn claim(dollars: u64) -> Facts {
         Facts { money_at_risk: Usd::from_dollars(dollars), ..Facts::default() }
+    }
+
+    #[test]
+    fn a_score_of_nothing_says_so() {
+        assert_eq!(Score::nothing().to_string(), "SEV5 (nothing counts any more)");
+        let something = Score { vector: "QD:1/M:0".to_owned(), ..Score::nothing() };
+        assert_eq!(something.to_string(), "SEV5 (0 points, QD:1/M:0)");
     }
 
     #[test]

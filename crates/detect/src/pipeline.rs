@@ -10,7 +10,7 @@ use std::{
 };
 
 use quarterdeck_core::{
-    chain::{B256, Block, BlockRef, ChainEvent, ChainNumber, Reorg},
+    chain::{B256, Block, BlockRef, ChainEvent, ChainNumber, Gap, GapKind, Reorg},
     detector::{Detector, DetectorKind, Knowledge, ParamError, Params, SnapshotError},
     id::SignalId,
     limits::FORK_WALK_BLOCKS_MAX,
@@ -109,11 +109,11 @@ impl Pipeline {
 
     /// Shows `event` to every detector. `observed` of each signal stays what the detector put there.
     pub fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
-        if let ChainEvent::Reorg(reorg) = event {
-            return self.step_back(reorg, event, out);
-        }
-        if let ChainEvent::Block(block) = event {
-            self.confirm_deep(block.reference(), out);
+        match event {
+            ChainEvent::Reorg(reorg) => return self.step_back(reorg, event, out),
+            ChainEvent::Block(block) => self.confirm_deep(block.reference(), out),
+            ChainEvent::Gap(gap) => self.retract_lost(gap, out),
+            ChainEvent::Finalized(_) | ChainEvent::Tick(_) => {}
         }
         let first = out.len();
         self.ask(event, out);
@@ -306,19 +306,33 @@ impl Pipeline {
     }
 
     fn retract(&mut self, reorg: &Reorg, out: &mut Vec<SignalChange>) {
-        let Some(chain) = self.standing.get_mut(&reorg.chain) else { return };
         for block in &reorg.dropped {
-            for (id, place) in chain.remove(&(block.number, *block)).unwrap_or_default() {
-                let reason = format!("block {} ({}) left the best chain", block.number, block.hash);
-                out.push(SignalChange::Retracted { id, reason });
-                if let Some(slot) = self.slots.get_mut(place) {
-                    slot.counts.retracted += 1;
-                }
-                let Some(signal) = self.said.remove(&id) else { continue };
-                let about = signal.position.as_ref().and_then(|position| position.transaction);
-                if let Some(transaction) = about {
-                    self.dropped.entry((reorg.chain, transaction)).or_default().push(Dropped { signal, place });
-                }
+            self.retract_block(*block, "left the best chain", out);
+        }
+    }
+
+    /// A fork deeper than anybody walked: from the gap's first height on, what we knew is not on the chain that the node has
+    /// now. Below it nobody knows, and what stands there stays until a finality or a depth that covers it.
+    fn retract_lost(&mut self, gap: &Gap, out: &mut Vec<SignalChange>) {
+        let (GapKind::ForkTooDeep, None, Some(from)) = (gap.kind, gap.closed, gap.from_block) else { return };
+        let Some(chain) = self.standing.get(&gap.chain) else { return };
+        let lost: Vec<BlockRef> = chain.keys().filter(|(height, _)| *height >= from).map(|(_, block)| *block).collect();
+        for block in lost {
+            self.retract_block(block, "is on a branch that the node left, with no block in common that we know", out);
+        }
+    }
+
+    fn retract_block(&mut self, block: BlockRef, why: &str, out: &mut Vec<SignalChange>) {
+        let Some(chain) = self.standing.get_mut(&block.chain) else { return };
+        for (id, place) in chain.remove(&(block.number, block)).unwrap_or_default() {
+            out.push(SignalChange::Retracted { id, reason: format!("block {} ({}) {why}", block.number, block.hash) });
+            if let Some(slot) = self.slots.get_mut(place) {
+                slot.counts.retracted += 1;
+            }
+            let Some(signal) = self.said.remove(&id) else { continue };
+            let about = signal.position.as_ref().and_then(|position| position.transaction);
+            if let Some(transaction) = about {
+                self.dropped.entry((block.chain, transaction)).or_default().push(Dropped { signal, place });
             }
         }
     }

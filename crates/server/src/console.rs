@@ -17,12 +17,13 @@ mod oncall;
 mod pages;
 mod prose;
 mod signals;
+mod silences;
 mod sources;
 
 use askama::Template;
 use axum::{
     Form, Router,
-    extract::{FromRequest, FromRequestParts, Query, Request, State},
+    extract::{FromRequest, FromRequestParts, Request, State},
     http::{HeaderMap, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Redirect, Response},
 };
@@ -31,7 +32,8 @@ use serde::de::DeserializeOwned;
 use self::pages::{Bounce, Frame, Lost, Who};
 use crate::{
     auth::{Caller, Role},
-    http::{Refused, Shared, caller, health, presented},
+    engine::read,
+    http::{self, Refused, Shared, caller, extract, health, presented},
 };
 
 /// All pages, what they load, and what is said where there is nothing.
@@ -43,20 +45,33 @@ pub fn routes() -> Router<Shared> {
         .merge(incident::routes())
         .merge(commands::routes())
         .merge(signals::routes())
+        .merge(silences::routes())
         .merge(oncall::routes())
         .merge(sources::routes())
+        .method_not_allowed_fallback(wrong_method)
         .fallback(nothing_here)
 }
 
-/// Nothing at this path: a page for browsers, JSON for programs.
+/// Nothing at this path.
 async fn nothing_here(State(app): State<Shared>, request: Request) -> Response {
-    let refused = Refused::new(StatusCode::NOT_FOUND, "no_such_path", "there is nothing at this path");
+    let message = format!("there is nothing at `{}`", extract::shortened(request.uri().path()));
+    unmet(&app, request, &Refused::new(StatusCode::NOT_FOUND, "no_such_path", message))
+}
+
+/// A page that is there, asked in a way that it is not.
+async fn wrong_method(State(app): State<Shared>, request: Request) -> Response {
+    let refused = extract::wrong_method(request.method());
+    unmet(&app, request, &refused)
+}
+
+/// What no route met: a page for browsers, JSON for programs.
+fn unmet(app: &Shared, request: Request, refused: &Refused) -> Response {
     let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if request.uri().path().starts_with("/api/") || !accepts.contains("text/html") {
-        return refused.into_response();
+        return extract::unmet(request.uri().path(), refused);
     }
     let (parts, _) = request.into_parts();
-    sorry(&app, caller(&parts, &app, Role::Viewer).ok().as_ref(), &refused)
+    sorry(app, caller(&parts, app, Role::Viewer).ok().as_ref(), refused)
 }
 
 /// A permission ([`Viewer`](crate::http::Viewer) …) on a page: who is not logged in is sent to do so, who may not is told on a page.
@@ -129,9 +144,10 @@ struct Asked<T>(T);
 impl<T: DeserializeOwned> FromRequestParts<Shared> for Asked<T> {
     type Rejection = Response;
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Response> {
-        Query::from_request_parts(parts, app).await.map(|Query(asked)| Self(asked)).map_err(|error| {
-            sorry(app, caller(parts, app, Role::Viewer).ok().as_ref(), &Refused::bad_request(error.to_string()))
-        })
+        let asked = http::Asked::from_request_parts(parts, app).await;
+        asked
+            .map(|http::Asked(asked)| Self(asked))
+            .map_err(|refused| sorry(app, caller(parts, app, Role::Viewer).ok().as_ref(), &refused))
     }
 }
 
@@ -148,8 +164,10 @@ fn frame(app: &Shared, visitor: Option<&Caller>, here: &'static str) -> Frame {
             name: name(caller),
             token: caller.token.clone(),
             role: caller.role.to_string(),
+            commands: caller.role >= Role::Commander,
         }),
         open: health.open_incidents,
+        silences: read(&app.engine.published().board).silences(app.clock.now()).count(),
         faults: health.faults,
         now: app.clock.now().to_string(),
         version: env!("CARGO_PKG_VERSION"),

@@ -5,6 +5,7 @@
 //! `tests/it/permissions.rs` compares every route of the OpenAPI document with the cases it tries.
 
 pub mod alertmanager;
+pub mod extract;
 pub mod health;
 pub mod incidents;
 pub mod ingest;
@@ -16,6 +17,8 @@ pub mod signals;
 pub mod silences;
 pub mod stream;
 pub mod views;
+
+pub use extract::{Asked, Body, Bytes, InPath};
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -95,10 +98,11 @@ pub fn router(app: Shared, pages: Router<Shared>) -> Router {
         .merge(ingest::routes())
         .merge(alertmanager::routes())
         .merge(openapi::routes())
+        .method_not_allowed_fallback(extract::not_like_this)
         .merge(pages)
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(headers))
-        .layer(CatchPanicLayer::new())
+        .layer(CatchPanicLayer::custom(extract::panicked))
         .with_state(app)
 }
 
@@ -284,37 +288,4 @@ permission! {
 permission! {
     /// May do everything.
     Admin
-}
-
-/// A JSON body: bounded by the router, strict about keys, with an error that says where.
-pub struct Body<T>(pub T);
-
-impl<T: serde::de::DeserializeOwned> axum::extract::FromRequest<Shared> for Body<T> {
-    type Rejection = Refused;
-    async fn from_request(request: Request, app: &Shared) -> Result<Self, Refused> {
-        let bytes = Bytes::from_request(request, app).await?;
-        serde_json::from_slice(&bytes.0).map(Body).map_err(|error| Refused::bad_request(format!("the body: {error}")))
-    }
-}
-
-/// A body as it came, bounded by the router.
-pub struct Bytes(pub axum::body::Bytes);
-
-impl axum::extract::FromRequest<Shared> for Bytes {
-    type Rejection = Refused;
-    async fn from_request(request: Request, app: &Shared) -> Result<Self, Refused> {
-        let too_large = || {
-            let message = format!("the body has more than {BODY_BYTES_MAX} bytes");
-            Refused::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message).hint("send it in parts")
-        };
-        // Who says beforehand how much is coming need not send it first.
-        let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-        if announced.and_then(|text| text.parse::<usize>().ok()).is_some_and(|bytes| bytes > BODY_BYTES_MAX) {
-            return Err(too_large());
-        }
-        axum::body::Bytes::from_request(request, app).await.map(Bytes).map_err(|error| match error.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => too_large(),
-            status => Refused::new(status, "bad_request", format!("the body: {error}")),
-        })
-    }
 }

@@ -6,8 +6,8 @@
 //   QUARTERDECK_URL='http://127.0.0.1:7117/login?token=…' node crates/server/tests/console.mjs
 //
 // QUARTERDECK_NPM: the folder whose node_modules has playwright-core, where it is not found by name. QUARTERDECK_CHROMIUM: the
-// browser [/usr/bin/chromium]. QUARTERDECK_SHOTS: a folder for screenshots. It changes the incident (notes, resolves it) and
-// ends with 0 only if everything held.
+// browser [/usr/bin/chromium]. QUARTERDECK_SHOTS: a folder for screenshots. It changes the incident (notes, resolves it), sets
+// silences that mean nothing, ends them, and ends with 0 only if everything held.
 
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
@@ -194,12 +194,62 @@ try {
   const reader = await visitor({ javaScriptEnabled: false, storageState: await people.storageState() });
   const plain = await reader.newPage();
 
+  const why = `moving the node <b>${Date.now()}</b>`;
+
+  await step("a silence is set from a signal, by keyboard", async () => {
+    await page.goto("/signals");
+    await page.locator(".signal summary").first().click();
+    await page.locator(".signal").first().getByRole("link", { name: "Silence signals like this" }).click();
+    await page.waitForURL("**/silences?signal=sig_*");
+    const field = page.getByLabel("Which signals");
+    assert.match(await field.inputValue(), /^\w+="[^"]+"/, "it is filled from the signal");
+    await tabTo(page, "#silence-matchers");
+    await page.keyboard.press("Control+End");
+    // It means no signal of this demo: the test silences nothing.
+    await page.keyboard.type('\nregion=~"no(where|body).*"');
+    await tabTo(page, "#silence-span");
+    await page.keyboard.type("soon");
+    await tabTo(page, "#silence-comment");
+    await page.keyboard.type(why);
+    await page.keyboard.press("Tab");
+    forgiven = /422/;
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").getByText("`soon` is no span").waitFor();
+    forgiven = /$^/;
+    assert.equal(await page.evaluate(() => document.activeElement.id), "refused", "what was refused is read first");
+    assert.equal(await page.getByLabel("Why").inputValue(), why);
+    await page.getByLabel("For how long").fill("30m");
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/silences");
+    const card = page.locator("#active .silence").filter({ hasText: why });
+    await card.getByText("holds nothing back now").waitFor();
+    assert.equal(await page.locator("#silence-count .count").innerText().then((text) => text.trim()[0]), "1");
+  });
+
+  await step("without a script a silence is set for later, and ended; a second page sees it without a reload", async () => {
+    await page.evaluate(() => { window.loaded = true; });
+    await page.getByText("Live", { exact: true }).waitFor();
+    await plain.goto("/silences");
+    await plain.getByText("Set a silence", { exact: true }).click();
+    await plain.getByLabel("Which signals").fill('service="nowhere"');
+    await plain.getByLabel("For how long").fill("1d");
+    await plain.getByLabel("From (UTC)").fill("2100-01-01T00:00");
+    await plain.getByLabel("Why").fill("the next century");
+    await plain.getByRole("button", { name: "Set the silence" }).click();
+    await plain.locator("#pending .silence").getByRole("heading", { name: "the next century" }).waitFor();
+    await page.locator("#pending .silence").getByRole("heading", { name: "the next century" }).waitFor();
+    await plain.getByRole("button", { name: "End now: the next century" }).click();
+    await plain.locator("#expired .silence").getByRole("heading", { name: "the next century" }).waitFor();
+    await page.locator("#expired .silence").getByRole("heading", { name: "the next century" }).waitFor();
+    assert(await page.evaluate(() => window.loaded), "it was reloaded");
+  });
+
   await step("every page reads well: wide and narrow, light and dark", async () => {
     for (const colorScheme of ["light", "dark"]) {
       await page.emulateMedia({ colorScheme });
       for (const width of [1280, 390, 360]) {
         await page.setViewportSize({ width, height: 800 });
-        for (const [name, path] of [["incidents", "/"], ["incident", incident], ["signals", "/signals"], ["oncall", "/oncall"], ["sources", "/sources"]]) {
+        for (const [name, path] of [["incidents", "/"], ["incident", incident], ["signals", "/signals"], ["silences", "/silences"], ["oncall", "/oncall"], ["sources", "/sources"]]) {
           await page.goto(path);
           await page.evaluate(() => { for (const fold of document.querySelectorAll("details:not([name])")) fold.open = true; });
           // Each form once per colour scheme, where there is least room.
@@ -305,6 +355,14 @@ try {
     await watcher.getByText("Live", { exact: true }).waitFor();
     await watcher.getByText("The connection is lost").waitFor({ state: "hidden" });
     forgiven = /$^/;
+  });
+
+  await step("a silence is ended by keyboard", async () => {
+    await page.goto("/silences");
+    await tabTo(page, "#active form button");
+    await page.keyboard.press("Enter");
+    await page.locator("#expired .silence").filter({ hasText: why }).waitFor();
+    await page.getByText("Nothing is silenced.").waitFor();
   });
 
   await step("logged out, the pages are closed", async () => {

@@ -4,7 +4,7 @@ use super::{
     Figure, Interval, PageRow, Reading, Review, ScoreRow, Sentence, SignalRow,
     words::{self, phase},
 };
-use crate::time::Timestamp;
+use crate::{priority::in_short, time::Timestamp};
 
 /// Part of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -286,7 +286,7 @@ fn score(score: &ScoreRow) -> TableRow {
         vec![instant(score.at)],
         vec![text(score.severity.to_string())],
         vec![text(score.points.to_string())],
-        vec![code(&score.vector)],
+        vec![if score.vector.is_empty() { text(in_short(&score.vector)) } else { code(&score.vector) }],
         vec![text(gates.chain(terms).collect::<Vec<_>>().join("; "))],
     ])
 }

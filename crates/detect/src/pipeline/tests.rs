@@ -82,6 +82,57 @@ fn a_dropped_block_retracts_and_a_final_one_confirms() {
 }
 
 #[test]
+fn a_fork_that_nobody_walked_retracts_what_is_known_to_be_lost_and_nothing_below() {
+    let kinds: &[&dyn DetectorKind] = &[&crate::detectors::flash_loan_profit::FlashLoanProfit];
+    let mut pipeline = Pipeline::new(kinds, &GivenParams::new(), &Knowledge::default()).unwrap();
+    let event = canary("flash_loan_profit");
+    let block = block_of(&event);
+    let gap = |kind, from: u64, closed| {
+        let gap = Gap {
+            source: "node".parse().unwrap(),
+            chain: block.chain,
+            kind,
+            from_block: Some(from),
+            to_block: Some(block.number + 9),
+            since: block.time,
+            closed,
+            detail: String::new(),
+        };
+        ChainEvent::Gap(Arc::new(gap))
+    };
+    let mut out = Vec::new();
+    pipeline.observe(&event, &mut out);
+    let ids = raised(&out);
+
+    let mut none = Vec::new();
+    pipeline.observe(&gap(GapKind::ForkTooDeep, block.number + 1, None), &mut none);
+    pipeline.observe(&gap(GapKind::ForkTooDeep, block.number, Some(block.time)), &mut none);
+    pipeline.observe(&gap(GapKind::MissingBlock, block.number, None), &mut none);
+    assert_eq!((none.len(), pipeline.standing()), (0, ids.len()), "below it, when it is over, or for another reason");
+
+    let mut lost = Vec::new();
+    pipeline.observe(&gap(GapKind::ForkTooDeep, block.number, None), &mut lost);
+    let told: Vec<SignalId> = lost
+        .iter()
+        .map(|change| match change {
+            SignalChange::Retracted { id, reason } if reason.contains("a branch that the node left") => *id,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(told, ids);
+    assert_eq!(pipeline.standing(), 0);
+    let mut later = Vec::new();
+    pipeline.observe(&ChainEvent::Finalized(block.reference()), &mut later);
+    assert!(later.is_empty(), "what was lost is never confirmed: {later:?}");
+
+    // The transaction is in a block of the other branch: what it did is said again.
+    let moved = Block { number: block.number + 3, hash: B256::repeat_byte(0x77), ..(*block).clone() };
+    let mut again = Vec::new();
+    pipeline.observe(&ChainEvent::Block(Arc::new(moved)), &mut again);
+    assert_eq!(raised(&again).len(), ids.len());
+}
+
+#[test]
 fn without_finality_depth_confirms() {
     let mut pipeline = pipeline();
     let mut out = Vec::new();

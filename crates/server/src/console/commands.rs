@@ -3,7 +3,7 @@
 
 use axum::{
     Router,
-    extract::{Path, State},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
     routing::{MethodRouter, get},
@@ -24,13 +24,13 @@ use super::{
 };
 use crate::{
     auth::Caller,
-    http::{Commander, Refused, Responder, Shared, incidents},
+    http::{Commander, InPath, Refused, Responder, Shared, incidents},
 };
 
 /// Their routes. Asked for with GET (a reload after a refusal, an address typed from memory) each leads back to the incident.
 pub(super) fn routes() -> Router<Shared> {
     let back = || -> MethodRouter<Shared> {
-        get(|Path(id): Path<String>| async move { Redirect::to(&format!("/incidents/{}", segment(&id))) })
+        get(|On(InPath(id)): On<InPath>| async move { Redirect::to(&format!("/incidents/{}", segment(&id))) })
     };
     Router::new()
         .route("/incidents/{id}/acknowledge", back().post(acknowledge))
@@ -93,7 +93,7 @@ async fn with_text(
 async fn acknowledge(
     On(Responder(visitor)): On<Responder>,
     State(app): State<Shared>,
-    Path(id): Path<String>,
+    On(InPath(id)): On<InPath>,
 ) -> Response {
     carry_out(&app, &visitor, &id, Ok(Command::Acknowledge { by: visitor.actor() }), Typed::Nothing).await
 }
@@ -101,7 +101,7 @@ async fn acknowledge(
 async fn note(
     On(Responder(visitor)): On<Responder>,
     State(app): State<Shared>,
-    Path(id): Path<String>,
+    On(InPath(id)): On<InPath>,
     Filled(form): Filled<Text>,
 ) -> Response {
     with_text((&app, &visitor, &id), "note", form.text, |by, text| Command::Note { by, text }).await
@@ -110,7 +110,7 @@ async fn note(
 async fn escalate(
     On(Responder(visitor)): On<Responder>,
     State(app): State<Shared>,
-    Path(id): Path<String>,
+    On(InPath(id)): On<InPath>,
     Filled(form): Filled<Text>,
 ) -> Response {
     with_text((&app, &visitor, &id), "escalate", form.text, |by, reason| Command::Escalate { by, reason }).await
@@ -119,7 +119,7 @@ async fn escalate(
 async fn reopen(
     On(Responder(visitor)): On<Responder>,
     State(app): State<Shared>,
-    Path(id): Path<String>,
+    On(InPath(id)): On<InPath>,
     Filled(form): Filled<Text>,
 ) -> Response {
     with_text((&app, &visitor, &id), "reopen", form.text, |by, reason| Command::Reopen { by, reason }).await
@@ -128,7 +128,7 @@ async fn reopen(
 async fn mitigate(
     On(Commander(visitor)): On<Commander>,
     State(app): State<Shared>,
-    Path(id): Path<String>,
+    On(InPath(id)): On<InPath>,
     Filled(form): Filled<Text>,
 ) -> Response {
     with_text((&app, &visitor, &id), "mitigate", form.text, |by, note| Command::Mitigate { by, note }).await
@@ -137,7 +137,7 @@ async fn mitigate(
 async fn resolve(
     On(Commander(visitor)): On<Commander>,
     State(app): State<Shared>,
-    Path(id): Path<String>,
+    On(InPath(id)): On<InPath>,
     Filled(form): Filled<Text>,
 ) -> Response {
     with_text((&app, &visitor, &id), "resolve", form.text, |by, note| Command::Resolve { by, note }).await
@@ -146,7 +146,7 @@ async fn resolve(
 async fn reviewed(
     On(Commander(visitor)): On<Commander>,
     State(app): State<Shared>,
-    Path(id): Path<String>,
+    On(InPath(id)): On<InPath>,
     Filled(form): Filled<Text>,
 ) -> Response {
     with_text((&app, &visitor, &id), "reviewed", form.text, |by, note| Command::Review { by, note }).await
@@ -163,7 +163,7 @@ struct Role {
 async fn role(
     On(Responder(visitor)): On<Responder>,
     State(app): State<Shared>,
-    Path(id): Path<String>,
+    On(InPath(id)): On<InPath>,
     Filled(form): Filled<Role>,
 ) -> Response {
     let command = || {
@@ -184,7 +184,7 @@ struct Merge {
 async fn merge(
     On(Commander(visitor)): On<Commander>,
     State(app): State<Shared>,
-    Path(id): Path<String>,
+    On(InPath(id)): On<InPath>,
     Filled(form): Filled<Merge>,
 ) -> Response {
     let command = incidents::parse(&form.into).map(|into| Command::MergeInto { by: visitor.actor(), into });
@@ -206,7 +206,7 @@ struct FactsFilled {
 async fn facts(
     On(Commander(visitor)): On<Commander>,
     State(app): State<Shared>,
-    Path(id): Path<String>,
+    On(InPath(id)): On<InPath>,
     Filled(form): Filled<FactsFilled>,
 ) -> Response {
     let form = FactsForm {

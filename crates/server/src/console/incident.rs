@@ -1,12 +1,6 @@
 //! One incident, whole: what it is, why it is this bad, what can be done, who was reached, and all that happened.
 
-use axum::{
-    Router,
-    extract::{Path, State},
-    http::StatusCode,
-    response::Response,
-    routing::get,
-};
+use axum::{Router, extract::State, http::StatusCode, response::Response, routing::get};
 use quarterdeck_api as api;
 use quarterdeck_core::money::Usd;
 
@@ -18,7 +12,7 @@ use super::{
 use crate::{
     auth::{Caller, Role},
     http::{
-        Refused, Shared, Viewer,
+        InPath, Refused, Shared, Viewer,
         incidents::{parse, summaries},
         views,
     },
@@ -34,7 +28,7 @@ pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/incidents/{id}", get(show))
 }
 
-async fn show(On(Viewer(visitor)): On<Viewer>, State(app): State<Shared>, Path(id): Path<String>) -> Response {
+async fn show(On(Viewer(visitor)): On<Viewer>, State(app): State<Shared>, On(InPath(id)): On<InPath>) -> Response {
     render(&app, &visitor, &id, None).await.unwrap_or_else(|refused| sorry(&app, Some(&visitor), &refused))
 }
 

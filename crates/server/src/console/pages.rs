@@ -4,18 +4,21 @@
 
 use askama::Template;
 use quarterdeck_api as api;
+use serde::Deserialize;
 
 use super::{filters, prose::Prose};
 
 /// What every page has around it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Frame {
-    /// Which entry of the menu: `incidents`, `signals`, `oncall`, `sources`.
+    /// Which entry of the menu: `incidents`, `signals`, `silences`, `oncall`, `sources`.
     pub here: &'static str,
     /// Who looks; none: nobody is logged in.
     pub who: Option<Who>,
     /// Incidents open.
     pub open: usize,
+    /// Silences in force.
+    pub silences: usize,
     /// What does not work.
     pub faults: Vec<String>,
     /// The server's time, for countdowns on machines whose clock is off.
@@ -39,6 +42,8 @@ pub(super) struct Who {
     pub token: String,
     /// What they may do.
     pub role: String,
+    /// A commander or more.
+    pub commands: bool,
 }
 
 /// `/login`
@@ -258,6 +263,75 @@ pub(super) fn around(signal: &api::Signal) -> Option<(&str, &str, &str)> {
     let id = signal.incident.as_deref()?;
     let (before, after) = signal.fate.split_once(id)?;
     Some((before, id, after))
+}
+
+/// The silence that kept a signal quiet, after the words about it.
+pub(super) fn silenced(signal: &api::Signal) -> Option<(&str, &str)> {
+    let at = signal.fate.find("sil_")?;
+    signal.fate.split_at_checked(at)
+}
+
+/// `/silences`
+#[derive(Template)]
+#[template(path = "silences.html")]
+pub(super) struct Silences {
+    /// Around it.
+    pub frame: Frame,
+    /// Why the last command was not done.
+    pub refused: Option<api::ErrorBody>,
+    /// In force, to come, lately over.
+    pub parts: [SilencePart; 3],
+    /// The visitor may set and end them.
+    pub may: bool,
+    /// The form is open: something is in it.
+    pub form_open: bool,
+    /// Its content.
+    pub form: SilenceForm,
+}
+
+/// Silences that stand alike.
+#[derive(Debug, Clone)]
+pub(super) struct SilencePart {
+    /// `active`, `pending`, `expired`.
+    pub state: &'static str,
+    /// In words.
+    pub title: &'static str,
+    /// What is said where there are none.
+    pub none: &'static str,
+    /// How many there are.
+    pub count: usize,
+    /// Those shown.
+    pub shown: Vec<SilenceCard>,
+}
+
+/// A silence with what it holds back.
+#[derive(Debug, Clone)]
+pub(super) struct SilenceCard {
+    /// The silence.
+    pub it: api::Silence,
+    /// Identifiers and titles of signals that it holds back now: the first few.
+    pub held: Vec<(String, String)>,
+}
+
+impl SilenceCard {
+    /// Signals that it holds back and that are not shown.
+    pub(super) fn hidden(&self) -> usize {
+        self.it.holds.saturating_sub(self.held.len())
+    }
+}
+
+/// The form of a silence as a person fills it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct SilenceForm {
+    /// One matcher to a line.
+    pub matchers: String,
+    /// For how long: `2h`.
+    pub span: String,
+    /// From when, in UTC, as a browser writes it; empty: now.
+    pub starts: String,
+    /// Why.
+    pub comment: String,
 }
 
 /// `/oncall`

@@ -1,12 +1,12 @@
 //! Prometheus Alertmanager, API v2, so that an unmodified Prometheus and `amtool` work against us: alerts in and out, silences,
 //! status. Errors are JSON strings, as in its published description.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use axum::{
     Json, Router,
     body::Body,
-    extract::{Path, Query, State},
+    extract::State,
     http::StatusCode,
     middleware,
     response::{IntoResponse, Response},
@@ -18,19 +18,24 @@ use quarterdeck_core::{
     signal::{Fingerprint, Signal},
     time::Timestamp,
 };
-use quarterdeck_formats::alertmanager::{
-    LabelSet,
-    answer::{
-        AlertGroup, AlertStatus, ClusterState, ClusterStatus, Config, GettableAlert, GettableSilence, Receiver,
-        ReceiverReference, SilenceCreated, SilenceState, Status, VersionInfo, error_body, silence_id, uuid,
+use quarterdeck_formats::{
+    alertmanager::{
+        LabelSet,
+        answer::{
+            AlertGroup, AlertStatus, ClusterState, ClusterStatus, Config, GettableAlert, GettableSilence, Receiver,
+            ReceiverReference, SilenceCreated, SilenceState, Status, VersionInfo, error_body, silence_id, uuid,
+        },
+        filter::{AlertQuery, SilenceQuery},
+        parse_alerts,
+        silence::parse_silence,
     },
-    filter::{AlertQuery, SilenceQuery},
-    parse_alerts,
-    silence::parse_silence,
+    bounds::FormatError,
 };
 
 use super::{
-    Bytes, Message, Refused, Shared, ingest,
+    Asked, Bytes, InPath, Message, Refused, Shared,
+    extract::{bad_query, shortened},
+    ingest,
     monitor::{Poster, Reader, Silencer},
     silences,
 };
@@ -44,7 +49,7 @@ use crate::{
 const NOBODY: &str = "nobody";
 
 /// The pairs of a query string.
-type Pairs = Query<Vec<(String, String)>>;
+type Pairs = Asked<Vec<(String, String)>>;
 
 /// Their routes.
 pub fn routes() -> Router<Shared> {
@@ -74,6 +79,11 @@ fn pairs(query: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> {
     query.iter().map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
+fn bad(query: &[(String, String)], error: &FormatError) -> Refused {
+    let pairs: Vec<_> = pairs(query).map(|(name, value)| (Cow::Borrowed(name), Cow::Borrowed(value))).collect();
+    bad_query(&pairs, &error.to_string())
+}
+
 /// Alerts of a Prometheus. The good ones of a bad batch count.
 #[utoipa::path(post, path = "/api/v2/alerts", tag = "alertmanager", security(("token" = []), ("key" = [])),
     request_body(content = String, content_type = "application/json", description = "an array of alerts, as Prometheus posts them"),
@@ -91,8 +101,8 @@ pub async fn post_alerts(
 #[utoipa::path(get, path = "/api/v2/alerts", tag = "alertmanager", security(("token" = []), ("key" = [])),
     params(("active" = Option<bool>, Query), ("silenced" = Option<bool>, Query), ("inhibited" = Option<bool>, Query), ("unprocessed" = Option<bool>, Query), ("filter" = Option<Vec<String>>, Query, description = "matchers"), ("receiver" = Option<String>, Query, description = "a regular expression")),
     responses((status = 200, description = "alerts"), (status = 400, body = String), (status = 401, body = String)))]
-pub async fn alerts(_: Reader, State(app): State<Shared>, Query(query): Pairs) -> Result<Response, Refused> {
-    let query = AlertQuery::from_pairs(pairs(&query)).map_err(|error| Refused::bad_request(error.to_string()))?;
+pub async fn alerts(_: Reader, State(app): State<Shared>, Asked(query): Pairs) -> Result<Response, Refused> {
+    let query = AlertQuery::from_pairs(pairs(&query)).map_err(|error| bad(&query, &error))?;
     let mut alerts: Vec<GettableAlert> = standing(&app).into_iter().map(|(_, alert)| alert).collect();
     alerts.retain(|alert| query.wants(alert));
     alerts.sort_by(|a, b| a.fingerprint.cmp(&b.fingerprint));
@@ -103,8 +113,8 @@ pub async fn alerts(_: Reader, State(app): State<Shared>, Query(query): Pairs) -
 #[utoipa::path(get, path = "/api/v2/alerts/groups", tag = "alertmanager", security(("token" = []), ("key" = [])),
     params(("active" = Option<bool>, Query), ("silenced" = Option<bool>, Query), ("inhibited" = Option<bool>, Query), ("muted" = Option<bool>, Query), ("filter" = Option<Vec<String>>, Query, description = "matchers"), ("receiver" = Option<String>, Query, description = "a regular expression")),
     responses((status = 200, description = "groups of alerts"), (status = 400, body = String), (status = 401, body = String)))]
-pub async fn groups(_: Reader, State(app): State<Shared>, Query(query): Pairs) -> Result<Response, Refused> {
-    let query = AlertQuery::from_pairs(pairs(&query)).map_err(|error| Refused::bad_request(error.to_string()))?;
+pub async fn groups(_: Reader, State(app): State<Shared>, Asked(query): Pairs) -> Result<Response, Refused> {
+    let query = AlertQuery::from_pairs(pairs(&query)).map_err(|error| bad(&query, &error))?;
     let mut groups: BTreeMap<LabelSet, Vec<GettableAlert>> = BTreeMap::new();
     for (group, alert) in standing(&app) {
         if query.wants(&alert) {
@@ -187,8 +197,8 @@ pub async fn receivers(_: Reader, State(app): State<Shared>) -> Response {
 #[utoipa::path(get, path = "/api/v2/silences", tag = "alertmanager", security(("token" = []), ("key" = [])),
     params(("filter" = Option<Vec<String>>, Query, description = "matchers")),
     responses((status = 200, description = "silences"), (status = 400, body = String), (status = 401, body = String)))]
-pub async fn list_silences(_: Reader, State(app): State<Shared>, Query(query): Pairs) -> Result<Response, Refused> {
-    let query = SilenceQuery::from_pairs(pairs(&query)).map_err(|error| Refused::bad_request(error.to_string()))?;
+pub async fn list_silences(_: Reader, State(app): State<Shared>, Asked(query): Pairs) -> Result<Response, Refused> {
+    let query = SilenceQuery::from_pairs(pairs(&query)).map_err(|error| bad(&query, &error))?;
     let now = app.clock.now();
     let mut silences: Vec<GettableSilence> =
         read(&app.engine.published().board).all_silences().map(|silence| shown(silence, now)).collect();
@@ -232,7 +242,7 @@ pub async fn post_silence(
 /// One silence.
 #[utoipa::path(get, path = "/api/v2/silence/{id}", tag = "alertmanager", security(("token" = []), ("key" = [])), params(("id" = String, Path, description = "a UUID")),
     responses((status = 200, description = "a silence"), (status = 400, body = String), (status = 401, body = String), (status = 404)))]
-pub async fn silence(_: Reader, State(app): State<Shared>, Path(id): Path<String>) -> Result<Response, Refused> {
+pub async fn silence(_: Reader, State(app): State<Shared>, InPath(id): InPath) -> Result<Response, Refused> {
     let id = parse_id(&id)?;
     let now = app.clock.now();
     let board = read(&app.engine.published().board);
@@ -246,7 +256,7 @@ pub async fn silence(_: Reader, State(app): State<Shared>, Path(id): Path<String
 pub async fn delete_silence(
     Silencer(caller): Silencer,
     State(app): State<Shared>,
-    Path(id): Path<String>,
+    InPath(id): InPath,
 ) -> Result<StatusCode, Refused> {
     let id = parse_id(&id)?;
     match app.engine.ask(Work::Unsilence { id, by: caller.actor() }).await? {
@@ -258,5 +268,5 @@ pub async fn delete_silence(
 }
 
 fn parse_id(text: &str) -> Result<SilenceId, Refused> {
-    silence_id(text).ok_or_else(|| Refused::bad_request("this is no silence: want a UUID"))
+    silence_id(text).ok_or_else(|| Refused::bad_request(format!("`{}` is no silence: want a UUID", shortened(text))))
 }

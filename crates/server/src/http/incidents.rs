@@ -2,7 +2,7 @@
 
 use axum::{
     Json, Router,
-    extract::{Path, Query, State},
+    extract::State,
     http::header,
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -16,7 +16,7 @@ use quarterdeck_core::{
 };
 use serde::Deserialize;
 
-use super::{Body, Commander, Refused, Responder, Shared, Viewer, views};
+use super::{Asked, Body, Commander, InPath, Refused, Responder, Shared, Viewer, views};
 use crate::{
     auth::Caller,
     engine::{Answer, Work, read},
@@ -61,7 +61,7 @@ pub struct ListQuery {
 pub async fn list(
     _: Viewer,
     State(app): State<Shared>,
-    Query(query): Query<ListQuery>,
+    Asked(query): Asked<ListQuery>,
 ) -> Result<Json<Vec<IncidentSummary>>, Refused> {
     let all = match query.phase.as_deref() {
         None | Some("open") => false,
@@ -88,7 +88,7 @@ pub fn summaries(app: &Shared, all: bool, limit: usize) -> Vec<IncidentSummary> 
 /// One incident with its timeline.
 #[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
     responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
-pub async fn show(_: Viewer, State(app): State<Shared>, Path(id): Path<String>) -> Result<Json<Incident>, Refused> {
+pub async fn show(_: Viewer, State(app): State<Shared>, InPath(id): InPath) -> Result<Json<Incident>, Refused> {
     views::incident(&app, parse(&id)?).await.map(Json)
 }
 
@@ -114,7 +114,7 @@ pub async fn command(app: &Shared, id: &str, command: Command) -> Result<Json<In
 pub async fn acknowledge(
     Responder(caller): Responder,
     State(app): State<Shared>,
-    Path(id): Path<String>,
+    InPath(id): InPath,
     Body(_): Body<Text>,
 ) -> Result<Json<Incident>, Refused> {
     command(&app, &id, Command::Acknowledge { by: caller.actor() }).await
@@ -126,7 +126,7 @@ pub async fn acknowledge(
 pub async fn mitigate(
     Commander(caller): Commander,
     State(app): State<Shared>,
-    Path(id): Path<String>,
+    InPath(id): InPath,
     Body(body): Body<Text>,
 ) -> Result<Json<Incident>, Refused> {
     command(&app, &id, Command::Mitigate { by: caller.actor(), note: body.text }).await
@@ -138,7 +138,7 @@ pub async fn mitigate(
 pub async fn resolve(
     Commander(caller): Commander,
     State(app): State<Shared>,
-    Path(id): Path<String>,
+    InPath(id): InPath,
     Body(body): Body<Text>,
 ) -> Result<Json<Incident>, Refused> {
     command(&app, &id, Command::Resolve { by: caller.actor(), note: body.text }).await
@@ -150,7 +150,7 @@ pub async fn resolve(
 pub async fn reopen(
     Responder(caller): Responder,
     State(app): State<Shared>,
-    Path(id): Path<String>,
+    InPath(id): InPath,
     Body(body): Body<Text>,
 ) -> Result<Json<Incident>, Refused> {
     command(&app, &id, Command::Reopen { by: caller.actor(), reason: body.text }).await
@@ -162,7 +162,7 @@ pub async fn reopen(
 pub async fn escalate(
     Responder(caller): Responder,
     State(app): State<Shared>,
-    Path(id): Path<String>,
+    InPath(id): InPath,
     Body(body): Body<Text>,
 ) -> Result<Json<Incident>, Refused> {
     command(&app, &id, Command::Escalate { by: caller.actor(), reason: body.text }).await
@@ -174,7 +174,7 @@ pub async fn escalate(
 pub async fn note(
     Responder(caller): Responder,
     State(app): State<Shared>,
-    Path(id): Path<String>,
+    InPath(id): InPath,
     Body(body): Body<Text>,
 ) -> Result<Json<Incident>, Refused> {
     command(&app, &id, Command::Note { by: caller.actor(), text: body.text }).await
@@ -186,7 +186,7 @@ pub async fn note(
 pub async fn reviewed(
     Commander(caller): Commander,
     State(app): State<Shared>,
-    Path(id): Path<String>,
+    InPath(id): InPath,
     Body(body): Body<Text>,
 ) -> Result<Json<Incident>, Refused> {
     command(&app, &id, Command::Review { by: caller.actor(), note: body.text }).await
@@ -198,7 +198,7 @@ pub async fn reviewed(
 pub async fn take_role(
     Responder(caller): Responder,
     State(app): State<Shared>,
-    Path(id): Path<String>,
+    InPath(id): InPath,
     Body(body): Body<TakeRole>,
 ) -> Result<Json<Incident>, Refused> {
     let role = role(&body.role)?;
@@ -230,7 +230,7 @@ fn person(caller: &Caller, named: Option<&str>) -> Result<PersonId, Refused> {
 pub async fn state_facts(
     Commander(caller): Commander,
     State(app): State<Shared>,
-    Path(id): Path<String>,
+    InPath(id): InPath,
     Body(body): Body<StateFacts>,
 ) -> Result<Json<Incident>, Refused> {
     let facts = Facts {
@@ -249,7 +249,7 @@ pub async fn state_facts(
 pub async fn merge(
     Commander(caller): Commander,
     State(app): State<Shared>,
-    Path(id): Path<String>,
+    InPath(id): InPath,
     Body(body): Body<Merge>,
 ) -> Result<Json<Incident>, Refused> {
     let into = parse(&body.into)?;
@@ -271,8 +271,8 @@ pub struct ReviewQuery {
 pub async fn review(
     _: Viewer,
     State(app): State<Shared>,
-    Path(id): Path<String>,
-    Query(query): Query<ReviewQuery>,
+    InPath(id): InPath,
+    Asked(query): Asked<ReviewQuery>,
 ) -> Result<Response, Refused> {
     let review = views::review(&app, parse(&id)?).await?;
     let answer = |kind: &'static str, text: String| ([(header::CONTENT_TYPE, kind)], text).into_response();
@@ -292,7 +292,7 @@ pub async fn review(
 /// The incident's events with their proofs and the signed checkpoint: for `quarterdeck verify`, offline.
 #[utoipa::path(get, path = "/api/v1/incidents/{id}/bundle", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
     responses((status = 200, description = "an evidence bundle"), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
-pub async fn bundle(_: Viewer, State(app): State<Shared>, Path(id): Path<String>) -> Result<Response, Refused> {
+pub async fn bundle(_: Viewer, State(app): State<Shared>, InPath(id): InPath) -> Result<Response, Refused> {
     let incident = parse(&id)?;
     let bundle = super::log::bundle(&app, incident).await?;
     let name = format!("attachment; filename=\"{incident}.qdbundle\"");

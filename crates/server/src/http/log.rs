@@ -1,10 +1,6 @@
 //! The log from the outside: its head, proofs, evidence bundles, erasure.
 
-use axum::{
-    Json, Router,
-    extract::{Query, State},
-    routing::get,
-};
+use axum::{Json, Router, extract::State, routing::get};
 use quarterdeck_api::{ErrorBody, LogHead};
 use quarterdeck_core::{id::IncidentId, journal::Stream};
 use quarterdeck_ledger::{
@@ -15,7 +11,7 @@ use quarterdeck_ledger::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Refused, Shared, Viewer};
+use super::{Asked, Refused, Shared, Viewer};
 use crate::engine::{entry_of, read};
 
 /// Their routes.
@@ -56,7 +52,7 @@ pub struct InclusionQuery {
 pub async fn inclusion(
     _: Viewer,
     State(app): State<Shared>,
-    Query(query): Query<InclusionQuery>,
+    Asked(query): Asked<InclusionQuery>,
 ) -> Result<Json<Proof>, Refused> {
     let tree = app.engine.published().tree.lock();
     let size = query.size.unwrap_or_else(|| tree.size());
@@ -78,7 +74,7 @@ pub struct ConsistencyQuery {
 pub async fn consistency(
     _: Viewer,
     State(app): State<Shared>,
-    Query(query): Query<ConsistencyQuery>,
+    Asked(query): Asked<ConsistencyQuery>,
 ) -> Result<Json<Proof>, Refused> {
     let tree = app.engine.published().tree.lock();
     let size = query.size.unwrap_or_else(|| tree.size());

@@ -1,15 +1,11 @@
 //! Who is on call, now and next.
 
-use axum::{
-    Json, Router,
-    extract::{Query, State},
-    routing::get,
-};
+use axum::{Json, Router, extract::State, routing::get};
 use quarterdeck_api::{ErrorBody, OnCall};
 use quarterdeck_core::{policy::Turn, time::Timestamp};
 use serde::Deserialize;
 
-use super::{Refused, Shared, Viewer};
+use super::{Asked, Refused, Shared, Viewer, extract::parameter};
 
 /// Their routes.
 pub fn routes() -> Router<Shared> {
@@ -26,14 +22,14 @@ pub struct At {
 fn instant(app: &Shared, query: &At) -> Result<Timestamp, Refused> {
     match &query.at {
         None => Ok(app.clock.now()),
-        Some(text) => text.parse().map_err(|error| Refused::bad_request(format!("at `{text}`: {error}"))),
+        Some(text) => parameter("at", text),
     }
 }
 
 /// One row per schedule: who answers at this instant.
 #[utoipa::path(get, path = "/api/v1/oncall/now", tag = "on call", security(("token" = [])), params(("at" = Option<String>, Query, description = "an instant instead of now")),
     responses((status = 200, body = Vec<OnCall>), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody)))]
-pub async fn now(_: Viewer, State(app): State<Shared>, Query(query): Query<At>) -> Result<Json<Vec<OnCall>>, Refused> {
+pub async fn now(_: Viewer, State(app): State<Shared>, Asked(query): Asked<At>) -> Result<Json<Vec<OnCall>>, Refused> {
     let at = instant(&app, &query)?;
     Ok(Json(turns(&app, |schedule| schedule.turn_at(at))))
 }
@@ -41,7 +37,7 @@ pub async fn now(_: Viewer, State(app): State<Shared>, Query(query): Query<At>) 
 /// One row per schedule: who answers after the next hand-over.
 #[utoipa::path(get, path = "/api/v1/oncall/next", tag = "on call", security(("token" = [])), params(("at" = Option<String>, Query, description = "an instant instead of now")),
     responses((status = 200, body = Vec<OnCall>), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody)))]
-pub async fn next(_: Viewer, State(app): State<Shared>, Query(query): Query<At>) -> Result<Json<Vec<OnCall>>, Refused> {
+pub async fn next(_: Viewer, State(app): State<Shared>, Asked(query): Asked<At>) -> Result<Json<Vec<OnCall>>, Refused> {
     let at = instant(&app, &query)?;
     Ok(Json(turns(&app, |schedule| schedule.turn_at(schedule.turn_at(at).until))))
 }

@@ -1,16 +1,15 @@
 //! Signals with their reasons, detectors with their parameters, and the catalogue of services.
 
-use axum::{
-    Json, Router,
-    extract::{Path, Query, State},
-    routing::get,
-};
+use axum::{Json, Router, extract::State, routing::get};
 use quarterdeck_api::{Detector, ErrorBody, Param, Signal};
-use quarterdeck_core::signal::SignalStatus;
+use quarterdeck_core::{
+    id::{BadId, SignalId},
+    signal::SignalStatus,
+};
 use quarterdeck_detect::detectors::DETECTORS;
 use serde::Deserialize;
 
-use super::{Refused, Shared, Viewer, incidents, views};
+use super::{Asked, InPath, Refused, Shared, Viewer, extract::parameter, views};
 use crate::{engine::read, store::SignalFilter};
 
 /// Signals in one list unless told otherwise: a screen or two.
@@ -43,7 +42,7 @@ pub struct ListQuery {
 pub async fn list(
     _: Viewer,
     State(app): State<Shared>,
-    Query(query): Query<ListQuery>,
+    Asked(query): Asked<ListQuery>,
 ) -> Result<Json<Vec<Signal>>, Refused> {
     find(&app, &query).await.map(Json)
 }
@@ -54,14 +53,8 @@ pub async fn find(app: &Shared, query: &ListQuery) -> Result<Vec<Signal>, Refuse
         None => None,
         Some(word) => Some(status(word)?),
     };
-    let before = match &query.before {
-        None => None,
-        Some(text) => Some(text.parse().map_err(|error| Refused::bad_request(format!("before `{text}`: {error}")))?),
-    };
-    let incident = match &query.incident {
-        None => None,
-        Some(id) => Some(incidents::parse(id)?),
-    };
+    let before = query.before.as_deref().map(|text| parameter("before", text)).transpose()?;
+    let incident = query.incident.as_deref().map(|text| parameter("incident", text)).transpose()?;
     let filter =
         SignalFilter { incident, status, before, before_id: None, limit: query.limit.unwrap_or(LIST).min(LIST_MAX) };
     views::listed_signals(&app.store.signals(&filter).await?)
@@ -90,22 +83,24 @@ pub struct SeenQuery {
 pub async fn show(
     _: Viewer,
     State(app): State<Shared>,
-    Path(id): Path<String>,
-    Query(query): Query<SeenQuery>,
+    InPath(id): InPath,
+    Asked(query): Asked<SeenQuery>,
 ) -> Result<Json<Signal>, Refused> {
-    let id = id.parse().map_err(|error: quarterdeck_core::id::BadId| Refused::bad_request(error.to_string()))?;
-    let observed = match query.observed {
-        Some(text) => Some(text.parse().map_err(|error| Refused::bad_request(format!("observed `{text}`: {error}")))?),
+    find_one(&app, &id, query.observed.as_deref()).await.map(Json)
+}
+
+/// One signal by its id, as far as it is remembered, or by its id and the instant at which it was seen.
+pub async fn find_one(app: &Shared, id: &str, observed: Option<&str>) -> Result<Signal, Refused> {
+    let id: SignalId = id.parse().map_err(|error: BadId| Refused::bad_request(error.to_string()))?;
+    let observed = match observed {
+        Some(text) => Some(parameter("observed", text)?),
         None => read(&app.engine.published().board).signal(&id).map(|signal| signal.observed),
     };
     let found = match observed {
         Some(observed) => app.store.signal(observed, id).await?,
         None => None,
     };
-    match found {
-        Some(found) => views::listed_signal(&found).map(Json),
-        None => Err(Refused::not_found(format!("no signal {id}"))),
-    }
+    found.map_or_else(|| Err(Refused::not_found(format!("no signal {id}"))), |found| views::listed_signal(&found))
 }
 
 /// Every detector of the list, with its parameters in force.

@@ -1,19 +1,23 @@
 //! Silences in our own words, for the console and the command line. Alertmanager's words for the same are in `alertmanager.rs`.
 
+use std::sync::Arc;
+
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::State,
     http::StatusCode,
     routing::{get, post},
 };
 use quarterdeck_api::{ErrorBody, Matcher as MatcherView, SetSilence, Silence as SilenceView};
 use quarterdeck_core::{
-    id::{IdSource as _, SilenceId},
+    board::Board,
+    id::{BadId, IdSource as _, SilenceId},
+    signal::{Signal, SignalStatus},
     silence::{BadSilence, Matcher, Silence},
     time::Timestamp,
 };
 
-use super::{Body, Commander, Refused, Shared, Viewer};
+use super::{Body, Commander, InPath, Refused, Shared, Viewer};
 use crate::{
     auth::Caller,
     engine::{Answer, Work, read},
@@ -32,13 +36,49 @@ pub async fn list(_: Viewer, State(app): State<Shared>) -> Json<Vec<SilenceView>
     Json(all(&app))
 }
 
-/// All silences that are remembered.
+/// All silences that are remembered, those that end last first.
 pub fn all(app: &Shared) -> Vec<SilenceView> {
+    holding(app).into_iter().map(|(silence, _)| silence).collect()
+}
+
+/// All silences that are remembered, those that end last first, each with the standing signals that it holds back now.
+///
+/// A signal that two silences mean is held by both: ending one of them frees nothing.
+pub fn holding(app: &Shared) -> Vec<(SilenceView, Vec<Arc<Signal>>)> {
     let now = app.clock.now();
-    let board = read(&app.engine.published().board);
-    let mut silences: Vec<&Silence> = board.all_silences().collect();
+    // Copied out, so that nobody waits for the board while every silence is compared with every signal.
+    let (mut silences, held) = {
+        let board = read(&app.engine.published().board);
+        (board.all_silences().cloned().collect::<Vec<_>>(), held(&board))
+    };
     silences.sort_by_key(|silence| std::cmp::Reverse((silence.ends, silence.id)));
-    silences.into_iter().map(|silence| view(silence, now)).collect()
+    silences.into_iter().map(|silence| with_signals(&silence, &held, now)).collect()
+}
+
+/// One silence as it stands.
+fn shown(app: &Shared, id: SilenceId) -> Result<SilenceView, Refused> {
+    let (silence, held) = {
+        let board = read(&app.engine.published().board);
+        (board.silence(id).cloned(), held(&board))
+    };
+    let silence = silence.ok_or_else(|| Refused::not_found(format!("no silence {id}")))?;
+    Ok(with_signals(&silence, &held, app.clock.now()).0)
+}
+
+/// The standing signals that some silence kept from opening anything.
+fn held(board: &Board) -> Vec<Arc<Signal>> {
+    let held = board.loose_signals().filter(|loose| loose.silence.is_some() && is_live(loose.status));
+    held.map(|loose| Arc::clone(&loose.signal)).collect()
+}
+
+fn with_signals(silence: &Silence, held: &[Arc<Signal>], now: Timestamp) -> (SilenceView, Vec<Arc<Signal>>) {
+    let meant = |signal: &&Arc<Signal>| silence.is_active(now) && silence.matches(signal);
+    let signals: Vec<Arc<Signal>> = held.iter().filter(meant).cloned().collect();
+    (view(silence, signals.len(), now), signals)
+}
+
+const fn is_live(status: SignalStatus) -> bool {
+    matches!(status, SignalStatus::Provisional | SignalStatus::Confirmed)
 }
 
 /// Set a silence. Nothing is silenced in the past.
@@ -59,9 +99,8 @@ pub async fn create(
     let matchers = body.matchers.iter().map(matcher).collect::<Result<_, _>>().map_err(|bad| refused(&bad))?;
     let id = SilenceId::from_bytes(SystemIds.fresh());
     let created_by = caller.actor().to_string();
-    let silence = Silence { id, matchers, starts, ends, created_by, comment: body.comment };
-    set(&app, silence.clone()).await?;
-    Ok(Json(view(&silence, now)))
+    set(&app, Silence { id, matchers, starts, ends, created_by, comment: body.comment }).await?;
+    shown(&app, id).map(Json)
 }
 
 /// End a silence now.
@@ -70,14 +109,16 @@ pub async fn create(
 pub async fn end(
     Commander(caller): Commander,
     State(app): State<Shared>,
-    Path(id): Path<String>,
+    InPath(id): InPath,
 ) -> Result<Json<SilenceView>, Refused> {
-    let id: SilenceId =
-        id.parse().map_err(|error: quarterdeck_core::id::BadId| Refused::bad_request(error.to_string()))?;
+    over(&app, &caller, &id).await.map(Json)
+}
+
+/// Ends a silence; one that is over already stays so.
+pub async fn over(app: &Shared, caller: &Caller, id: &str) -> Result<SilenceView, Refused> {
+    let id: SilenceId = id.parse().map_err(|error: BadId| Refused::bad_request(error.to_string()))?;
     app.engine.ask(Work::Unsilence { id, by: caller.actor() }).await?;
-    let board = read(&app.engine.published().board);
-    let silence = board.silence(id).ok_or_else(|| Refused::not_found(format!("no silence {id}")))?;
-    Ok(Json(view(silence, app.clock.now())))
+    shown(app, id)
 }
 
 /// Makes a silence durable.
@@ -88,7 +129,8 @@ pub async fn set(app: &Shared, silence: Silence) -> Result<(), Refused> {
     }
 }
 
-fn refused(bad: &BadSilence) -> Refused {
+/// As the API says it.
+pub fn refused(bad: &BadSilence) -> Refused {
     Refused::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_silence", bad.to_string())
 }
 
@@ -98,7 +140,7 @@ pub fn signed(words: &str, caller: &Caller) -> String {
     if words == actor { actor } else { format!("{words} ({actor})") }
 }
 
-fn view(silence: &Silence, now: Timestamp) -> SilenceView {
+fn view(silence: &Silence, holds: usize, now: Timestamp) -> SilenceView {
     let state = match () {
         () if silence.ends <= now => "expired",
         () if silence.starts > now => "pending",
@@ -118,5 +160,6 @@ fn view(silence: &Silence, now: Timestamp) -> SilenceView {
         ends: silence.ends.to_string(),
         created_by: silence.created_by.clone(),
         comment: silence.comment.clone(),
+        holds,
     }
 }

@@ -45,7 +45,7 @@ fn text(incident: &Incident, reason: Option<&PageReason>, repeat: bool) -> Strin
     let money = incident.facts().money_at_risk;
     let service = incident.service().map_or("no known service", |service| service.as_str());
     lines.push(format!("Service: {service}. Money at risk: {money}. Signals: {}.", incident.signals().len()));
-    lines.push(format!("Why {}: {}.", incident.severity(), incident.score().vector));
+    lines.push(format!("Why {}: {}.", incident.severity(), incident.score().in_short()));
     lines.push(format!("Why you, why now: {}.", why(reason)));
     if repeat {
         lines.push("This page may have reached you before: it is a repeat.".to_owned());

@@ -7,71 +7,75 @@ use quarterdeck_core::incident::Phase;
 use quarterdeck_server::clock::Clock as _;
 use serde_json::{Value, json};
 
-use crate::harness::{COMMANDER, Deck, KEY, PATIENCE, RESPONDER, VIEWER, alert};
+use crate::harness::{COMMANDER, Deck, KEY, PATIENCE, RESPONDER, VIEWER, alert, on_every_store};
 
 #[tokio::test]
 async fn an_alert_opens_an_incident_and_pages_until_somebody_answers() {
-    let deck = Deck::start().await;
-    let mut firing = alert("rpc", "NodeDown", "eth-1");
-    firing["endsAt"] = json!(deck.clock.now().plus(Duration::from_hours(1)));
-    deck.alert(&json!([firing])).await;
-    let page = deck.receiver.next().await;
-    let incident = deck.only_incident().await;
-    assert_eq!(incident.summary.title, "NodeDown of eth-1");
-    assert_eq!(incident.summary.service.as_deref(), Some("rpc"));
-    assert_eq!(page.text("incident"), incident.summary.id);
-    assert_eq!((page.path.as_str(), page.text("address"), page.text("kind")), ("/hook", "ana", "page"));
-    assert_eq!(page.body["repeat"], false);
-    deck.settled().await;
+    on_every_store(async |deck| {
+        let mut firing = alert("rpc", "NodeDown", "eth-1");
+        firing["endsAt"] = json!(deck.clock.now().plus(Duration::from_hours(1)));
+        deck.alert(&json!([firing])).await;
+        let page = deck.receiver.next().await;
+        let incident = deck.only_incident().await;
+        assert_eq!(incident.summary.title, "NodeDown of eth-1");
+        assert_eq!(incident.summary.service.as_deref(), Some("rpc"));
+        assert_eq!(page.text("incident"), incident.summary.id);
+        assert_eq!((page.path.as_str(), page.text("address"), page.text("kind")), ("/hook", "ana", "page"));
+        assert_eq!(page.body["repeat"], false);
+        deck.settled().await;
 
-    // Nobody answers: the next person.
-    deck.clock.forward(Duration::from_secs(901));
-    let page = deck.receiver.next().await;
-    assert_eq!(page.text("address"), "bo");
-    deck.settled().await;
+        // Nobody answers: the next person.
+        deck.clock.forward(Duration::from_secs(901));
+        let page = deck.receiver.next().await;
+        assert_eq!(page.text("address"), "bo");
+        deck.settled().await;
 
-    // Somebody answers: nobody else, however long it takes. A note makes the engine look what is due.
-    let client = deck.client(RESPONDER);
-    let incident = client.act(&incident.summary.id, "acknowledge", "").await.unwrap();
-    assert_eq!(incident.summary.phase, "acknowledged");
-    assert_eq!(incident.summary.acknowledged_by.as_deref(), Some("ana"));
-    deck.clock.forward(Duration::from_mins(30));
-    let incident = client.act(&incident.summary.id, "notes", "looking").await.unwrap();
-    assert_eq!(incident.pages.len(), 2, "{:?}", incident.pages);
-    deck.finish().await;
+        // Somebody answers: nobody else, however long it takes. A note makes the engine look what is due.
+        let client = deck.client(RESPONDER);
+        let incident = client.act(&incident.summary.id, "acknowledge", "").await.unwrap();
+        assert_eq!(incident.summary.phase, "acknowledged");
+        assert_eq!(incident.summary.acknowledged_by.as_deref(), Some("ana"));
+        deck.clock.forward(Duration::from_mins(30));
+        let incident = client.act(&incident.summary.id, "notes", "looking").await.unwrap();
+        assert_eq!(incident.pages.len(), 2, "{:?}", incident.pages);
+        deck.finish().await;
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_repeated_alert_is_one_incident_and_its_end_ends_it() {
-    let deck = Deck::start().await;
-    let starts = deck.clock.now().to_string();
-    let mut firing = alert("rpc", "NodeDown", "eth-1");
-    firing["startsAt"] = json!(starts);
-    for _ in 0..5 {
-        deck.alert(&json!([firing])).await;
-    }
-    let incident = deck.only_incident().await;
-    assert_eq!(incident.signals.len(), 1);
-    deck.receiver.next().await;
-    deck.settled().await;
+    on_every_store(async |deck| {
+        let starts = deck.clock.now().to_string();
+        let mut firing = alert("rpc", "NodeDown", "eth-1");
+        firing["startsAt"] = json!(starts);
+        for _ in 0..5 {
+            deck.alert(&json!([firing])).await;
+        }
+        let incident = deck.only_incident().await;
+        assert_eq!(incident.signals.len(), 1);
+        deck.receiver.next().await;
+        deck.settled().await;
 
-    let shown = deck.get("/api/v2/alerts?filter=alertname%3DNodeDown&silenced=false", KEY).await;
-    assert_eq!(shown[0]["labels"], firing["labels"]);
-    assert_eq!(shown[0]["status"]["state"], "active");
-    assert_eq!(shown[0]["receivers"], json!([{"name": "everything"}]));
-    assert_eq!(deck.get("/api/v2/alerts?filter=alertname%3DOther", KEY).await, json!([]));
-    let groups = deck.get("/api/v2/alerts/groups", KEY).await;
-    assert_eq!(groups[0]["labels"]["incident"], json!(incident.summary.id));
+        let shown = deck.get("/api/v2/alerts?filter=alertname%3DNodeDown&silenced=false", KEY).await;
+        assert_eq!(shown[0]["labels"], firing["labels"]);
+        assert_eq!(shown[0]["status"]["state"], "active");
+        assert_eq!(shown[0]["receivers"], json!([{"name": "everything"}]));
+        assert_eq!(deck.get("/api/v2/alerts?filter=alertname%3DOther", KEY).await, json!([]));
+        let groups = deck.get("/api/v2/alerts/groups", KEY).await;
+        assert_eq!(groups[0]["labels"]["incident"], json!(incident.summary.id));
 
-    let mut over = firing.clone();
-    over["endsAt"] = json!(starts);
-    deck.alert(&json!([over])).await;
-    let incident = deck.client(VIEWER).incident(&incident.summary.id).await.unwrap();
-    assert_eq!(incident.signals[0].status, "ended");
-    assert_eq!(deck.get("/api/v2/alerts", KEY).await, json!([]));
-    let over = deck.receiver.next_all_clear().await;
-    assert_eq!((over.text("incident"), over.text("address")), (incident.summary.id.as_str(), "ana"));
-    deck.finish().await;
+        let mut over = firing.clone();
+        over["endsAt"] = json!(starts);
+        deck.alert(&json!([over])).await;
+        let incident = deck.client(VIEWER).incident(&incident.summary.id).await.unwrap();
+        assert_eq!(incident.signals[0].status, "ended");
+        assert_eq!(deck.get("/api/v2/alerts", KEY).await, json!([]));
+        let over = deck.receiver.next_all_clear().await;
+        assert_eq!((over.text("incident"), over.text("address")), (incident.summary.id.as_str(), "ana"));
+        deck.finish().await;
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     path::Path,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -21,12 +21,15 @@ use quarterdeck_server::{
     log_files::DiskFiles,
     notify::Parts,
     randomness::SystemIds,
-    store::{Store, sqlite::SqliteStore},
+    store::Store,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::receiver::{Receiver, SECRET};
+use crate::{
+    ground::Ground,
+    receiver::{Receiver, SECRET},
+};
 
 /// Keys of the configuration, by what they may do.
 pub(crate) const VIEWER: &str = "viewer-token-0123456789";
@@ -75,7 +78,19 @@ pub(crate) struct Deck {
     pub(crate) http: reqwest::Client,
     pub(crate) base: String,
     pub(crate) running: Running,
+    ground: Ground,
     folder: TempDir,
+}
+
+/// Plays a case on every store: what a person sees must not depend on where it is kept.
+pub(crate) async fn on_every_store(case: impl AsyncFn(Deck)) {
+    for kind in Ground::ALL {
+        let folder = tempfile::tempdir().unwrap();
+        let Some(ground) = Ground::fresh(kind, folder.path().to_owned()).await else { continue };
+        // Told only of a test that fails.
+        eprintln!("on {kind}");
+        case(Deck::on(ground, folder, |store| store).await).await;
+    }
 }
 
 impl Deck {
@@ -86,30 +101,52 @@ impl Deck {
 
     /// The same, with the store wrapped.
     pub(crate) async fn start_with(wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let ground = Ground::fresh("sqlite", folder.path().to_owned()).await.unwrap();
+        Self::on(ground, folder, wrap).await
+    }
+
+    async fn on(ground: Ground, folder: TempDir, wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> Self {
         let clock = SetClock::new();
         let receiver = Receiver::start(clock.clone()).await;
-        let folder = tempfile::tempdir().unwrap();
-        let store = wrap(SqliteStore::open(&folder.path().join("quarterdeck.db")).unwrap());
-        let running = run(&clock, &receiver, folder.path(), store).await;
+        let running = run(&clock, &receiver, folder.path(), wrap(ground.open().await)).await;
         let base = format!("http://{}", running.address.unwrap());
-        Self { clock, receiver, http: http(), base, running, folder }
+        Self { clock, receiver, http: http(), base, running, ground, folder }
+    }
+
+    /// Stops in good order, and starts again on what is kept.
+    pub(crate) async fn restart(self) -> Self {
+        let Self { clock, receiver, running, ground, folder, .. } = self;
+        let store = Arc::downgrade(&running.store);
+        tokio::time::timeout(PATIENCE, running.stop()).await.expect("it does not stop");
+        Self::again(store, clock, receiver, ground, folder).await
     }
 
     /// Pulls the plug: nothing is finished, nothing is said. Then starts again on what is on the disk.
     pub(crate) async fn crash(self) -> Self {
-        let Self { clock, receiver, running, folder, .. } = self;
+        let Self { clock, receiver, running, ground, folder, .. } = self;
         let store = Arc::downgrade(&running.store);
         drop(running);
+        Self::again(store, clock, receiver, ground, folder).await
+    }
+
+    /// Starts once nothing of the program before holds the store.
+    async fn again(
+        before: Weak<dyn Store>,
+        clock: Arc<SetClock>,
+        receiver: Receiver,
+        ground: Ground,
+        folder: TempDir,
+    ) -> Self {
         let gone = async {
-            while store.strong_count() > 0 {
+            while before.strong_count() > ground.own_holders() {
                 tokio::task::yield_now().await;
             }
         };
         tokio::time::timeout(PATIENCE, gone).await.expect("something outlives the program");
-        let store = SqliteStore::open(&folder.path().join("quarterdeck.db")).unwrap();
-        let running = run(&clock, &receiver, folder.path(), store).await;
+        let running = run(&clock, &receiver, folder.path(), ground.open().await).await;
         let base = format!("http://{}", running.address.unwrap());
-        Self { clock, receiver, http: http(), base, running, folder }
+        Self { clock, receiver, http: http(), base, running, ground, folder }
     }
 
     /// The typed client with a token.
@@ -166,7 +203,7 @@ impl Deck {
 
     /// Stops, and looks at everything that must hold of any run.
     pub(crate) async fn finish(self) {
-        let Self { clock, running, folder, http, receiver, .. } = self;
+        let Self { clock, running, ground, folder, http, receiver, .. } = self;
         receiver.assert_empty().await;
         drop(http);
         let store = Arc::clone(&running.store);
@@ -184,7 +221,7 @@ impl Deck {
         let report = verify_folder(&DiskFiles::new(log), Some(&key));
         assert!(report.holds(), "{:?}", report.findings);
         assert_eq!(report.size(), events.len() as u64);
-        drop(folder);
+        drop((ground, store, folder));
     }
 }
 

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod alerts;
 #[cfg(test)]
+mod broken;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod description;
@@ -11,6 +13,8 @@ mod description;
 mod engine;
 #[cfg(test)]
 mod expiry;
+#[cfg(test)]
+mod ground;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
@@ -20,6 +24,11 @@ mod pages;
 #[cfg(test)]
 mod permissions;
 #[cfg(test)]
+#[cfg(feature = "postgres")]
+#[expect(dead_code, reason = "the store's own tests use more of it")]
+#[path = "../support/postgres.rs"]
+mod postgres_server;
+#[cfg(test)]
 mod receiver;
 #[cfg(test)]
 mod signals;
@@ -27,3 +36,5 @@ mod signals;
 mod silences;
 #[cfg(test)]
 mod stores;
+#[cfg(test)]
+mod whole;

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use quarterdeck_api::{Matcher, SetSilence, client::ClientError};
+use quarterdeck_core::time::Timestamp;
 use quarterdeck_server::clock::Clock as _;
 use serde_json::{Value, json};
 
-use crate::harness::{COMMANDER, Deck, KEY, VIEWER, alert};
+use crate::harness::{COMMANDER, Deck, KEY, VIEWER, alert, on_every_store};
 
 fn parsed((status, text): (u16, String)) -> (u16, Value) {
     (status, serde_json::from_str(&text).unwrap_or(Value::Null))
@@ -13,44 +15,80 @@ fn parsed((status, text): (u16, String)) -> (u16, Value) {
 
 #[tokio::test]
 async fn a_silenced_alert_pages_nobody_until_the_silence_is_over() {
-    let deck = Deck::start().await;
-    let now = deck.clock.now();
-    let silence = json!({"matchers": [{"name": "alertname", "value": "Node.*", "isRegex": true, "isEqual": true}],
+    on_every_store(async |deck| {
+        let now = deck.clock.now();
+        let silence = json!({"matchers": [{"name": "alertname", "value": "Node.*", "isRegex": true, "isEqual": true}],
         "startsAt": now, "endsAt": now.plus(Duration::from_hours(1)), "createdBy": "alice", "comment": "moving it"});
-    let (status, created) = parsed(deck.post("/api/v2/silences", COMMANDER, silence.to_string()).await);
-    assert_eq!(status, 200, "{created}");
-    let id = created["silenceID"].as_str().unwrap().to_owned();
-    let shown = deck.get(&format!("/api/v2/silence/{id}"), KEY).await;
-    assert_eq!((&shown["status"]["state"], &shown["createdBy"]), (&json!("active"), &json!("alice (bo)")));
+        let (status, created) = parsed(deck.post("/api/v2/silences", COMMANDER, silence.to_string()).await);
+        assert_eq!(status, 200, "{created}");
+        let id = created["silenceID"].as_str().unwrap().to_owned();
+        let shown = deck.get(&format!("/api/v2/silence/{id}"), KEY).await;
+        assert_eq!((&shown["status"]["state"], &shown["createdBy"]), (&json!("active"), &json!("alice (bo)")));
 
-    deck.alert(&json!([alert("rpc", "NodeDown", "eth-1")])).await;
-    assert_eq!(deck.client(VIEWER).incidents(true).await.unwrap(), []);
-    let alerts = deck.get("/api/v2/alerts", KEY).await;
-    assert_eq!(
-        (&alerts[0]["status"]["state"], &alerts[0]["status"]["silencedBy"]),
-        (&json!("suppressed"), &json!([id]))
-    );
-    assert_eq!(deck.get("/api/v2/alerts?silenced=false", KEY).await, json!([]));
+        deck.alert(&json!([alert("rpc", "NodeDown", "eth-1"), alert("rpc", "NodeDown", "eth-2")])).await;
+        assert_eq!(deck.client(VIEWER).incidents(true).await.unwrap(), []);
+        let held = deck.client(VIEWER).silences().await.unwrap();
+        assert_eq!((held.len(), held[0].state.as_str(), held[0].holds), (1, "active", 2));
+        deck.alert(&json!([over(alert("rpc", "NodeDown", "eth-2"), now)])).await;
+        assert_eq!(deck.client(VIEWER).silences().await.unwrap()[0].holds, 1, "what is over is not held back");
+        let alerts = deck.get("/api/v2/alerts", KEY).await;
+        assert_eq!(
+            (&alerts[0]["status"]["state"], &alerts[0]["status"]["silencedBy"]),
+            (&json!("suppressed"), &json!([id]))
+        );
+        assert_eq!(deck.get("/api/v2/alerts?silenced=false", KEY).await, json!([]));
 
-    // Changed under its own name, then ended; twice does no harm.
-    let mut longer = silence.clone();
-    longer["id"] = json!(id);
-    longer["comment"] = json!("still moving it");
-    let (_, changed) = parsed(deck.post("/api/v2/silences", COMMANDER, longer.to_string()).await);
-    assert_eq!(changed["silenceID"], json!(id));
-    for _ in 0..2 {
-        let url = format!("{}/api/v2/silence/{id}", deck.base);
-        assert_eq!(deck.http.delete(url).bearer_auth(COMMANDER).send().await.unwrap().status(), 200);
-    }
-    let ours = deck.get("/api/v1/silences", VIEWER).await;
-    assert_eq!((&ours[0]["state"], &ours[0]["comment"]), (&json!("expired"), &json!("still moving it")));
-    let url = format!("{}/api/v2/silence/{}", deck.base, "0".repeat(8) + "-0000-0000-0000-000000000000");
-    assert_eq!(deck.http.delete(url).bearer_auth(COMMANDER).send().await.unwrap().status(), 404);
+        // Changed under its own name, then ended; twice does no harm.
+        let mut longer = silence.clone();
+        longer["id"] = json!(id);
+        longer["comment"] = json!("still moving it");
+        let (_, changed) = parsed(deck.post("/api/v2/silences", COMMANDER, longer.to_string()).await);
+        assert_eq!(changed["silenceID"], json!(id));
+        for _ in 0..2 {
+            let url = format!("{}/api/v2/silence/{id}", deck.base);
+            assert_eq!(deck.http.delete(url).bearer_auth(COMMANDER).send().await.unwrap().status(), 200);
+        }
+        let ours = deck.get("/api/v1/silences", VIEWER).await;
+        assert_eq!((&ours[0]["state"], &ours[0]["comment"]), (&json!("expired"), &json!("still moving it")));
+        let url = format!("{}/api/v2/silence/{}", deck.base, "0".repeat(8) + "-0000-0000-0000-000000000000");
+        assert_eq!(deck.http.delete(url).bearer_auth(COMMANDER).send().await.unwrap().status(), 404);
 
-    deck.alert(&json!([alert("rpc", "NodeDown", "eth-1")])).await;
-    assert_eq!(deck.only_incident().await.signals.len(), 1);
-    deck.receiver.next().await;
-    deck.settled().await;
+        deck.alert(&json!([alert("rpc", "NodeDown", "eth-1")])).await;
+        assert_eq!(deck.only_incident().await.signals.len(), 1);
+        deck.receiver.next().await;
+        deck.settled().await;
+        deck.finish().await;
+    })
+    .await;
+}
+
+/// The same alert, over.
+fn over(mut alert: Value, at: Timestamp) -> Value {
+    alert["endsAt"] = json!(at);
+    alert
+}
+
+#[tokio::test]
+async fn the_typed_client_sets_lists_and_ends() {
+    let deck = Deck::start().await;
+    let client = deck.client(COMMANDER);
+    let matcher =
+        |value: &str| Matcher { name: "service".to_owned(), value: value.to_owned(), is_regex: false, is_not: false };
+    let wanted = |matchers: Vec<Matcher>, from: u64| SetSilence {
+        matchers,
+        starts: Some(deck.clock.now().plus(Duration::from_secs(from)).to_string()),
+        ends: deck.clock.now().plus(Duration::from_hours(1)).to_string(),
+        comment: "moving it".to_owned(),
+    };
+    let later = client.set_silence(&wanted(vec![matcher("rpc")], 600)).await.unwrap();
+    assert_eq!((later.state.as_str(), later.matchers.as_slice()), ("pending", [matcher("rpc")].as_slice()));
+    assert_eq!(client.silences().await.unwrap(), std::slice::from_ref(&later));
+    let refused = client.set_silence(&wanted(vec![matcher("")], 0)).await.unwrap_err();
+    assert!(matches!(&refused, ClientError::Refused { status: 422, code, .. } if code == "bad_silence"), "{refused:?}");
+    let weak = deck.client(VIEWER).end_silence(&later.id).await.unwrap_err();
+    assert!(matches!(weak, ClientError::Refused { status: 403, .. }), "{weak:?}");
+    assert_eq!(client.end_silence(&later.id).await.unwrap().state, "expired");
+    assert_eq!(client.end_silence(&later.id).await.unwrap().state, "expired", "twice does no harm");
     deck.finish().await;
 }
 

@@ -126,6 +126,11 @@ impl Follower {
         }
     }
 
+    /// The node's address without credentials.
+    pub fn shown(&self) -> &str {
+        self.reader.shown()
+    }
+
     /// What the node offers.
     pub fn capabilities(&self) -> Vec<String> {
         self.reader.capabilities()
@@ -334,12 +339,15 @@ impl Follower {
 
     /// The fork is deeper than we walk: say so, and begin again at the head.
     fn start_over(&mut self, tip: Header, step: &mut Step) -> Stop {
-        let last = self.last().map_or(0, |block| block.number);
-        step.wanted = Some((last.saturating_add(1).min(tip.number), Some(tip.number)));
+        let first = self.track.first().map_or(tip.number, |block| block.number);
+        let last = self.last().map_or(tip.number, |block| block.number);
+        // Of the blocks from the first that we verified on, the node has others, and none of those was shown to the detectors.
+        step.wanted = Some((first.min(tip.number), Some(tip.number)));
         step.given_up = true;
         self.track = Track::default();
         let detail = format!(
-            "{}: block {} shares no block with the last {FORK_WALK_BLOCKS_MAX} we verified: beginning again at the head",
+            "{}: block {} shares no block with those we verified last, {first} to {last}: what was claimed on them is taken back, \
+             what is in their place was not seen; beginning again at the head",
             self.reader.shown(),
             tip.number
         );

@@ -4,8 +4,14 @@
 //! node often knows of a block before it has its receipts, and nothing is lost meanwhile, since the place stands still. A gap
 //! of blocks closes when they have been read, not when the node answers again. Open gaps are kept with the place, so that a
 //! restart can still close them.
+//!
+//! Being behind is a gap of its own once it gets no better: the node's chain grows as fast as we read it, or the detectors take
+//! nothing in. Nothing is skipped then, but what we say is old. Tests: `tell/tests.rs`, and through `follow/tests.rs`.
 
-use std::sync::Arc;
+#[cfg(test)]
+mod tests;
+
+use std::{sync::Arc, time::Duration};
 
 use quarterdeck_core::{
     chain::{ChainEvent, Gap, GapKind},
@@ -13,7 +19,7 @@ use quarterdeck_core::{
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::SendTimeoutError};
 
 use super::{
     super::{SourceState, Sources},
@@ -22,7 +28,11 @@ use super::{
 use crate::loops::detect::Seen;
 
 /// How long trouble may last before it is told.
-pub(super) const GRACE: std::time::Duration = std::time::Duration::from_secs(2);
+pub(super) const GRACE: Duration = Duration::from_secs(2);
+
+/// How long we may be behind without getting nearer to the head, and how long the detectors may take nothing in, until that is
+/// told: a few blocks of most chains, and more than a full disk takes to be noticed.
+const NO_BETTER: Duration = Duration::from_secs(30);
 
 /// What is kept of a source.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -42,6 +52,24 @@ pub(super) struct Teller {
     cursor: Cursor,
     /// When the trouble began that lasts.
     trouble: Option<Timestamp>,
+    /// How we fare while we are behind.
+    behind: Option<Behind>,
+    /// Opened while nobody could be told.
+    untold: Option<Gap>,
+}
+
+/// How we fare while we are behind.
+struct Behind {
+    /// Since when.
+    since: Timestamp,
+    /// The height we stood at then.
+    from: u64,
+    /// The head that the node had then.
+    head: u64,
+    /// The fewest blocks to the head since then …
+    nearest: u64,
+    /// … and when that was.
+    at: Timestamp,
 }
 
 /// A gap that should be open.
@@ -60,7 +88,7 @@ impl Teller {
         chain: u64,
         cursor: Cursor,
     ) -> Self {
-        Self { seen, sources, source, chain, cursor, trouble: None }
+        Self { seen, sources, source, chain, cursor, trouble: None, behind: None, untold: None }
     }
 
     /// Tells a step that began at `began` and ended `now`. False: nobody listens any more.
@@ -70,7 +98,10 @@ impl Teller {
         for told in step.events {
             self.note(&told.event, now);
             self.cursor.place = told.place;
-            going &= self.send(told.event).await;
+            going &= self.send(told.event, now).await;
+        }
+        if let Some(gap) = self.untold.take() {
+            going &= self.send(ChainEvent::Gap(Arc::new(gap)), now).await;
         }
         // While we are blind or behind, nothing that was open is over.
         if !blind && !more {
@@ -78,7 +109,11 @@ impl Teller {
             going &= self.close_others(&wanted, to, now).await;
         }
         for one in wanted {
-            going &= self.open(one, began).await;
+            // What is given up again is another stretch: the one before ends here.
+            if step.given_up && step.gap.as_ref().is_some_and(|(kind, _)| *kind == one.kind) {
+                going &= self.close_if(|gap| gap.kind == one.kind, None, now).await;
+            }
+            going &= self.open(one, began, now).await;
         }
         let capabilities = follower.capabilities();
         let gaps = self.cursor.gaps.clone();
@@ -110,6 +145,7 @@ impl Teller {
                 }
             }
         }
+        wanted.extend(self.overload(step, follower, now));
         for (kind, bare) in follower.bare() {
             let (from, to) = (Some(bare.from), Some(bare.to));
             wanted.push(Wanted { kind: *kind, detail: bare.detail.clone(), from, to });
@@ -121,6 +157,32 @@ impl Teller {
             wanted.push(Wanted { kind: GapKind::Disagreement, detail: detail.to_owned(), from: None, to: None });
         }
         wanted
+    }
+
+    /// Whether we are behind and get no nearer to the head. A step that could not look says nothing about it.
+    fn overload(&mut self, step: &Step, follower: &Follower, now: Timestamp) -> Option<Wanted> {
+        if step.gap.is_some() {
+            return None;
+        }
+        let (Some(head), Some(last), true) = (step.node_head, follower.last(), step.more) else {
+            self.behind = None;
+            return None;
+        };
+        let (last, lag) = (last.number, head.saturating_sub(last.number));
+        let behind = self.behind.get_or_insert(Behind { since: now, from: last, head, nearest: lag, at: now });
+        if lag < behind.nearest {
+            (behind.nearest, behind.at) = (lag, now);
+        }
+        if lag == 0 || now.since(behind.at) < NO_BETTER {
+            return None;
+        }
+        let (read, made) = (last.saturating_sub(behind.from), head.saturating_sub(behind.head));
+        let seconds = now.since(behind.since).as_secs();
+        let detail = format!(
+            "{}: {lag} blocks behind its head {head}; in {seconds} s it made {made} and {read} were read",
+            follower.shown()
+        );
+        Some(Wanted { kind: GapKind::Overload, detail, from: Some(last.saturating_add(1)), to: Some(head) })
     }
 
     fn note(&self, event: &ChainEvent, now: Timestamp) {
@@ -135,7 +197,9 @@ impl Teller {
         });
     }
 
-    async fn send(&self, event: ChainEvent) -> bool {
+    /// Hands over an event, and waits for the detectors as long as they need: a block is never dropped. That they need too long
+    /// is shown at once, and told as soon as they take something in again.
+    async fn send(&mut self, event: ChainEvent, now: Timestamp) -> bool {
         let cursor = match serde_json::to_string(&self.cursor) {
             Ok(cursor) => Some(cursor),
             Err(error) => {
@@ -144,10 +208,47 @@ impl Teller {
                 None
             }
         };
-        self.seen.send(Seen { source: self.source.clone(), event, cursor }).await.is_ok()
+        let seen = Seen { source: self.source.clone(), event, cursor };
+        match self.seen.send_timeout(seen, NO_BETTER).await {
+            Ok(()) => true,
+            Err(SendTimeoutError::Closed(_)) => false,
+            Err(SendTimeoutError::Timeout(seen)) => {
+                self.note_full_queue(now);
+                self.seen.send(seen).await.is_ok()
+            }
+        }
     }
 
-    async fn open(&mut self, wanted: Wanted, began: Timestamp) -> bool {
+    fn note_full_queue(&mut self, now: Timestamp) {
+        if self.cursor.gaps.iter().any(|gap| gap.kind == GapKind::Overload) {
+            return;
+        }
+        let gap = Gap {
+            source: self.source.clone(),
+            chain: self.chain,
+            kind: GapKind::Overload,
+            from_block: Some(self.cursor.place.last),
+            to_block: None,
+            since: now,
+            closed: None,
+            detail: format!(
+                "{} events wait for the detectors, which took none in for {} s; block {} is the next",
+                self.seen.max_capacity(),
+                NO_BETTER.as_secs(),
+                self.cursor.place.last
+            ),
+        };
+        tracing::warn!(source = %gap.source, detail = %gap.detail, "the detectors do not keep up");
+        self.cursor.gaps.push(gap.clone());
+        let gaps = self.cursor.gaps.clone();
+        self.sources.update(&self.source, |health| {
+            health.state = SourceState::Blind;
+            health.gaps = gaps;
+        });
+        self.untold = Some(gap);
+    }
+
+    async fn open(&mut self, wanted: Wanted, began: Timestamp, now: Timestamp) -> bool {
         if let Some(gap) = self.cursor.gaps.iter_mut().find(|gap| gap.kind == wanted.kind) {
             gap.to_block = wanted.to.or(gap.to_block);
             return true;
@@ -164,20 +265,27 @@ impl Teller {
         };
         tracing::warn!(source = %gap.source, kind = ?gap.kind, detail = %gap.detail, "cannot look");
         self.cursor.gaps.push(gap.clone());
-        self.send(ChainEvent::Gap(Arc::new(gap))).await
+        self.send(ChainEvent::Gap(Arc::new(gap)), now).await
     }
 
     /// Closes what is open and not wanted any more. A gap of blocks ends with the last one read.
     async fn close_others(&mut self, wanted: &[Wanted], last: Option<u64>, now: Timestamp) -> bool {
+        self.close_if(|gap| !wanted.iter().any(|one| one.kind == gap.kind), last, now).await
+    }
+
+    async fn close_if(&mut self, over: impl Fn(&Gap) -> bool, last: Option<u64>, now: Timestamp) -> bool {
         let mut going = true;
-        let over = |gap: &mut Gap| !wanted.iter().any(|one| one.kind == gap.kind);
-        for mut gap in self.cursor.gaps.extract_if(.., over).collect::<Vec<_>>() {
+        for mut gap in self.cursor.gaps.extract_if(.., |gap| over(gap)).collect::<Vec<_>>() {
             gap.closed = Some(now);
-            if matches!(gap.kind, GapKind::Unreachable | GapKind::BadAnswer | GapKind::MissingBlock) {
+            let of_blocks = matches!(
+                gap.kind,
+                GapKind::Unreachable | GapKind::BadAnswer | GapKind::MissingBlock | GapKind::Overload
+            );
+            if of_blocks {
                 gap.to_block = last.or(gap.to_block).max(gap.from_block);
             }
             tracing::info!(source = %gap.source, kind = ?gap.kind, "can look again");
-            going &= self.send(ChainEvent::Gap(Arc::new(gap))).await;
+            going &= self.send(ChainEvent::Gap(Arc::new(gap)), now).await;
         }
         going
     }

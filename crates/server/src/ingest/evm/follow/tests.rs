@@ -178,7 +178,10 @@ async fn a_fork_deeper_than_the_walk_is_said_with_what_was_not_seen() {
     let step = follower.step(at(1)).await;
     assert_eq!(step.gap.as_ref().map(|(kind, _)| *kind), Some(GapKind::ForkTooDeep));
     assert!(step.given_up && step.events.is_empty());
-    assert_eq!(step.wanted, Some((20, Some(20))), "up to the block that did not link");
+    let first = model.chain.first().unwrap().number;
+    assert_eq!(step.wanted, Some((first, Some(20))), "from the first we knew up to the block that did not link");
+    let detail = step.gap.unwrap().1;
+    assert!(detail.contains(&format!("{first} to {}", model.chain.last().unwrap().number)), "{detail}");
     model.chain.clear();
     settle(&mut follower, &mut model, 2).await;
     ours(&node, &model);

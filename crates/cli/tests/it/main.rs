@@ -1,0 +1,4 @@
+//! The executable as a person uses it: what they type, what it prints where, how it exits.
+
+#[cfg(test)]
+mod silence;

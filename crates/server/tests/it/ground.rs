@@ -1,0 +1,70 @@
+//! What a program under test keeps its events in: each of the three stores, as it survives the program.
+
+use std::{path::PathBuf, sync::Arc};
+
+use quarterdeck_server::store::{Store, memory::MemoryStore, sqlite::SqliteStore};
+
+use crate::harness::left_out;
+#[cfg(feature = "postgres")]
+use crate::postgres_server::Postgres;
+
+/// Where events are kept.
+pub(crate) enum Ground {
+    /// In this process. It outlives the program under test, not the test.
+    Memory(Arc<MemoryStore>),
+    /// In a file.
+    Sqlite(PathBuf),
+    /// In a database of a server that is ours alone.
+    #[cfg(feature = "postgres")]
+    Postgres {
+        /// Stopped when the ground is dropped.
+        _server: Box<Postgres>,
+        /// The database.
+        url: String,
+    },
+}
+
+impl Ground {
+    /// All stores, by the name that the configuration gives them.
+    pub(crate) const ALL: [&str; 3] = ["memory", "sqlite", "postgres"];
+
+    /// A fresh one; none: this machine does not have it, which is said, and fails on the build machine.
+    pub(crate) async fn fresh(kind: &str, folder: PathBuf) -> Option<Self> {
+        match kind {
+            "memory" => Some(Self::Memory(MemoryStore::new())),
+            "sqlite" => Some(Self::Sqlite(folder.join("quarterdeck.db"))),
+            #[cfg(feature = "postgres")]
+            "postgres" => {
+                let mut server = Postgres::start("the whole program on PostgreSQL")?;
+                let url = server.fresh().await;
+                Some(Self::Postgres { _server: Box::new(server), url })
+            }
+            _ => {
+                left_out(kind);
+                None
+            }
+        }
+    }
+
+    /// Opens it, as a program that starts does.
+    pub(crate) async fn open(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Memory(store) => Arc::clone(store) as Arc<dyn Store>,
+            Self::Sqlite(path) => SqliteStore::open(path).unwrap(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres { url, .. } => {
+                quarterdeck_server::store::postgres::PostgresStore::connect(url, None).await.unwrap()
+            }
+        }
+    }
+
+    /// How many hold the open store when no program does.
+    pub(crate) const fn own_holders(&self) -> usize {
+        match self {
+            Self::Memory(_) => 1,
+            Self::Sqlite(_) => 0,
+            #[cfg(feature = "postgres")]
+            Self::Postgres { .. } => 0,
+        }
+    }
+}
