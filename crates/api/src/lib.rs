@@ -39,6 +39,8 @@ pub struct IncidentSummary {
     pub acknowledged_by: Option<String>,
     /// When the next step of the escalation is due.
     pub next_step: Option<String>,
+    /// When it resolves by itself: all of it was undone while a page waited for its answer. Not if it comes back before.
+    pub stands_down: Option<String>,
 }
 
 /// One incident, whole.

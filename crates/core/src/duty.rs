@@ -111,7 +111,7 @@ pub fn next_deadline(incident: &Incident) -> Option<Timestamp> {
 }
 
 /// When it resolves by itself, if nothing comes back: all was undone while a page waited for its answer.
-fn stands_down(incident: &Incident) -> Option<Timestamp> {
+pub fn stands_down(incident: &Incident) -> Option<Timestamp> {
     incident.escalation().stood_down.filter(|_| !incident.stands)
 }
 

@@ -37,6 +37,7 @@ pub fn summary(incident: &Incident) -> api::IncidentSummary {
         money_at_risk_cents: incident.facts().money_at_risk.cents(),
         acknowledged_by: incident.acknowledgement().map(|word| word.by.to_string()),
         next_step: incident.escalation().next.map(|next| next.to_string()),
+        stands_down: quarterdeck_core::duty::stands_down(incident).map(|at| at.to_string()),
     }
 }
 

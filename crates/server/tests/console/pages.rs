@@ -152,6 +152,9 @@ async fn a_retracted_signal_is_struck_through_with_its_reason() {
     hear(&house.running, SignalChange::Retracted { id, reason: "its block was dropped".to_owned() }).await;
     let html = house.page(&format!("/incidents/{incident}"), VIEWER).await;
     assert!(html.contains("<s>Flash loan took") && html.contains("its block was dropped"));
+    // Its page waits for an answer: how long still, before it resolves by itself.
+    assert!(html.contains("all of it was undone, and it resolves by itself <span"), "{html}");
+    assert!(house.page("/", VIEWER).await.contains("undone, resolves "));
     // With it goes the only reason for the severity, and that is said instead of an empty sum.
     assert!(html.contains("to SEV5 (nothing counts any more)") && html.contains("Nothing counts any more:"), "{html}");
     let review = house.page(&format!("/api/v1/incidents/{incident}/review?format=md"), VIEWER).await;
@@ -291,7 +294,7 @@ async fn a_silence_is_set_from_a_signal_holds_back_others_like_it_and_is_ended()
     let claim = |title: &str| signal("latency", "deposits", title, Loudness::Critical, now());
     let first = raise(&house.running, claim("Deposits stand still")).await;
     let listed = house.page("/signals", COMMANDER).await;
-    assert!(listed.contains(&format!("href=\"/silences?signal={first}#set\"")));
+    assert!(listed.contains(&format!("href=\"/silences?signal={first}&amp;observed=2")));
     assert!(!house.page("/signals", RESPONDER).await.contains("/silences?signal="));
     let form = house.page(&format!("/silences?signal={first}"), COMMANDER).await;
     let filled =
