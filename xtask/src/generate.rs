@@ -9,7 +9,7 @@ use crate::{run, suite};
 /// Compiles the contracts with the pinned compiler, or compares what it would write with what is checked in.
 pub(crate) fn contracts(root: &Path, check: bool) -> anyhow::Result<bool> {
     let npm = suite::tools::npm_packages(root)?;
-    let mut command = Command::new("node");
+    let mut command = Command::new(suite::tools::node(root)?);
     command.arg(root.join("crates/sim/contracts/build.mjs"));
     if check {
         command.arg("--check");

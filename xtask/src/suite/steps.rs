@@ -125,7 +125,7 @@ fn console(world: &World) -> anyhow::Result<Passed> {
             .context("start the demo")?,
     );
     let address = address_of(&mut demo.0)?;
-    let mut command = Command::new("node");
+    let mut command = Command::new(tools::node(&world.root)?);
     // What the script is given: where to sign in, where the driver's package is, which browser.
     command
         .arg("crates/server/tests/console.mjs")

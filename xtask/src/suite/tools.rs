@@ -1,7 +1,8 @@
 //! What the tests need besides Rust, installed with the ordinary clients where it is missing.
 //!
 //! From the system's packages: PostgreSQL, Chromium, Node, Prometheus and amtool. From npm, pinned with digests in `xtask/npm`:
-//! a node to run against, a driver for the browser, the contracts' compiler. No daemon is left running: packages that would start
+//! a node to run against, a driver for the browser, the contracts' compiler; and in `xtask/node` a newer Node, for systems whose own
+//! is too old for these. No daemon is left running: packages that would start
 //! one are told not to, and what they enable is disabled again.
 
 use std::{
@@ -28,7 +29,7 @@ struct Tool {
 
 const TOOLS: &[Tool] = &[
     Tool { what: "PostgreSQL", packages: &["postgresql"], daemons: &["postgresql"], present: postgres },
-    Tool { what: "Node", packages: &["nodejs", "npm"], daemons: &[], present: node },
+    Tool { what: "Node", packages: &["nodejs", "npm"], daemons: &[], present: npm },
     Tool { what: "Chromium", packages: &["chromium"], daemons: &[], present: || chromium().is_some() },
     Tool {
         what: "Prometheus",
@@ -43,6 +44,9 @@ const TOOLS: &[Tool] = &[
         present: || run::on_path("amtool").is_some(),
     },
 ];
+
+/// What the pinned packages ask for.
+const NODE_MAJOR_MIN: u32 = 20;
 
 /// Installs what is missing. What cannot be installed is left out.
 pub(crate) fn install(world: &World) -> anyhow::Result<Passed> {
@@ -160,7 +164,8 @@ fn postgres() -> bool {
     versions.map(|version| version.path().join("bin/initdb")).any(|initdb| initdb.is_file())
 }
 
-fn node() -> bool {
+/// Any version: see [`node`].
+fn npm() -> bool {
     run::on_path("node").is_some() && run::on_path("npm").is_some()
 }
 
@@ -169,21 +174,65 @@ pub(crate) fn chromium() -> Option<PathBuf> {
     ["chromium", "chromium-browser", "google-chrome"].iter().find_map(|name| run::on_path(name))
 }
 
+/// A Node that is new enough for the pinned packages: the system's, else one that is such a package itself.
+pub(crate) fn node(root: &Path) -> anyhow::Result<PathBuf> {
+    if let Some(node) = run::on_path("node").filter(|node| major(node) >= NODE_MAJOR_MIN) {
+        return Ok(node);
+    }
+    let folder = npm_ci(root, "xtask/node", None)?;
+    let machine = match std::env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let node = folder.join(format!("node_modules/node-{}-{machine}/bin/node", std::env::consts::OS));
+    anyhow::ensure!(
+        node.is_file(),
+        "Node {NODE_MAJOR_MIN} or newer is needed, and `xtask/node` has none for {}-{machine}",
+        std::env::consts::OS
+    );
+    Ok(node)
+}
+
+/// The first number of a Node's version; 0 if it does not say.
+fn major(node: &Path) -> u32 {
+    let Ok(told) = Command::new(node).arg("--version").output() else { return 0 };
+    let told = String::from_utf8_lossy(&told.stdout);
+    let major = told.trim().strip_prefix('v').and_then(|version| version.split('.').next());
+    major.and_then(|major| major.parse().ok()).unwrap_or(0)
+}
+
 /// The pinned npm packages, installed below `target`. Returns the folder that holds `node_modules`.
 pub(crate) fn npm_packages(root: &Path) -> anyhow::Result<PathBuf> {
-    let (pinned, folder) = (root.join("xtask/npm"), files::scratch(root).join("npm"));
+    let node = node(root)?;
+    npm_ci(root, "xtask/npm", node.parent())
+}
+
+/// Installs what the lock file in `pinned` names, below `target`, once. `node`: the folder of the Node that npm runs on; none: as
+/// the system has it.
+fn npm_ci(root: &Path, pinned: &str, node: Option<&Path>) -> anyhow::Result<PathBuf> {
+    let (pinned, name) = (root.join(pinned), pinned.trim_start_matches("xtask/"));
+    let folder = files::scratch(root).join(name);
     fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
-    let lock = fs::read(pinned.join("package-lock.json")).context("read xtask/npm/package-lock.json")?;
+    let lock = pinned.join("package-lock.json");
+    let lock = fs::read(&lock).with_context(|| format!("read {}", lock.display()))?;
     let done = folder.join("installed-lock.json");
     if fs::read(&done).is_ok_and(|installed| installed == lock) {
         return Ok(folder);
     }
     for file in ["package.json", "package-lock.json"] {
-        fs::copy(pinned.join(file), folder.join(file)).with_context(|| format!("copy xtask/npm/{file}"))?;
+        fs::copy(pinned.join(file), folder.join(file)).with_context(|| format!("copy {file} of {name}"))?;
     }
+    let mut npm = Command::new("npm");
     // No package's own scripts: what we use is in the packages as they are.
-    let words = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
-    run::must(Command::new("npm").args(words).current_dir(&folder))?;
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&folder);
+    if let Some(node) = node {
+        // npm leaves out what asks for a newer Node than the one it runs on.
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(node.to_owned()).chain(std::env::split_paths(&path));
+        npm.env("PATH", std::env::join_paths(folders).context("put Node on the PATH")?);
+    }
+    run::must(&mut npm)?;
     fs::write(&done, &lock).context("note what is installed")?;
     Ok(folder)
 }

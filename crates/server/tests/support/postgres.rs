@@ -92,6 +92,12 @@ impl Postgres {
     /// Stops the server and waits until it is gone.
     pub(crate) fn stop(&mut self) {
         let Some(mut server) = self.server.take() else { return };
+        // Before it has its socket it does not listen to signals either: where ours were started with SIGINT ignored, as a shell
+        // does in the background, it would be lost.
+        let socket = self.folder.path().join(format!(".s.PGSQL.{}", self.port));
+        while !socket.exists() && server.try_wait().unwrap().is_none() {
+            std::thread::yield_now();
+        }
         let stopped = Command::new("kill").arg("-INT").arg(server.id().to_string()).status();
         if !stopped.is_ok_and(|status| status.success()) {
             server.kill().unwrap();
