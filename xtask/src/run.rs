@@ -1,6 +1,7 @@
 //! Running other programs, with an error that names the command.
 
 use std::{
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
@@ -29,6 +30,28 @@ pub(crate) fn stdout_of(command: &mut Command) -> anyhow::Result<Vec<u8>> {
         .with_context(|| format!("start `{}`", shown(command)))?;
     anyhow::ensure!(status.success(), "`{}` ended with {status}", shown(command));
     Ok(stdout)
+}
+
+/// Runs to the end, passes on what it writes, and returns all of it. Fails unless it succeeds.
+pub(crate) fn told_by(command: &mut Command) -> anyhow::Result<String> {
+    let (reader, writer) = std::io::pipe().context("make a pipe")?;
+    let again = writer.try_clone().context("make a pipe")?;
+    let words = shown(command);
+    let spawned = command.stdin(Stdio::null()).stdout(writer).stderr(again).spawn();
+    let mut child = spawned.with_context(|| format!("start `{words}`"))?;
+    // The command keeps its ends of the pipe as long as it lives: then reading would never end.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut told = String::new();
+    for line in BufReader::new(reader).split(b'\n') {
+        let line = line.with_context(|| format!("read what `{words}` says"))?;
+        let line = String::from_utf8_lossy(&line);
+        println!("{line}");
+        told.push_str(&line);
+        told.push('\n');
+    }
+    let status = child.wait().with_context(|| format!("wait for `{words}`"))?;
+    anyhow::ensure!(status.success(), "`{words}` ended with {status}");
+    Ok(told)
 }
 
 /// The first program of this name on the PATH.
