@@ -309,8 +309,11 @@ impl Observer {
             (Some(ours), None) => format!("{ours} and {who}, which is on {name}, are in one transaction"),
             _ => format!("{who}, which is on {name}, takes part in a transaction"),
         };
+        // Lists are dated by the day.
+        let day = |list: &AddressList| list.as_of.to_string().split('T').next().unwrap_or_default().to_owned();
         let dated =
-            list.map_or_else(|| "a list that is not on record".to_owned(), |list| format!("{name} of {}", list.as_of));
+            list.map_or_else(|| "a list that is not on record".to_owned(), |list| format!("{name} of {}", day(list)));
+        let label = if hit.entry.label.is_empty() { String::new() } else { format!(" as `{}`", hit.entry.label) };
         let stale = if age > self.age_max {
             format!(" That list is {} old: what was listed since is unknown.", human_span(age))
         } else {
@@ -324,7 +327,7 @@ impl Observer {
             .loudness(loudness)
             .service(watched.map(|watched| watched.service.clone()))
             .title(title)
-            .text(format!("{} is on {dated} as `{}`.{outcome}{stale}", hit.entry.address, hit.entry.label))
+            .text(format!("{} is on {dated}{label}.{outcome}{stale}", hit.entry.address))
             .number("age of the list", age.as_secs() / 3_600, "hours")
             .number("hops", 0, "")
             .party("listed", hit.entry.address)

@@ -372,7 +372,7 @@ impl Observer {
         }
         let (waiting, replaced) = (impact.waiting.len(), impact.stolen().count());
         if waiting + replaced > 0 {
-            sentences.push(format!("Ours: {waiting} wait, {replaced} replaced, {at_risk} at risk."));
+            sentences.push(format!("Ours: {waiting} in neither, {replaced} replaced, {at_risk} at risk."));
         }
         let before = impact.still_missing.len();
         if before > 0 {
