@@ -103,22 +103,32 @@ impl Publisher {
             let wanted = usize::try_from(to - begin).unwrap_or(usize::MAX);
             let events = self.store.events(begin, wanted).await?;
             let (published, root) = (Arc::clone(&self.published), self.root.clone());
-            blocking(move || write_slice(&published, &root, done, to, events)).await?;
+            self.blocking(move || write_slice(&published, &root, done, to, events)).await?;
             done = to;
         }
         let (root, key) = (self.root.clone(), format!("{}\n", self.key));
-        blocking(move || {
+        self.blocking(move || {
             write_whole(&root, KEY_FILE, key.as_bytes())?;
             write_whole(&root, CHECKPOINT_FILE, checkpoint.as_bytes())
         })
         .await?;
         Ok(head.size)
     }
-}
 
-/// Runs `work` where waiting for the disk holds nobody else up.
-async fn blocking(work: impl FnOnce() -> Result<(), PublishError> + Send + 'static) -> Result<(), PublishError> {
-    tokio::task::spawn_blocking(work).await.map_err(|ended| PublishError::Folder(ended.to_string()))?
+    /// Runs `work` where waiting for the disk holds nobody else up. It goes on when we are dropped, so it holds the store: who
+    /// has that has the folder, and a program that follows us opens it only when the last byte is written.
+    async fn blocking(
+        &self,
+        work: impl FnOnce() -> Result<(), PublishError> + Send + 'static,
+    ) -> Result<(), PublishError> {
+        let store = Arc::clone(&self.store);
+        let held = move || {
+            let done = work();
+            drop(store);
+            done
+        };
+        tokio::task::spawn_blocking(held).await.map_err(|ended| PublishError::Folder(ended.to_string()))?
+    }
 }
 
 /// Writes the files of the events from `done` to `to`, given from the first that is needed for them.

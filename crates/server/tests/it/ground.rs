@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use quarterdeck_server::store::{Store, memory::MemoryStore, sqlite::SqliteStore};
+use quarterdeck_server::store::{Store, StoreError, memory::MemoryStore, sqlite::SqliteStore};
 
 use crate::harness::left_out;
 #[cfg(feature = "postgres")]
@@ -46,16 +46,26 @@ impl Ground {
         }
     }
 
-    /// Opens it, as a program that starts does.
+    /// Opens it, as a program that starts does; when the one before has let go of it.
     pub(crate) async fn open(&self) -> Arc<dyn Store> {
-        match self {
-            Self::Memory(store) => Arc::clone(store) as Arc<dyn Store>,
-            Self::Sqlite(path) => SqliteStore::open(path).unwrap(),
-            #[cfg(feature = "postgres")]
-            Self::Postgres { url, .. } => {
-                quarterdeck_server::store::postgres::PostgresStore::connect(url, None).await.unwrap()
+        loop {
+            match self.try_open().await {
+                // Nobody holds it any more, and yet it is being closed, on another thread.
+                Err(StoreError::InUse { .. }) => tokio::task::yield_now().await,
+                opened => return opened.unwrap(),
             }
         }
+    }
+
+    async fn try_open(&self) -> Result<Arc<dyn Store>, StoreError> {
+        Ok(match self {
+            Self::Memory(store) => Arc::clone(store) as Arc<dyn Store>,
+            Self::Sqlite(path) => SqliteStore::open(path)?,
+            #[cfg(feature = "postgres")]
+            Self::Postgres { url, .. } => {
+                quarterdeck_server::store::postgres::PostgresStore::connect(url, None).await?
+            }
+        })
     }
 
     /// How many hold the open store when no program does.

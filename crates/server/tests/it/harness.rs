@@ -142,9 +142,10 @@ impl Deck {
             while before.strong_count() > ground.own_holders() {
                 tokio::task::yield_now().await;
             }
+            ground.open().await
         };
-        tokio::time::timeout(PATIENCE, gone).await.expect("something outlives the program");
-        let running = run(&clock, &receiver, folder.path(), ground.open().await).await;
+        let store = tokio::time::timeout(PATIENCE, gone).await.expect("something outlives the program");
+        let running = run(&clock, &receiver, folder.path(), store).await;
         let base = format!("http://{}", running.address.unwrap());
         Self { clock, receiver, http: http(), base, running, ground, folder }
     }
