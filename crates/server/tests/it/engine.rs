@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use quarterdeck_core::{
     board::Fate,
     correlate::{Rules, Setting},
-    id::{IncidentId, Name, PageId, SeededIds, SignalId},
+    id::{Name, SeededIds},
     policy::Roster,
     signal::SignalChange,
     time::Timestamp,
@@ -17,9 +17,11 @@ use quarterdeck_server::{
     clock::SystemClock,
     engine::{Answer, Engine, EngineError, Parts, Work, read},
     loops,
-    store::{Batch, FoundSignal, OutboxPage, SignalFilter, Store, StoreError, StoredEvent, memory::MemoryStore},
+    store::{Store, StoreError, memory::MemoryStore},
 };
 use tokio::sync::{Notify, oneshot};
+
+use crate::guarded::{Guard, Guarded};
 
 const NOW: Timestamp = Timestamp::MIN;
 
@@ -95,8 +97,8 @@ async fn a_commit_whose_answer_was_lost_counts() {
 }
 
 /// Keeps each append until it is told what to do with it.
+#[derive(Default)]
 struct Gate {
-    inner: Arc<MemoryStore>,
     arrived: Notify,
     waiting: Mutex<Vec<oneshot::Sender<bool>>>,
 }
@@ -108,60 +110,13 @@ impl Gate {
     }
 }
 
-type Said<T> = Result<T, StoreError>;
-
 #[async_trait]
-impl Store for Gate {
-    async fn append(&self, batch: Batch) -> Said<()> {
+impl Guard for Gate {
+    async fn admit(&self) -> Result<(), StoreError> {
         let (sender, let_in) = oneshot::channel();
         self.waiting.lock().unwrap().push(sender);
         self.arrived.notify_one();
-        if let_in.await.unwrap() { self.inner.append(batch).await } else { Err(full()) }
-    }
-    async fn size(&self) -> Said<u64> {
-        self.inner.size().await
-    }
-    async fn events(&self, from: u64, limit: usize) -> Said<Vec<StoredEvent>> {
-        self.inner.events(from, limit).await
-    }
-    async fn stream(&self, stream: &str) -> Said<Vec<StoredEvent>> {
-        self.inner.stream(stream).await
-    }
-    async fn checkpoint(&self) -> Said<Option<String>> {
-        self.inner.checkpoint().await
-    }
-    async fn claim_pages(&self, now: Timestamp, limit: usize) -> Said<Vec<OutboxPage>> {
-        self.inner.claim_pages(now, limit).await
-    }
-    async fn release_page(&self, page: PageId, not_before: Timestamp) -> Said<()> {
-        self.inner.release_page(page, not_before).await
-    }
-    async fn outbox(&self, limit: usize) -> Said<Vec<OutboxPage>> {
-        self.inner.outbox(limit).await
-    }
-    async fn timers_due(&self, now: Timestamp, limit: usize) -> Said<Vec<(IncidentId, Timestamp)>> {
-        self.inner.timers_due(now, limit).await
-    }
-    async fn signals(&self, filter: &SignalFilter) -> Said<Vec<FoundSignal>> {
-        self.inner.signals(filter).await
-    }
-    async fn signal(&self, observed: Timestamp, id: SignalId) -> Said<Option<FoundSignal>> {
-        self.inner.signal(observed, id).await
-    }
-    async fn live_signals(&self, after: Option<(Timestamp, SignalId)>, limit: usize) -> Said<Vec<FoundSignal>> {
-        self.inner.live_signals(after, limit).await
-    }
-    async fn cursor(&self, name: &str) -> Said<Option<String>> {
-        self.inner.cursor(name).await
-    }
-    async fn snapshot(&self, name: &str) -> Said<Option<Vec<u8>>> {
-        self.inner.snapshot(name).await
-    }
-    async fn erase(&self, index: u64) -> Said<()> {
-        self.inner.erase(index).await
-    }
-    async fn forget_signals(&self, before: Timestamp) -> Said<u64> {
-        self.inner.forget_signals(before).await
+        if let_in.await.unwrap() { Ok(()) } else { Err(full()) }
     }
 }
 
@@ -174,8 +129,9 @@ async fn everybody_waits() {
 
 #[tokio::test]
 async fn nothing_is_answered_before_what_it_rests_on_is_durable() {
-    let gate = Arc::new(Gate { inner: MemoryStore::new(), arrived: Notify::new(), waiting: Mutex::default() });
-    let engine = Engine::start(gate.clone(), parts()).await.unwrap();
+    let gate = Arc::new(Gate::default());
+    let store = Arc::new(Guarded { inner: MemoryStore::new(), guard: Arc::clone(&gate) });
+    let engine = Engine::start(store, parts()).await.unwrap();
     let (handle, jobs) = loops::engine::queue(engine.published());
     let running = tokio::spawn(loops::engine::run(engine, jobs, SystemClock::new()));
     let ask = |key: &str| {

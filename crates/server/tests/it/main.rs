@@ -16,6 +16,8 @@ mod expiry;
 #[cfg(test)]
 mod ground;
 #[cfg(test)]
+mod guarded;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod hostile;

@@ -6,85 +6,31 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use quarterdeck_core::{
-    id::{IncidentId, PageId, SignalId},
-    time::Timestamp,
-};
-use quarterdeck_server::store::{Batch, FoundSignal, OutboxPage, SignalFilter, Store, StoreError, StoredEvent};
+use quarterdeck_server::store::StoreError;
 use serde_json::json;
 
-use crate::harness::{Deck, KEY, VIEWER, alert};
+use crate::{
+    guarded::{Guard, Guarded},
+    harness::{Deck, KEY, VIEWER, alert},
+};
 
-/// A store whose disk is full whenever somebody says so.
-struct Full {
-    inner: Arc<dyn Store>,
-    full: Arc<AtomicBool>,
-}
-
-type Answer<T> = Result<T, StoreError>;
+/// A disk that is full whenever somebody says so.
+struct Full(AtomicBool);
 
 #[async_trait]
-impl Store for Full {
-    async fn append(&self, batch: Batch) -> Answer<()> {
-        if self.full.load(Ordering::SeqCst) {
-            return Err(StoreError::Full { doing: "append to the log" });
-        }
-        self.inner.append(batch).await
-    }
-    async fn size(&self) -> Answer<u64> {
-        self.inner.size().await
-    }
-    async fn events(&self, from: u64, limit: usize) -> Answer<Vec<StoredEvent>> {
-        self.inner.events(from, limit).await
-    }
-    async fn stream(&self, stream: &str) -> Answer<Vec<StoredEvent>> {
-        self.inner.stream(stream).await
-    }
-    async fn checkpoint(&self) -> Answer<Option<String>> {
-        self.inner.checkpoint().await
-    }
-    async fn claim_pages(&self, now: Timestamp, limit: usize) -> Answer<Vec<OutboxPage>> {
-        self.inner.claim_pages(now, limit).await
-    }
-    async fn release_page(&self, page: PageId, not_before: Timestamp) -> Answer<()> {
-        self.inner.release_page(page, not_before).await
-    }
-    async fn outbox(&self, limit: usize) -> Answer<Vec<OutboxPage>> {
-        self.inner.outbox(limit).await
-    }
-    async fn timers_due(&self, now: Timestamp, limit: usize) -> Answer<Vec<(IncidentId, Timestamp)>> {
-        self.inner.timers_due(now, limit).await
-    }
-    async fn signals(&self, filter: &SignalFilter) -> Answer<Vec<FoundSignal>> {
-        self.inner.signals(filter).await
-    }
-    async fn signal(&self, observed: Timestamp, id: SignalId) -> Answer<Option<FoundSignal>> {
-        self.inner.signal(observed, id).await
-    }
-    async fn live_signals(&self, after: Option<(Timestamp, SignalId)>, limit: usize) -> Answer<Vec<FoundSignal>> {
-        self.inner.live_signals(after, limit).await
-    }
-    async fn cursor(&self, name: &str) -> Answer<Option<String>> {
-        self.inner.cursor(name).await
-    }
-    async fn snapshot(&self, name: &str) -> Answer<Option<Vec<u8>>> {
-        self.inner.snapshot(name).await
-    }
-    async fn erase(&self, index: u64) -> Answer<()> {
-        self.inner.erase(index).await
-    }
-    async fn forget_signals(&self, before: Timestamp) -> Answer<u64> {
-        self.inner.forget_signals(before).await
+impl Guard for Full {
+    async fn admit(&self) -> Result<(), StoreError> {
+        if self.0.load(Ordering::SeqCst) { Err(StoreError::Full { doing: "append to the log" }) } else { Ok(()) }
     }
 }
 
 #[tokio::test]
 async fn a_full_disk_is_told_and_nothing_is_half_done() {
-    let full = Arc::new(AtomicBool::new(false));
-    let switch = Arc::clone(&full);
-    let deck = Deck::start_with(move |inner| Arc::new(Full { inner, full: switch })).await;
+    let disk = Arc::new(Full(AtomicBool::new(false)));
+    let guard = Arc::clone(&disk);
+    let deck = Deck::start_with(move |inner| Arc::new(Guarded { inner, guard })).await;
     let before = deck.running.store.size().await.unwrap();
-    full.store(true, Ordering::SeqCst);
+    disk.0.store(true, Ordering::SeqCst);
     for (path, body) in [
         ("/api/v2/alerts", json!([alert("rpc", "NodeDown", "eth-1")])),
         ("/ingest/webhook", json!({"title": "down"})),
@@ -104,7 +50,7 @@ async fn a_full_disk_is_told_and_nothing_is_half_done() {
     assert_eq!(deck.get("/api/v2/alerts", KEY).await, json!([]));
     deck.receiver.assert_empty().await;
 
-    full.store(false, Ordering::SeqCst);
+    disk.0.store(false, Ordering::SeqCst);
     deck.alert(&json!([alert("rpc", "NodeDown", "eth-1")])).await;
     assert_eq!(deck.only_incident().await.signals.len(), 1);
     deck.receiver.next().await;

@@ -1,0 +1,78 @@
+//! A store that somebody stands before: each append is let in or refused, when the test says so. All else goes through.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use quarterdeck_core::{
+    id::{IncidentId, PageId, SignalId},
+    time::Timestamp,
+};
+use quarterdeck_server::store::{Batch, FoundSignal, OutboxPage, SignalFilter, Store, StoreError, StoredEvent};
+
+/// Decides about appends.
+#[async_trait]
+pub(crate) trait Guard: Send + Sync + 'static {
+    /// Returns when the append may go on, or with why it may not.
+    async fn admit(&self) -> Result<(), StoreError>;
+}
+
+/// The store behind its guard.
+pub(crate) struct Guarded<G> {
+    pub(crate) inner: Arc<dyn Store>,
+    pub(crate) guard: Arc<G>,
+}
+
+type Said<T> = Result<T, StoreError>;
+
+#[async_trait]
+impl<G: Guard> Store for Guarded<G> {
+    async fn append(&self, batch: Batch) -> Said<()> {
+        self.guard.admit().await?;
+        self.inner.append(batch).await
+    }
+    async fn size(&self) -> Said<u64> {
+        self.inner.size().await
+    }
+    async fn events(&self, from: u64, limit: usize) -> Said<Vec<StoredEvent>> {
+        self.inner.events(from, limit).await
+    }
+    async fn stream(&self, stream: &str) -> Said<Vec<StoredEvent>> {
+        self.inner.stream(stream).await
+    }
+    async fn checkpoint(&self) -> Said<Option<String>> {
+        self.inner.checkpoint().await
+    }
+    async fn claim_pages(&self, now: Timestamp, limit: usize) -> Said<Vec<OutboxPage>> {
+        self.inner.claim_pages(now, limit).await
+    }
+    async fn release_page(&self, page: PageId, not_before: Timestamp) -> Said<()> {
+        self.inner.release_page(page, not_before).await
+    }
+    async fn outbox(&self, limit: usize) -> Said<Vec<OutboxPage>> {
+        self.inner.outbox(limit).await
+    }
+    async fn timers_due(&self, now: Timestamp, limit: usize) -> Said<Vec<(IncidentId, Timestamp)>> {
+        self.inner.timers_due(now, limit).await
+    }
+    async fn signals(&self, filter: &SignalFilter) -> Said<Vec<FoundSignal>> {
+        self.inner.signals(filter).await
+    }
+    async fn signal(&self, observed: Timestamp, id: SignalId) -> Said<Option<FoundSignal>> {
+        self.inner.signal(observed, id).await
+    }
+    async fn live_signals(&self, after: Option<(Timestamp, SignalId)>, limit: usize) -> Said<Vec<FoundSignal>> {
+        self.inner.live_signals(after, limit).await
+    }
+    async fn cursor(&self, name: &str) -> Said<Option<String>> {
+        self.inner.cursor(name).await
+    }
+    async fn snapshot(&self, name: &str) -> Said<Option<Vec<u8>>> {
+        self.inner.snapshot(name).await
+    }
+    async fn erase(&self, index: u64) -> Said<()> {
+        self.inner.erase(index).await
+    }
+    async fn forget_signals(&self, before: Timestamp) -> Said<u64> {
+        self.inner.forget_signals(before).await
+    }
+}
