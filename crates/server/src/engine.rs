@@ -214,11 +214,6 @@ impl Engine {
         self.working.next_deadline()
     }
 
-    /// Takes up another configuration. Running incidents keep their frozen policies.
-    pub fn configure(&mut self, setting: Arc<Setting>) {
-        self.parts.setting = setting;
-    }
-
     /// Decides all of `work` and everything that is due, in this order, as one transaction. One answer for each piece of work.
     pub async fn step(&mut self, work: Vec<Work>, now: Timestamp) -> Result<Vec<Answer>, EngineError> {
         let answers = self.decide(work, now);
