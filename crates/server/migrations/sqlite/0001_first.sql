@@ -36,7 +36,7 @@ CREATE TABLE timer (
 CREATE INDEX timer_due ON timer (due_ms, incident);
 
 -- Where each signal is in the log. In the order of lists, which is nearly the order in which they come. Ids are in none: an
--- index by id alone would be half of all that a storm writes.
+-- index by id alone would touch nearly a page for each signal of a storm.
 CREATE TABLE signal (
     observed_ms INTEGER NOT NULL,
     id          BLOB    NOT NULL,
