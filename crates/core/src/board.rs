@@ -4,6 +4,9 @@
 //! the fold is the tally of repeats that are not recorded yet (they are at doublings): it is lost with the process, and
 //! comparing boards ignores it. Never reads a clock or sends anything.
 //!
+//! Everything that grows is kept in maps that share what they have in common, so that a clone costs nothing, however many incidents
+//! there are: whoever needs the board as it was keeps one.
+//!
 //! A signal costs a few look-ups, whatever the number of incidents. Tests: `board/tests/`, the laws in `tests/laws.rs`.
 
 mod fold;
@@ -12,10 +15,9 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::sync::Arc;
+
+use imbl::{OrdMap, OrdSet};
 
 pub use self::loose::LooseSignal;
 use self::{loose::Loose, tally::Tally};
@@ -57,24 +59,42 @@ pub enum Fate {
     Unknown,
 }
 
-/// The state of the product.
-#[derive(Debug, Clone, Default)]
+/// The state of the product. A clone is cheap and is the fold alone: it begins with an empty tally.
+#[derive(Debug, Default)]
 pub struct Board {
-    incidents: BTreeMap<IncidentId, Incident>,
+    incidents: OrdMap<IncidentId, Arc<Incident>>,
     /// Where each attached signal is: the latest incident that took it.
-    signals: HashMap<SignalId, IncidentId>,
+    signals: OrdMap<SignalId, IncidentId>,
     /// Where each claim was attached last.
-    claims: HashMap<Fingerprint, IncidentId>,
+    claims: OrdMap<Fingerprint, IncidentId>,
     groups: Groups,
-    pages: HashMap<PageId, IncidentId>,
+    pages: OrdMap<PageId, IncidentId>,
     /// When to look at an incident again.
-    deadlines: BTreeSet<(Timestamp, IncidentId)>,
+    deadlines: OrdSet<(Timestamp, IncidentId)>,
     loose: Loose,
-    silences: BTreeMap<SilenceId, Silence>,
-    gaps: BTreeMap<(SourceId, ChainNumber, GapKind), Gap>,
+    silences: OrdMap<SilenceId, Arc<Silence>>,
+    gaps: OrdMap<(SourceId, ChainNumber, GapKind), Arc<Gap>>,
     /// Version of the journal's next event.
     journal: u64,
     tally: Tally,
+}
+
+impl Clone for Board {
+    fn clone(&self) -> Self {
+        Self {
+            incidents: self.incidents.clone(),
+            signals: self.signals.clone(),
+            claims: self.claims.clone(),
+            groups: self.groups.clone(),
+            pages: self.pages.clone(),
+            deadlines: self.deadlines.clone(),
+            loose: self.loose.clone(),
+            silences: self.silences.clone(),
+            gaps: self.gaps.clone(),
+            journal: self.journal,
+            tally: Tally::default(),
+        }
+    }
 }
 
 /// Equal if they are the fold of the same things.
@@ -186,7 +206,7 @@ impl Board {
 
     /// When something will be owed next.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.deadlines.first().map(|(at, _)| *at)
+        self.deadlines.get_min().map(|(at, _)| *at)
     }
 
     /// Carries out all that is due for an incident. After these events are applied, nothing is due for it at `now`.
@@ -203,25 +223,25 @@ impl Board {
 
     /// An incident.
     pub fn incident(&self, id: IncidentId) -> Option<&Incident> {
-        self.incidents.get(&id)
+        self.incidents.get(&id).map(Arc::as_ref)
     }
     /// All incidents by identifier, open or not.
     pub fn incidents(&self) -> impl DoubleEndedIterator<Item = &Incident> {
-        self.incidents.values()
+        self.incidents.values().map(Arc::as_ref)
     }
     /// The incident that holds what `id` held: itself, or the one that it was merged into in the end.
     pub fn holder(&self, id: IncidentId) -> Option<&Incident> {
-        let first = self.incidents.get(&id)?;
-        let merges = std::iter::successors(Some(first), |incident| self.incidents.get(&incident.merged_into()?));
+        let first = self.incident(id)?;
+        let merges = std::iter::successors(Some(first), |incident| self.incident(incident.merged_into()?));
         merges.take(MERGE_DEPTH_MAX).last()
     }
     /// The incident that decided a page.
     pub fn incident_of_page(&self, page: PageId) -> Option<&Incident> {
-        self.incidents.get(self.pages.get(&page)?)
+        self.incident(*self.pages.get(&page)?)
     }
     /// The incident that took a signal last.
     pub fn incident_of_signal(&self, signal: &SignalId) -> Option<&Incident> {
-        self.incidents.get(self.signals.get(signal)?)
+        self.incident(*self.signals.get(signal)?)
     }
     /// The incident that holds a claim now.
     pub fn incident_of_claim(&self, claim: &Fingerprint) -> Option<&Incident> {
@@ -242,19 +262,19 @@ impl Board {
     }
     /// A silence, in force or not.
     pub fn silence(&self, id: SilenceId) -> Option<&Silence> {
-        self.silences.get(&id)
+        self.silences.get(&id).map(Arc::as_ref)
     }
     /// The silences in force at `now`.
     pub fn silences(&self, now: Timestamp) -> impl Iterator<Item = &Silence> {
-        self.silences.values().filter(move |silence| silence.is_active(now))
+        self.all_silences().filter(move |silence| silence.is_active(now))
     }
     /// All silences that are remembered, also those to come and those lately ended.
     pub fn all_silences(&self) -> impl Iterator<Item = &Silence> {
-        self.silences.values()
+        self.silences.values().map(Arc::as_ref)
     }
     /// The stretches in which we cannot look, as far as they last.
     pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
-        self.gaps.values()
+        self.gaps.values().map(Arc::as_ref)
     }
     /// How many events the journal has.
     pub const fn journal_len(&self) -> u64 {
@@ -324,10 +344,10 @@ impl Board {
         }
         let open = |id| {
             let fits = |incident: &Incident| incident.is_open() && !incident.is_too_long() && takes(incident);
-            self.incidents.get(&id).is_some_and(fits)
+            self.incident(id).is_some_and(fits)
         };
         let recent = |id| {
-            let last = self.incidents.get(&id).map(Incident::last_signal);
+            let last = self.incident(id).map(Incident::last_signal);
             last.is_some_and(|last| now.since(last) <= setting.rules.window)
         };
         self.groups.home(signal, setting, open, recent)

@@ -12,7 +12,9 @@
 //!
 //! An exercise and the real thing never mix. Costs a few look-ups, whatever the number of incidents. Tests: in `board/tests/`.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
+
+use imbl::OrdMap;
 
 use crate::{
     catalogue::{Catalogue, Service},
@@ -93,7 +95,7 @@ impl Setting {
 const EVERYBODY_DELAY: Duration = Duration::from_mins(5);
 
 /// What signals of one incident have in common.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Group {
     /// About one transaction.
     Transaction(B256),
@@ -104,7 +106,7 @@ pub(crate) enum Group {
     /// About no known service, on one chain, by one detector.
     Chain(DetectorId, ChainNumber),
     /// About no known service: one kind of thing that one monitor says.
-    Kind(DetectorId, String),
+    Kind(DetectorId, Arc<str>),
 }
 
 impl Group {
@@ -123,7 +125,7 @@ impl Group {
             (None, Some(position)) => Self::Chain(signal.detector.clone(), position.block.chain),
             (None, None) => {
                 let kind = signal.labels.get("alertname").unwrap_or(&signal.title);
-                Self::Kind(signal.detector.clone(), kind.clone())
+                Self::Kind(signal.detector.clone(), kind.as_str().into())
             }
         }
     }
@@ -135,7 +137,7 @@ impl Group {
 
 /// Which incidents have signals of which group. Only open ones are kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Groups(HashMap<Group, Vec<IncidentId>>);
+pub(crate) struct Groups(OrdMap<Group, Arc<Vec<IncidentId>>>);
 
 impl Groups {
     /// The incident has this signal now: it becomes the latest of the signal's groups.
@@ -143,6 +145,7 @@ impl Groups {
         for group in Group::all(signal) {
             let members = self.0.entry(group).or_default();
             if members.last() != Some(&incident) {
+                let members = Arc::make_mut(members);
                 members.retain(|member| *member != incident);
                 members.push(incident);
             }
@@ -153,6 +156,7 @@ impl Groups {
     pub(crate) fn remove(&mut self, signal: &Signal, incident: IncidentId) {
         for group in Group::all(signal) {
             if let Some(members) = self.0.get_mut(&group) {
+                let members = Arc::make_mut(members);
                 members.retain(|member| *member != incident);
                 if members.is_empty() {
                     self.0.remove(&group);

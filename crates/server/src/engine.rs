@@ -6,9 +6,9 @@
 //! that changes nothing waits until what it was decided upon is durable. If a transaction fails nothing of it is published, nor of
 //! what was decided on top of it; every caller gets the error, and the working board is put back to what is durable.
 //!
-//! Two boards are kept: `working` runs ahead by what is being written and decided; `published` is the fold of what is durable, and
-//! the only one that readers see. Both are folds of the same events, so a difference between them is a defect
-//! ([`Engine::refold`] is what the harness calls after every end-to-end test).
+//! One board is decided upon, and it runs ahead by what is being written and decided. What readers see is a clone of it, taken when
+//! a batch was sealed and published when that batch was durable; a clone costs nothing, and neither does going back to it.
+//! [`Engine::refold`] compares it with the stored log; the harness calls it after every end-to-end test.
 
 mod draft;
 pub mod signals;
@@ -108,8 +108,8 @@ pub struct LogHead {
 
 /// What readers see: the durable board and where the log stands.
 pub struct Published {
-    /// The fold of all durable events.
-    pub board: RwLock<Board>,
+    /// The fold of all durable events. Whoever looks for long takes [`Published::board`].
+    pub board: RwLock<Arc<Board>>,
     /// Where the log stands.
     pub head: RwLock<LogHead>,
     /// The tree of the log, for proofs. Never behind `head`.
@@ -120,6 +120,13 @@ pub struct Published {
     pub news: broadcast::Sender<News>,
 }
 
+impl Published {
+    /// The board as it is now. It stays as it is while the next ones are published.
+    pub fn board(&self) -> Arc<Board> {
+        Arc::clone(&read(&self.board))
+    }
+}
+
 /// News kept for slow listeners: a storm's worth; who is slower reads the board.
 const NEWS_KEPT: usize = 4_096;
 /// Events read at once while folding.
@@ -128,6 +135,8 @@ const FOLD_EVENTS: usize = 10_000;
 /// A transaction that the store has and has not answered for.
 struct Flight {
     recorded: Vec<Arc<Recorded>>,
+    /// The fold of everything up to it.
+    board: Arc<Board>,
     leaves: Vec<Hash>,
     head: LogHead,
     frontier: Frontier,
@@ -169,7 +178,7 @@ impl Engine {
     /// Folds what the store has beyond what we know: everything at the start, and what was written although we were told that it
     /// was not. Forgets all that is not durable. On error nothing has changed.
     async fn catch_up(&mut self) -> Result<(), StartError> {
-        let (mut board, mut frontier) = (read(&self.published.board).clone(), self.frontier.clone());
+        let (mut board, mut frontier) = ((*self.published.board()).clone(), self.frontier.clone());
         let (mut size, mut leaves) = (self.size, Vec::new());
         loop {
             let events = self.store.events(size, FOLD_EVENTS).await?;
@@ -193,7 +202,7 @@ impl Engine {
         self.draft = Draft::default();
         self.working = board.clone();
         (self.frontier, self.size) = (frontier, size);
-        *write(&self.published.board) = board;
+        *write(&self.published.board) = Arc::new(board);
         self.published.tree.extend(leaves);
         *write(&self.published.head) = LogHead { size, root, checkpoint };
         Ok(())
@@ -280,7 +289,7 @@ impl Engine {
 
     /// Forgets all that is not durable.
     fn fall_back(&mut self) {
-        self.working = read(&self.published.board).clone();
+        self.working = (*self.published.board()).clone();
         self.draft = Draft::default();
     }
 
@@ -384,19 +393,15 @@ impl Engine {
         let now = deadlines.into_iter().map(|(id, before)| (id, before, deadline(&self.working, id)));
         batch.timers = now.filter(|(_, before, now)| before != now).map(|(id, _, now)| (id, now)).collect();
         let has_pages = !batch.pages.is_empty();
-        Ok((batch, Flight { recorded, leaves, head, frontier, has_pages }))
+        let board = Arc::new(self.working.clone());
+        Ok((batch, Flight { recorded, board, leaves, head, frontier, has_pages }))
     }
 
     fn publish(&mut self, flight: Flight) {
-        let Flight { recorded, leaves, head, frontier, has_pages } = flight;
-        {
-            let mut board = write(&self.published.board);
-            for one in &recorded {
-                if let Err(error) = board.apply(one) {
-                    tracing::error!(%error, stream = %one.stream, "the published board cannot follow the log");
-                }
-            }
-        }
+        let Flight { recorded, board, leaves, head, frontier, has_pages } = flight;
+        let before = std::mem::replace(&mut *write(&self.published.board), board);
+        // Given back outside the lock.
+        drop(before);
         self.size = head.size;
         self.frontier = frontier;
         // Before the news: who is told and looks sees where the log stands.
@@ -433,7 +438,7 @@ impl Engine {
                 }
             }
         }
-        Ok(board == *read(&self.published.board) && from == self.size)
+        Ok(board == *self.published.board() && from == self.size)
     }
 }
 

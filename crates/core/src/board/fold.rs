@@ -1,5 +1,7 @@
 //! From what was recorded to the board. The only place that changes what a board is compared by.
 
+use std::sync::Arc;
+
 use super::{Board, Body, JournalEvent, Recorded, Silence, Stream, gap_key};
 use crate::{
     duty::next_deadline,
@@ -39,11 +41,11 @@ impl Board {
         let before = match self.incidents.get_mut(&id) {
             Some(incident) => {
                 let before = next_deadline(incident);
-                incident.apply(version, at, event)?;
+                Arc::make_mut(incident).apply(version, at, event)?;
                 before
             }
             None if version == 0 => {
-                self.incidents.insert(id, Incident::first(id, at, event)?);
+                self.incidents.insert(id, Arc::new(Incident::first(id, at, event)?));
                 None
             }
             None => return Err(IllegalHistory::BadVersion { id, want: 0, got: version }),
@@ -87,16 +89,20 @@ impl Board {
             | JournalEvent::AllClearSettled { .. }
             | JournalEvent::StreamSetAside { .. } => {}
             JournalEvent::SilenceSet { silence } => {
-                self.silences.retain(|_, old| at.since(old.ends) <= SILENCE_KEEP);
-                self.silences.insert(silence.id, silence.clone());
+                let forgotten =
+                    self.silences.values().filter(|old| at.since(old.ends) > SILENCE_KEEP).map(|old| old.id);
+                for id in forgotten.collect::<Vec<_>>() {
+                    self.silences.remove(&id);
+                }
+                self.silences.insert(silence.id, Arc::new(silence.clone()));
             }
             JournalEvent::SilenceExpired { id, .. } => {
                 if let Some(silence) = self.silences.get_mut(id) {
-                    end(silence, at);
+                    end(Arc::make_mut(silence), at);
                 }
             }
             JournalEvent::GapOpened { gap } => {
-                self.gaps.insert(gap_key(gap), gap.clone());
+                self.gaps.insert(gap_key(gap), Arc::new(gap.clone()));
             }
             JournalEvent::GapClosed { gap } => {
                 self.gaps.remove(&gap_key(gap));

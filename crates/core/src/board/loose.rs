@@ -1,9 +1,8 @@
 //! Signals that belong to no incident: too quiet to open one, or silenced. Bounded: the oldest make room.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::sync::Arc;
+
+use imbl::OrdMap;
 
 use crate::{
     id::{SignalId, SilenceId},
@@ -29,10 +28,10 @@ pub struct LooseSignal {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Loose {
-    signals: HashMap<SignalId, LooseSignal>,
+    signals: OrdMap<SignalId, LooseSignal>,
     /// By journal version, so by age.
-    ages: BTreeMap<u64, SignalId>,
-    claims: HashMap<Fingerprint, SignalId>,
+    ages: OrdMap<u64, SignalId>,
+    claims: OrdMap<Fingerprint, SignalId>,
 }
 
 impl Loose {
@@ -71,7 +70,7 @@ impl Loose {
         self.ages.insert(version, signal.id);
         self.signals.insert(signal.id, loose);
         if self.signals.len() > LOOSE_SIGNALS_MAX
-            && let Some((_, oldest)) = self.ages.first_key_value()
+            && let Some((_, oldest)) = self.ages.get_min()
         {
             let oldest = *oldest;
             self.remove(&oldest);

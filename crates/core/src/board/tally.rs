@@ -13,10 +13,10 @@ use crate::{
     time::Timestamp,
 };
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Tally(HashMap<IncidentId, BTreeMap<Option<SignalId>, Pending>>);
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct Pending {
     count: u64,
     /// The latest repeats, so that one delivered twice is counted once.

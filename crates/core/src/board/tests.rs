@@ -3,7 +3,7 @@
 mod correlation;
 mod paging;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::*;
 use crate::{

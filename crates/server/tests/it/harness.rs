@@ -217,7 +217,7 @@ impl Deck {
         let events = store.events(0, usize::MAX).await.unwrap();
         let recorded: Vec<_> = events.iter().filter_map(|event| recorded_of(event).unwrap()).collect();
         let refolded = Board::fold(&recorded).unwrap();
-        assert!(refolded == *read(&published.board), "what is published is not the fold of what is stored");
+        assert!(refolded == *published.board(), "what is published is not the fold of what is stored");
         assert!(events.is_sorted_by_key(|event| event.at), "an event of the log precedes the one before it");
         let report = verify_folder(&DiskFiles::new(log), Some(&key));
         assert!(report.holds(), "{:?}", report.findings);
