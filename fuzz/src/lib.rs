@@ -7,7 +7,8 @@ use std::{fmt::Display, str::FromStr, sync::OnceLock, time::Duration};
 
 use quarterdeck_core::{id::SourceId, time::Timestamp};
 use quarterdeck_formats::heard::Hearing;
-use quarterdeck_server::{clock::SystemClock, notify::Parts};
+use quarterdeck_host::clock::SystemClock;
+use quarterdeck_reach::notify::Parts;
 
 /// The instant at which everything is heard.
 pub fn now() -> Timestamp {

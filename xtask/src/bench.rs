@@ -41,12 +41,12 @@ const BENCHES: &[Bench] = &[
     Bench {
         name: "store_memory",
         what: "batches per second into memory",
-        command: "run --release -p quarterdeck-server --example store_speed -- memory",
+        command: "run --release -p quarterdeck-store --example store_speed -- memory",
     },
     Bench {
         name: "store_sqlite",
         what: "batches per second into SQLite, each durable",
-        command: "run --release -p quarterdeck-server --example store_speed -- {scratch}",
+        command: "run --release -p quarterdeck-store --example store_speed -- {scratch}",
     },
     Bench {
         name: "verify",

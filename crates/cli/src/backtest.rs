@@ -17,13 +17,10 @@ use quarterdeck_detect::{
     detectors::DETECTORS,
     pipeline::{GivenParams, Pipeline},
 };
-use quarterdeck_server::{
-    clock::SystemClock,
-    config,
-    http::views,
-    ingest::recorded::{self, Loaded, Unpacked},
-    notify::Parts,
-};
+use quarterdeck_host::clock::SystemClock;
+use quarterdeck_reach::notify::Parts;
+use quarterdeck_server::{config, http::views};
+use quarterdeck_sources::recorded::{self, Loaded, Unpacked};
 use serde_json::{Value, json};
 
 use crate::output::{Exit, Misuse, print, print_json, say, table};

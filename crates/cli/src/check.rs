@@ -9,11 +9,11 @@ use quarterdeck_core::{
     time::Timestamp,
 };
 use quarterdeck_detect::detectors::DETECTORS;
+use quarterdeck_host::clock::{Clock as _, SystemClock};
+use quarterdeck_reach::notify::Parts;
 use quarterdeck_server::{
     app::hears,
-    clock::{Clock as _, SystemClock},
     config::{self, Configuration},
-    notify::Parts,
 };
 use serde_json::json;
 

@@ -27,7 +27,7 @@ impl Server {
             .token
             .as_deref()
             .ok_or_else(|| Misuse("there is no token\nhint: give --token, or set QUARTERDECK_TOKEN".to_owned()))?;
-        let http = quarterdeck_server::ingest::evm::rpc::client().context("make an HTTP client")?;
+        let http = quarterdeck_sources::evm::rpc::client().context("make an HTTP client")?;
         Ok(Client::new(&self.url, token, http))
     }
 }

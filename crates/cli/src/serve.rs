@@ -3,7 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use quarterdeck_server::{app, clock::SystemClock, config, notify::Parts, randomness::SystemIds, stopping::until_told};
+use quarterdeck_host::clock::SystemClock;
+use quarterdeck_host::randomness::SystemIds;
+use quarterdeck_host::stopping::until_told;
+use quarterdeck_reach::notify::Parts;
+use quarterdeck_server::{app, config};
 
 use crate::output::{Exit, print, say};
 

@@ -6,10 +6,8 @@ use clap::{Args, Subcommand};
 use quarterdeck_api::{Matcher, SetSilence, Silence};
 use quarterdeck_core::time::Timestamp;
 use quarterdeck_formats::alertmanager::filter::parse_matcher;
-use quarterdeck_server::{
-    clock::{Clock as _, SystemClock},
-    config::duration,
-};
+use quarterdeck_host::clock::{Clock as _, SystemClock};
+use quarterdeck_server::config::duration;
 
 use crate::{
     incident::{Server, runtime},

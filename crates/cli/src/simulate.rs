@@ -7,11 +7,9 @@ use std::{
 
 use anyhow::Context as _;
 use clap::Args;
-use quarterdeck_server::{
-    clock::SystemClock,
-    config::{self, Configuration},
-    notify::Parts,
-};
+use quarterdeck_host::clock::SystemClock;
+use quarterdeck_reach::notify::Parts;
+use quarterdeck_server::config::{self, Configuration};
 use quarterdeck_sim::scenario::{Given, Malformed, Scenario, Verdict};
 use serde_json::{Value, json};
 

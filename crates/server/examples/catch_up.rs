@@ -15,15 +15,13 @@ use std::{collections::BTreeMap, process::Stdio, sync::Arc, time::Duration};
 
 use quarterdeck_core::{catalogue::Catalogue, chain::ChainEvent, detector::Knowledge, id::Name};
 use quarterdeck_detect::{detectors::DETECTORS, pipeline::Pipeline};
-use quarterdeck_server::{
-    clock::{Clock, SystemClock},
-    config::{ChainSource, Traces},
-    ingest::evm::{
-        follow::{Follower, Place},
-        rpc::{self, Rpc},
-    },
-    loops::detect::EVENTS_WAITING_MAX,
+use quarterdeck_host::clock::{Clock, SystemClock};
+use quarterdeck_server::loops::detect::EVENTS_WAITING_MAX;
+use quarterdeck_sources::evm::{
+    follow::{Follower, Place},
+    rpc::{self, Rpc},
 };
+use quarterdeck_sources::{ChainSource, Traces};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},

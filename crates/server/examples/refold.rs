@@ -16,10 +16,8 @@ use quarterdeck_core::{
 };
 use quarterdeck_formats::{heard::Hearing, webhook::parse_webhook};
 use quarterdeck_ledger::note::SignerKey;
-use quarterdeck_server::{
-    engine::{Answer, Engine, Parts, Work, incident_of},
-    store::{Store, memory::MemoryStore},
-};
+use quarterdeck_server::engine::{Answer, Engine, Parts, Work, incident_of};
+use quarterdeck_store::{Store, memory::MemoryStore};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 

@@ -27,19 +27,16 @@ use tokio::{
 };
 
 use crate::{
-    clock::Clock,
     config::{Configuration, StoreKind},
     console,
     engine::{Engine, Parts, StartError, Work},
     http,
-    ingest::Sources,
-    loops::{
-        self, deliver::Deliver, detect::Seen, engine::EngineHandle, expire::Expiries, publish::Publisher,
-        watchdog::Watched,
-    },
-    notify::Notifier,
-    store::{Store, StoreError, memory::MemoryStore, sqlite::SqliteStore},
+    loops::{self, deliver::Deliver, engine::EngineHandle, expire::Expiries, publish::Publisher, watchdog::Watched},
 };
+use quarterdeck_host::clock::Clock;
+use quarterdeck_reach::notify::Notifier;
+use quarterdeck_sources::{Seen, Sources};
+use quarterdeck_store::{Store, StoreError, memory::MemoryStore, sqlite::SqliteStore};
 
 /// Why the program cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -298,7 +295,7 @@ impl House {
     fn follow_chains(&mut self, seen: &mpsc::Sender<Seen>) -> Arc<Sources> {
         let sources = Arc::new(Sources::default());
         for source in &self.configuration.sources {
-            self.early.spawn(crate::ingest::evm::run(
+            self.early.spawn(quarterdeck_sources::evm::run(
                 source.clone(),
                 seen.clone(),
                 Arc::clone(&self.store),
@@ -363,7 +360,7 @@ async fn open_store(configuration: &Configuration) -> Result<Arc<dyn Store>, Run
         }
         #[cfg(feature = "postgres")]
         StoreKind::Postgres { url, authorities } => {
-            Ok(crate::store::postgres::PostgresStore::connect(url, authorities.as_deref()).await?)
+            Ok(quarterdeck_store::postgres::PostgresStore::connect(url, authorities.as_deref()).await?)
         }
         #[cfg(not(feature = "postgres"))]
         StoreKind::Postgres { .. } => Err(RunError::NotBuilt { what: "PostgreSQL store", feature: "postgres" }),

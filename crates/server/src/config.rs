@@ -23,10 +23,9 @@ use quarterdeck_core::{
 };
 
 pub use self::fault::{ConfigError, Fault};
-use crate::{
-    auth::Token,
-    notify::{Notifier, Parts},
-};
+use crate::auth::Token;
+use quarterdeck_reach::notify::{Notifier, Parts};
+use quarterdeck_sources::ChainSource;
 
 /// Everything the program needs to start, checked.
 pub struct Configuration {
@@ -72,43 +71,6 @@ pub enum StoreKind {
     },
     /// Nothing is kept: for tries.
     Memory,
-}
-
-/// A chain to watch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ChainSource {
-    /// Its name.
-    pub id: SourceId,
-    /// EIP-155 chain number; the node must agree.
-    pub chain: u64,
-    /// JSON-RPC over HTTP.
-    pub http: String,
-    /// Other nodes of the same chain, asked whether they agree about the head. Never the same node twice.
-    pub witnesses: Vec<String>,
-    /// JSON-RPC over WebSocket, for heads without polling.
-    pub ws: Option<String>,
-    /// Whether to read call traces.
-    pub traces: Traces,
-    /// Requests per second that this endpoint allows us.
-    pub requests_per_second: u32,
-    /// How long the head may stand still before that is a gap.
-    pub stale_after: std::time::Duration,
-    /// Blocks until a block counts as final where the node does not say.
-    pub confirmations: u64,
-    /// How often to ask for the head where there is no WebSocket.
-    pub poll_every: std::time::Duration,
-}
-
-/// Whether to read call traces.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Traces {
-    /// If the node offers them.
-    Auto,
-    /// Always; their absence is a gap.
-    Required,
-    /// Never.
-    Off,
 }
 
 /// A monitor that may post signals.

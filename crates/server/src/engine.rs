@@ -36,10 +36,8 @@ use tokio::sync::{Notify, broadcast};
 
 use self::draft::Draft;
 pub use self::work::{Answer, EngineError, Job, Work, incident_of, words};
-use crate::{
-    log_tree::LogTree,
-    store::{Batch, OutboxPage, Store, StoreError, StoredEvent},
-};
+use crate::log_tree::LogTree;
+use quarterdeck_store::{Batch, OutboxPage, Store, StoreError, StoredEvent};
 
 /// Why an engine could not start.
 #[derive(Debug, thiserror::Error)]

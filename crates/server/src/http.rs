@@ -38,13 +38,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
     auth::{Caller, Role, Token, identify},
-    clock::Clock,
     config::Integration,
     engine::EngineError,
-    ingest::Sources,
     loops::{engine::EngineHandle, expire::Expiries, watchdog::Watched},
-    store::{Store, StoreError},
 };
+use quarterdeck_host::clock::Clock;
+use quarterdeck_sources::Sources;
+use quarterdeck_store::{Store, StoreError};
 
 /// What handlers may use.
 pub struct App {

@@ -3,19 +3,12 @@
 //! Reading order: what is stored, the one write path, the loops that carry duties out, then the doors in and out, and last the
 //! one file that joins them.
 
-pub mod clock;
-pub mod randomness;
-pub mod tls;
-pub mod stopping;
-pub mod store;
-pub mod notify;
 pub mod auth;
 pub mod config;
 pub mod log_tree;
 pub mod engine;
 pub mod log_files;
 pub mod loops;
-pub mod ingest;
 pub mod http;
 pub mod console;
 pub mod app;

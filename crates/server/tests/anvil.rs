@@ -29,22 +29,22 @@ use quarterdeck_core::{
     time::Timestamp,
 };
 use quarterdeck_detect::detectors::DETECTORS;
+use quarterdeck_host::clock::{Clock, SystemClock};
 use quarterdeck_server::{
     app::{self, Running, World},
-    clock::{Clock, SystemClock},
-    config::{ChainSource, Configuration, StoreKind, Traces},
+    config::{Configuration, StoreKind},
     engine::read,
-    ingest::{
-        Sources,
-        evm::{
-            self,
-            follow::{Follower, Step},
-            rpc::{self, Rpc},
-        },
-    },
-    loops::detect::Seen,
-    store::memory::MemoryStore,
 };
+use quarterdeck_sources::{ChainSource, Seen, Traces};
+use quarterdeck_sources::{
+    Sources,
+    evm::{
+        self,
+        follow::{Follower, Step},
+        rpc::{self, Rpc},
+    },
+};
+use quarterdeck_store::memory::MemoryStore;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 

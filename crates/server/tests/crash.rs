@@ -26,15 +26,15 @@ use quarterdeck_core::{
     incident::{Actor, Command, Incident, IncidentEvent, PageOutcome, PageReason},
     journal::Body,
 };
+use quarterdeck_host::clock::{Clock as _, SystemClock};
+use quarterdeck_host::randomness::SystemIds;
 use quarterdeck_ledger::verify::verify_folder;
+use quarterdeck_reach::notify::{Parts, webhook::verify_signature};
 use quarterdeck_server::{
     app::{self, Running, World},
-    clock::{Clock as _, SystemClock},
     config,
     engine::{Work, read, recorded_of},
     log_files::DiskFiles,
-    notify::{Parts, webhook::verify_signature},
-    randomness::SystemIds,
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -221,7 +221,7 @@ async fn live_and_die(configuration: &Path, outside: &Arc<Outside>, prefix: Stri
         tokio::time::sleep(Duration::from_micros(dice.roll(400_000))).await;
     } else {
         let url = address(&mut child).await;
-        let http = quarterdeck_server::ingest::evm::rpc::client().unwrap();
+        let http = quarterdeck_sources::evm::rpc::client().unwrap();
         let posting = tokio::spawn(post_until_gone(http.clone(), url.clone(), Arc::clone(outside), prefix));
         let answering = tokio::spawn(acknowledge_until_gone(http, url, Arc::clone(outside)));
         // Not a wait for anything: the spread of the instants at which the kill lands.

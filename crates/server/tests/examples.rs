@@ -5,11 +5,9 @@
 use std::{fs, path::PathBuf};
 
 use quarterdeck_core::policy::holes;
-use quarterdeck_server::{
-    clock::{Clock as _, SystemClock},
-    config,
-    notify::Parts,
-};
+use quarterdeck_host::clock::{Clock as _, SystemClock};
+use quarterdeck_reach::notify::Parts;
+use quarterdeck_server::config;
 
 /// As far as `quarterdeck check` looks.
 const AHEAD: std::time::Duration = std::time::Duration::from_hours(14 * 24);

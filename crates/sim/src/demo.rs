@@ -24,16 +24,16 @@ use quarterdeck_core::{
     time::Timestamp,
 };
 use quarterdeck_detect::detectors::DETECTORS;
+use quarterdeck_reach::notify::Notifier;
 use quarterdeck_server::{
     app::{RunError, Running},
     auth::{Role, Token},
     config::{Configuration, StoreKind},
     engine::read,
     http::views::{Placed, draft},
-    ingest::SourceState,
-    loops::detect::Seen,
-    notify::Notifier,
 };
+use quarterdeck_sources::Seen;
+use quarterdeck_sources::SourceState;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 

@@ -16,7 +16,7 @@ use quarterdeck_core::{
     policy::{Contact, EscalationPolicy, Person, Roster, Rotation, Schedule, Shift, Target, Tier},
     time::Timestamp,
 };
-use quarterdeck_server::notify::{Message, Notifier, Receipt, SendError};
+use quarterdeck_reach::notify::{Message, Notifier, Receipt, SendError};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
@@ -111,7 +111,7 @@ pub struct WillAnswer {
 pub struct Answering {
     seed: u64,
     inbox: Inbox,
-    clock: Arc<dyn quarterdeck_server::clock::Clock>,
+    clock: Arc<dyn quarterdeck_host::clock::Clock>,
     answers: mpsc::Sender<WillAnswer>,
     addresses: BTreeMap<String, PersonId>,
 }
@@ -121,7 +121,7 @@ impl Answering {
     pub fn new(
         seed: u64,
         roster: &Roster,
-        clock: Arc<dyn quarterdeck_server::clock::Clock>,
+        clock: Arc<dyn quarterdeck_host::clock::Clock>,
     ) -> (Arc<Self>, Inbox, mpsc::Receiver<WillAnswer>) {
         let (answers, waiting) = mpsc::channel(ANSWERS_WAITING_MAX);
         let contacts = roster.people.values().flat_map(|person| person.contacts.iter().map(|c| (c, &person.id)));

@@ -28,7 +28,8 @@ use std::{fmt, path::Path, sync::Arc};
 
 use jiff::tz::TimeZone;
 use quarterdeck_core::time::Timestamp;
-use quarterdeck_server::{config::Configuration, notify::Parts};
+use quarterdeck_reach::notify::Parts;
+use quarterdeck_server::config::Configuration;
 
 use self::{
     parse::{Entry, Fenced, Timeline},

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
-use quarterdeck_server::{clock::SystemClock, notify::Parts};
+use quarterdeck_host::clock::SystemClock;
+use quarterdeck_reach::notify::Parts;
 use quarterdeck_sim::scenario::{Given, Malformed, Scenario, Verdict};
 
 fn root() -> PathBuf {

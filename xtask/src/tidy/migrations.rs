@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Finding, House};
 
-const FOLDERS: [&str; 2] = ["crates/server/migrations/sqlite/", "crates/server/migrations/postgres/"];
+const FOLDERS: [&str; 2] = ["crates/store/migrations/sqlite/", "crates/store/migrations/postgres/"];
 
 #[expect(clippy::unnecessary_wraps, reason = "every rule has this shape")]
 pub(crate) fn rule(house: &House) -> anyhow::Result<Vec<Finding>> {

@@ -6,12 +6,12 @@ use std::{
     process::{Command, Output},
 };
 
+use quarterdeck_host::clock::SystemClock;
+use quarterdeck_host::randomness::SystemIds;
+use quarterdeck_reach::notify::Parts;
 use quarterdeck_server::{
     app::{self, Running, World},
-    clock::SystemClock,
     config,
-    notify::Parts,
-    randomness::SystemIds,
 };
 use serde_json::Value;
 

@@ -11,12 +11,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use quarterdeck_host::clock::SystemClock;
+use quarterdeck_host::randomness::SystemIds;
+use quarterdeck_reach::notify::Parts;
 use quarterdeck_server::{
     app::{self, World},
-    clock::SystemClock,
     config,
-    notify::Parts,
-    randomness::SystemIds,
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},

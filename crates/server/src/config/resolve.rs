@@ -13,10 +13,8 @@ use super::{
     fault::Lines,
     shape::{self, File},
 };
-use crate::{
-    auth::Role,
-    notify::{NOTIFIERS, Notifier, Parts, Settings},
-};
+use crate::auth::Role;
+use quarterdeck_reach::notify::{NOTIFIERS, Notifier, Parts, Settings};
 
 /// Where the console listens unless told otherwise: loopback, so that nothing is open by accident.
 pub const LISTEN: &str = "127.0.0.1:7117";

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::Traces;
+use quarterdeck_sources::Traces;
 
 /// The whole file.
 #[derive(Debug, Deserialize)]

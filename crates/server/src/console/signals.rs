@@ -14,8 +14,8 @@ use crate::{
     auth::Caller,
     engine::signals::read_back,
     http::{Refused, Shared, Viewer, incidents, views},
-    store::{FoundSignal, SignalFilter},
 };
+use quarterdeck_store::{FoundSignal, SignalFilter};
 
 /// Signals on a page: a screen or two.
 const SHOWN: usize = 50;

@@ -28,8 +28,8 @@ use crate::{
     auth::{Caller, Role},
     config::duration,
     http::{Commander, InPath, Refused, Shared, Viewer, signals, silences},
-    randomness::SystemIds,
 };
+use quarterdeck_host::randomness::SystemIds;
 
 /// Silences of one state shown: more than a person reads; all of them are in the API.
 const SHOWN: usize = 100;

@@ -17,7 +17,7 @@ use quarterdeck_core::{
 use quarterdeck_ledger::{hash::Hash, leaf::Entry};
 
 use super::{EngineError, signals};
-use crate::store::{Batch, OutboxPage, StoredEvent};
+use quarterdeck_store::{Batch, OutboxPage, StoredEvent};
 
 /// Decisions on top of the durable board, in their order.
 #[derive(Default)]

@@ -15,7 +15,7 @@ use quarterdeck_core::{
 };
 
 use super::{incident_of, words};
-use crate::store::{Batch, FoundSignal, SignalRow, SignalUpdate};
+use quarterdeck_store::{Batch, FoundSignal, SignalRow, SignalUpdate};
 
 /// The signal that an event is about.
 pub(super) fn about(body: &Body) -> Option<SignalId> {

@@ -13,7 +13,7 @@ use quarterdeck_core::{
 use quarterdeck_ledger::{leaf::EntryError, note::NoteError};
 use tokio::sync::oneshot;
 
-use crate::store::{OutboxPage, StoreError};
+use quarterdeck_store::{OutboxPage, StoreError};
 
 /// What the engine is asked to do.
 #[derive(Debug)]

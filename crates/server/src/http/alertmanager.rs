@@ -42,8 +42,8 @@ use super::{
 use crate::{
     engine::{Answer, Work, read},
     loops::expire::RESOLVE_TIMEOUT,
-    randomness::SystemIds,
 };
+use quarterdeck_host::randomness::SystemIds;
 
 /// The receiver of alerts that nobody is told of.
 const NOBODY: &str = "nobody";

@@ -12,7 +12,8 @@ use quarterdeck_core::time::Timestamp;
 use std::time::Duration;
 
 use super::{Shared, Viewer};
-use crate::{engine::read, ingest::SourceState};
+use crate::engine::read;
+use quarterdeck_sources::SourceState;
 
 /// A watchdog that has not looked for this long is itself a fault.
 const WATCHDOG_SILENT: Duration = Duration::from_secs(15);
@@ -81,7 +82,7 @@ pub async fn sources(_: Viewer, State(app): State<Shared>) -> Json<Vec<Source>> 
 
 /// The health of every chain source.
 pub fn all_sources(app: &Shared) -> Vec<Source> {
-    let view = |(id, source): (quarterdeck_core::id::SourceId, crate::ingest::SourceHealth)| Source {
+    let view = |(id, source): (quarterdeck_core::id::SourceId, quarterdeck_sources::SourceHealth)| Source {
         id: id.to_string(),
         chain: source.chain,
         state: source.state.word().to_owned(),

@@ -10,7 +10,8 @@ use quarterdeck_detect::detectors::DETECTORS;
 use serde::Deserialize;
 
 use super::{Asked, InPath, Refused, Shared, Viewer, extract::parameter, views};
-use crate::{engine::read, store::SignalFilter};
+use crate::engine::read;
+use quarterdeck_store::SignalFilter;
 
 /// Signals in one list unless told otherwise: a screen or two.
 const LIST: usize = 100;

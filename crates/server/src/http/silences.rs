@@ -21,8 +21,8 @@ use super::{Body, Commander, InPath, Refused, Shared, Viewer};
 use crate::{
     auth::Caller,
     engine::{Answer, Work, read},
-    randomness::SystemIds,
 };
+use quarterdeck_host::randomness::SystemIds;
 
 /// Their routes.
 pub fn routes() -> Router<Shared> {

@@ -12,14 +12,12 @@ use quarterdeck_core::{
 };
 
 use super::{Refused, Shared, incidents::phase_word};
-use crate::{
-    engine::{
-        read, recorded_of,
-        signals::{Unreadable, read_back},
-    },
-    notify::message::why,
-    store::{FoundSignal, StoredEvent},
+use crate::engine::{
+    read, recorded_of,
+    signals::{Unreadable, read_back},
 };
+use quarterdeck_reach::notify::message::why;
+use quarterdeck_store::{FoundSignal, StoredEvent};
 
 /// An incident in a list.
 pub fn summary(incident: &Incident) -> api::IncidentSummary {

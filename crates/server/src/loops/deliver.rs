@@ -22,12 +22,12 @@ use tokio::{
 };
 
 use crate::{
-    clock::Clock,
     engine::{Work, read},
     loops::engine::EngineHandle,
-    notify::{Notifier, SendError, message::compose},
-    store::{OutboxPage, Store, StoreError},
 };
+use quarterdeck_host::clock::Clock;
+use quarterdeck_reach::notify::{Notifier, SendError, message::compose};
+use quarterdeck_store::{OutboxPage, Store, StoreError};
 
 /// The pause before the second attempt on a channel that said nothing about when; doubles with each attempt.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);

@@ -8,19 +8,19 @@ use std::{cmp::Reverse, collections::BTreeMap, sync::Arc, time::Duration};
 
 use quarterdeck_core::{
     chain::{ChainEvent, Gap},
-    id::SourceId,
     journal::JournalEvent,
     signal::SignalChange,
 };
 use quarterdeck_detect::pipeline::Pipeline;
+use quarterdeck_sources::Seen;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    clock::Clock,
     engine::{EngineError, Work},
     loops::engine::EngineHandle,
-    store::{Store, StoreError},
 };
+use quarterdeck_host::clock::Clock;
+use quarterdeck_store::{Store, StoreError};
 
 /// Events waiting for the detectors: a few blocks of back-fill per source; blocks are large.
 pub const EVENTS_WAITING_MAX: usize = 256;
@@ -30,17 +30,6 @@ const SNAPSHOT_BLOCKS: u64 = 64;
 const TICK: Duration = Duration::from_secs(1);
 /// The pause before signals that the store refused are offered again.
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
-
-/// What a source hands over: an event and where the source stands after it.
-#[derive(Debug)]
-pub struct Seen {
-    /// Which source.
-    pub source: SourceId,
-    /// What.
-    pub event: ChainEvent,
-    /// Where the source stands after it: JSON; none: nowhere new.
-    pub cursor: Option<String>,
-}
 
 /// The name under which the detectors' snapshot is kept.
 pub const SNAPSHOT: &str = "detectors";

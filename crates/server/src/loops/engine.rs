@@ -10,11 +10,9 @@ use quarterdeck_core::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{
-    clock::Clock,
-    engine::{Answer, Engine, EngineError, Job, Published, Work},
-    store::StoreError,
-};
+use crate::engine::{Answer, Engine, EngineError, Job, Published, Work};
+use quarterdeck_host::clock::Clock;
+use quarterdeck_store::StoreError;
 
 /// The longest sleep between two looks at what is due: a clock that jumped forward is noticed this soon.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_millis(500);

@@ -20,11 +20,11 @@ use quarterdeck_formats::heard::Heard;
 use tokio::sync::{RwLock, watch};
 
 use crate::{
-    clock::Clock,
     engine::{EngineError, signals::read_back},
     loops::engine::EngineHandle,
-    store::{Store, StoreError},
 };
+use quarterdeck_host::clock::Clock;
+use quarterdeck_store::{Store, StoreError};
 
 /// How long a claim holds that is not repeated and does not say: Alertmanager's default.
 pub const RESOLVE_TIMEOUT: Duration = Duration::from_mins(5);

@@ -15,10 +15,8 @@ use quarterdeck_ledger::{
 };
 use tokio::sync::watch;
 
-use crate::{
-    engine::{Published, StartError, entry_of, read},
-    store::{Store, StoreError, StoredEvent},
-};
+use crate::engine::{Published, StartError, entry_of, read};
+use quarterdeck_store::{Store, StoreError, StoredEvent};
 
 /// How far the folder may lag behind the store.
 const PUBLISH_EVERY: Duration = Duration::from_millis(500);

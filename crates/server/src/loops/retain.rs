@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
-use crate::{clock::Clock, store::Store};
+use quarterdeck_host::clock::Clock;
+use quarterdeck_store::Store;
 
 /// How long a signal without an incident is kept: a month of context for whoever looks back.
 pub const KEPT: Duration = Duration::from_hours(30 * 24);

@@ -12,7 +12,8 @@ use std::{
 use quarterdeck_core::time::Timestamp;
 use tokio::sync::watch;
 
-use crate::{clock::Clock, store::Store};
+use quarterdeck_host::clock::Clock;
+use quarterdeck_store::Store;
 
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::Stdio, sync::Arc, time::Duration};
 
 use axum::{Router, body::Bytes, extract::State, routing::post};
 use quarterdeck_core::chain::{Block, ChainEvent};
-use quarterdeck_server::loops::detect::Seen;
+use quarterdeck_sources::Seen;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -64,7 +64,7 @@ impl Anvil {
         let port = tokio::time::timeout(START_DEADLINE, listening).await.expect("anvil listens in time");
         // It writes a line per request; nobody reading would stop it.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        let http = quarterdeck_server::ingest::evm::rpc::client().unwrap();
+        let http = quarterdeck_sources::evm::rpc::client().unwrap();
         Some(Self { child, http, port, url: format!("http://127.0.0.1:{port}") })
     }
 
@@ -121,7 +121,7 @@ struct Proxy {
 
 /// A door to a node that lacks the methods with these beginnings. Its address.
 pub(crate) async fn without(url: &str, absent: &[&'static str]) -> String {
-    let http = quarterdeck_server::ingest::evm::rpc::client().unwrap();
+    let http = quarterdeck_sources::evm::rpc::client().unwrap();
     let proxy = Proxy { http, to: url.to_owned(), absent: absent.into() };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

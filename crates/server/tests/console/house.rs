@@ -10,13 +10,13 @@ use quarterdeck_core::{
     signal::{ChainPosition, Explanation, Facts, Fingerprint, Loudness, Number, Signal, SignalChange, SignalStatus},
     time::Timestamp,
 };
+use quarterdeck_host::clock::SystemClock;
+use quarterdeck_host::randomness::SystemIds;
+use quarterdeck_reach::notify::Parts;
 use quarterdeck_server::{
     app::{self, Running},
-    clock::SystemClock,
     config,
     engine::{Answer, Work, read},
-    notify::Parts,
-    randomness::SystemIds,
 };
 
 pub(crate) const VIEWER: &str = "viewer-token-0123456789";

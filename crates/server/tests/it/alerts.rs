@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use quarterdeck_core::incident::Phase;
-use quarterdeck_server::clock::Clock as _;
+use quarterdeck_host::clock::Clock as _;
 use serde_json::{Value, json};
 
 use crate::harness::{COMMANDER, Deck, KEY, PATIENCE, RESPONDER, VIEWER, alert, on_every_store};

@@ -12,7 +12,7 @@ use std::{
 };
 
 use axum::{Router, extract::State, http::StatusCode, routing::get};
-use quarterdeck_server::clock::Clock as _;
+use quarterdeck_host::clock::Clock as _;
 use serde_json::{Value, json};
 use tokio::{
     net::TcpListener,

@@ -12,13 +12,13 @@ use quarterdeck_core::{
     time::Timestamp,
 };
 use quarterdeck_formats::{heard::Hearing, webhook::parse_webhook};
+use quarterdeck_host::clock::SystemClock;
 use quarterdeck_ledger::note::SignerKey;
 use quarterdeck_server::{
-    clock::SystemClock,
     engine::{Answer, Engine, EngineError, Parts, Work, read},
     loops,
-    store::{Store, StoreError, memory::MemoryStore},
 };
+use quarterdeck_store::{Store, StoreError, memory::MemoryStore};
 use tokio::sync::{Notify, oneshot};
 
 use crate::guarded::{Guard, Guarded};

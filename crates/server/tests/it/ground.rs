@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use quarterdeck_server::store::{Store, StoreError, memory::MemoryStore, sqlite::SqliteStore};
+use quarterdeck_store::{Store, StoreError, memory::MemoryStore, sqlite::SqliteStore};
 
 use crate::harness::left_out;
 #[cfg(feature = "postgres")]
@@ -62,9 +62,7 @@ impl Ground {
             Self::Memory(store) => Arc::clone(store) as Arc<dyn Store>,
             Self::Sqlite(path) => SqliteStore::open(path)?,
             #[cfg(feature = "postgres")]
-            Self::Postgres { url, .. } => {
-                quarterdeck_server::store::postgres::PostgresStore::connect(url, None).await?
-            }
+            Self::Postgres { url, .. } => quarterdeck_store::postgres::PostgresStore::connect(url, None).await?,
         })
     }
 

@@ -7,7 +7,7 @@ use quarterdeck_core::{
     id::{IncidentId, PageId, SignalId},
     time::Timestamp,
 };
-use quarterdeck_server::store::{Batch, FoundSignal, OutboxPage, SignalFilter, Store, StoreError, StoredEvent};
+use quarterdeck_store::{Batch, FoundSignal, OutboxPage, SignalFilter, Store, StoreError, StoredEvent};
 
 /// Decides about appends.
 #[async_trait]

@@ -12,17 +12,17 @@ use std::{
 
 use quarterdeck_api::client::Client;
 use quarterdeck_core::{board::Board, time::Timestamp};
+use quarterdeck_host::clock::{Clock, SystemClock};
+use quarterdeck_host::randomness::SystemIds;
 use quarterdeck_ledger::verify::verify_folder;
+use quarterdeck_reach::notify::Parts;
 use quarterdeck_server::{
     app::{self, Running, World},
-    clock::{Clock, SystemClock},
     config,
     engine::{read, recorded_of},
     log_files::DiskFiles,
-    notify::Parts,
-    randomness::SystemIds,
-    store::Store,
 };
+use quarterdeck_store::Store;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

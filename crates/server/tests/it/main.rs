@@ -28,7 +28,7 @@ mod permissions;
 #[cfg(test)]
 #[cfg(feature = "postgres")]
 #[expect(dead_code, reason = "the store's own tests use more of it")]
-#[path = "../support/postgres.rs"]
+#[path = "../../../store/tests/support/postgres.rs"]
 mod postgres_server;
 #[cfg(test)]
 mod receiver;

@@ -15,7 +15,8 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode, Uri},
 };
-use quarterdeck_server::{clock::Clock, notify::webhook::verify_signature};
+use quarterdeck_host::clock::Clock;
+use quarterdeck_reach::notify::webhook::verify_signature;
 use serde_json::Value;
 use tokio::sync::{Mutex, mpsc};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use quarterdeck_api::{Matcher, SetSilence, client::ClientError};
 use quarterdeck_core::time::Timestamp;
-use quarterdeck_server::clock::Clock as _;
+use quarterdeck_host::clock::Clock as _;
 use serde_json::{Value, json};
 
 use crate::harness::{COMMANDER, Deck, KEY, VIEWER, alert, on_every_store};

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use quarterdeck_server::store::StoreError;
+use quarterdeck_store::StoreError;
 use serde_json::json;
 
 use crate::{

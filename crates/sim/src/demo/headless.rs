@@ -7,10 +7,10 @@ use quarterdeck_core::{
     incident::{Actor, Command, Incident, IncidentEvent, PageOutcome as Settled},
     time::Timestamp,
 };
+use quarterdeck_host::clock::{Clock, PausedClock};
 use quarterdeck_ledger::{note::SignerKey, verify::verify_folder};
 use quarterdeck_server::{
     app::{self, Running},
-    clock::{Clock, PausedClock},
     config::StoreKind,
     engine::{Work, read},
     log_files::DiskFiles,

@@ -16,15 +16,15 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use quarterdeck_host::clock::{Clock, SystemClock};
+use quarterdeck_host::randomness::SystemIds;
+use quarterdeck_host::stopping::until_told;
 use quarterdeck_ledger::note::SignerKey;
+use quarterdeck_reach::notify::{self, Parts, Settings, webhook::verify_signature};
 use quarterdeck_server::{
     app::{self, Running},
-    clock::{Clock, SystemClock},
     config::StoreKind,
     engine::read,
-    notify::{self, Parts, Settings, webhook::verify_signature},
-    randomness::SystemIds,
-    stopping::until_told,
 };
 use serde_json::Value;
 use tokio::net::TcpListener;

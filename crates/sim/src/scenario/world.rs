@@ -5,10 +5,8 @@ use std::{collections::BTreeSet, path::Path};
 
 use quarterdeck_core::{correlate::Setting, detector::DetectorKind};
 use quarterdeck_detect::{detectors::DETECTORS, pipeline::GivenParams};
-use quarterdeck_server::{
-    config::{self, ConfigError, Configuration},
-    notify::Parts,
-};
+use quarterdeck_reach::notify::Parts;
+use quarterdeck_server::config::{self, ConfigError, Configuration};
 
 /// Where a timeline is played.
 #[derive(Clone)]

@@ -6,7 +6,9 @@ use quarterdeck_core::detector::Params;
 use quarterdeck_detect::detectors::DETECTORS;
 
 use super::Faults;
-use crate::config::{ChainSource, Traces, shape};
+use quarterdeck_sources::{ChainSource, Traces};
+
+use crate::config::shape;
 
 /// Requests per second unless told otherwise: what a free tier of the usual providers allows.
 const REQUESTS_PER_SECOND: u32 = 25;

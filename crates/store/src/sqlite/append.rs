@@ -1,0 +1,156 @@
+//! The statements that change the log and what hangs on it. Each runs inside a transaction that the writer opened.
+//! It must never half-do: an error rolls everything back. Tests: `conformance.rs`.
+
+use quarterdeck_core::{id::Id, time::Timestamp};
+use rusqlite::{Connection, params};
+
+use super::fault;
+use crate::{
+    Batch, SignalRow, StoreError, StoredEvent, check_follows,
+    columns::{count_of, integer, status_code},
+    no_such_event,
+};
+
+pub(super) const DOING: &str = "append to log";
+
+pub(super) const SIZE: &str = "SELECT coalesce(max(place) + 1, 0) FROM event";
+const STREAM_SIZE: &str = "SELECT coalesce(max(version) + 1, 0) FROM event WHERE stream = ?1";
+const INSERT_EVENT: &str =
+    "INSERT INTO event (place, stream, version, at_ms, json, salt, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const UPSERT_CHECKPOINT: &str =
+    "INSERT INTO checkpoint (sole, note) VALUES (1, ?1) ON CONFLICT (sole) DO UPDATE SET note = excluded.note";
+const INSERT_PAGE: &str = "INSERT INTO outbox
+    (page, incident, person, channel, address, not_before_ms, attempts, under_way)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (page) DO NOTHING";
+const DELETE_PAGE: &str = "DELETE FROM outbox WHERE page = ?1";
+const UPSERT_TIMER: &str = "INSERT INTO timer (incident, due_ms) VALUES (?1, ?2) ON CONFLICT (incident) DO UPDATE SET due_ms = excluded.due_ms";
+const DELETE_TIMER: &str = "DELETE FROM timer WHERE incident = ?1";
+const UPSERT_SIGNAL: &str = "INSERT INTO signal (id, status, incident, observed_ms, place) VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT (observed_ms, id) DO UPDATE SET status = excluded.status, incident = excluded.incident, place = excluded.place";
+const UPDATE_SIGNAL: &str = "UPDATE signal SET status = ?3 WHERE observed_ms = ?1 AND id = ?2 AND status <> ?3";
+const MOVE_SIGNAL: &str = "DELETE FROM signal WHERE observed_ms = ?1 AND id = ?2";
+const UPSERT_CURSOR: &str =
+    "INSERT INTO cursor (name, json) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET json = excluded.json";
+const UPSERT_SNAPSHOT: &str =
+    "INSERT INTO snapshot (name, bytes) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET bytes = excluded.bytes";
+const ERASE_EVENT: &str = "UPDATE event SET json = NULL, salt = NULL WHERE place = ?1";
+/// Those that are over, by status; then those that are old. The indexes give both in the order of time.
+const FORGET: &str = "DELETE FROM signal WHERE (observed_ms, id) IN
+    (SELECT observed_ms, id FROM signal WHERE status IN (0, 1, 2, 3) AND observed_ms < ?1 AND incident IS NULL LIMIT ?2)";
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[
+    SIZE,
+    STREAM_SIZE,
+    INSERT_EVENT,
+    UPSERT_CHECKPOINT,
+    INSERT_PAGE,
+    DELETE_PAGE,
+    UPSERT_TIMER,
+    DELETE_TIMER,
+    UPSERT_SIGNAL,
+    UPDATE_SIGNAL,
+    MOVE_SIGNAL,
+    UPSERT_CURSOR,
+    UPSERT_SNAPSHOT,
+    ERASE_EVENT,
+    FORGET,
+];
+
+/// Writes a whole batch.
+pub(super) fn append(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
+    if !batch.events.is_empty() {
+        let count = |sql, parameters: &[&dyn rusqlite::ToSql]| {
+            let number = connection.prepare_cached(sql)?.query_row(parameters, |row| row.get(0));
+            number.map(|number: i64| number)
+        };
+        let size = count_of(DOING, count(SIZE, &[]).map_err(fault(DOING))?)?;
+        check_follows(&batch.events, size, |stream| {
+            count_of(DOING, count(STREAM_SIZE, &[&stream]).map_err(fault(DOING))?)
+        })?;
+    }
+    write_log(connection, batch).and_then(|()| write_duties(connection, batch)).map_err(fault(DOING))?;
+    write_signals(connection, batch).map_err(fault(DOING))
+}
+
+fn write_log(connection: &Connection, batch: &Batch) -> Result<(), rusqlite::Error> {
+    let mut insert = connection.prepare_cached(INSERT_EVENT)?;
+    for event in &batch.events {
+        let StoredEvent { index, stream, version, at, content, digest } = event;
+        let (json, salt) = content.as_ref().map(|(json, salt)| (json, salt.as_slice())).unzip();
+        let (place, version) = (integer(*index), integer(*version));
+        insert.execute(params![place, stream, version, at.as_ms(), json, salt, digest.as_slice()])?;
+    }
+    if let Some(checkpoint) = &batch.checkpoint {
+        connection.prepare_cached(UPSERT_CHECKPOINT)?.execute([checkpoint])?;
+    }
+    Ok(())
+}
+
+fn write_duties(connection: &Connection, batch: &Batch) -> Result<(), rusqlite::Error> {
+    let mut insert = connection.prepare_cached(INSERT_PAGE)?;
+    for page in &batch.pages {
+        insert.execute(params![
+            page.page.bytes(),
+            page.incident.bytes(),
+            page.person.as_str(),
+            page.channel.as_str(),
+            page.address,
+            page.not_before.as_ms(),
+            page.attempts,
+            page.under_way,
+        ])?;
+    }
+    let mut delete = connection.prepare_cached(DELETE_PAGE)?;
+    for page in &batch.settled {
+        delete.execute([page.bytes()])?;
+    }
+    for (incident, due) in &batch.timers {
+        match due {
+            Some(due) => connection.prepare_cached(UPSERT_TIMER)?.execute(params![incident.bytes(), due.as_ms()])?,
+            None => connection.prepare_cached(DELETE_TIMER)?.execute([incident.bytes()])?,
+        };
+    }
+    Ok(())
+}
+
+fn write_signals(connection: &Connection, batch: &Batch) -> Result<(), rusqlite::Error> {
+    let mut moving = connection.prepare_cached(MOVE_SIGNAL)?;
+    for (observed, id) in &batch.signals_moved {
+        moving.execute(params![observed.as_ms(), id.bytes()])?;
+    }
+    let mut insert = connection.prepare_cached(UPSERT_SIGNAL)?;
+    for row in &batch.signals {
+        let SignalRow { id, status, incident, observed, place } = row;
+        let (incident, place) = (incident.as_ref().map(Id::bytes), integer(*place));
+        insert.execute(params![id.bytes(), status_code(*status), incident, observed.as_ms(), place])?;
+    }
+    let mut update = connection.prepare_cached(UPDATE_SIGNAL)?;
+    for change in &batch.signal_updates {
+        update.execute(params![change.observed.as_ms(), change.id.bytes(), status_code(change.status)])?;
+    }
+    for (name, json) in &batch.cursors {
+        connection.prepare_cached(UPSERT_CURSOR)?.execute([name, json])?;
+    }
+    for (name, bytes) in &batch.snapshots {
+        connection.prepare_cached(UPSERT_SNAPSHOT)?.execute(params![name, bytes])?;
+    }
+    Ok(())
+}
+
+/// Takes an event's content away.
+pub(super) fn erase(connection: &Connection, index: u64) -> Result<(), StoreError> {
+    const DOING: &str = "erase event";
+    let erase = |connection: &Connection| connection.prepare_cached(ERASE_EVENT)?.execute([integer(index)]);
+    match erase(connection).map_err(fault(DOING))? {
+        0 => Err(no_such_event(DOING, index)),
+        _ => Ok(()),
+    }
+}
+
+/// Drops up to `limit` signals that nobody needs. Returns how many; fewer than `limit`: there are no more.
+pub(super) fn forget_signals(connection: &Connection, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+    let forget =
+        |connection: &Connection| connection.prepare_cached(FORGET)?.execute(params![before.as_ms(), integer(limit)]);
+    forget(connection).map_err(fault("forget signals"))
+}

@@ -1,0 +1,245 @@
+//! The connections that read, and the statements that find. A reader sees the last commit and never waits for the writer.
+//! Tests: `conformance.rs`.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use quarterdeck_core::{
+    id::{Id, IncidentId, SignalId},
+    time::Timestamp,
+};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use tokio::sync::Semaphore;
+
+use super::{append::SIZE, fault, open::open_reader};
+use crate::{
+    FoundSignal, SignalFilter, SignalRow, StoreError, StoredEvent, check_unbroken,
+    columns::{count_of, integer, signals_limit, status_code, status_of},
+};
+
+/// Connections that read at once: more than the cores that one would give to this beside everything else.
+const READERS_MAX: usize = 4;
+
+const EVENTS: &str = "SELECT place, stream, version, at_ms, json, salt, digest
+    FROM event WHERE place >= ?1 ORDER BY place LIMIT ?2";
+const STREAM: &str = "SELECT place, stream, version, at_ms, json, salt, digest
+    FROM event WHERE stream = ?1 ORDER BY version";
+const CHECKPOINT: &str = "SELECT note FROM checkpoint WHERE sole = 1";
+const TIMERS_DUE: &str = "SELECT incident, due_ms FROM timer WHERE due_ms <= ?1 ORDER BY due_ms, incident LIMIT ?2";
+/// The signals of a list with their events; the condition follows.
+macro_rules! found {
+    ($where:literal) => {
+        concat!(
+            "SELECT signal.id, status, incident, observed_ms, signal.place, event.json FROM signal
+            LEFT JOIN event ON event.place = signal.place WHERE ",
+            $where
+        )
+    };
+}
+const SIGNALS: &str = found!("(observed_ms, id) < (?1, ?2) ORDER BY observed_ms DESC, id DESC LIMIT ?3");
+const SIGNALS_BY_STATUS: &str =
+    found!("(observed_ms, id) < (?1, ?2) AND status = ?4 ORDER BY observed_ms DESC, id DESC LIMIT ?3");
+const SIGNALS_OF_INCIDENT: &str =
+    found!("(observed_ms, id) < (?1, ?2) AND incident = ?4 ORDER BY observed_ms DESC, id DESC LIMIT ?3");
+const SIGNALS_OF_INCIDENT_BY_STATUS: &str = found!(
+    "(observed_ms, id) < (?1, ?2) AND incident = ?4 AND +status = ?5 ORDER BY observed_ms DESC, id DESC LIMIT ?3"
+);
+const SIGNAL: &str = found!("observed_ms = ?1 AND id = ?2");
+/// Two ranges of the same index, merged: asked for with `IN`, SQLite would sort every live signal for each page of the list.
+const LIVE_SIGNALS: &str = concat!(
+    found!("status = 0 AND (observed_ms, id) > (?1, ?2)"),
+    " UNION ALL ",
+    found!("status = 1 AND (observed_ms, id) > (?1, ?2) ORDER BY observed_ms, id LIMIT ?3")
+);
+const CURSOR: &str = "SELECT json FROM cursor WHERE name = ?1";
+const SNAPSHOT: &str = "SELECT bytes FROM snapshot WHERE name = ?1";
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[
+    EVENTS,
+    STREAM,
+    CHECKPOINT,
+    TIMERS_DUE,
+    SIGNALS,
+    SIGNALS_BY_STATUS,
+    SIGNALS_OF_INCIDENT,
+    SIGNALS_OF_INCIDENT_BY_STATUS,
+    SIGNAL,
+    LIVE_SIGNALS,
+    CURSOR,
+    SNAPSHOT,
+];
+
+/// A few connections that read.
+#[derive(Debug)]
+pub(super) struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    places: Arc<Semaphore>,
+}
+
+impl Readers {
+    pub(super) fn new(path: &Path) -> Arc<Self> {
+        Arc::new(Self {
+            path: path.to_owned(),
+            idle: Mutex::new(Vec::with_capacity(READERS_MAX)),
+            places: Arc::new(Semaphore::new(READERS_MAX)),
+        })
+    }
+
+    /// Runs `find` on a thread where blocking does no harm.
+    pub(super) async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        doing: &'static str,
+        find: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Database { doing, source };
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|closed| failed(closed.into()))?;
+        let readers = Arc::clone(self);
+        let work = move || {
+            let idle = readers.idle().pop();
+            let connection = idle.map_or_else(|| open_reader(&readers.path), Ok).map_err(fault(doing))?;
+            let found = find(&connection);
+            readers.idle().push(connection);
+            drop(place);
+            found
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|error| failed(error.into()))?
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(super) fn size(connection: &Connection) -> Result<u64, StoreError> {
+    const DOING: &str = "read size of log";
+    let number = connection.prepare_cached(SIZE).and_then(|mut statement| statement.query_row([], |row| row.get(0)));
+    count_of(DOING, number.map_err(fault(DOING))?)
+}
+
+pub(super) fn events(connection: &Connection, from: u64, limit: usize) -> Result<Vec<StoredEvent>, StoreError> {
+    const DOING: &str = "read events";
+    let events = list(connection, DOING, EVENTS, params![integer(from), integer(limit)], event_of)?;
+    check_unbroken(DOING, &events, from, |event| event.index)?;
+    Ok(events)
+}
+
+pub(super) fn stream(connection: &Connection, stream: &str) -> Result<Vec<StoredEvent>, StoreError> {
+    const DOING: &str = "read stream";
+    let events = list(connection, DOING, STREAM, params![stream], event_of)?;
+    check_unbroken(DOING, &events, 0, |event| event.version)?;
+    Ok(events)
+}
+
+pub(super) fn checkpoint(connection: &Connection) -> Result<Option<String>, StoreError> {
+    one(connection, "read checkpoint", CHECKPOINT, params![])
+}
+
+pub(super) fn timers_due(
+    connection: &Connection,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<(IncidentId, Timestamp)>, StoreError> {
+    list(connection, "list timers", TIMERS_DUE, params![now.as_ms(), integer(limit)], |doing, row| {
+        let incident = Id::from_bytes(row.get(0).map_err(fault(doing))?);
+        Ok((incident, Timestamp::from_ms(row.get(1).map_err(fault(doing))?)))
+    })
+}
+
+pub(super) fn signals(connection: &Connection, filter: &SignalFilter) -> Result<Vec<FoundSignal>, StoreError> {
+    // No id: the empty blob, which is less than every id, so that only earlier instants are before it.
+    let instant = filter.before.map_or(i64::MAX, Timestamp::as_ms);
+    let id = filter.before_id.as_ref().map_or(&[][..], |id| id.bytes().as_slice());
+    let limit = integer(signals_limit(filter));
+    let incident = filter.incident.as_ref().map(Id::bytes);
+    let status = filter.status.map(status_code);
+    let (sql, last): (_, &[&dyn ToSql]) = match (&incident, &status) {
+        (None, None) => (SIGNALS, &[]),
+        (None, Some(status)) => (SIGNALS_BY_STATUS, &[status]),
+        (Some(incident), None) => (SIGNALS_OF_INCIDENT, &[incident]),
+        (Some(incident), Some(status)) => (SIGNALS_OF_INCIDENT_BY_STATUS, &[incident, status]),
+    };
+    let first: [&dyn ToSql; 3] = [&instant, &id, &limit];
+    let parameters: Vec<_> = first.iter().chain(last).copied().collect();
+    list(connection, "list signals", sql, parameters.as_slice(), signal_of)
+}
+
+pub(super) fn signal(
+    connection: &Connection,
+    observed: Timestamp,
+    id: SignalId,
+) -> Result<Option<FoundSignal>, StoreError> {
+    Ok(list(connection, "read signal", SIGNAL, params![observed.as_ms(), id.bytes()], signal_of)?.pop())
+}
+
+pub(super) fn live_signals(
+    connection: &Connection,
+    after: Option<(Timestamp, SignalId)>,
+    limit: usize,
+) -> Result<Vec<FoundSignal>, StoreError> {
+    let instant = after.map_or(i64::MIN, |(observed, _)| observed.as_ms());
+    let id = after.as_ref().map_or(&[][..], |(_, id)| id.bytes().as_slice());
+    list(connection, "list live signals", LIVE_SIGNALS, params![instant, id, integer(limit)], signal_of)
+}
+
+pub(super) fn cursor(connection: &Connection, name: &str) -> Result<Option<String>, StoreError> {
+    one(connection, "read cursor", CURSOR, params![name])
+}
+
+pub(super) fn snapshot(connection: &Connection, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    one(connection, "read snapshot", SNAPSHOT, params![name])
+}
+
+fn one<T: rusqlite::types::FromSql>(
+    connection: &Connection,
+    doing: &'static str,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+) -> Result<Option<T>, StoreError> {
+    let mut statement = connection.prepare_cached(sql).map_err(fault(doing))?;
+    statement.query_row(parameters, |row| row.get(0)).optional().map_err(fault(doing))
+}
+
+fn list<T>(
+    connection: &Connection,
+    doing: &'static str,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+    read: impl Fn(&'static str, &Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare_cached(sql).map_err(fault(doing))?;
+    let mut rows = statement.query(parameters).map_err(fault(doing))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(fault(doing))? {
+        found.push(read(doing, row)?);
+    }
+    Ok(found)
+}
+
+fn event_of(doing: &'static str, row: &Row<'_>) -> Result<StoredEvent, StoreError> {
+    let json: Option<String> = row.get(4).map_err(fault(doing))?;
+    let salt: Option<[u8; 16]> = row.get(5).map_err(fault(doing))?;
+    Ok(StoredEvent {
+        index: count_of(doing, row.get(0).map_err(fault(doing))?)?,
+        stream: row.get(1).map_err(fault(doing))?,
+        version: count_of(doing, row.get(2).map_err(fault(doing))?)?,
+        at: Timestamp::from_ms(row.get(3).map_err(fault(doing))?),
+        content: json.zip(salt),
+        digest: row.get(6).map_err(fault(doing))?,
+    })
+}
+
+fn signal_of(doing: &'static str, row: &Row<'_>) -> Result<FoundSignal, StoreError> {
+    let incident: Option<[u8; 16]> = row.get(2).map_err(fault(doing))?;
+    let signal = SignalRow {
+        id: Id::from_bytes(row.get(0).map_err(fault(doing))?),
+        status: status_of(doing, row.get(1).map_err(fault(doing))?)?,
+        incident: incident.map(Id::from_bytes),
+        observed: Timestamp::from_ms(row.get(3).map_err(fault(doing))?),
+        place: count_of(doing, row.get(4).map_err(fault(doing))?)?,
+    };
+    Ok(FoundSignal { row: signal, event: row.get(5).map_err(fault(doing))? })
+}
