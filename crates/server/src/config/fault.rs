@@ -59,9 +59,17 @@ fn list(faults: &[Fault]) -> String {
 impl ConfigError {
     /// TOML that does not parse, or keys that do not belong.
     pub fn shape(text: &str, error: &toml::de::Error) -> Self {
-        let line = error.span().map(|span| line_at(text, span.start));
-        let what = error.message().to_owned();
-        let remedy = if what.contains("unknown field") {
+        let lines = Lines::of(text);
+        let line = error.span().map(|span| lines.at(span.start));
+        let mut what = error.message().to_owned();
+        let first = line.and_then(|line| lines.first_like(line)).filter(|_| what.contains("duplicate key"));
+        let first_known = first.is_some();
+        if let Some((name, first)) = first {
+            what = format!("`{name}` is there already, in line {first}");
+        }
+        let remedy = if first_known {
+            "keep one, or give the other a name of its own".to_owned()
+        } else if what.contains("unknown field") {
             "remove the key, or correct its spelling".to_owned()
         } else if what.contains("missing field") {
             "add the key".to_owned()
@@ -80,21 +88,20 @@ impl ConfigError {
     }
 }
 
-fn line_at(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
-}
-
 /// Where each setting stands: finds the line of an item such as the third `[[service]]`, or of a key in it.
 pub struct Lines {
     /// Header or key, with its line.
     headers: Vec<(String, usize)>,
     keys: Vec<(usize, String, usize)>,
+    /// Where each line ends, in bytes.
+    ends: Vec<usize>,
 }
 
 impl Lines {
     /// Looks through the text once. Only plain headers and keys are found; that is what people write.
     pub fn of(text: &str) -> Self {
-        let mut lines = Self { headers: Vec::new(), keys: Vec::new() };
+        let mut lines = Self { headers: Vec::new(), keys: Vec::new(), ends: Vec::new() };
+        lines.ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(place, _)| place).collect();
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.trim();
             if let Some(header) = line.strip_prefix('[') {
@@ -106,6 +113,22 @@ impl Lines {
             }
         }
         lines
+    }
+
+    /// The line of a place in the text, in bytes.
+    pub fn at(&self, offset: usize) -> usize {
+        self.ends.partition_point(|end| *end < offset) + 1
+    }
+
+    /// What stands in `line`, a header or a key, and the line where it stands first.
+    fn first_like(&self, line: usize) -> Option<(&str, usize)> {
+        if let Some((name, _)) = self.headers.iter().find(|(_, at)| *at == line) {
+            let first = self.headers.iter().find(|(other, at)| other == name && *at < line)?;
+            return Some((name, first.1));
+        }
+        let (section, key, _) = self.keys.iter().find(|(_, _, at)| *at == line)?;
+        let first = self.keys.iter().find(|(other, name, at)| other == section && name == key && *at < line)?;
+        Some((key, first.2))
     }
 
     /// The line of the `nth` (from 0) section called `header`, and of `key` in it if it is found.

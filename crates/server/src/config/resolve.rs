@@ -1,6 +1,7 @@
 //! From the file's shape to validated core types. Collects every fault instead of stopping at the first.
 
 mod response;
+mod twice;
 mod watching;
 
 use std::{collections::BTreeMap, fs, net::SocketAddr, path::Path, sync::Arc};
@@ -8,6 +9,7 @@ use std::{collections::BTreeMap, fs, net::SocketAddr, path::Path, sync::Arc};
 use quarterdeck_core::id::{Kind, Name};
 use sha2::{Digest, Sha256};
 
+use self::twice::Once;
 use super::{
     ConfigError, Configuration, Fault, Integration, StoreKind, Token,
     fault::Lines,
@@ -63,6 +65,15 @@ impl Faults<'_> {
     pub(super) fn span(&mut self, text: &str, place: (&str, usize, &str)) -> Option<std::time::Duration> {
         self.take(super::duration::parse(text), place, "write a number with `s`, `m`, `h` or `d`")
     }
+    /// Notes that something is there for the second time.
+    pub(super) fn again(&mut self, path: &str, offset: usize, what: impl Into<String>, remedy: &str) {
+        let (line, path) = (Some(self.lines.at(offset)), path.to_owned());
+        self.found.push(Fault { line, path, what: what.into(), remedy: remedy.to_owned() });
+    }
+    /// The line of a place in the text.
+    pub(super) fn line(&self, offset: usize) -> usize {
+        self.lines.at(offset)
+    }
     /// Where relative paths start.
     pub(super) fn folder(&self) -> &Path {
         self.folder
@@ -101,10 +112,12 @@ pub(super) fn resolve(
     let store = store(&file.store, &mut faults);
     let channels = channels(&file.channel, parts, &mut faults);
     let setting = response::setting(&file, &channels, &mut faults);
-    let tokens = tokens(&file.token, setting.as_ref().map(|s| &s.roster), &mut faults);
+    let mut secrets = Once::default();
+    let tokens = tokens(&file.token, setting.as_ref().map(|s| &s.roster), &mut secrets, &mut faults);
     let sources = watching::sources(&file.source, &mut faults);
     let detectors = watching::detectors(&file.detectors, &mut faults);
-    let integrations = integrations(&file.integration, &mut faults);
+    let integrations = integrations(&file.integration, &mut secrets, &mut faults);
+    twice::check(&file, &mut faults);
     let data = folder.join(file.server.data.as_deref().unwrap_or("quarterdeck-data"));
     let (Some(listen), Some(store), Some(setting), true) = (listen, store, setting, faults.found.is_empty()) else {
         return Err(ConfigError::Faults { faults: faults.found });
@@ -186,6 +199,7 @@ fn channels(
 fn tokens(
     sections: &[shape::TokenSection],
     roster: Option<&quarterdeck_core::policy::Roster>,
+    secrets: &mut Once<[u8; 32]>,
     faults: &mut Faults<'_>,
 ) -> Vec<Token> {
     let mut tokens = Vec::new();
@@ -215,8 +229,11 @@ fn tokens(
                 None
             }
         };
+        if let Some(digest) = digest {
+            secrets.secret("token", digest, section.name.span().start, faults);
+        }
         if let (Some(role), Some(digest)) = (role, digest) {
-            tokens.push(Token { name: section.name.clone(), role, person, digest });
+            tokens.push(Token { name: section.name.get_ref().clone(), role, person, digest });
         }
     }
     tokens
@@ -228,14 +245,18 @@ fn digest_of_hex(text: &str) -> Result<[u8; 32], String> {
     Ok(digest)
 }
 
-fn integrations(sections: &[shape::IntegrationSection], faults: &mut Faults<'_>) -> Vec<Integration> {
+fn integrations(
+    sections: &[shape::IntegrationSection],
+    secrets: &mut Once<[u8; 32]>,
+    faults: &mut Faults<'_>,
+) -> Vec<Integration> {
     let mut integrations = Vec::new();
     for (nth, section) in sections.iter().enumerate() {
-        let id = faults.name(&section.id, ("integration", nth, "id"));
-        let key = faults.secret(&section.key, ("integration", nth, "key"));
-        if let (Some(id), Some(key)) = (id, key) {
-            integrations.push(Integration { id, digest: Sha256::digest(key.as_bytes()).into() });
-        }
+        let id = faults.name(section.id.get_ref(), ("integration", nth, "id"));
+        let Some(key) = faults.secret(&section.key, ("integration", nth, "key")) else { continue };
+        let digest = Sha256::digest(key.as_bytes()).into();
+        secrets.secret("integration", digest, section.id.span().start, faults);
+        integrations.extend(id.map(|id| Integration { id, digest }));
     }
     integrations
 }

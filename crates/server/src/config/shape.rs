@@ -1,8 +1,10 @@
-//! The shape of the file, as serde reads it. What the values mean is in `resolve`.
+//! The shape of the file, as serde reads it. What the values mean is in `resolve`. What may be there only once keeps its place in
+//! the text, so that a second one can be told with both lines.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use toml::Spanned;
 
 use quarterdeck_sources::Traces;
 
@@ -76,7 +78,7 @@ pub(super) struct Response {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TokenSection {
-    pub(super) name: String,
+    pub(super) name: Spanned<String>,
     pub(super) role: String,
     pub(super) person: Option<String>,
     pub(super) sha256: Option<String>,
@@ -86,7 +88,7 @@ pub(super) struct TokenSection {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PersonSection {
-    pub(super) id: String,
+    pub(super) id: Spanned<String>,
     pub(super) name: Option<String>,
     pub(super) zone: Option<String>,
     pub(super) contacts: Vec<ContactSection>,
@@ -95,7 +97,7 @@ pub(super) struct PersonSection {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ContactSection {
-    pub(super) channel: String,
+    pub(super) channel: Spanned<String>,
     #[serde(default)]
     pub(super) address: String,
 }
@@ -103,7 +105,7 @@ pub(super) struct ContactSection {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ScheduleSection {
-    pub(super) id: String,
+    pub(super) id: Spanned<String>,
     pub(super) zone: String,
     pub(super) rotations: Vec<RotationSection>,
     #[serde(default)]
@@ -123,7 +125,7 @@ pub(super) struct RotationSection {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OverrideSection {
-    pub(super) from: String,
+    pub(super) from: Spanned<String>,
     pub(super) until: String,
     pub(super) person: String,
 }
@@ -131,7 +133,7 @@ pub(super) struct OverrideSection {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PolicySection {
-    pub(super) id: String,
+    pub(super) id: Spanned<String>,
     pub(super) tiers: Vec<TierSection>,
     pub(super) rounds: Option<u32>,
     pub(super) fallback: String,
@@ -152,7 +154,7 @@ pub(super) struct TierSection {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ServiceSection {
-    pub(super) id: String,
+    pub(super) id: Spanned<String>,
     pub(super) title: Option<String>,
     pub(super) criticality: Option<String>,
     #[serde(default)]
@@ -174,7 +176,7 @@ pub(super) struct ServiceSection {
 #[serde(deny_unknown_fields)]
 pub(super) struct AddressSection {
     pub(super) chain: u64,
-    pub(super) address: String,
+    pub(super) address: Spanned<String>,
     pub(super) role: String,
     pub(super) label: Option<String>,
 }
@@ -184,7 +186,7 @@ pub(super) struct AddressSection {
 pub(super) struct AssetSection {
     pub(super) chain: u64,
     pub(super) token: Option<String>,
-    pub(super) symbol: String,
+    pub(super) symbol: Spanned<String>,
     pub(super) decimals: u8,
     pub(super) usd: String,
 }
@@ -192,7 +194,7 @@ pub(super) struct AssetSection {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ListSection {
-    pub(super) name: String,
+    pub(super) name: Spanned<String>,
     pub(super) as_of: String,
     pub(super) file: String,
 }
@@ -200,7 +202,7 @@ pub(super) struct ListSection {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SourceSection {
-    pub(super) id: String,
+    pub(super) id: Spanned<String>,
     pub(super) chain: u64,
     pub(super) http: String,
     pub(super) ws: Option<String>,
@@ -216,6 +218,6 @@ pub(super) struct SourceSection {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct IntegrationSection {
-    pub(super) id: String,
+    pub(super) id: Spanned<String>,
     pub(super) key: String,
 }

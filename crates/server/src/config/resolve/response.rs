@@ -78,27 +78,19 @@ fn word<T: DeserializeOwned>(text: &str, place: (&str, usize, &str), faults: &mu
 fn roster(file: &File, channels: &Channels, faults: &mut Faults<'_>) -> Roster {
     let mut roster = Roster::default();
     for (nth, section) in file.person.iter().enumerate() {
-        let Some(id) = faults.name(&section.id, ("person", nth, "id")) else { continue };
+        let Some(id) = faults.name(section.id.get_ref(), ("person", nth, "id")) else { continue };
         let mut contacts = Vec::new();
         for contact in &section.contacts {
-            let Some(channel) = faults.name(&contact.channel, ("person", nth, "contacts")) else { continue };
+            let Some(channel) = faults.name(contact.channel.get_ref(), ("person", nth, "contacts")) else { continue };
             if !channels.contains_key(&channel) && !file.channel.contains_key(channel.as_str()) {
                 let what = format!("no channel `{channel}` is configured");
                 faults.add("person", nth, "contacts", what, "add a `[channel.…]`, or correct the name");
             }
             contacts.push(Contact { channel, address: contact.address.clone() });
         }
-        let name = section.name.clone().unwrap_or_else(|| section.id.clone());
+        let name = section.name.clone().unwrap_or_else(|| section.id.get_ref().clone());
         let zone = section.zone.clone().unwrap_or_else(|| "UTC".to_owned());
-        if roster.people.insert(id.clone(), Person { id, name, zone, contacts }).is_some() {
-            faults.add(
-                "person",
-                nth,
-                "id",
-                format!("`{}` is there twice", section.id),
-                "give each person an id of their own",
-            );
-        }
+        roster.people.insert(id.clone(), Person { id, name, zone, contacts });
     }
     schedules(file, &mut roster, faults);
     policies(file, &mut roster, faults);
@@ -114,18 +106,18 @@ fn roster(file: &File, channels: &Channels, faults: &mut Faults<'_>) -> Roster {
 fn place_of(fault: &quarterdeck_core::policy::Fault, file: &File) -> (&'static str, usize) {
     let text = fault.to_string();
     let named = |id: &str| text.contains(&format!("`{id}`"));
-    if let Some(nth) = file.policy.iter().position(|section| named(&section.id)) {
+    if let Some(nth) = file.policy.iter().position(|section| named(section.id.get_ref())) {
         return ("policy", nth);
     }
-    if let Some(nth) = file.schedule.iter().position(|section| named(&section.id)) {
+    if let Some(nth) = file.schedule.iter().position(|section| named(section.id.get_ref())) {
         return ("schedule", nth);
     }
-    ("person", file.person.iter().position(|section| named(&section.id)).unwrap_or(0))
+    ("person", file.person.iter().position(|section| named(section.id.get_ref())).unwrap_or(0))
 }
 
 fn schedules(file: &File, roster: &mut Roster, faults: &mut Faults<'_>) {
     for (nth, section) in file.schedule.iter().enumerate() {
-        let Some(id) = faults.name(&section.id, ("schedule", nth, "id")) else { continue };
+        let Some(id) = faults.name(section.id.get_ref(), ("schedule", nth, "id")) else { continue };
         let mut rotations = Vec::new();
         for rotation in &section.rotations {
             let people =
@@ -158,10 +150,8 @@ fn schedules(file: &File, roster: &mut Roster, faults: &mut Faults<'_>) {
         for one in &section.overrides {
             let place = ("schedule", nth, "overrides");
             let remedy = "write an instant, for example `2026-12-24T18:00:00Z`";
-            let from =
-                faults.take(one.from.parse::<Timestamp>().map_err(|e| format!("`{}`: {e}", one.from)), place, remedy);
-            let until =
-                faults.take(one.until.parse::<Timestamp>().map_err(|e| format!("`{}`: {e}", one.until)), place, remedy);
+            let from = faults.take(instant(one.from.get_ref()), place, remedy);
+            let until = faults.take(instant(&one.until), place, remedy);
             if let (Some(from), Some(until), Some(person)) = (from, until, faults.name(&one.person, place)) {
                 overrides.push(Override { from, until, person });
             }
@@ -171,10 +161,16 @@ fn schedules(file: &File, roster: &mut Roster, faults: &mut Faults<'_>) {
     }
 }
 
+fn instant(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|error| format!("`{text}`: {error}"))
+}
+
 fn policies(file: &File, roster: &mut Roster, faults: &mut Faults<'_>) {
     for (nth, section) in file.policy.iter().enumerate() {
         let place = |key| ("policy", nth, key);
-        let Some(id) = faults.name::<quarterdeck_core::id::kind::Policy>(&section.id, place("id")) else { continue };
+        let Some(id) = faults.name::<quarterdeck_core::id::kind::Policy>(section.id.get_ref(), place("id")) else {
+            continue;
+        };
         let mut tiers = Vec::new();
         for tier in &section.tiers {
             let schedules =
@@ -202,7 +198,8 @@ fn policies(file: &File, roster: &mut Roster, faults: &mut Faults<'_>) {
 }
 
 fn catalogue(file: &File, roster: &Roster, default_policy: Option<&PolicyId>, faults: &mut Faults<'_>) -> Catalogue {
-    let names: BTreeMap<&str, usize> = file.service.iter().enumerate().map(|(nth, s)| (s.id.as_str(), nth)).collect();
+    let names: BTreeMap<&str, usize> =
+        file.service.iter().enumerate().map(|(nth, s)| (s.id.get_ref().as_str(), nth)).collect();
     let mut services = Vec::new();
     for (nth, section) in file.service.iter().enumerate() {
         let mut depends_on = std::collections::BTreeSet::new();
@@ -226,10 +223,10 @@ fn catalogue(file: &File, roster: &Roster, default_policy: Option<&PolicyId>, fa
             Some(text) => word(text, ("service", nth, "criticality"), faults),
         };
         let addresses = addresses(section, nth, faults);
-        let id: Option<ServiceId> = faults.name(&section.id, ("service", nth, "id"));
+        let id: Option<ServiceId> = faults.name(section.id.get_ref(), ("service", nth, "id"));
         if let (Some(id), Some(policy), Some(criticality)) = (id, policy, criticality) {
             services.push(Service {
-                title: section.title.clone().unwrap_or_else(|| section.id.clone()),
+                title: section.title.clone().unwrap_or_else(|| section.id.get_ref().clone()),
                 id,
                 criticality,
                 users: section.users,
@@ -251,7 +248,7 @@ fn addresses(section: &shape::ServiceSection, nth: usize, faults: &mut Faults<'_
     let mut addresses = Vec::new();
     for one in &section.addresses {
         let place = ("service", nth, "addresses");
-        let address = address(&one.address, place, faults);
+        let address = address(one.address.get_ref(), place, faults);
         let role = word::<Role>(&one.role, place, faults);
         if let (Some(address), Some(role)) = (address, role) {
             let label = one.label.clone().unwrap_or_else(|| one.role.clone());
@@ -282,7 +279,7 @@ fn assets(sections: &[shape::AssetSection], faults: &mut Faults<'_>) -> Vec<Asse
         }
         if let Some(micro_usd) = price {
             let price = Price { micro_usd, decimals: section.decimals };
-            assets.push(Asset { chain: section.chain, token, symbol: section.symbol.clone(), price });
+            assets.push(Asset { chain: section.chain, token, symbol: section.symbol.get_ref().clone(), price });
         }
     }
     assets
@@ -323,6 +320,6 @@ fn lists(sections: &[shape::ListSection], catalogue: &mut Catalogue, faults: &mu
                 }
             }
         }
-        catalogue.add_list(AddressList { name: section.name.clone(), as_of }, entries);
+        catalogue.add_list(AddressList { name: section.name.get_ref().clone(), as_of }, entries);
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn sources(sections: &[shape::SourceSection], faults: &mut Faults<'_>
     let mut sources: Vec<ChainSource> = Vec::new();
     for (nth, section) in sections.iter().enumerate() {
         let place = |key| ("source", nth, key);
-        let id = faults.name(&section.id, place("id"));
+        let id = faults.name(section.id.get_ref(), place("id"));
         let http = faults.secret(&section.http, place("http"));
         let ws = section.ws.as_ref().and_then(|text| faults.secret(text, place("ws")));
         let witnesses: Vec<String> =
@@ -46,14 +46,10 @@ pub(super) fn sources(sections: &[shape::SourceSection], faults: &mut Faults<'_>
         };
         let stale_after = span(&section.stale_after, "stale_after", STALE_AFTER);
         let poll_every = span(&section.poll_every, "poll_every", POLL_EVERY);
-        if let Some(first) = id.as_ref().and_then(|id| sources.iter().position(|known| known.id == *id)) {
-            faults.add(
-                "source",
-                nth,
-                "id",
-                format!("it is there already as source {first}"),
-                "give each source an id of its own",
-            );
+        let mut known = std::collections::BTreeSet::new();
+        if !http.iter().chain(&witnesses).all(|url| known.insert(url)) {
+            let what = "a node is there twice: it would agree with itself";
+            faults.add("source", nth, "witnesses", what, "name other nodes of the same chain, each once");
         }
         if let (Some(id), Some(http), Some(stale_after), Some(poll_every)) = (id, http, stale_after, poll_every) {
             sources.push(ChainSource {
