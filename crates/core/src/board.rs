@@ -25,7 +25,7 @@ use crate::{
     chain::{ChainNumber, Gap, GapKind},
     correlate::Groups,
     id::{Id, IdSource, IncidentId, PageId, SignalId, SilenceId, SourceId},
-    incident::{Actor, Command, Ctx, Incident, IncidentEvent, Phase, Refusal, command::Opening, listen::Heard},
+    incident::{Actor, Command, Ctx, Incident, IncidentEvent, Phase, Refusal, command::Opening, listen::Reception},
     limits::{MERGE_DEPTH_MAX, SILENCES_MAX},
     signal::{Fingerprint, Signal, SignalChange, SignalStatus},
     time::Timestamp,
@@ -364,10 +364,10 @@ impl Board {
     ) -> Option<(Vec<Recorded>, Fate)> {
         let incident = self.incidents.get(&home)?;
         let repeated = match incident.hear(signal, &ctx(incident, setting, now, ids)) {
-            Ok(Heard::New(events)) => return Some((record(incident, events, now), Fate::Attached(home))),
-            Ok(Heard::Known) => return Some((Vec::new(), Fate::Repeated(home))),
-            Ok(Heard::Repeat(of)) => Some(of),
-            Ok(Heard::Full) => None,
+            Ok(Reception::New(events)) => return Some((record(incident, events, now), Fate::Attached(home))),
+            Ok(Reception::Known) => return Some((Vec::new(), Fate::Repeated(home))),
+            Ok(Reception::Repeat(of)) => Some(of),
+            Ok(Reception::Full) => None,
             // Too long, and the only thing to do is to begin a new one.
             Err(_) => return None,
         };

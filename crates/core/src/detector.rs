@@ -85,9 +85,12 @@ impl Params {
         }
         Ok(Self(all))
     }
-    /// The value of a parameter; zero for one that is not of this detector.
-    pub fn get(&self, name: &str) -> i64 {
-        self.0.get(name).copied().unwrap_or(0)
+    /// The value of a parameter, by its specification: a constant, so that a name cannot be misspelt. A specification that is not
+    /// among those that were resolved could be set by nobody, and stops every test that builds its detector.
+    pub fn get(&self, spec: &ParamSpec) -> i64 {
+        let value = self.0.get(spec.name).copied();
+        debug_assert!(value.is_some(), "parameter `{}` is read and not on the detector's list", spec.name);
+        value.unwrap_or(spec.default)
     }
     /// All of them by name.
     pub fn all(&self) -> &BTreeMap<String, i64> {

@@ -208,10 +208,6 @@ impl Claim {
     pub fn raised(self) -> SignalChange {
         SignalChange::Raised { signal: self.build() }
     }
-    /// Builds the signal and raises it.
-    pub fn raise(self, out: &mut Vec<SignalChange>) {
-        out.push(self.raised());
-    }
 }
 
 /// The first `bytes` of a text, at a character's boundary.

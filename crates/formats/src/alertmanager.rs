@@ -34,7 +34,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     bounds::{FormatError, instant, quote, read},
-    heard::{Batch, Claim, Heard, Hearing, ended, fingerprint, service},
+    heard::{Batch, Heard, Hearing, Report, ended, fingerprint, service},
 };
 
 /// Labels or annotations by name.
@@ -138,7 +138,7 @@ impl PostedAlert {
         Ok((read("startsAt", &self.starts_at)?, read("endsAt", &self.ends_at)?))
     }
 
-    fn claim(self, hearing: &Hearing<'_>, labels: LabelSet, start: Timestamp) -> Claim {
+    fn claim(self, hearing: &Hearing<'_>, labels: LabelSet, start: Timestamp) -> Report {
         let annotations = self.annotations.unwrap_or_default();
         let label = |name: &str| labels.get(name).map(String::as_str);
         let (service, note) = service(hearing, label(SERVICE_LABEL), &[label("service")]);
@@ -155,7 +155,7 @@ impl PostedAlert {
             }
         }
         text.push_str(&note);
-        Claim {
+        Report {
             detector: "alertmanager",
             fingerprint: claim_of(hearing, &labels),
             start,

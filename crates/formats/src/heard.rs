@@ -55,11 +55,11 @@ impl Batch {
     pub fn refusal(&self, hearing: &Hearing<'_>) -> Option<Heard> {
         let first = self.refused.first()?;
         let count = self.refused.len();
-        let claim = Claim {
+        let claim = Report {
             detector: "refused_input",
             title: format!("{} sent {count} that we could not read", hearing.source),
             text: format!("Not counted, and nobody was paged for it. The first: {first}."),
-            ..Claim::new(hearing, &[b"refused"], hearing.now)
+            ..Report::new(hearing, &[b"refused"], hearing.now)
         };
         Some(claim.raised(hearing, Some(hearing.now.plus(hearing.resolve_timeout))))
     }
@@ -75,8 +75,8 @@ impl Batch {
 /// Refusals repeated in one answer.
 const REFUSALS_SHOWN_MAX: usize = 16;
 
-/// The parts of a claim, before they become a signal.
-pub(crate) struct Claim {
+/// What a monitor reports, before it becomes a signal.
+pub(crate) struct Report {
     pub(crate) detector: &'static str,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) start: Timestamp,
@@ -89,7 +89,7 @@ pub(crate) struct Claim {
     pub(crate) link: Option<String>,
 }
 
-impl Claim {
+impl Report {
     /// A warning about nothing yet. `key` tells this source's claims apart.
     pub(crate) fn new(hearing: &Hearing<'_>, key: &[&[u8]], start: Timestamp) -> Self {
         Self {
@@ -216,7 +216,7 @@ pub(crate) mod tests {
         with_hearing(|hearing| {
             let title = "é".repeat(300);
             let claim =
-                Claim { title: title.clone(), text: "why".to_owned(), ..Claim::new(hearing, &[b"k"], hearing.now) };
+                Report { title: title.clone(), text: "why".to_owned(), ..Report::new(hearing, &[b"k"], hearing.now) };
             let heard = claim.raised(hearing, None);
             assert!(raised(&heard).title.len() <= TITLE_BYTES_MAX);
             assert_eq!(raised(&heard).explanation.text, format!("{title}\nwhy"));

@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     bounds::{FormatError, clip, instant, quote, read},
-    heard::{Claim, Heard, Hearing, ended, fingerprint, service},
+    heard::{Heard, Hearing, Report, ended, fingerprint, service},
 };
 
 /// Bytes of an event.
@@ -132,7 +132,7 @@ pub fn parse_event(bytes: &[u8], hearing: &Hearing<'_>) -> Result<Received, Refu
     let dedup_key = dedup_key.unwrap_or_else(|| Fingerprint::of(&[bytes]).to_string());
     let fingerprint = fingerprint(hearing.source, &[dedup_key.as_bytes()]);
     let event = match (action.as_str(), claim) {
-        ("trigger", Some(claim)) => Event::Heard(Claim { fingerprint, ..claim }.raised(hearing, None)),
+        ("trigger", Some(claim)) => Event::Heard(Report { fingerprint, ..claim }.raised(hearing, None)),
         ("acknowledge", _) => Event::Acknowledge { fingerprint },
         _ => Event::Heard(ended(hearing, fingerprint, hearing.now)),
     };
@@ -187,7 +187,7 @@ impl Check {
     }
 
     /// A trigger's claim; its identity is filled in by the caller.
-    fn claim(&mut self, payload: &Map<String, Value>, posted: &Posted, hearing: &Hearing<'_>) -> Option<Claim> {
+    fn claim(&mut self, payload: &Map<String, Value>, posted: &Posted, hearing: &Hearing<'_>) -> Option<Report> {
         let summary = self.required("payload.summary", payload.get("summary"), SUMMARY_CHARS_MAX);
         let source = self.required("payload.source", payload.get("source"), WORD_CHARS_MAX);
         let severity =
@@ -215,7 +215,7 @@ impl Check {
         let (service, odd_service) = service(hearing, named, &hints);
         let (summary, source, severity) = (summary?, source?, severity?);
         labels.insert("source".to_owned(), clip(&source, LABEL_BYTES_MAX));
-        Some(Claim {
+        Some(Report {
             detector: "pagerduty",
             loudness: loudness(&severity),
             service,
@@ -223,7 +223,7 @@ impl Check {
             text: format!("{details}{odd_time}{odd_service}"),
             labels,
             link: link(posted),
-            ..Claim::new(hearing, &[], start)
+            ..Report::new(hearing, &[], start)
         })
     }
 }

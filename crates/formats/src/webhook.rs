@@ -29,7 +29,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     bounds::{FormatError, instant, quote, read},
-    heard::{Batch, Claim, Heard, Hearing, ended, service},
+    heard::{Batch, Heard, Hearing, Report, ended, service},
 };
 
 /// Characters of `dedup_key`, as in PagerDuty's format.
@@ -103,13 +103,13 @@ impl Posted {
             (Some(key), _) => vec![key.as_bytes()],
             (None, service) => vec![service.as_deref().unwrap_or_default().as_bytes(), self.title.as_bytes()],
         };
-        let claim = Claim::new(hearing, &key, at);
+        let claim = Report::new(hearing, &key, at);
         if self.status == Some(Status::Resolved) {
             return Ok(ended(hearing, claim.fingerprint, at));
         }
         let (service, note) = service(hearing, self.service.as_deref(), &[]);
         let facts = self.facts.unwrap_or_default();
-        let claim = Claim {
+        let claim = Report {
             loudness: self.severity.or(self.loudness).unwrap_or_default(),
             service,
             title: self.title,

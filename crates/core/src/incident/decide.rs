@@ -10,7 +10,7 @@ use crate::{
     incident::{
         Actor, Command, Ctx, Incident, IncidentEvent, Phase, Refusal,
         command::Opening,
-        listen::{Heard, Way, first_score},
+        listen::{Reception, Way, first_score},
     },
     limits::{TEXT_BYTES_MAX, TIER_DELAY_MIN, TITLE_BYTES_MAX},
     signal::{Facts, Loudness, Signal, SignalChange},
@@ -81,8 +81,8 @@ impl Incident {
     fn signal(&self, change: SignalChange, ctx: &Ctx<'_>) -> Result<Vec<IncidentEvent>, Refusal> {
         Ok(match change {
             SignalChange::Raised { signal } => match self.hear(&signal, ctx)? {
-                Heard::New(events) => events,
-                Heard::Known | Heard::Repeat(_) | Heard::Full => Vec::new(),
+                Reception::New(events) => events,
+                Reception::Known | Reception::Repeat(_) | Reception::Full => Vec::new(),
             },
             SignalChange::Confirmed { id } => self.confirm(id),
             SignalChange::Retracted { id, reason } => self.retract(id, &reason, ctx),

@@ -15,7 +15,7 @@ use crate::{
 
 /// What an incident makes of a raised signal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Heard {
+pub enum Reception {
     /// It adds something: these events.
     New(Vec<IncidentEvent>),
     /// The very same signal is attached already and stands.
@@ -37,7 +37,7 @@ pub(super) enum Way {
 
 impl Incident {
     /// Hears a raised signal that belongs here. A signal for an incident that is mitigated or over reopens it.
-    pub fn hear(&self, signal: &Arc<Signal>, ctx: &Ctx<'_>) -> Result<Heard, Refusal> {
+    pub fn hear(&self, signal: &Arc<Signal>, ctx: &Ctx<'_>) -> Result<Reception, Refusal> {
         if self.phase == Phase::Merged {
             return Err(self.wrong_phase("attach a signal to"));
         }
@@ -47,24 +47,24 @@ impl Incident {
             known.is_live() || (known.status == SignalStatus::Ended && signal.observed <= known.last)
         }) {
             // Delivered twice, or late: it says nothing new.
-            return Ok(Heard::Known);
+            return Ok(Reception::Known);
         }
         if self.is_too_long() {
             return Err(self.too_long());
         }
         if !asleep && let Some(judged) = self.judged(signal) {
-            return Ok(Heard::Repeat(judged));
+            return Ok(Reception::Repeat(judged));
         }
         let change = self.worse_with(signal, ctx);
         if change.is_none()
             && !asleep
             && let Some(same) = self.of_claim(signal.fingerprint).find(|attached| attached.is_live())
         {
-            return Ok(Heard::Repeat(same.signal.id));
+            return Ok(Reception::Repeat(same.signal.id));
         }
         let full = known.is_none() && self.signals.len() >= SIGNALS_PER_INCIDENT_MAX && change.is_none();
         if full && !asleep {
-            return Ok(Heard::Full);
+            return Ok(Reception::Full);
         }
         let mut events = Vec::with_capacity(3);
         if asleep {
@@ -77,7 +77,7 @@ impl Incident {
             IncidentEvent::SignalAttached { signal: Arc::clone(signal) }
         });
         events.extend(change.map(IncidentEvent::SeverityChanged));
-        Ok(Heard::New(events))
+        Ok(Reception::New(events))
     }
 
     /// A provisional signal stands on a final block now.

@@ -22,32 +22,32 @@ pub struct FlashLoanProfit;
 
 const ID: &str = "flash_loan_profit";
 
-const PARAMS: &[ParamSpec] = &[
-    ParamSpec {
-        name: "profit_min_usd",
-        unit: "USD",
-        doc: "Gain of the sender from which on a transaction with a flash loan is a warning, if half of it came from those who got nothing in return.",
-        default: 5_000,
-        min: 0,
-        max: 1_000_000_000,
-    },
-    ParamSpec {
-        name: "arbitrage_max_usd",
-        unit: "USD",
-        doc: "Up to this gain a flash loan whose losers all traded both ways is taken for arbitrage and only recorded. One pool that lost most of what it held is never arbitrage.",
-        default: 50_000,
-        min: 0,
-        max: 1_000_000_000,
-    },
-    ParamSpec {
-        name: "watched_loss_min_usd",
-        unit: "USD",
-        doc: "Loss of a watched address from which on a transaction with a flash loan is an error, whatever anyone gained.",
-        default: 1_000,
-        min: 0,
-        max: 1_000_000_000,
-    },
-];
+const PROFIT_MIN_USD: ParamSpec = ParamSpec {
+    name: "profit_min_usd",
+    unit: "USD",
+    doc: "Gain of the sender from which on a transaction with a flash loan is a warning, if half of it came from those who got nothing in return.",
+    default: 5_000,
+    min: 0,
+    max: 1_000_000_000,
+};
+const ARBITRAGE_MAX_USD: ParamSpec = ParamSpec {
+    name: "arbitrage_max_usd",
+    unit: "USD",
+    doc: "Up to this gain a flash loan whose losers all traded both ways is taken for arbitrage and only recorded. One pool that lost most of what it held is never arbitrage.",
+    default: 50_000,
+    min: 0,
+    max: 1_000_000_000,
+};
+const WATCHED_LOSS_MIN_USD: ParamSpec = ParamSpec {
+    name: "watched_loss_min_usd",
+    unit: "USD",
+    doc: "Loss of a watched address from which on a transaction with a flash loan is an error, whatever anyone gained.",
+    default: 1_000,
+    min: 0,
+    max: 1_000_000_000,
+};
+
+const PARAMS: &[ParamSpec] = &[PROFIT_MIN_USD, ARBITRAGE_MAX_USD, WATCHED_LOSS_MIN_USD];
 
 const DOC: &str = "\
 ## What it watches
@@ -87,9 +87,9 @@ impl DetectorKind for FlashLoanProfit {
         Box::new(Watch {
             catalogue: Arc::clone(&knowledge.catalogue),
             voice: Voice::new(ID, params),
-            profit_min: taking::cents(params.get("profit_min_usd")),
-            arbitrage_max: taking::cents(params.get("arbitrage_max_usd")),
-            watched_loss_min: taking::cents(params.get("watched_loss_min_usd")),
+            profit_min: taking::cents(params.get(&PROFIT_MIN_USD)),
+            arbitrage_max: taking::cents(params.get(&ARBITRAGE_MAX_USD)),
+            watched_loss_min: taking::cents(params.get(&WATCHED_LOSS_MIN_USD)),
         })
     }
     fn canary(&self) -> (Knowledge, Vec<ChainEvent>) {

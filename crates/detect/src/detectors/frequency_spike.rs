@@ -20,65 +20,18 @@ use crate::{
     watch::Watch,
 };
 
-use self::levels::{Counted, Frequency, Lesson, Levels, Limits, Subject, What};
+use self::{
+    levels::{Counted, Frequency, Lesson, Levels, Subject, What},
+    limits::Limits,
+};
 
+mod limits;
 mod levels;
 #[cfg(test)]
 mod tests;
 
 const ID: &str = "frequency_spike";
 const RULE: &str = "frequency";
-
-const PARAMS: &[ParamSpec] = &[
-    ParamSpec {
-        name: "window_seconds",
-        unit: "seconds",
-        doc: "The length of a window, by block time.",
-        default: 60,
-        min: 12,
-        max: 86_400,
-    },
-    ParamSpec {
-        name: "tail_exponent",
-        unit: "powers of ten",
-        doc: "A count is unusual if one as high has a probability below ten to minus this.",
-        default: 6,
-        min: 2,
-        max: 300,
-    },
-    ParamSpec {
-        name: "hysteresis_windows",
-        unit: "windows",
-        doc: "So many unusual windows in a row begin a spike, and so many usual ones end it.",
-        default: 2,
-        min: 1,
-        max: 60,
-    },
-    ParamSpec {
-        name: "floor_calls",
-        unit: "calls per window",
-        doc: "Fewer calls than this are never a spike.",
-        default: 20,
-        min: 2,
-        max: 1_000_000,
-    },
-    ParamSpec {
-        name: "warmup_windows",
-        unit: "windows",
-        doc: "So many whole windows of a chain are seen before anything on it is judged.",
-        default: 30,
-        min: 5,
-        max: 10_000,
-    },
-    ParamSpec {
-        name: "memory_windows",
-        unit: "windows",
-        doc: "What is usual forgets a window after about this many.",
-        default: 1_440,
-        min: 10,
-        max: 100_000,
-    },
-];
 
 const DOC: &str = "## What it watches
 
@@ -125,7 +78,7 @@ impl DetectorKind for FrequencySpike {
         DOC
     }
     fn params(&self) -> &'static [ParamSpec] {
-        PARAMS
+        limits::PARAMS
     }
     fn build(&self, params: &Params, knowledge: &Knowledge) -> Box<dyn Detector> {
         let limits = Limits::of(params);
@@ -190,7 +143,7 @@ impl Observer {
                 let Counted { gone, spike } = self.levels.now_mut().bump(on, subject);
                 out.extend(gone.map(|gone| self.voice.ended(RULE, &[&gone.entity()], time)));
                 if let Some((frequency, ln_tail)) = spike {
-                    self.claim(block, transaction, subject, &frequency, ln_tail).raise(out);
+                    out.push(self.claim(block, transaction, subject, &frequency, ln_tail).raised());
                 }
             }
         }

@@ -36,24 +36,24 @@ const TRANSFER_BATCH: B256 = b256!("4a39dc06d4c0dbc64b70af90fd698a233a518aa5d07e
 const PER_TRANSACTION_MAX: usize = 16;
 const DAY_MS: i64 = 86_400_000;
 
-const PARAMS: &[ParamSpec] = &[
-    ParamSpec {
-        name: "list_age_max_days",
-        unit: "days",
-        doc: "A list older than this is said to be stale, by the signal of a hit and by one of its own each day.",
-        default: 7,
-        min: 1,
-        max: 365,
-    },
-    ParamSpec {
-        name: "dust_usd",
-        unit: "USD",
-        doc: "What a listed address sends to a watched one below this is a warning: anyone can send dust to anyone.",
-        default: 100,
-        min: 0,
-        max: 1_000_000,
-    },
-];
+const LIST_AGE_MAX_DAYS: ParamSpec = ParamSpec {
+    name: "list_age_max_days",
+    unit: "days",
+    doc: "A list older than this is said to be stale, by the signal of a hit and by one of its own each day.",
+    default: 7,
+    min: 1,
+    max: 365,
+};
+const DUST_USD: ParamSpec = ParamSpec {
+    name: "dust_usd",
+    unit: "USD",
+    doc: "What a listed address sends to a watched one below this is a warning: anyone can send dust to anyone.",
+    default: 100,
+    min: 0,
+    max: 1_000_000,
+};
+
+const PARAMS: &[ParamSpec] = &[LIST_AGE_MAX_DAYS, DUST_USD];
 
 const DOC: &str = "## What it watches
 
@@ -102,11 +102,11 @@ impl DetectorKind for ListedEntity {
         PARAMS
     }
     fn build(&self, params: &Params, knowledge: &Knowledge) -> Box<dyn Detector> {
-        let days = u64::try_from(params.get("list_age_max_days")).unwrap_or(7);
+        let days = u64::try_from(params.get(&LIST_AGE_MAX_DAYS)).unwrap_or(7);
         Box::new(Observer {
             voice: Voice::new(ID, params),
             age_max: Duration::from_secs(days * 86_400),
-            dust: Usd::from_dollars(u64::try_from(params.get("dust_usd")).unwrap_or(0)),
+            dust: Usd::from_dollars(u64::try_from(params.get(&DUST_USD)).unwrap_or(0)),
             watch: Watch::new(knowledge),
             listed: knowledge.catalogue.listed.iter().map(|(address, entry)| (*address, entry.clone())).collect(),
             lists: knowledge.catalogue.lists.clone(),
@@ -209,15 +209,15 @@ impl Observer {
             } else if told != Some(today) {
                 self.stale.told.insert(list.name.clone(), today);
                 let (age, limit) = (human_span(age), human_span(self.age_max));
-                Claim::at_time(&self.voice, now, STALE_RULE, &[list.name.as_bytes()])
+                let claim = Claim::at_time(&self.voice, now, STALE_RULE, &[list.name.as_bytes()])
                     .title(format!("the list {} is {age} old", list.name))
                     .text(format!(
                         "The list {} is of {}, {age} ago; older than {limit} counts as stale. Addresses listed since then are not noticed.",
                         list.name, list.as_of
                     ))
                     .number("age", now.since(list.as_of).as_secs() / 3_600, "hours")
-                    .number("limit", self.age_max.as_secs() / 3_600, "hours")
-                    .raise(out);
+                    .number("limit", self.age_max.as_secs() / 3_600, "hours");
+                out.push(claim.raised());
             }
         }
     }
@@ -235,7 +235,7 @@ impl Observer {
         each_party(transaction, &mut note);
         for entry in met {
             let hit = self.weigh(block, transaction, entry);
-            self.claim(block, transaction, &hit).raise(out);
+            out.push(self.claim(block, transaction, &hit).raised());
         }
     }
 

@@ -44,40 +44,40 @@ const INTERVALS_MIN: u32 = 10;
 /// An interval older than this many weighs less than 1/e.
 const INTERVALS_MEMORY: u32 = 200;
 
-const PARAMS: &[ParamSpec] = &[
-    ParamSpec {
-        name: "grace_seconds",
-        unit: "seconds",
-        doc: "A gap closed within this time is not told. Nonsense from a node and forks too deep to walk are told at once.",
-        default: 60,
-        min: 0,
-        max: 86_400,
-    },
-    ParamSpec {
-        name: "stale_min_seconds",
-        unit: "seconds",
-        doc: "A head is never stale before this.",
-        default: 60,
-        min: 5,
-        max: 86_400,
-    },
-    ParamSpec {
-        name: "stale_intervals",
-        unit: "mean block intervals",
-        doc: "A head is stale after this many of the chain's mean interval, as learned. Ten: by chance once in 22,000 blocks of proof of work, never in slots.",
-        default: 10,
-        min: 3,
-        max: 1_000,
-    },
-    ParamSpec {
-        name: "bare_blocks",
-        unit: "blocks",
-        doc: "So many blocks in a row without receipts (or traces) that used to have them are told.",
-        default: 3,
-        min: 1,
-        max: 1_000,
-    },
-];
+const GRACE_SECONDS: ParamSpec = ParamSpec {
+    name: "grace_seconds",
+    unit: "seconds",
+    doc: "A gap closed within this time is not told. Nonsense from a node and forks too deep to walk are told at once.",
+    default: 60,
+    min: 0,
+    max: 86_400,
+};
+const STALE_MIN_SECONDS: ParamSpec = ParamSpec {
+    name: "stale_min_seconds",
+    unit: "seconds",
+    doc: "A head is never stale before this.",
+    default: 60,
+    min: 5,
+    max: 86_400,
+};
+const STALE_INTERVALS: ParamSpec = ParamSpec {
+    name: "stale_intervals",
+    unit: "mean block intervals",
+    doc: "A head is stale after this many of the chain's mean interval, as learned. Ten: by chance once in 22,000 blocks of proof of work, never in slots.",
+    default: 10,
+    min: 3,
+    max: 1_000,
+};
+const BARE_BLOCKS: ParamSpec = ParamSpec {
+    name: "bare_blocks",
+    unit: "blocks",
+    doc: "So many blocks in a row without receipts (or traces) that used to have them are told.",
+    default: 3,
+    min: 1,
+    max: 1_000,
+};
+
+const PARAMS: &[ParamSpec] = &[GRACE_SECONDS, STALE_MIN_SECONDS, STALE_INTERVALS, BARE_BLOCKS];
 
 const DOC: &str = "## What it watches
 
@@ -164,10 +164,10 @@ struct Limits {
 impl Limits {
     fn of(params: &Params) -> Self {
         Self {
-            grace: Duration::from_secs(u64::try_from(params.get("grace_seconds")).unwrap_or(0)),
-            stale_min_ms: params.get("stale_min_seconds").saturating_mul(1_000),
-            stale_intervals: params.get("stale_intervals"),
-            bare_blocks: u32::try_from(params.get("bare_blocks")).unwrap_or(u32::MAX),
+            grace: Duration::from_secs(u64::try_from(params.get(&GRACE_SECONDS)).unwrap_or(0)),
+            stale_min_ms: params.get(&STALE_MIN_SECONDS).saturating_mul(1_000),
+            stale_intervals: params.get(&STALE_INTERVALS),
+            bare_blocks: u32::try_from(params.get(&BARE_BLOCKS)).unwrap_or(u32::MAX),
         }
     }
 }
@@ -275,7 +275,7 @@ impl Observer {
                 self.state.blinds.push(Blind { source, kind, stretches: Vec::new(), more: 0, told: false });
                 self.state.blinds.len() - 1
             }
-            None => return self.claim_gap(gap, gap.since, 1).raise(out),
+            None => return out.push(self.claim_gap(gap, gap.since, 1).raised()),
         };
         let Some(blind) = self.state.blinds.get_mut(place) else { return };
         if let Some(known) = blind.stretches.iter_mut().find(|known| stretch(known) == stretch(gap)) {
@@ -288,7 +288,7 @@ impl Observer {
         if at_once(gap.kind) && !blind.told {
             blind.told = true;
             let open = blind.open();
-            self.claim_gap(gap, gap.since, open).raise(out);
+            out.push(self.claim_gap(gap, gap.since, open).raised());
         } else if self.state.now > gap.since {
             self.tell_overdue(self.state.now, out);
         }
@@ -313,7 +313,7 @@ impl Observer {
         let Some(blind) = found.and_then(|place| self.state.blinds.get_mut(place)) else {
             // It began and ended between two reports. If it was long, it is put on record all the same.
             if overdue {
-                self.claim_gap(gap, at, 1).raise(out);
+                out.push(self.claim_gap(gap, at, 1).raised());
                 out.push(self.voice.ended("gap", &entity, at));
             }
             return;
@@ -325,7 +325,7 @@ impl Observer {
         let (told, open) = (blind.told, blind.open());
         if overdue && !told {
             blind.told = true;
-            self.claim_gap(gap, at, open + 1).raise(out);
+            out.push(self.claim_gap(gap, at, open + 1).raised());
         }
         let over = found.filter(|_| open == 0).map(|place| self.state.blinds.remove(place));
         if over.is_some_and(|blind| blind.told) {
@@ -344,7 +344,7 @@ impl Observer {
             }
         }
         for (gap, open) in due {
-            self.claim_gap(&gap, now, open).raise(out);
+            out.push(self.claim_gap(&gap, now, open).raised());
         }
     }
 
@@ -411,7 +411,7 @@ impl Observer {
             match layer.follow(present, self.limits.bare_blocks) {
                 LayerChange::None => {}
                 LayerChange::Back => out.push(self.voice.ended(rule, &[&chain], block.time)),
-                LayerChange::Gone(bare) => Claim::at_time(&self.voice, block.time, rule, &[&chain])
+                LayerChange::Gone(bare) => out.push(Claim::at_time(&self.voice, block.time, rule, &[&chain])
                     .loudness(Loudness::Error)
                     .service(self.watch.only_service(block.chain))
                     .title(format!("chain {} comes with {rule} since {bare} blocks", block.chain))
@@ -421,7 +421,7 @@ impl Observer {
                     ))
                     .number("blocks in a row", bare, "blocks")
                     .number("limit", self.limits.bare_blocks, "blocks")
-                    .raise(out),
+                    .raised()),
             }
         }
     }
@@ -436,7 +436,7 @@ impl Observer {
             head.stale = true;
             let (silent, bound) = (human_span(now.since(seen)), human_span(bound));
             let seconds = |span: Duration| span.as_secs();
-            Claim::at_time(&self.voice, now, "stale head", &[&chain.to_be_bytes()])
+            let claim = Claim::at_time(&self.voice, now, "stale head", &[&chain.to_be_bytes()])
                 .loudness(Loudness::Error)
                 .service(self.watch.only_service(*chain))
                 .title(format!("no block of chain {chain} for {silent}"))
@@ -446,8 +446,8 @@ impl Observer {
                 ))
                 .number("silent for", seconds(now.since(seen)), "seconds")
                 .number("mean interval", head.mean_interval_ms(), "ms")
-                .number("intervals learned", head.intervals, "blocks")
-                .raise(out);
+                .number("intervals learned", head.intervals, "blocks");
+            out.push(claim.raised());
         }
     }
 }

@@ -29,14 +29,16 @@ pub struct PrivilegedChange;
 
 const ID: &str = "privileged_change";
 
-const PARAMS: &[ParamSpec] = &[ParamSpec {
+const OUTFLOW_MIN_USD: ParamSpec = ParamSpec {
     name: "outflow_min_usd",
     unit: "USD",
     doc: "What an unwatched contract must lose in the same transaction for a change on it to be more than a record.",
     default: 20_000,
     min: 0,
     max: 1_000_000_000,
-}];
+};
+
+const PARAMS: &[ParamSpec] = &[OUTFLOW_MIN_USD];
 
 const DOC: &str = "\
 ## What it watches
@@ -78,7 +80,7 @@ impl DetectorKind for PrivilegedChange {
         Box::new(Watch {
             catalogue: Arc::clone(&knowledge.catalogue),
             voice: Voice::new(ID, params),
-            outflow_min: taking::cents(params.get("outflow_min_usd")),
+            outflow_min: taking::cents(params.get(&OUTFLOW_MIN_USD)),
         })
     }
     fn canary(&self) -> (Knowledge, Vec<ChainEvent>) {

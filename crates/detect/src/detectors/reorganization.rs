@@ -41,24 +41,24 @@ const CHAINS_MAX: usize = 256;
 /// Transactions named one by one in an explanation; the rest are counted.
 const NAMED_MAX: usize = 8;
 
-const PARAMS: &[ParamSpec] = &[
-    ParamSpec {
-        name: "warn_depth_blocks",
-        unit: "blocks",
-        doc: "From this depth on a reorganization is a warning even if none of your transactions was touched.",
-        default: 2,
-        min: 1,
-        max: 256,
-    },
-    ParamSpec {
-        name: "error_depth_blocks",
-        unit: "blocks",
-        doc: "From this depth on it is an error.",
-        default: 7,
-        min: 1,
-        max: 256,
-    },
-];
+const WARN_DEPTH_BLOCKS: ParamSpec = ParamSpec {
+    name: "warn_depth_blocks",
+    unit: "blocks",
+    doc: "From this depth on a reorganization is a warning even if none of your transactions was touched.",
+    default: 2,
+    min: 1,
+    max: 256,
+};
+const ERROR_DEPTH_BLOCKS: ParamSpec = ParamSpec {
+    name: "error_depth_blocks",
+    unit: "blocks",
+    doc: "From this depth on it is an error.",
+    default: 7,
+    min: 1,
+    max: 256,
+};
+
+const PARAMS: &[ParamSpec] = &[WARN_DEPTH_BLOCKS, ERROR_DEPTH_BLOCKS];
 
 const DOC: &str = "## What it watches
 
@@ -111,11 +111,11 @@ impl DetectorKind for Reorganization {
         PARAMS
     }
     fn build(&self, params: &Params, knowledge: &Knowledge) -> Box<dyn Detector> {
-        let depth = |name: &str| usize::try_from(params.get(name)).unwrap_or(usize::MAX);
+        let depth = |spec: &ParamSpec| usize::try_from(params.get(spec)).unwrap_or(usize::MAX);
         Box::new(Observer {
             voice: Voice::new(ID, params),
-            warn_depth: depth("warn_depth_blocks"),
-            error_depth: depth("error_depth_blocks"),
+            warn_depth: depth(&WARN_DEPTH_BLOCKS),
+            error_depth: depth(&ERROR_DEPTH_BLOCKS),
             watch: Watch::new(knowledge),
             chains: BTreeMap::new(),
         })

@@ -38,48 +38,48 @@ const GWEI: u64 = 1_000_000_000;
 /// Decimals of a coin counted in gwei.
 const GWEI_DECIMALS: u8 = 9;
 
-const PARAMS: &[ParamSpec] = &[
-    ParamSpec {
-        name: "out_min_milli",
-        unit: "thousandths of the chain's coin",
-        doc: "The least outflow in one transaction, on a chain whose coin has no price.",
-        default: 50_000,
-        min: 1,
-        max: 1_000_000_000_000,
-    },
-    ParamSpec {
-        name: "out_min_usd",
-        unit: "USD",
-        doc: "The least outflow in one transaction, where the coin has a price.",
-        default: 100_000,
-        min: 100,
-        max: 100_000_000_000,
-    },
-    ParamSpec {
-        name: "held_max_permille",
-        unit: "thousandths of the least outflow",
-        doc: "An address that is known to have held this much before the window is not judged.",
-        default: 400,
-        min: 0,
-        max: 1_000,
-    },
-    ParamSpec {
-        name: "window_blocks",
-        unit: "blocks",
-        doc: "How long ago is before: a day of Ethereum by default. Set it for faster chains.",
-        default: 7_200,
-        min: 8,
-        max: 10_000_000,
-    },
-    ParamSpec {
-        name: "nonce_max",
-        unit: "transactions",
-        doc: "Senders on chains without watched addresses that sent more than this before are not judged.",
-        default: 10,
-        min: 0,
-        max: 1_000_000,
-    },
-];
+const OUT_MIN_MILLI: ParamSpec = ParamSpec {
+    name: "out_min_milli",
+    unit: "thousandths of the chain's coin",
+    doc: "The least outflow in one transaction, on a chain whose coin has no price.",
+    default: 50_000,
+    min: 1,
+    max: 1_000_000_000_000,
+};
+const OUT_MIN_USD: ParamSpec = ParamSpec {
+    name: "out_min_usd",
+    unit: "USD",
+    doc: "The least outflow in one transaction, where the coin has a price.",
+    default: 100_000,
+    min: 100,
+    max: 100_000_000_000,
+};
+const HELD_MAX_PERMILLE: ParamSpec = ParamSpec {
+    name: "held_max_permille",
+    unit: "thousandths of the least outflow",
+    doc: "An address that is known to have held this much before the window is not judged.",
+    default: 400,
+    min: 0,
+    max: 1_000,
+};
+const WINDOW_BLOCKS: ParamSpec = ParamSpec {
+    name: "window_blocks",
+    unit: "blocks",
+    doc: "How long ago is before: a day of Ethereum by default. Set it for faster chains.",
+    default: 7_200,
+    min: 8,
+    max: 10_000_000,
+};
+const NONCE_MAX: ParamSpec = ParamSpec {
+    name: "nonce_max",
+    unit: "transactions",
+    doc: "Senders on chains without watched addresses that sent more than this before are not judged.",
+    default: 10,
+    min: 0,
+    max: 1_000_000,
+};
+
+const PARAMS: &[ParamSpec] = &[OUT_MIN_MILLI, OUT_MIN_USD, HELD_MAX_PERMILLE, WINDOW_BLOCKS, NONCE_MAX];
 
 const DOC: &str = "## What it watches
 
@@ -171,13 +171,13 @@ struct Bounds {
 
 impl Limits {
     fn of(params: &Params) -> Self {
-        let whole = |name: &str| u64::try_from(params.get(name)).unwrap_or(0);
+        let whole = |spec: &ParamSpec| u64::try_from(params.get(spec)).unwrap_or(0);
         Self {
-            out_min_gwei: whole("out_min_milli").saturating_mul(1_000_000),
-            out_min_usd: Usd::from_dollars(whole("out_min_usd")),
-            held_max_permille: whole("held_max_permille"),
-            quarter_blocks: (whole("window_blocks") / 4).max(1),
-            nonce_max: whole("nonce_max"),
+            out_min_gwei: whole(&OUT_MIN_MILLI).saturating_mul(1_000_000),
+            out_min_usd: Usd::from_dollars(whole(&OUT_MIN_USD)),
+            held_max_permille: whole(&HELD_MAX_PERMILLE),
+            quarter_blocks: (whole(&WINDOW_BLOCKS) / 4).max(1),
+            nonce_max: whole(&NONCE_MAX),
         }
     }
     fn on(&self, chain: ChainNumber, watch: &Watch) -> Bounds {
@@ -466,7 +466,7 @@ impl Observer {
         let covered = fresh.saturating_add(bounds.held_max) > outflow.gwei;
         if covered && held < bounds.held_max && flow.told != quarter.saturating_add(1) {
             self.book(block, Lesson::Told(outflow.from));
-            self.claim(block, transaction, outflow, bounds, (fresh, held)).raise(out);
+            out.push(self.claim(block, transaction, outflow, bounds, (fresh, held)).raised());
         }
     }
 

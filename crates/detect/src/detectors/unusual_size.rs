@@ -39,79 +39,89 @@ const ROUNDING: f64 = 1e-9;
 /// The share of samples that must be smaller where more than half of them are equal.
 const RANK_MIN: f64 = 0.9995;
 
+const LIMIT_HUNDREDTHS_SIGMA: ParamSpec = ParamSpec {
+    name: "limit_hundredths_sigma",
+    unit: "hundredths of σ",
+    doc: "A transfer is unusual above this robust z of the logarithm of its amount.",
+    default: 350,
+    min: 200,
+    max: 2_000,
+};
+const TAIL_EXPONENT: ParamSpec = ParamSpec {
+    name: "tail_exponent",
+    unit: "powers of ten",
+    doc: "And only if the largest amounts seen make one as large less likely than ten to minus this.",
+    default: 4,
+    min: 1,
+    max: 15,
+};
+const LOUD_HUNDREDTHS_SIGMA: ParamSpec = ParamSpec {
+    name: "loud_hundredths_sigma",
+    unit: "hundredths of σ",
+    doc: "From this robust z on, and from `loud_usd` on, an outgoing transfer is an error instead of a warning.",
+    default: 700,
+    min: 200,
+    max: 5_000,
+};
+const SAMPLES_MIN: ParamSpec = ParamSpec {
+    name: "samples_min",
+    unit: "transfers",
+    doc: "A population with fewer transfers is not judged.",
+    default: 50,
+    min: 20,
+    max: 1_024,
+};
+const SPREAD_MIN_HUNDREDTHS_DECADE: ParamSpec = ParamSpec {
+    name: "spread_min_hundredths_decade",
+    unit: "hundredths of a factor of ten",
+    doc: "The least standard deviation assumed, so that a wallet of equal amounts does not find every other amount unusual.",
+    default: 10,
+    min: 1,
+    max: 100,
+};
+const FLOOR_USD: ParamSpec = ParamSpec {
+    name: "floor_usd",
+    unit: "USD",
+    doc: "Smaller transfers of watched addresses are never unusual.",
+    default: 10_000,
+    min: 0,
+    max: 1_000_000_000,
+};
+const FLOOR_UNPRICED_MILLI: ParamSpec = ParamSpec {
+    name: "floor_unpriced_milli",
+    unit: "thousandths of the chain's coin",
+    doc: "The floor for a chain's coin without a price. Tokens without a price are not judged at all.",
+    default: 5_000,
+    min: 0,
+    max: 1_000_000_000,
+};
+const LOUD_USD: ParamSpec = ParamSpec {
+    name: "loud_usd",
+    unit: "USD",
+    doc: "See `loud_hundredths_sigma`.",
+    default: 1_000_000,
+    min: 0,
+    max: 100_000_000_000,
+};
+const CHAIN_FLOOR_USD: ParamSpec = ParamSpec {
+    name: "chain_floor_usd",
+    unit: "USD",
+    doc: "The floor on a chain without watched addresses, where everyone's transfers are one population and only noted.",
+    default: 10_000_000,
+    min: 100_000,
+    max: 100_000_000_000,
+};
+
 const PARAMS: &[ParamSpec] = &[
-    ParamSpec {
-        name: "limit_hundredths_sigma",
-        unit: "hundredths of σ",
-        doc: "A transfer is unusual above this robust z of the logarithm of its amount.",
-        default: 350,
-        min: 200,
-        max: 2_000,
-    },
-    ParamSpec {
-        name: "tail_exponent",
-        unit: "powers of ten",
-        doc: "And only if the largest amounts seen make one as large less likely than ten to minus this.",
-        default: 4,
-        min: 1,
-        max: 15,
-    },
-    ParamSpec {
-        name: "loud_hundredths_sigma",
-        unit: "hundredths of σ",
-        doc: "From this robust z on, and from `loud_usd` on, an outgoing transfer is an error instead of a warning.",
-        default: 700,
-        min: 200,
-        max: 5_000,
-    },
-    ParamSpec {
-        name: "samples_min",
-        unit: "transfers",
-        doc: "A population with fewer transfers is not judged.",
-        default: 50,
-        min: 20,
-        max: 1_024,
-    },
-    ParamSpec {
-        name: "spread_min_hundredths_decade",
-        unit: "hundredths of a factor of ten",
-        doc: "The least standard deviation assumed, so that a wallet of equal amounts does not find every other amount unusual.",
-        default: 10,
-        min: 1,
-        max: 100,
-    },
-    ParamSpec {
-        name: "floor_usd",
-        unit: "USD",
-        doc: "Smaller transfers of watched addresses are never unusual.",
-        default: 10_000,
-        min: 0,
-        max: 1_000_000_000,
-    },
-    ParamSpec {
-        name: "floor_unpriced_milli",
-        unit: "thousandths of the chain's coin",
-        doc: "The floor for a chain's coin without a price. Tokens without a price are not judged at all.",
-        default: 5_000,
-        min: 0,
-        max: 1_000_000_000,
-    },
-    ParamSpec {
-        name: "loud_usd",
-        unit: "USD",
-        doc: "See `loud_hundredths_sigma`.",
-        default: 1_000_000,
-        min: 0,
-        max: 100_000_000_000,
-    },
-    ParamSpec {
-        name: "chain_floor_usd",
-        unit: "USD",
-        doc: "The floor on a chain without watched addresses, where everyone's transfers are one population and only noted.",
-        default: 10_000_000,
-        min: 100_000,
-        max: 100_000_000_000,
-    },
+    LIMIT_HUNDREDTHS_SIGMA,
+    TAIL_EXPONENT,
+    LOUD_HUNDREDTHS_SIGMA,
+    SAMPLES_MIN,
+    SPREAD_MIN_HUNDREDTHS_DECADE,
+    FLOOR_USD,
+    FLOOR_UNPRICED_MILLI,
+    LOUD_USD,
+    CHAIN_FLOOR_USD,
 ];
 
 const DOC: &str = "## What it watches
@@ -200,18 +210,18 @@ struct Limits {
 
 impl Limits {
     fn of(params: &Params) -> Self {
-        let whole = |name: &str| u64::try_from(params.get(name)).unwrap_or(0);
-        let hundredths = |name: &str| crate::statistics::magnitude::f64_of(whole(name)) / 100.0;
+        let whole = |spec: &ParamSpec| u64::try_from(params.get(spec)).unwrap_or(0);
+        let hundredths = |spec: &ParamSpec| crate::statistics::magnitude::f64_of(whole(spec)) / 100.0;
         Self {
-            sigma: hundredths("limit_hundredths_sigma"),
-            tail: 10_f64.powi(-i32::try_from(params.get("tail_exponent")).unwrap_or(4)),
-            loud_sigma: hundredths("loud_hundredths_sigma"),
-            samples_min: usize::try_from(whole("samples_min")).unwrap_or(usize::MAX),
-            spread_min_decades: hundredths("spread_min_hundredths_decade"),
-            floor: Usd::from_dollars(whole("floor_usd")),
-            floor_unpriced: U256::from(whole("floor_unpriced_milli")) * U256::from(1_000_000_000_000_000_u64),
-            loud: Usd::from_dollars(whole("loud_usd")),
-            chain_floor: Usd::from_dollars(whole("chain_floor_usd")),
+            sigma: hundredths(&LIMIT_HUNDREDTHS_SIGMA),
+            tail: 10_f64.powi(-i32::try_from(params.get(&TAIL_EXPONENT)).unwrap_or(4)),
+            loud_sigma: hundredths(&LOUD_HUNDREDTHS_SIGMA),
+            samples_min: usize::try_from(whole(&SAMPLES_MIN)).unwrap_or(usize::MAX),
+            spread_min_decades: hundredths(&SPREAD_MIN_HUNDREDTHS_DECADE),
+            floor: Usd::from_dollars(whole(&FLOOR_USD)),
+            floor_unpriced: U256::from(whole(&FLOOR_UNPRICED_MILLI)) * U256::from(1_000_000_000_000_000_u64),
+            loud: Usd::from_dollars(whole(&LOUD_USD)),
+            chain_floor: Usd::from_dollars(whole(&CHAIN_FLOOR_USD)),
         }
     }
     fn unusual(&self, found: &Deviation) -> bool {
@@ -317,7 +327,7 @@ impl Detector for Observer {
                 let claim =
                     if watching { self.judge_watched(block, &movement) } else { self.judge_everyone(block, &movement) };
                 if let Some(claim) = claim.filter(|_| said < PER_TRANSACTION_MAX) {
-                    claim.transaction(transaction).place(said).raise(out);
+                    out.push(claim.transaction(transaction).place(said).raised());
                     said += 1;
                 }
             });

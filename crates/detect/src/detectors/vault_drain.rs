@@ -25,48 +25,49 @@ pub struct VaultDrain;
 
 const ID: &str = "vault_drain";
 
-const PARAMS: &[ParamSpec] = &[
-    ParamSpec {
-        name: "loss_min_usd",
-        unit: "USD",
-        doc: "Loss of an unwatched address from which on a drain is a warning.",
-        default: 20_000,
-        min: 0,
-        max: 1_000_000_000,
-    },
-    ParamSpec {
-        name: "watched_loss_min_usd",
-        unit: "USD",
-        doc: "Loss of a watched address from which on a drain, or a fall of its reserve, is a signal.",
-        default: 1_000,
-        min: 0,
-        max: 1_000_000_000,
-    },
-    ParamSpec {
-        name: "fall_transaction_permille",
-        unit: "thousandths of the reserve",
-        doc: "Fall of a watched reserve in one transaction that is a signal whatever the way.",
-        default: 200,
-        min: 1,
-        max: 1_000,
-    },
-    ParamSpec {
-        name: "fall_window_permille",
-        unit: "thousandths of the reserve",
-        doc: "Fall of a watched reserve over the window that is a signal whatever the way.",
-        default: 350,
-        min: 1,
-        max: 1_000,
-    },
-    ParamSpec {
-        name: "window_blocks",
-        unit: "blocks",
-        doc: "Length of the window for watched reserves.",
-        default: 10,
-        min: 2,
-        max: 1_000,
-    },
-];
+const LOSS_MIN_USD: ParamSpec = ParamSpec {
+    name: "loss_min_usd",
+    unit: "USD",
+    doc: "Loss of an unwatched address from which on a drain is a warning.",
+    default: 20_000,
+    min: 0,
+    max: 1_000_000_000,
+};
+const WATCHED_LOSS_MIN_USD: ParamSpec = ParamSpec {
+    name: "watched_loss_min_usd",
+    unit: "USD",
+    doc: "Loss of a watched address from which on a drain, or a fall of its reserve, is a signal.",
+    default: 1_000,
+    min: 0,
+    max: 1_000_000_000,
+};
+const FALL_TRANSACTION_PERMILLE: ParamSpec = ParamSpec {
+    name: "fall_transaction_permille",
+    unit: "thousandths of the reserve",
+    doc: "Fall of a watched reserve in one transaction that is a signal whatever the way.",
+    default: 200,
+    min: 1,
+    max: 1_000,
+};
+const FALL_WINDOW_PERMILLE: ParamSpec = ParamSpec {
+    name: "fall_window_permille",
+    unit: "thousandths of the reserve",
+    doc: "Fall of a watched reserve over the window that is a signal whatever the way.",
+    default: 350,
+    min: 1,
+    max: 1_000,
+};
+const WINDOW_BLOCKS: ParamSpec = ParamSpec {
+    name: "window_blocks",
+    unit: "blocks",
+    doc: "Length of the window for watched reserves.",
+    default: 10,
+    min: 2,
+    max: 1_000,
+};
+
+const PARAMS: &[ParamSpec] =
+    &[LOSS_MIN_USD, WATCHED_LOSS_MIN_USD, FALL_TRANSACTION_PERMILLE, FALL_WINDOW_PERMILLE, WINDOW_BLOCKS];
 
 const DOC: &str = "\
 ## What it watches
@@ -105,16 +106,16 @@ impl DetectorKind for VaultDrain {
         PARAMS
     }
     fn build(&self, params: &Params, knowledge: &Knowledge) -> Box<dyn Detector> {
-        let permille = |name| u32::try_from(params.get(name)).unwrap_or(u32::MAX);
+        let permille = |spec: &ParamSpec| u32::try_from(params.get(spec)).unwrap_or(u32::MAX);
         Box::new(Watch {
             catalogue: Arc::clone(&knowledge.catalogue),
             voice: Voice::new(ID, params),
-            loss_min: taking::cents(params.get("loss_min_usd")),
-            watched_loss_min: taking::cents(params.get("watched_loss_min_usd")),
+            loss_min: taking::cents(params.get(&LOSS_MIN_USD)),
+            watched_loss_min: taking::cents(params.get(&WATCHED_LOSS_MIN_USD)),
             reserves: Reserves::new(Limits {
-                transaction_permille: permille("fall_transaction_permille"),
-                window_permille: permille("fall_window_permille"),
-                window_blocks: u64::try_from(params.get("window_blocks")).unwrap_or(1),
+                transaction_permille: permille(&FALL_TRANSACTION_PERMILLE),
+                window_permille: permille(&FALL_WINDOW_PERMILLE),
+                window_blocks: u64::try_from(params.get(&WINDOW_BLOCKS)).unwrap_or(1),
             }),
         })
     }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::{PostedAlert, claim_of};
 use crate::{
     bounds::{FormatError, quote, read},
-    heard::{Batch, Claim, Heard, Hearing, ended},
+    heard::{Batch, Heard, Hearing, Report, ended},
 };
 
 /// The one version there has been since 2015.
@@ -63,7 +63,7 @@ impl PostedAlert {
         match self.status.as_deref() {
             Some("firing") => {
                 let claim = self.claim(hearing, labels, starts.unwrap_or(hearing.now));
-                Ok(Claim { detector: RELAY, ..claim }.raised(hearing, None))
+                Ok(Report { detector: RELAY, ..claim }.raised(hearing, None))
             }
             Some("resolved") => Ok(ended(hearing, claim_of(hearing, &labels), ends.unwrap_or(hearing.now))),
             other => {
@@ -77,14 +77,14 @@ impl PostedAlert {
 /// Alerts were left out of the notification: what they say, nobody here knows.
 fn truncated(hearing: &Hearing<'_>, count: u64, group: &str) -> Heard {
     let expires: Timestamp = hearing.now.plus(hearing.resolve_timeout);
-    let claim = Claim {
+    let claim = Report {
         detector: "alertmanager",
         title: format!("{} left {count} alerts out of a notification", hearing.source),
         text: format!(
             "Its `max_alerts` cut the group `{}`. What the {count} say is not known here; look there.",
             quote(group)
         ),
-        ..Claim::new(hearing, &[b"truncated", group.as_bytes()], hearing.now)
+        ..Report::new(hearing, &[b"truncated", group.as_bytes()], hearing.now)
     };
     claim.raised(hearing, Some(expires))
 }

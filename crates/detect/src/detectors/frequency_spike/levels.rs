@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use quarterdeck_core::{
     chain::{Address, B256, BlockRef, ChainNumber},
-    detector::Params,
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::limits::Limits;
 use crate::{
     at_rest,
     memory::Learned,
@@ -26,30 +26,6 @@ const ADAPT_WINDOWS: u32 = 30;
 const SILENT_WINDOWS_MAX: i64 = 1_000;
 /// Below this many standard deviations above the mean no tail is below a millionth, so none is computed.
 const CANDIDATE_SIGMA: f64 = 3.0;
-
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
-    pub(super) window_ms: i64,
-    pub(super) ln_tail: f64,
-    hysteresis: u32,
-    floor: u64,
-    warmup: u32,
-    memory: u32,
-}
-
-impl Limits {
-    pub(super) fn of(params: &Params) -> Self {
-        let whole = |name: &str| u32::try_from(params.get(name)).unwrap_or(u32::MAX);
-        Self {
-            window_ms: params.get("window_seconds").saturating_mul(1_000).max(1),
-            ln_tail: -f64::from(whole("tail_exponent")) * std::f64::consts::LN_10,
-            hysteresis: whole("hysteresis_windows"),
-            floor: u64::from(whole("floor_calls")),
-            warmup: whole("warmup_windows"),
-            memory: whole("memory_windows"),
-        }
-    }
-}
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
