@@ -10,10 +10,11 @@ use std::{
 use clap::Args;
 use quarterdeck_core::{
     chain::{Block, ChainEvent},
-    detector::{DetectorKind, Knowledge},
+    detector::Knowledge,
     signal::{Loudness, Signal, SignalChange},
 };
 use quarterdeck_detect::{
+    detector::DetectorKind,
     detectors::DETECTORS,
     pipeline::{GivenParams, Pipeline},
 };

@@ -1,13 +1,11 @@
-//! What a detector is: the seam between the rules of response and the ways of finding.
-//!
-//! A detector describes itself (id, prose, parameters with units and bounds), so that configuration, API, console form and
-//! reference page follow without another edit. The list of detectors is in `quarterdeck-detect`.
+//! What every detector is given: parameters, and what the operator runs. What a detector is, and the list of them, is in
+//! `quarterdeck-detect`.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{catalogue::Catalogue, chain::ChainEvent, signal::SignalChange};
+use crate::catalogue::Catalogue;
 
 /// One parameter: a whole number with a unit and bounds. Fractions are expressed by their unit (`permille`, `hundredths`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -109,44 +107,4 @@ impl Params {
 pub struct Knowledge {
     /// Services, addresses, assets, lists.
     pub catalogue: Arc<Catalogue>,
-}
-
-/// Code that turns events into signals. Deterministic: the same events give the same signals, on every machine.
-pub trait Detector: Send {
-    /// Looks at one event and says what it makes of it. Never fails: what cannot be judged is a gap in the input already.
-    fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>);
-    /// Everything learned, so that a restart forgets nothing.
-    fn snapshot(&self) -> serde_json::Value;
-    /// Takes up a snapshot. On error the detector is as new.
-    fn restore(&mut self, snapshot: &serde_json::Value) -> Result<(), SnapshotError>;
-}
-
-/// A snapshot that this detector cannot take up: from another version, or damaged.
-#[derive(Debug, thiserror::Error)]
-#[error("restore detector `{detector}` from its snapshot")]
-pub struct SnapshotError {
-    /// The detector.
-    pub detector: &'static str,
-    /// What the reader said.
-    #[source]
-    pub source: serde_json::Error,
-}
-
-/// A kind of detector: its description and its maker. One file and one line each.
-pub trait DetectorKind: Sync {
-    /// `flash_loan_profit`: equals the file's name and the scenario's.
-    fn id(&self) -> &'static str;
-    /// The row of the catalogue of detectors: `G1`.
-    fn code(&self) -> &'static str;
-    /// One line for lists.
-    fn title(&self) -> &'static str;
-    /// Markdown with four headings: What it watches, Why it matters, When it is wrong, First steps.
-    fn doc(&self) -> &'static str;
-    /// Its parameters.
-    fn params(&self) -> &'static [ParamSpec];
-    /// A detector with these parameters.
-    fn build(&self, params: &Params, knowledge: &Knowledge) -> Box<dyn Detector>;
-    /// Events that must make a fresh detector with default parameters speak, and the knowledge to do it with. Run at every
-    /// start and by `check`: a detector that does not hear its own canary is itself an incident.
-    fn canary(&self) -> (Knowledge, Vec<ChainEvent>);
 }

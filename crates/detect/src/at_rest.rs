@@ -1,8 +1,9 @@
 //! What a detector has learned, as JSON and back.
 
-use quarterdeck_core::detector::SnapshotError;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+
+use crate::detector::SnapshotError;
 
 /// A learned state as JSON.
 #[expect(

@@ -10,7 +10,7 @@ pub mod observation_loss;
 pub mod flash_loan_profit;
 pub mod vault_drain;
 
-use quarterdeck_core::detector::DetectorKind;
+use crate::detector::DetectorKind;
 
 /// Every detector, in the order of the catalogue. A detector that is not here does not exist: there is no other registration.
 pub const DETECTORS: &[&dyn DetectorKind] = &[

@@ -10,14 +10,20 @@ use std::{
 };
 
 use quarterdeck_core::{
+    catalogue::Catalogue,
     chain::{B256, Block, BlockRef, ChainEvent, ChainNumber, Gap, GapKind, Reorg},
-    detector::{Detector, DetectorKind, Knowledge, ParamError, Params, SnapshotError},
+    detector::{Knowledge, ParamError, Params},
     id::SignalId,
     limits::FORK_WALK_BLOCKS_MAX,
     signal::{ChainPosition, Loudness, Signal, SignalChange},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+
+use crate::{
+    detector::{Detector, DetectorKind, SnapshotError},
+    facts::Evidence,
+};
 
 /// Blocks above a signal's own after which it counts as confirmed even where nobody reports finality. A fork deeper than
 /// [`FORK_WALK_BLOCKS_MAX`] is not followed but handed to a person, so nothing that deep is ever retracted; sixteen times that
@@ -60,6 +66,7 @@ pub type GivenParams = BTreeMap<String, BTreeMap<String, i64>>;
 
 /// Detectors, run over the same events.
 pub struct Pipeline {
+    catalogue: Arc<Catalogue>,
     slots: Vec<Slot>,
     /// Provisional signals by block, with the slot that raised them.
     standing: BTreeMap<ChainNumber, Standing>,
@@ -104,7 +111,8 @@ impl Pipeline {
             let detector = kind.build(&params, knowledge);
             slots.push(Slot { id: kind.id(), params, detector, counts: Counts::default() });
         }
-        Ok(Self { slots, standing: BTreeMap::new(), said: BTreeMap::new(), dropped: BTreeMap::new() })
+        let catalogue = Arc::clone(&knowledge.catalogue);
+        Ok(Self { catalogue, slots, standing: BTreeMap::new(), said: BTreeMap::new(), dropped: BTreeMap::new() })
     }
 
     /// Shows `event` to every detector. `observed` of each signal stays what the detector put there.
@@ -126,10 +134,12 @@ impl Pipeline {
 
     /// Shows `event` to every detector and books what they say.
     fn ask(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
+        let catalogue = Arc::clone(&self.catalogue);
+        let evidence = Evidence::of(event, &catalogue);
         for place in 0..self.slots.len() {
             let from = out.len();
             if let Some(slot) = self.slots.get_mut(place) {
-                slot.detector.observe(event, out);
+                slot.detector.observe(event, &evidence, out);
             }
             for change in out.get(from..).unwrap_or_default() {
                 self.book(place, change);

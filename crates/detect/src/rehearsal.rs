@@ -16,7 +16,7 @@ use quarterdeck_core::{
     time::Timestamp,
 };
 
-use crate::movement::TRANSFER_TOPIC;
+use crate::facts::flow::TRANSFER;
 
 /// The chain rehearsals are played on: Ethereum's number, since parameters are tuned to it.
 pub const CHAIN: ChainNumber = 1;
@@ -140,7 +140,7 @@ pub fn call(from: Address, to: Address, selector: [u8; 4]) -> Transaction {
 pub fn token(token: Address, from: Address, to: Address, amount: U256) -> Transaction {
     let amount = amount.to_be_bytes::<32>();
     let input = [&[0xa9, 0x05, 0x9c, 0xbb], to.into_word().as_slice(), &amount].concat();
-    let topics = vec![TRANSFER_TOPIC, from.into_word(), to.into_word()];
+    let topics = vec![TRANSFER, from.into_word(), to.into_word()];
     let logs = vec![Log { address: token, topics, data: amount.to_vec().into() }];
     Transaction { input: input.into(), logs, ..coin(from, token, 0) }
 }

@@ -10,8 +10,11 @@ use quarterdeck_core::{
 };
 
 use crate::{
-    extraction::{Extraction, Victim},
-    figures, flow, reference_assets,
+    facts::{
+        extraction::{Extraction, Victim},
+        prices,
+    },
+    figures,
 };
 
 /// From this loss on a theft is at least an error: nobody waits for the morning.
@@ -104,11 +107,8 @@ pub fn loans_text(catalogue: &Catalogue, chain: ChainNumber, found: &Extraction)
             None => sums.push((loan.asset, loan.amount)),
         }
     }
-    let mut parts: Vec<String> = sums
-        .iter()
-        .take(NAMED_MAX)
-        .map(|(asset, sum)| reference_assets::display_in(catalogue, chain, *asset, *sum))
-        .collect();
+    let mut parts: Vec<String> =
+        sums.iter().take(NAMED_MAX).map(|(asset, sum)| prices::display_in(catalogue, chain, *asset, *sum)).collect();
     match sums.len().saturating_sub(NAMED_MAX) {
         _ if parts.is_empty() => parts.push(String::from("assets")),
         0 => {}
@@ -140,8 +140,8 @@ pub fn victims_text(catalogue: &Catalogue, chain: ChainNumber, found: &Extractio
 
 /// What a loss was made of: the asset of which most went, and whether that is all of it.
 fn assets_text(catalogue: &Catalogue, chain: ChainNumber, victim: &Victim) -> String {
-    let amount = reference_assets::display_in(catalogue, chain, victim.asset, victim.amount);
-    let paid = flow::value(catalogue, chain, victim.asset, victim.amount).unwrap_or(0);
+    let amount = prices::display_in(catalogue, chain, victim.asset, victim.amount);
+    let paid = prices::value_in(catalogue, chain, victim.asset, victim.amount).unwrap_or(0);
     // Within a tenth it is the loss itself.
     let rest = match victim.loss {
         loss if paid > loss + loss / 10 => " went out, and part of its worth came back",

@@ -4,14 +4,16 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use quarterdeck_core::{
     chain::ChainEvent,
-    detector::{Detector, DetectorKind, Knowledge, Params},
+    detector::{Knowledge, Params},
     signal::{Fingerprint, Signal, SignalChange},
 };
 
+use crate::detector::{Alone, DetectorKind};
+
 /// A fresh detector with default parameters but for those given.
-pub(crate) fn build(kind: &dyn DetectorKind, knowledge: &Knowledge, given: &[(&str, i64)]) -> Box<dyn Detector> {
+pub(crate) fn build(kind: &dyn DetectorKind, knowledge: &Knowledge, given: &[(&str, i64)]) -> Alone {
     let given: BTreeMap<String, i64> = given.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
-    kind.build(&Params::resolve(kind.id(), kind.params(), &given).unwrap(), knowledge)
+    Alone::new(kind, &Params::resolve(kind.id(), kind.params(), &given).unwrap(), knowledge.clone())
 }
 
 /// What a fresh detector with default parameters says to these events.

@@ -13,7 +13,7 @@ use quarterdeck_core::{
     money::Usd,
 };
 
-use crate::{figures, reference_assets};
+use crate::{facts::prices, figures};
 
 /// A watched address, with the service it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Watch {
     }
     /// An amount with every digit and its unit: raw units for a token without decimals on record.
     pub fn exact(&self, chain: ChainNumber, token: Option<Address>, raw: U256) -> (String, String) {
-        reference_assets::exact_in(&self.catalogue, chain, token, raw)
+        prices::exact_in(&self.catalogue, chain, token, raw)
     }
     /// An amount as people read it: `412.5 ETH`. Of a token without decimals on record no figure is said: it would only mislead.
     pub fn amount(&self, chain: ChainNumber, token: Option<Address>, raw: U256) -> String {

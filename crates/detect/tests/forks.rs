@@ -11,11 +11,12 @@ use std::{
 use proptest::prelude::*;
 use quarterdeck_core::{
     chain::{Address, B256, Block, ChainEvent, Transaction},
-    detector::{DetectorKind, Params},
+    detector::Params,
     id::SignalId,
     signal::{Loudness, Signal, SignalChange},
 };
 use quarterdeck_detect::{
+    detector::{Alone, DetectorKind},
     detectors::reorganization::Reorganization,
     pipeline::{GivenParams, Pipeline},
     rehearsal::{self, HOT, Rehearsal},
@@ -100,7 +101,7 @@ fn number(signal: &Signal, name: &str) -> usize {
 /// What the detector with default parameters raises.
 fn told(chain: &Rehearsal) -> Vec<Arc<Signal>> {
     let params = Params::resolve("reorganization", Reorganization.params(), &BTreeMap::new()).unwrap();
-    let mut detector = Reorganization.build(&params, &rehearsal::knowledge());
+    let mut detector = Alone::new(&Reorganization, &params, rehearsal::knowledge());
     let mut out = Vec::new();
     for event in &chain.events {
         detector.observe(event, &mut out);

@@ -9,13 +9,14 @@ use proptest::prelude::*;
 use quarterdeck_core::{
     catalogue::{AddressList, Catalogue},
     chain::{Address, Block, Call, CallKind, ChainEvent, Gap, GapKind, Reorg, Transaction, U256},
-    detector::{Detector, DetectorKind, Knowledge, Params},
+    detector::{Knowledge, Params},
     id::{Name, kind},
     limits::{NUMBERS_MAX, TEXT_BYTES_MAX, TITLE_BYTES_MAX},
     signal::SignalChange,
     time::Timestamp,
 };
 use quarterdeck_detect::{
+    detector::{Alone, DetectorKind},
     detectors::DETECTORS,
     rehearsal::{self, COLD, HOT, Rehearsal, TOKEN, VAULT},
 };
@@ -165,11 +166,11 @@ fn worlds() -> [Knowledge; 2] {
     [watched, bare].map(|catalogue| Knowledge { catalogue: Arc::new(catalogue) })
 }
 
-fn fresh(kind: &dyn DetectorKind, knowledge: &Knowledge) -> Box<dyn Detector> {
-    kind.build(&Params::resolve(kind.id(), kind.params(), &BTreeMap::new()).unwrap(), knowledge)
+fn fresh(kind: &dyn DetectorKind, knowledge: &Knowledge) -> Alone {
+    Alone::new(kind, &Params::resolve(kind.id(), kind.params(), &BTreeMap::new()).unwrap(), knowledge.clone())
 }
 
-fn tell(detector: &mut dyn Detector, events: &[ChainEvent]) -> Vec<SignalChange> {
+fn tell(detector: &mut Alone, events: &[ChainEvent]) -> Vec<SignalChange> {
     let mut out = Vec::new();
     for event in events {
         detector.observe(event, &mut out);
@@ -188,14 +189,14 @@ proptest! {
         for knowledge in worlds() {
             for kind in DETECTORS {
                 let mut original = fresh(*kind, &knowledge);
-                let before = tell(original.as_mut(), &events[..cut]);
+                let before = tell(&mut original, &events[..cut]);
                 let text = original.snapshot().to_string();
                 let mut restored = fresh(*kind, &knowledge);
                 restored.restore(&serde_json::from_str(&text).unwrap()).unwrap();
                 prop_assert_eq!(restored.snapshot().to_string(), text, "{}", kind.id());
-                let after = tell(original.as_mut(), &events[cut..]);
-                prop_assert_eq!(&tell(restored.as_mut(), &events[cut..]), &after, "{}", kind.id());
-                prop_assert_eq!(tell(fresh(*kind, &knowledge).as_mut(), &events), [before, after].concat(), "{}", kind.id());
+                let after = tell(&mut original, &events[cut..]);
+                prop_assert_eq!(&tell(&mut restored, &events[cut..]), &after, "{}", kind.id());
+                prop_assert_eq!(tell(&mut fresh(*kind, &knowledge), &events), [before, after].concat(), "{}", kind.id());
             }
         }
     }
@@ -207,7 +208,7 @@ proptest! {
         for knowledge in worlds() {
             for kind in DETECTORS {
                 let (mut raised, mut ids) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
-                for change in tell(fresh(*kind, &knowledge).as_mut(), &events) {
+                for change in tell(&mut fresh(*kind, &knowledge), &events) {
                     match change {
                         SignalChange::Raised { signal } => {
                             raised.insert(signal.fingerprint);
@@ -277,12 +278,12 @@ fn the_edges_are_survived() {
     for knowledge in worlds() {
         for kind in DETECTORS {
             let mut detector = fresh(*kind, &knowledge);
-            let before = tell(detector.as_mut(), &events);
+            let before = tell(&mut detector, &events);
             assert!(before.len() < 5_000, "{} said {} things", kind.id(), before.len());
             detector.restore(&serde_json::from_str(&detector.snapshot().to_string()).unwrap()).unwrap();
             let (world, canary) = kind.canary();
-            tell(fresh(*kind, &world).as_mut(), &canary);
-            tell(detector.as_mut(), &canary);
+            tell(&mut fresh(*kind, &world), &canary);
+            tell(&mut detector, &canary);
         }
     }
 }

@@ -16,7 +16,7 @@ use quarterdeck_core::{
     money::Price,
     signal::{Loudness, Signal, SignalChange},
 };
-use quarterdeck_detect::detectors::DETECTORS;
+use quarterdeck_detect::{detector::Alone, detectors::DETECTORS};
 use quarterdeck_formats::evm::Recording;
 
 /// The detectors that judge sizes, counts, flows and lists; those of attacks have their own tests on attacks.
@@ -57,7 +57,7 @@ fn said(blocks: &[Arc<Block>], catalogue: &Catalogue) -> Vec<Arc<Signal>> {
     let mut out = Vec::new();
     for kind in DETECTORS {
         let params = Params::resolve(kind.id(), kind.params(), &BTreeMap::new()).unwrap();
-        let mut detector = kind.build(&params, &knowledge);
+        let mut detector = Alone::new(*kind, &params, knowledge.clone());
         for block in blocks {
             detector.observe(&ChainEvent::Block(Arc::clone(block)), &mut out);
         }

@@ -10,12 +10,13 @@ use std::{collections::BTreeSet, sync::Arc};
 use data::unpack;
 use quarterdeck_core::{
     chain::{Block, ChainEvent, ChainNumber},
-    detector::{DetectorKind, Knowledge},
+    detector::Knowledge,
     signal::{Loudness, Signal, SignalChange},
 };
 use quarterdeck_detect::{
+    detector::DetectorKind,
     detectors::{flash_loan_profit::FlashLoanProfit, privileged_change::PrivilegedChange, vault_drain::VaultDrain},
-    flow,
+    facts::flow,
     pipeline::{GivenParams, Pipeline},
 };
 use quarterdeck_formats::evm::{Recorded, Recording, sniff};

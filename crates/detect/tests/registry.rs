@@ -11,11 +11,14 @@ use std::{
 
 use quarterdeck_core::{
     chain::ChainEvent,
-    detector::{Detector, DetectorKind, Knowledge, Params},
+    detector::{Knowledge, Params},
     id::DetectorId,
     signal::SignalChange,
 };
-use quarterdeck_detect::detectors::DETECTORS;
+use quarterdeck_detect::{
+    detector::{Alone, DetectorKind},
+    detectors::DETECTORS,
+};
 
 const HEADINGS: [&str; 4] = ["## What it watches", "## Why it matters", "## When it is wrong", "## First steps"];
 
@@ -23,11 +26,11 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn fresh(kind: &dyn DetectorKind, knowledge: &Knowledge) -> Box<dyn Detector> {
-    kind.build(&Params::resolve(kind.id(), kind.params(), &BTreeMap::new()).unwrap(), knowledge)
+fn fresh(kind: &dyn DetectorKind, knowledge: &Knowledge) -> Alone {
+    Alone::new(kind, &Params::resolve(kind.id(), kind.params(), &BTreeMap::new()).unwrap(), knowledge.clone())
 }
 
-fn tell(detector: &mut dyn Detector, events: &[ChainEvent]) -> Vec<SignalChange> {
+fn tell(detector: &mut Alone, events: &[ChainEvent]) -> Vec<SignalChange> {
     let mut out = Vec::new();
     for event in events {
         detector.observe(event, &mut out);
@@ -95,7 +98,7 @@ fn every_parameter_is_described_and_bounded_and_told_about() {
                 let params = Params::resolve(kind.id(), kind.params(), &given).unwrap();
                 let (knowledge, events) = kind.canary();
                 // Any accepted value must be survived.
-                tell(kind.build(&params, &knowledge).as_mut(), &events);
+                tell(&mut Alone::new(*kind, &params, knowledge), &events);
             }
         }
     }
@@ -121,7 +124,7 @@ fn every_detector_has_a_scenario_that_fires_and_one_that_is_quiet() {
 fn every_canary_is_heard() {
     for kind in DETECTORS {
         let (knowledge, events) = kind.canary();
-        let changes = tell(fresh(*kind, &knowledge).as_mut(), &events);
+        let changes = tell(&mut fresh(*kind, &knowledge), &events);
         let heard = changes.iter().find_map(|change| match change {
             SignalChange::Raised { signal } => Some(signal),
             _ => None,
@@ -145,15 +148,15 @@ fn every_canary_is_heard() {
 fn a_snapshot_at_any_point_of_the_canary_forgets_nothing_and_damage_leaves_it_as_new() {
     for kind in DETECTORS {
         let (knowledge, events) = kind.canary();
-        let whole = tell(fresh(*kind, &knowledge).as_mut(), &events);
+        let whole = tell(&mut fresh(*kind, &knowledge), &events);
         for cut in [0, 1, events.len() / 2, events.len() - 1] {
             let mut first = fresh(*kind, &knowledge);
-            let mut changes = tell(first.as_mut(), &events[..cut]);
+            let mut changes = tell(&mut first, &events[..cut]);
             // Through text, as the store keeps it.
             let text = first.snapshot().to_string();
             let mut second = fresh(*kind, &knowledge);
             second.restore(&serde_json::from_str(&text).unwrap()).unwrap();
-            changes.extend(tell(second.as_mut(), &events[cut..]));
+            changes.extend(tell(&mut second, &events[cut..]));
             assert_eq!(changes, whole, "{} cut at {cut}", kind.id());
             // One that keeps nothing may take anything; one that does must refuse what it cannot read.
             let keeps_nothing = second.snapshot() == fresh(*kind, &knowledge).snapshot();
@@ -171,7 +174,7 @@ fn what_a_canary_says_keeps_its_identifier_and_fingerprint() {
         .iter()
         .map(|kind| {
             let (knowledge, events) = kind.canary();
-            let changes = tell(fresh(*kind, &knowledge).as_mut(), &events);
+            let changes = tell(&mut fresh(*kind, &knowledge), &events);
             let signal = changes.iter().find_map(|change| match change {
                 SignalChange::Raised { signal } => Some(signal),
                 _ => None,

@@ -9,11 +9,12 @@ use proptest::prelude::*;
 use quarterdeck_core::{
     catalogue::Catalogue,
     chain::{Address, Block, ChainEvent, Transaction},
-    detector::{Detector, DetectorKind, Knowledge, Params},
+    detector::{Knowledge, Params},
     limits::FORK_WALK_BLOCKS_MAX,
     signal::SignalChange,
 };
 use quarterdeck_detect::{
+    detector::{Alone, DetectorKind},
     detectors::{frequency_spike::FrequencySpike, sudden_outflow::SuddenOutflow, unusual_size::UnusualSize},
     rehearsal::{self, COLD, HOT, Rehearsal, VAULT},
 };
@@ -65,12 +66,12 @@ fn worlds() -> [Knowledge; 2] {
     [rehearsal::knowledge(), Knowledge { catalogue: Arc::new(bare) }]
 }
 
-fn build(kind: &dyn DetectorKind, given: &[(&str, i64)], knowledge: &Knowledge) -> Box<dyn Detector> {
+fn build(kind: &dyn DetectorKind, given: &[(&str, i64)], knowledge: &Knowledge) -> Alone {
     let given: BTreeMap<String, i64> = given.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
-    kind.build(&Params::resolve(kind.id(), kind.params(), &given).unwrap(), knowledge)
+    Alone::new(kind, &Params::resolve(kind.id(), kind.params(), &given).unwrap(), knowledge.clone())
 }
 
-fn tell(detector: &mut dyn Detector, events: &[ChainEvent]) -> Vec<SignalChange> {
+fn tell(detector: &mut Alone, events: &[ChainEvent]) -> Vec<SignalChange> {
     let mut out = Vec::new();
     for event in events {
         detector.observe(event, &mut out);
@@ -134,10 +135,10 @@ proptest! {
         for knowledge in worlds() {
             for (kind, given) in KINDS {
                 let (mut one, mut other) = (build(kind, given, &knowledge), build(kind, given, &knowledge));
-                let was = tell(one.as_mut(), &over[..over.len() - following]);
-                tell(other.as_mut(), &straight[..straight.len() - following]);
-                let mut said = tell(one.as_mut(), &over[over.len() - following..]);
-                let mut wanted = tell(other.as_mut(), &straight[straight.len() - following..]);
+                let was = tell(&mut one, &over[..over.len() - following]);
+                tell(&mut other, &straight[..straight.len() - following]);
+                let mut said = tell(&mut one, &over[over.len() - following..]);
+                let mut wanted = tell(&mut other, &straight[straight.len() - following..]);
                 // An end that was told on a dropped block stays told: such a claim may be raised once more, and ends once less.
                 if was.iter().any(|change| matches!(change, SignalChange::Ended { .. })) {
                     said.clear();
@@ -161,8 +162,8 @@ fn the_histories_of_this_law_are_not_silent() {
         let said = |changes: Vec<SignalChange>| {
             changes.iter().filter(|change| matches!(change, SignalChange::Raised { .. })).count()
         };
-        let both = said(tell(detector.as_mut(), &over));
-        let once = said(tell(build(kind, given, &rehearsal::knowledge()).as_mut(), &straight));
+        let both = said(tell(&mut detector, &over));
+        let once = said(tell(&mut build(kind, given, &rehearsal::knowledge()), &straight));
         assert!(once > 0 && both > once, "{}: {once} straight, {both} over the fork", kind.id());
     }
 }
@@ -178,8 +179,8 @@ fn the_deepest_fork_is_unlearnt_whole() {
     for (kind, given) in KINDS {
         let (mut one, mut other) =
             (build(kind, given, &rehearsal::knowledge()), build(kind, given, &rehearsal::knowledge()));
-        tell(one.as_mut(), &over);
-        tell(other.as_mut(), &straight);
+        tell(&mut one, &over);
+        tell(&mut other, &straight);
         assert_eq!(one.snapshot(), other.snapshot(), "{}", kind.id());
     }
 }

@@ -10,12 +10,13 @@ use std::{
 use quarterdeck_core::{
     chain::ChainEvent,
     correlate::Setting,
-    detector::{DetectorKind, Knowledge, Params},
+    detector::{Knowledge, Params},
     id::{ChannelId, DetectorId, IdSource},
     journal::JournalEvent,
     signal::SignalChange,
 };
 use quarterdeck_detect::{
+    detector::{Alone, DetectorKind},
     detectors::DETECTORS,
     pipeline::{Pipeline, PipelineError},
 };
@@ -379,10 +380,10 @@ pub fn detectors(configuration: &Configuration) -> Result<(Pipeline, Vec<Detecto
 }
 
 /// Whether a fresh detector with default parameters speaks at its canary.
-pub fn hears(kind: &dyn quarterdeck_core::detector::DetectorKind) -> bool {
+pub fn hears(kind: &dyn DetectorKind) -> bool {
     let Ok(params) = Params::resolve(kind.id(), kind.params(), &BTreeMap::new()) else { return false };
     let (knowledge, events): (Knowledge, Vec<ChainEvent>) = kind.canary();
-    let mut detector = kind.build(&params, &knowledge);
+    let mut detector = Alone::new(kind, &params, knowledge);
     let mut out = Vec::new();
     for event in &events {
         detector.observe(event, &mut out);

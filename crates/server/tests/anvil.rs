@@ -290,7 +290,7 @@ fn configuration(data: &Path, http: &str) -> Configuration {
     catalogue.add_list(list, [(address(LISTED), "exploiter".to_owned())]);
     let rules = Rules::default();
     let setting = Setting { roster, catalogue: Arc::new(catalogue), rules, default_policy: policy, drill: false };
-    let params = |kind: &&dyn quarterdeck_core::detector::DetectorKind| {
+    let params = |kind: &&dyn quarterdeck_detect::detector::DetectorKind| {
         (kind.id().to_owned(), Params::resolve(kind.id(), kind.params(), &BTreeMap::new()).unwrap())
     };
     Configuration {

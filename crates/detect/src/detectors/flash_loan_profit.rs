@@ -5,14 +5,17 @@ use std::sync::Arc;
 use quarterdeck_core::{
     catalogue::Catalogue,
     chain::{Block, ChainEvent, Transaction},
-    detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
+    detector::{Knowledge, ParamSpec, Params},
     signal::{Loudness, SignalChange},
 };
 
 use crate::{
     claim::{Claim, Voice},
-    extraction::{Extraction, Victim},
-    flow,
+    detector::{Detector, DetectorKind, SnapshotError},
+    facts::{
+        Case, Evidence,
+        extraction::{Extraction, Victim},
+    },
     rehearsal::calls,
     taking::{self, Taking},
 };
@@ -106,11 +109,10 @@ struct Watch {
 }
 
 impl Detector for Watch {
-    fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
-        let ChainEvent::Block(block) = event else { return };
-        for transaction in block.transactions.iter().filter(|transaction| taking::may_take(transaction)) {
-            out.extend(self.judge(block, transaction));
-        }
+    fn observe(&mut self, _: &ChainEvent, evidence: &Evidence<'_>, out: &mut Vec<SignalChange>) {
+        out.extend(
+            evidence.cases().filter(|case| taking::may_take(case.transaction)).filter_map(|case| self.judge(case)),
+        );
     }
     fn snapshot(&self) -> serde_json::Value {
         // Each transaction is judged by itself: there is nothing to remember.
@@ -122,19 +124,18 @@ impl Detector for Watch {
 }
 
 impl Watch {
-    fn judge(&self, block: &Block, transaction: &Transaction) -> Option<SignalChange> {
-        let flows = flow::flows(block, transaction);
-        let found = Extraction::of(&self.catalogue, block, transaction, &flows);
+    fn judge(&self, case: Case<'_>) -> Option<SignalChange> {
+        let (block, transaction, found) = (case.block, case.transaction, case.extraction());
         if found.loans.is_empty() {
             return None;
         }
-        let watched = taking::watched_victim(&self.catalogue, block.chain, &found, self.watched_loss_min);
+        let watched = taking::watched_victim(&self.catalogue, block.chain, found, self.watched_loss_min);
         let loudness = match watched {
-            Some(_) => Loudness::Error.max(taking::loudness(&found)),
-            None => self.unwatched(&found)?,
+            Some(_) => Loudness::Error.max(taking::loudness(found)),
+            None => self.unwatched(found)?,
         };
         let victim = watched.or(found.victims.first())?;
-        Some(self.claim(block, transaction, &found, victim, loudness).raised())
+        Some(self.claim(block, transaction, found, victim, loudness).raised())
     }
 
     /// How loud, where nobody told us whose addresses these are; none: nothing worth recording.

@@ -7,13 +7,15 @@ use std::collections::BTreeSet;
 
 use quarterdeck_core::{
     chain::{Address, B256, Block, CallKind, ChainEvent, ChainNumber, Reorg, Transaction},
-    detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
+    detector::{Knowledge, ParamSpec, Params},
     signal::{Loudness, SignalChange},
 };
 use serde_json::Value;
 
 use crate::{
     claim::{Claim, Voice},
+    detector::{Detector, DetectorKind, SnapshotError},
+    facts::Evidence,
     figures,
     memory::{Memory, Unlearnt},
     rehearsal::{self, Rehearsal},
@@ -106,7 +108,7 @@ struct Observer {
 }
 
 impl Detector for Observer {
-    fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
+    fn observe(&mut self, event: &ChainEvent, _: &Evidence<'_>, out: &mut Vec<SignalChange>) {
         match event {
             ChainEvent::Block(block) if self.watch.chain(block.chain).is_some() => self.look(block, out),
             ChainEvent::Reorg(reorg) => self.step_back(reorg),

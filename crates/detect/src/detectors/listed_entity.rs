@@ -8,7 +8,7 @@ use alloy_primitives::{b256, map::HashMap};
 use quarterdeck_core::{
     catalogue::{AddressList, Catalogue, ListedAddress},
     chain::{Address, B256, Block, ChainEvent, Log, Transaction},
-    detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
+    detector::{Knowledge, ParamSpec, Params},
     money::Usd,
     signal::{Facts, Loudness, SignalChange},
     time::{Timestamp, human_span},
@@ -18,7 +18,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     at_rest,
     claim::{Claim, Voice},
-    movement::{Movement, TRANSFER_TOPIC, each_movement},
+    detector::{Detector, DetectorKind, SnapshotError},
+    facts::{
+        Case, Evidence,
+        flow::{Flow, TRANSFER, TRANSFER_SINGLE},
+    },
     rehearsal::{self, Rehearsal},
     watch::{Watch, short},
 };
@@ -28,8 +32,6 @@ mod tests;
 
 const ID: &str = "listed_entity";
 const STALE_RULE: &str = "stale list";
-/// `TransferSingle(address,address,address,uint256,uint256)` (ERC-1155).
-const TRANSFER_SINGLE: B256 = b256!("c3d58168c5ae7397731d063d5bbf3d657854427343f4c083240f7aacaa2d0f62");
 /// `TransferBatch(address,address,address,uint256[],uint256[])` (ERC-1155).
 const TRANSFER_BATCH: B256 = b256!("4a39dc06d4c0dbc64b70af90fd698a233a518aa5d07e595d983b8c0526c8f7fb");
 /// Listed addresses told of one transaction: a mass payment to more says nothing new.
@@ -167,12 +169,12 @@ struct Hit<'a> {
 }
 
 impl Detector for Observer {
-    fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
+    fn observe(&mut self, event: &ChainEvent, evidence: &Evidence<'_>, out: &mut Vec<SignalChange>) {
         match event {
             ChainEvent::Block(block) => {
                 self.check_lists(block.time, out);
                 if !self.listed.is_empty() {
-                    block.transactions.iter().for_each(|transaction| self.look(block, transaction, out));
+                    evidence.cases().for_each(|case| self.look(case, out));
                 }
             }
             ChainEvent::Tick(now) => self.check_lists(*now, out),
@@ -222,7 +224,8 @@ impl Observer {
         }
     }
 
-    fn look(&self, block: &Block, transaction: &Transaction, out: &mut Vec<SignalChange>) {
+    fn look(&self, case: Case<'_>, out: &mut Vec<SignalChange>) {
+        let (block, transaction) = (case.block, case.transaction);
         let mut met: Vec<&ListedAddress> = Vec::new();
         let mut note = |address: Address| {
             if let Some(entry) = self.listed.get(&address)
@@ -234,13 +237,14 @@ impl Observer {
         };
         each_party(transaction, &mut note);
         for entry in met {
-            let hit = self.weigh(block, transaction, entry);
+            let hit = self.weigh(case, entry);
             out.push(self.claim(block, transaction, &hit).raised());
         }
     }
 
     /// How near the listed address came to ours.
-    fn weigh<'a>(&self, block: &Block, transaction: &Transaction, entry: &'a ListedAddress) -> Hit<'a> {
+    fn weigh<'a>(&self, case: Case<'_>, entry: &'a ListedAddress) -> Hit<'a> {
+        let (block, transaction) = (case.block, case.transaction);
         let mut hit = Hit { entry, contact: Contact::None, ours: None, what: None, worth: Usd::ZERO };
         let Some(ours) = self.watch.chain(block.chain) else { return hit };
         each_party(transaction, &mut |address| {
@@ -266,27 +270,27 @@ impl Observer {
         if payment && hit.contact == Contact::Direct {
             hit.contact = Contact::Same;
         }
-        each_movement(block, transaction, |movement| {
-            if let Some(watched) = between(movement.from, movement.to) {
-                self.weigh_movement(block, &movement, watched, &mut hit);
+        for flow in case.flows() {
+            if let Some(watched) = between(flow.from, flow.to) {
+                self.weigh_flow(block, flow, watched, &mut hit);
             }
-        });
+        }
         hit
     }
 
-    fn weigh_movement(&self, block: &Block, movement: &Movement, watched: Address, hit: &mut Hit<'_>) {
-        let worth = self.watch.value(block.chain, movement.token, movement.amount);
-        let incoming = movement.to == watched;
+    fn weigh_flow(&self, block: &Block, flow: &Flow, watched: Address, hit: &mut Hit<'_>) {
+        let worth = self.watch.value(block.chain, flow.token, flow.amount);
+        let incoming = flow.to == watched;
         let contact = match worth {
             Some(worth) if incoming && worth < self.dust => Contact::Dust,
             // A token that is not priced may be anyone's invention, and so may its transfers from either side.
-            None if movement.token.is_some() => Contact::Same,
+            None if flow.token.is_some() => Contact::Same,
             _ => Contact::Direct,
         };
         if contact <= hit.contact {
             (hit.contact, hit.ours) = (contact, Some(watched));
             let verb = if incoming { "received" } else { "sent" };
-            hit.what = Some(format!("{verb} {}", self.watch.amount(block.chain, movement.token, movement.amount)));
+            hit.what = Some(format!("{verb} {}", self.watch.amount(block.chain, flow.token, flow.amount)));
             hit.worth = hit.worth.max(worth.unwrap_or_default());
         }
     }
@@ -363,7 +367,7 @@ fn each_party(transaction: &Transaction, note: &mut impl FnMut(Address)) {
 fn transfer_parties(log: &Log) -> (Option<Address>, Option<Address>) {
     let topic = |place: usize| log.topics.get(place).map(|word| Address::from_word(*word));
     match log.topics.first() {
-        Some(kind) if *kind == TRANSFER_TOPIC => (topic(1), topic(2)),
+        Some(kind) if *kind == TRANSFER => (topic(1), topic(2)),
         Some(kind) if *kind == TRANSFER_SINGLE || *kind == TRANSFER_BATCH => (topic(2), topic(3)),
         _ => (None, None),
     }

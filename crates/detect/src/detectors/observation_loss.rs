@@ -11,7 +11,7 @@ use std::{
 
 use quarterdeck_core::{
     chain::{Block, ChainEvent, ChainNumber, Gap, GapKind},
-    detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
+    detector::{Knowledge, ParamSpec, Params},
     id::{Name, SourceId, kind},
     signal::{Loudness, SignalChange},
     time::{Timestamp, human_span},
@@ -21,6 +21,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     at_rest,
     claim::{Claim, Voice},
+    detector::{Detector, DetectorKind, SnapshotError},
+    facts::Evidence,
     rehearsal::{self, Rehearsal},
     watch::Watch,
 };
@@ -226,7 +228,7 @@ struct Observer {
 }
 
 impl Detector for Observer {
-    fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
+    fn observe(&mut self, event: &ChainEvent, _: &Evidence<'_>, out: &mut Vec<SignalChange>) {
         match event {
             ChainEvent::Block(block) => {
                 self.follow_head(block, out);

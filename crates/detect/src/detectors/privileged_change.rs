@@ -8,17 +8,19 @@ use std::{
 use quarterdeck_core::{
     catalogue::{Catalogue, Role},
     chain::{Address, B256, Block, Call, CallKind, ChainEvent, Log, Transaction},
-    detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
+    detector::{Knowledge, ParamSpec, Params},
     signal::{Facts, Loudness, SignalChange},
 };
 
 use self::rules::{CALLS, EVENTS, Gravity};
 use crate::{
     claim::{Claim, Voice},
-    extraction::Extraction,
-    flow,
+    detector::{Detector, DetectorKind, SnapshotError},
+    facts::{
+        Case, Evidence, flow,
+        selector::{self, Selector},
+    },
     rehearsal::calls,
-    selector::{self, Selector},
     taking,
 };
 
@@ -106,13 +108,9 @@ struct Changed {
 }
 
 impl Detector for Watch {
-    fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
-        let ChainEvent::Block(block) = event else { return };
-        for transaction in block.transactions.iter().filter(|transaction| transaction.status != Some(false)) {
-            let changes = changes(block, transaction);
-            if !changes.is_empty() {
-                self.judge(block, transaction, &changes, out);
-            }
+    fn observe(&mut self, _: &ChainEvent, evidence: &Evidence<'_>, out: &mut Vec<SignalChange>) {
+        for case in evidence.cases().filter(|case| case.transaction.status != Some(false)) {
+            self.judge(case, &changes(case.block, case.transaction), out);
         }
     }
     fn snapshot(&self) -> serde_json::Value {
@@ -125,18 +123,15 @@ impl Detector for Watch {
 }
 
 impl Watch {
-    fn judge(&self, block: &Block, transaction: &Transaction, changes: &[Changed], out: &mut Vec<SignalChange>) {
+    fn judge(&self, case: Case<'_>, changes: &[Changed], out: &mut Vec<SignalChange>) {
+        let (block, transaction) = (case.block, case.transaction);
         let any_watched = self.catalogue.watches_any(block.chain);
-        let mut outflow = None;
         for change in changes {
             if self.catalogue.watched(block.chain, change.contract).is_some() {
                 out.push(self.watched(block, transaction, change));
                 continue;
             }
-            let found = outflow.get_or_insert_with(|| {
-                let flows = flow::flows(block, transaction);
-                Extraction::of(&self.catalogue, block, transaction, &flows)
-            });
+            let found = case.extraction();
             let lost =
                 found.victims.iter().filter(|v| v.address == change.contract && v.one_sided).map(|v| v.loss).sum();
             let robbed = lost >= self.outflow_min && !found.side.contains(&change.contract);

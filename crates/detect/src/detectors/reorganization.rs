@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use alloy_primitives::keccak256;
 use quarterdeck_core::{
     chain::{Address, B256, Block, BlockRef, ChainEvent, ChainNumber, Reorg, Transaction, U256},
-    detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
+    detector::{Knowledge, ParamSpec, Params},
     id::ServiceId,
     money::Usd,
     signal::{Facts, Loudness, SignalChange},
@@ -20,7 +20,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     at_rest,
     claim::{Claim, Voice},
-    movement::each_movement,
+    detector::{Detector, DetectorKind, SnapshotError},
+    facts::{Case, Evidence},
     rehearsal::{self, Rehearsal},
     watch::Watch,
 };
@@ -227,11 +228,11 @@ impl Impact {
 }
 
 impl Detector for Observer {
-    fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
+    fn observe(&mut self, event: &ChainEvent, evidence: &Evidence<'_>, out: &mut Vec<SignalChange>) {
         match event {
             ChainEvent::Block(block) => {
                 self.meet_missing(block, out);
-                self.remember(block);
+                self.remember(block, evidence);
             }
             ChainEvent::Reorg(reorg) => self.compare(reorg, out),
             _ => {}
@@ -248,8 +249,8 @@ impl Detector for Observer {
 }
 
 impl Observer {
-    fn remember(&mut self, block: &Block) {
-        let ours = block.transactions.iter().filter_map(|transaction| self.ours(block, transaction)).collect();
+    fn remember(&mut self, block: &Block, evidence: &Evidence<'_>) {
+        let ours = evidence.cases().filter_map(|case| self.ours(case)).collect();
         if !self.chains.contains_key(&block.chain) && self.chains.len() >= CHAINS_MAX {
             return;
         }
@@ -266,7 +267,8 @@ impl Observer {
     }
 
     /// What to remember of a transaction if it touches a watched address.
-    fn ours(&self, block: &Block, transaction: &Transaction) -> Option<Ours> {
+    fn ours(&self, case: Case<'_>) -> Option<Ours> {
+        let (block, transaction) = (case.block, case.transaction);
         let watched = self.watch.chain(block.chain)?;
         let mut met: Vec<Address> = Vec::new();
         let mut worth = Usd::ZERO;
@@ -277,13 +279,13 @@ impl Observer {
         };
         note(transaction.from);
         transaction.to.into_iter().for_each(&mut note);
-        each_movement(block, transaction, |movement| {
-            if watched.contains_key(&movement.from) || watched.contains_key(&movement.to) {
-                note(movement.from);
-                note(movement.to);
-                worth = worth + self.watch.value(block.chain, movement.token, movement.amount).unwrap_or_default();
+        for flow in case.flows().iter().filter(|flow| !flow.wraps) {
+            if watched.contains_key(&flow.from) || watched.contains_key(&flow.to) {
+                note(flow.from);
+                note(flow.to);
+                worth = worth + self.watch.value(block.chain, flow.token, flow.amount).unwrap_or_default();
             }
-        });
+        }
         let Transaction { hash, from, nonce, .. } = *transaction;
         (!met.is_empty()).then(|| Ours { hash, from, nonce, purpose: Purpose::of(transaction), watched: met, worth })
     }

@@ -5,7 +5,7 @@
 
 use quarterdeck_core::{
     chain::{Address, Block, BlockRef, ChainEvent, ChainNumber, Transaction, U256},
-    detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
+    detector::{Knowledge, ParamSpec, Params},
     money::Usd,
     signal::{Facts, Loudness, SignalChange},
 };
@@ -15,9 +15,10 @@ use serde_json::Value;
 use crate::{
     at_rest,
     claim::{Claim, Voice},
+    detector::{Detector, DetectorKind, SnapshotError},
+    facts::{Case, Evidence, flow::Flow},
     figures,
     memory::{Learned, Memory, Unlearnt},
-    movement::{Movement, each_coin_movement},
     rehearsal::{self, Rehearsal},
     statistics::{Bounded, bounded::Saved},
     watch::Watch,
@@ -134,12 +135,12 @@ impl DetectorKind for SuddenOutflow {
     }
     fn build(&self, params: &Params, knowledge: &Knowledge) -> Box<dyn Detector> {
         let limits = Limits::of(params);
-        let flows = Memory::new(Flows::new(limits.quarter_blocks));
+        let purses = Memory::new(Purses::new(limits.quarter_blocks));
         Box::new(Observer {
             voice: Voice::new(ID, params),
             limits,
             watch: Watch::new(knowledge),
-            flows,
+            purses,
             taught: Vec::new(),
         })
     }
@@ -195,7 +196,7 @@ impl Limits {
 
 /// What is known of an address's coins, in gwei, from the movements seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-struct Flow {
+struct Purse {
     /// Number of the open quarter of a window.
     quarter: u64,
     /// Received in the open quarter and in the ones before it.
@@ -210,7 +211,7 @@ struct Flow {
     told: u64,
 }
 
-impl Flow {
+impl Purse {
     fn new(quarter: u64) -> Self {
         Self { quarter, ..Self::default() }
     }
@@ -250,9 +251,9 @@ impl Flow {
 
 /// What is known of all addresses.
 #[derive(Clone)]
-struct Flows {
+struct Purses {
     quarter_blocks: u64,
-    all: Bounded<(ChainNumber, Address), Flow>,
+    all: Bounded<(ChainNumber, Address), Purse>,
 }
 
 /// What a block teaches, in its order.
@@ -267,7 +268,7 @@ enum Lesson {
     Untold,
 }
 
-impl Flows {
+impl Purses {
     fn new(quarter_blocks: u64) -> Self {
         Self { quarter_blocks, all: Bounded::new(ADDRESSES_MAX) }
     }
@@ -275,29 +276,29 @@ impl Flows {
         let quarter = block.number / self.quarter_blocks;
         match lesson {
             Lesson::Moved(address, change) => {
-                let flow = self.all.entry((block.chain, address), || Flow::new(quarter)).0;
-                let Some(flow) = flow else { return };
-                flow.advance(quarter);
+                let purse = self.all.entry((block.chain, address), || Purse::new(quarter)).0;
+                let Some(purse) = purse else { return };
+                purse.advance(quarter);
                 match change {
-                    0.. => flow.receive(change.unsigned_abs()),
-                    _ => flow.send(change.unsigned_abs()),
+                    0.. => purse.receive(change.unsigned_abs()),
+                    _ => purse.send(change.unsigned_abs()),
                 }
             }
             Lesson::Told(address) => {
-                if let Some(flow) = self.all.get_mut(&(block.chain, address)) {
-                    flow.told = quarter.saturating_add(1);
+                if let Some(purse) = self.all.get_mut(&(block.chain, address)) {
+                    purse.told = quarter.saturating_add(1);
                 }
             }
             Lesson::Untold => {
-                for (_, flow) in self.all.iter_mut().filter(|((chain, _), _)| *chain == block.chain) {
-                    flow.told = 0;
+                for (_, purse) in self.all.iter_mut().filter(|((chain, _), _)| *chain == block.chain) {
+                    purse.told = 0;
                 }
             }
         }
     }
 }
 
-impl Learned for Flows {
+impl Learned for Purses {
     type Lesson = Vec<Lesson>;
     fn learn(&mut self, block: BlockRef, lesson: &Vec<Lesson>) {
         for lesson in lesson {
@@ -320,7 +321,7 @@ struct Observer {
     voice: Voice,
     limits: Limits,
     watch: Watch,
-    flows: Memory<Flows>,
+    purses: Memory<Purses>,
     /// What the block that is being looked at teaches.
     taught: Vec<Lesson>,
 }
@@ -334,39 +335,39 @@ struct Outflow {
 }
 
 impl Detector for Observer {
-    fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
+    fn observe(&mut self, event: &ChainEvent, evidence: &Evidence<'_>, out: &mut Vec<SignalChange>) {
         match event {
             ChainEvent::Block(block) => {
                 let bounds = self.limits.on(block.chain, &self.watch);
                 let watching = self.watch.chain(block.chain).is_some();
-                for transaction in &block.transactions {
+                for case in evidence.cases() {
                     if watching {
-                        self.follow_watched(block, transaction, bounds, out);
+                        self.follow_watched(case, bounds, out);
                     } else {
-                        self.follow_everyone(block, transaction, bounds, out);
+                        self.follow_everyone(case, bounds, out);
                     }
                 }
                 let taught = std::mem::take(&mut self.taught);
-                self.flows.keep(block.reference(), (!taught.is_empty()).then_some(taught));
+                self.purses.keep(block.reference(), (!taught.is_empty()).then_some(taught));
             }
             ChainEvent::Reorg(reorg) => {
-                if self.flows.unlearn(reorg) == Unlearnt::Part {
+                if self.purses.unlearn(reorg) == Unlearnt::Part {
                     // What was told on a block too deep to unlearn is retracted by others, and may be told again.
-                    self.flows.learn(reorg.ancestor, vec![Lesson::Untold]);
+                    self.purses.learn(reorg.ancestor, vec![Lesson::Untold]);
                 }
             }
-            ChainEvent::Finalized(block) => self.flows.finalized(*block),
+            ChainEvent::Finalized(block) => self.purses.finalized(*block),
             ChainEvent::Gap(_) | ChainEvent::Tick(_) => {}
         }
     }
     fn snapshot(&self) -> Value {
-        self.flows.save()
+        self.purses.save()
     }
     fn restore(&mut self, snapshot: &Value) -> Result<(), SnapshotError> {
-        let fresh = || Memory::new(Flows::new(self.limits.quarter_blocks));
-        self.flows = fresh();
-        self.flows.load(snapshot).map_err(|source| {
-            self.flows = fresh();
+        let fresh = || Memory::new(Purses::new(self.limits.quarter_blocks));
+        self.purses = fresh();
+        self.purses.load(snapshot).map_err(|source| {
+            self.purses = fresh();
             SnapshotError { detector: ID, source }
         })
     }
@@ -374,16 +375,11 @@ impl Detector for Observer {
 
 impl Observer {
     /// Watched addresses: all their coin movements, netted within the transaction, so that what only passes through is nothing.
-    fn follow_watched(
-        &mut self,
-        block: &Block,
-        transaction: &Transaction,
-        bounds: Bounds,
-        out: &mut Vec<SignalChange>,
-    ) {
+    fn follow_watched(&mut self, case: Case<'_>, bounds: Bounds, out: &mut Vec<SignalChange>) {
+        let (block, transaction) = (case.block, case.transaction);
         let Some(ours) = self.watch.chain(block.chain) else { return };
-        let mut nets: Vec<(Address, i64, Option<Movement>)> = Vec::new();
-        let mut add = |address: Address, change: i64, leaving: Option<Movement>| match nets
+        let mut nets: Vec<(Address, i64, Option<Flow>)> = Vec::new();
+        let mut add = |address: Address, change: i64, leaving: Option<Flow>| match nets
             .iter_mut()
             .find(|(had, ..)| *had == address)
         {
@@ -395,17 +391,17 @@ impl Observer {
             }
             None => nets.push((address, change, leaving)),
         };
-        each_coin_movement(transaction, |movement| {
-            let amount = i64::try_from(gwei(movement.amount)).unwrap_or(i64::MAX);
-            let (from_ours, to_ours) = (ours.contains_key(&movement.from), ours.contains_key(&movement.to));
+        for flow in case.flows().iter().filter(|flow| flow.token.is_none()) {
+            let amount = i64::try_from(gwei(flow.amount)).unwrap_or(i64::MAX);
+            let (from_ours, to_ours) = (ours.contains_key(&flow.from), ours.contains_key(&flow.to));
             if from_ours {
                 // Between our own addresses it is booked, and named as leaving nothing.
-                add(movement.from, -amount, Some(movement).filter(|_| !to_ours));
+                add(flow.from, -amount, Some(*flow).filter(|_| !to_ours));
             }
             if to_ours {
-                add(movement.to, amount, None);
+                add(flow.to, amount, None);
             }
-        });
+        }
         for (address, net, largest) in nets {
             let amount = net.unsigned_abs();
             if let Some(largest) = largest.filter(|_| net < 0) {
@@ -417,13 +413,8 @@ impl Observer {
     }
 
     /// Without watched addresses: accounts with a key and a short history, by their transactions' own coins.
-    fn follow_everyone(
-        &mut self,
-        block: &Block,
-        transaction: &Transaction,
-        bounds: Bounds,
-        out: &mut Vec<SignalChange>,
-    ) {
+    fn follow_everyone(&mut self, case: Case<'_>, bounds: Bounds, out: &mut Vec<SignalChange>) {
+        let (block, transaction) = (case.block, case.transaction);
         let sent = gwei(transaction.value);
         let judged = sent >= bounds.out_min && transaction.nonce <= self.limits.nonce_max;
         if let Some(to) = transaction.to.filter(|_| judged && transaction.status != Some(false)) {
@@ -431,20 +422,20 @@ impl Observer {
             self.judge(block, transaction, outflow, bounds, out);
         }
         let mut booked: Vec<(Address, i64)> = Vec::new();
-        each_coin_movement(transaction, |movement| {
-            let amount = gwei(movement.amount);
+        for flow in case.flows().iter().filter(|flow| flow.token.is_none()) {
+            let amount = gwei(flow.amount);
             if amount >= bounds.kept_min {
                 let amount = i64::try_from(amount).unwrap_or(i64::MAX);
-                booked.extend([(movement.from, -amount), (movement.to, amount)]);
+                booked.extend([(flow.from, -amount), (flow.to, amount)]);
             }
-        });
+        }
         for (address, change) in booked {
             self.book(block, Lesson::Moved(address, change));
         }
     }
 
     fn book(&mut self, block: &Block, lesson: Lesson) {
-        self.flows.now_mut().take(block.reference(), lesson);
+        self.purses.now_mut().take(block.reference(), lesson);
         self.taught.push(lesson);
     }
 
@@ -460,11 +451,11 @@ impl Observer {
             return;
         }
         let quarter = block.number / self.limits.quarter_blocks;
-        let Some(mut flow) = self.flows.now().all.get(&(block.chain, outflow.from)).copied() else { return };
-        flow.advance(quarter);
-        let (fresh, held) = (flow.fresh(), flow.held_before(outflow.gwei));
+        let Some(mut purse) = self.purses.now().all.get(&(block.chain, outflow.from)).copied() else { return };
+        purse.advance(quarter);
+        let (fresh, held) = (purse.fresh(), purse.held_before(outflow.gwei));
         let covered = fresh.saturating_add(bounds.held_max) > outflow.gwei;
-        if covered && held < bounds.held_max && flow.told != quarter.saturating_add(1) {
+        if covered && held < bounds.held_max && purse.told != quarter.saturating_add(1) {
             self.book(block, Lesson::Told(outflow.from));
             out.push(self.claim(block, transaction, outflow, bounds, (fresh, held)).raised());
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use quarterdeck_core::{
     catalogue::Role,
     chain::{Address, Block, BlockRef, ChainEvent, ChainNumber, U256},
-    detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
+    detector::{Knowledge, ParamSpec, Params},
     money::Usd,
     signal::{Facts, Loudness, SignalChange},
 };
@@ -18,9 +18,10 @@ use serde_json::Value;
 use crate::{
     at_rest,
     claim::{Claim, Voice},
+    detector::{Detector, DetectorKind, SnapshotError},
+    facts::{Evidence, flow::Flow},
     figures,
     memory::{Learned, Memory},
-    movement::{Movement, each_movement},
     rehearsal::{self, Rehearsal},
     statistics::{Bounded, Deviation, Magnitude, RobustWindow, bounded::Saved},
     watch::{Watch, Watched, short},
@@ -134,8 +135,8 @@ window must also make one as large less likely than ten to minus `tail_exponent`
 (MAD of zero) it must be larger than 99.95 % of them, which for so few is all. On a chain without watched addresses all transfers of an asset are one
 population, the floor is `chain_floor_usd`, and what is found is only noted.
 
-Seen are the transaction's own coins, coins moved by calls where traces are read, and ERC-20 transfers by their logs (without
-receipts: plain `transfer` calls). Tokens without a price are ignored, since anyone can make a token say that you moved it.
+Seen are the transaction's own coins, coins moved by calls where traces are read, and token transfers by their logs (without
+receipts: by the calls of the trace, or a plain `transfer`). Wrapping the coin and unwrapping it moves nothing. Tokens without a price are ignored, since anyone can make a token say that you moved it.
 
 ## Why it matters
 
@@ -309,7 +310,7 @@ struct Observer {
 }
 
 impl Detector for Observer {
-    fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
+    fn observe(&mut self, event: &ChainEvent, evidence: &Evidence<'_>, out: &mut Vec<SignalChange>) {
         let block = match event {
             ChainEvent::Block(block) => block,
             ChainEvent::Finalized(block) => return self.windows.finalized(*block),
@@ -321,16 +322,16 @@ impl Detector for Observer {
             ChainEvent::Gap(_) | ChainEvent::Tick(_) => return,
         };
         let watching = self.watch.chain(block.chain).is_some();
-        for transaction in &block.transactions {
+        for case in evidence.cases() {
             let mut said = 0;
-            each_movement(block, transaction, |movement| {
-                let claim =
-                    if watching { self.judge_watched(block, &movement) } else { self.judge_everyone(block, &movement) };
+            // What is wrapped stays its owner's: no transfer, and never one of unusual size.
+            for flow in case.flows().iter().filter(|flow| !flow.wraps) {
+                let claim = if watching { self.judge_watched(block, flow) } else { self.judge_everyone(block, flow) };
                 if let Some(claim) = claim.filter(|_| said < PER_TRANSACTION_MAX) {
-                    out.push(claim.transaction(transaction).place(said).raised());
+                    out.push(claim.transaction(case.transaction).place(said).raised());
                     said += 1;
                 }
-            });
+            }
         }
         let taught = std::mem::take(&mut self.taught);
         self.windows.keep(block.reference(), (!taught.all.is_empty()).then_some(taught));
@@ -349,57 +350,54 @@ impl Detector for Observer {
 }
 
 impl Observer {
-    fn judge_watched(&mut self, block: &Block, movement: &Movement) -> Option<Claim> {
+    fn judge_watched(&mut self, block: &Block, flow: &Flow) -> Option<Claim> {
         let ours = self.watch.chain(block.chain)?;
-        let (one, watched, outgoing) = match (ours.get(&movement.from), ours.get(&movement.to)) {
-            (Some(watched), None) => (movement.from, watched.clone(), true),
-            (None, Some(watched)) => (movement.to, watched.clone(), false),
+        let (one, watched, outgoing) = match (ours.get(&flow.from), ours.get(&flow.to)) {
+            (Some(watched), None) => (flow.from, watched.clone(), true),
+            (None, Some(watched)) => (flow.to, watched.clone(), false),
             // Strangers, or a move between our own addresses.
             _ => return None,
         };
-        let worth = self.watch.value(block.chain, movement.token, movement.amount);
+        let worth = self.watch.value(block.chain, flow.token, flow.amount);
         let high_enough = match worth {
             Some(worth) => worth >= self.limits.floor,
-            None if movement.token.is_some() => return None,
-            None => movement.amount >= self.limits.floor_unpriced,
+            None if flow.token.is_some() => return None,
+            None => flow.amount >= self.limits.floor_unpriced,
         };
-        let key = |who| Population { chain: block.chain, token: movement.token, who, outgoing };
-        let own = self.compare(key(Who::One(one)), movement.amount, high_enough);
-        let role = self.compare(key(Who::Role(watched.role)), movement.amount, high_enough);
+        let key = |who| Population { chain: block.chain, token: flow.token, who, outgoing };
+        let own = self.compare(key(Who::One(one)), flow.amount, high_enough);
+        let role = self.compare(key(Who::Role(watched.role)), flow.amount, high_enough);
         // Its own history decides as soon as there is enough of it; until then, that of its kind.
         let (found, whose) = match own.filter(|found| found.samples >= self.limits.samples_min) {
             Some(found) => (found, "its own"),
             None => (role?, "those of its kind"),
         };
         let worth = worth.unwrap_or_default();
-        self.limits
-            .unusual(&found)
-            .then(|| self.claim_watched(block, movement, &watched, outgoing, worth, &found, whose))
+        self.limits.unusual(&found).then(|| self.claim_watched(block, flow, &watched, outgoing, worth, &found, whose))
     }
 
-    fn judge_everyone(&mut self, block: &Block, movement: &Movement) -> Option<Claim> {
-        let worth = self.watch.value(block.chain, movement.token, movement.amount)?;
-        let key = Population { chain: block.chain, token: movement.token, who: Who::Everyone, outgoing: true };
-        let found = self.compare(key, movement.amount, worth >= self.limits.chain_floor)?;
+    fn judge_everyone(&mut self, block: &Block, flow: &Flow) -> Option<Claim> {
+        let worth = self.watch.value(block.chain, flow.token, flow.amount)?;
+        let key = Population { chain: block.chain, token: flow.token, who: Who::Everyone, outgoing: true };
+        let found = self.compare(key, flow.amount, worth >= self.limits.chain_floor)?;
         if !self.limits.unusual(&found) {
             return None;
         }
-        let amount = self.watch.amount(block.chain, movement.token, movement.amount);
+        let amount = self.watch.amount(block.chain, flow.token, flow.amount);
         let text = format!(
             "{amount} ({worth}) moved from {} to {}: {} the median of the last {} transfers of this asset on chain {}. No address is watched on this chain, so this is for the record.",
-            movement.from,
-            movement.to,
-            times(movement.amount, found.median.amount()),
+            flow.from,
+            flow.to,
+            times(flow.amount, found.median.amount()),
             found.samples,
             block.chain
         );
-        let claim =
-            Claim::on_block(&self.voice, block, "everyone", &[&block.chain.to_be_bytes(), token_bytes(movement)])
-                .loudness(Loudness::Info)
-                .title(format!("{amount} ({worth}) moved at once on chain {}", block.chain))
-                .text(text)
-                .confidence(300);
-        Some(self.numbers(claim, block, movement, worth, &found))
+        let claim = Claim::on_block(&self.voice, block, "everyone", &[&block.chain.to_be_bytes(), token_bytes(flow)])
+            .loudness(Loudness::Info)
+            .title(format!("{amount} ({worth}) moved at once on chain {}", block.chain))
+            .text(text)
+            .confidence(300);
+        Some(self.numbers(claim, block, flow, worth, &found))
     }
 
     /// Compares an amount with its population, if it is above the floor and the median, and takes it in.
@@ -416,16 +414,16 @@ impl Observer {
     fn claim_watched(
         &self,
         block: &Block,
-        movement: &Movement,
+        flow: &Flow,
         watched: &Watched,
         outgoing: bool,
         worth: Usd,
         found: &Deviation,
         whose: &str,
     ) -> Claim {
-        let amount = self.watch.amount(block.chain, movement.token, movement.amount);
-        let usual = self.watch.amount(block.chain, movement.token, found.median.amount());
-        let (ours, other) = if outgoing { (movement.from, movement.to) } else { (movement.to, movement.from) };
+        let amount = self.watch.amount(block.chain, flow.token, flow.amount);
+        let usual = self.watch.amount(block.chain, flow.token, found.median.amount());
+        let (ours, other) = if outgoing { (flow.from, flow.to) } else { (flow.to, flow.from) };
         let (verb, with) = if outgoing { ("sent", "to") } else { ("received", "from") };
         let loudness = match outgoing {
             false => Loudness::Info,
@@ -433,7 +431,7 @@ impl Observer {
             true => Loudness::Warning,
         };
         let entity: [&[u8]; 4] =
-            [&block.chain.to_be_bytes(), ours.as_slice(), token_bytes(movement), &[u8::from(outgoing)]];
+            [&block.chain.to_be_bytes(), ours.as_slice(), token_bytes(flow), &[u8::from(outgoing)]];
         let claim = Claim::on_block(&self.voice, block, "size", &entity)
             .loudness(loudness)
             .service(Some(watched.service.clone()))
@@ -441,7 +439,7 @@ impl Observer {
             .text(format!(
                 "{} {verb} {amount} ({worth}) {with} {other}. That is {} the usual {usual}, the median of {} earlier transfers ({whose}). By the largest of those, a transfer this large comes {}.",
                 watched.label,
-                times(movement.amount, found.median.amount()),
+                times(flow.amount, found.median.amount()),
                 found.samples,
                 figures::once_in(found.tail.log10())
             ))
@@ -451,12 +449,12 @@ impl Observer {
                 ..Facts::default()
             })
             .confidence(if loudness == Loudness::Error { 700 } else { 500 });
-        self.numbers(claim, block, movement, worth, found)
+        self.numbers(claim, block, flow, worth, found)
     }
 
-    fn numbers(&self, claim: Claim, block: &Block, movement: &Movement, worth: Usd, found: &Deviation) -> Claim {
-        let usual = self.watch.amount(block.chain, movement.token, found.median.amount());
-        let (amount, unit) = self.watch.exact(block.chain, movement.token, movement.amount);
+    fn numbers(&self, claim: Claim, block: &Block, flow: &Flow, worth: Usd, found: &Deviation) -> Claim {
+        let usual = self.watch.amount(block.chain, flow.token, found.median.amount());
+        let (amount, unit) = self.watch.exact(block.chain, flow.token, flow.amount);
         claim
             .number("robust z", format!("{:.2}", found.sigma), "σ")
             .number("limit of z", format!("{:.2}", self.limits.sigma), "σ")
@@ -467,8 +465,8 @@ impl Observer {
             .number("median", usual, "")
             .number("MAD", format!("{:.4}", found.mad_decades), "decades")
             .number("samples", found.samples, "transfers")
-            .party("sender", movement.from)
-            .party("receiver", movement.to)
+            .party("sender", flow.from)
+            .party("receiver", flow.to)
     }
 }
 
@@ -477,6 +475,6 @@ fn times(amount: U256, usual: U256) -> String {
     format!("{} times", figures::amount(amount.saturating_mul(U256::from(10)) / usual.max(U256::ONE), 1))
 }
 
-fn token_bytes(movement: &Movement) -> &[u8] {
-    movement.token.as_ref().map_or(&[], |token| token.as_slice())
+fn token_bytes(flow: &Flow) -> &[u8] {
+    flow.token.as_ref().map_or(&[], |token| token.as_slice())
 }

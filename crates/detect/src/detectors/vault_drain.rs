@@ -5,15 +5,19 @@ use std::sync::Arc;
 use quarterdeck_core::{
     catalogue::Catalogue,
     chain::{Block, ChainEvent, Transaction},
-    detector::{Detector, DetectorKind, Knowledge, ParamSpec, Params, SnapshotError},
+    detector::{Knowledge, ParamSpec, Params},
     signal::{Loudness, SignalChange},
 };
 
 use self::reserves::{Fall, Limits, Reserves};
 use crate::{
     claim::{Claim, Voice},
-    extraction::{Extraction, Victim},
-    flow, reference_assets,
+    detector::{Detector, DetectorKind, SnapshotError},
+    facts::{
+        Evidence,
+        extraction::{Extraction, Victim},
+        prices,
+    },
     rehearsal::calls,
     taking::{self, Taking},
 };
@@ -133,15 +137,15 @@ struct Watch {
 }
 
 impl Detector for Watch {
-    fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
+    fn observe(&mut self, event: &ChainEvent, evidence: &Evidence<'_>, out: &mut Vec<SignalChange>) {
         match event {
             ChainEvent::Block(block) => {
-                for transaction in &block.transactions {
-                    let flows = flow::flows(block, transaction);
+                for case in evidence.cases() {
+                    let transaction = case.transaction;
                     let way = taking::may_take(transaction)
-                        .then(|| Extraction::of(&self.catalogue, block, transaction, &flows))
-                        .and_then(|found| self.judge(block, transaction, &found));
-                    let falls = self.reserves.observe(&self.catalogue, block, transaction, &flows);
+                        .then(|| case.extraction())
+                        .and_then(|found| self.judge(block, transaction, found));
+                    let falls = self.reserves.observe(&self.catalogue, case);
                     // One claim per transaction: the way it was done says more than the share that is gone.
                     match way {
                         Some(signal) => out.push(signal),
@@ -215,15 +219,15 @@ impl Watch {
     /// A watched reserve fell, by whatever way.
     fn fall(&self, block: &Block, transaction: &Transaction, fall: &Fall) -> Option<SignalChange> {
         let (service, watched) = self.catalogue.watched(block.chain, fall.address)?;
-        let loss = flow::value(&self.catalogue, block.chain, fall.asset, fall.lost);
+        let loss = prices::value_in(&self.catalogue, block.chain, fall.asset, fall.lost);
         if loss.is_some_and(|loss| loss < self.watched_loss_min) {
             return None;
         }
         let percent = format!("{}.{} %", fall.permille / 10, fall.permille % 10);
-        let amount = reference_assets::display_in(&self.catalogue, block.chain, fall.asset, fall.lost);
+        let amount = prices::display_in(&self.catalogue, block.chain, fall.asset, fall.lost);
         let over = if fall.blocks <= 1 { String::from("one transaction") } else { format!("{} blocks", fall.blocks) };
         let asset = fall.asset.unwrap_or_default();
-        let exact = |raw| reference_assets::exact_in(&self.catalogue, block.chain, fall.asset, raw);
+        let exact = |raw| prices::exact_in(&self.catalogue, block.chain, fall.asset, raw);
         let ((paid_out, unit), (held, _)) = (exact(fall.lost), exact(fall.held));
         let claim =
             Claim::on_block(&self.voice, block, "", &[fall.address.as_slice(), b"reserve", asset.as_slice()])

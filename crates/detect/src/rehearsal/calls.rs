@@ -6,7 +6,7 @@ use quarterdeck_core::{
     time::Timestamp,
 };
 
-use crate::selector;
+use crate::facts::selector;
 
 /// Ethereum mainnet, where reference prices are known.
 pub(crate) const CHAIN: ChainNumber = 1;

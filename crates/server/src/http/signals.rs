@@ -108,7 +108,7 @@ pub async fn find_one(app: &Shared, id: &str, observed: Option<&str>) -> Result<
 #[utoipa::path(get, path = "/api/v1/detectors", tag = "signals", security(("token" = [])),
     responses((status = 200, body = Vec<Detector>), (status = 401, body = ErrorBody)))]
 pub async fn detectors(_: Viewer, State(app): State<Shared>) -> Json<Vec<Detector>> {
-    let view = |kind: &&dyn quarterdeck_core::detector::DetectorKind| {
+    let view = |kind: &&dyn quarterdeck_detect::detector::DetectorKind| {
         let params = app.detectors.get(kind.id());
         Detector {
             id: kind.id().to_owned(),
@@ -122,7 +122,7 @@ pub async fn detectors(_: Viewer, State(app): State<Shared>) -> Json<Vec<Detecto
                 .iter()
                 .map(|spec| Param {
                     name: spec.name.to_owned(),
-                    value: params.map_or(spec.default, |params| params.get(spec.name)),
+                    value: params.map_or(spec.default, |params| params.get(spec)),
                     unit: spec.unit.to_owned(),
                     default: spec.default,
                     min: spec.min,

@@ -4,7 +4,7 @@
 //! the payer waits. A party that acts is called first if it is not waiting already. Tests: `scenarios/detectors/`.
 
 use quarterdeck_core::chain::{Address, Bytes, Call, CallKind, Transaction, U256};
-use quarterdeck_detect::selector;
+use quarterdeck_detect::facts::selector;
 
 use super::words::Words;
 

@@ -3,8 +3,8 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use quarterdeck_core::{correlate::Setting, detector::DetectorKind};
-use quarterdeck_detect::{detectors::DETECTORS, pipeline::GivenParams};
+use quarterdeck_core::correlate::Setting;
+use quarterdeck_detect::{detector::DetectorKind, detectors::DETECTORS, pipeline::GivenParams};
 use quarterdeck_reach::notify::Parts;
 use quarterdeck_server::config::{self, ConfigError, Configuration};
 

@@ -1,15 +1,15 @@
-use std::collections::BTreeMap;
-
 use quarterdeck_core::{money::Usd, signal::Signal};
 
 use super::*;
-use crate::rehearsal::calls::{
-    DAI, LENDER, MACHINE, POOL, SENDER, Story, VAULT, dai, flash_loan_arbitrage, flash_loan_theft, word,
+use crate::{
+    rehearsal::calls::{
+        DAI, LENDER, MACHINE, POOL, SENDER, Story, VAULT, dai, flash_loan_arbitrage, flash_loan_theft, word,
+    },
+    testing,
 };
 
 fn signals(block: Block) -> Vec<Arc<Signal>> {
-    let params = Params::resolve(ID, PARAMS, &BTreeMap::new()).unwrap();
-    let mut detector = FlashLoanProfit.build(&params, &Knowledge::default());
+    let mut detector = testing::build(&FlashLoanProfit, &Knowledge::default(), &[]);
     let mut out = Vec::new();
     detector.observe(&ChainEvent::Block(Arc::new(block)), &mut out);
     out.into_iter()

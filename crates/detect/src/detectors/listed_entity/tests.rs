@@ -23,7 +23,7 @@ fn loudness(transaction: Transaction) -> Vec<Loudness> {
 
 #[test]
 fn signatures_are_what_they_say() {
-    assert_eq!(keccak256("Transfer(address,address,uint256)"), TRANSFER_TOPIC);
+    assert_eq!(keccak256("Transfer(address,address,uint256)"), TRANSFER);
     assert_eq!(keccak256("TransferSingle(address,address,address,uint256,uint256)"), TRANSFER_SINGLE);
     assert_eq!(keccak256("TransferBatch(address,address,address,uint256[],uint256[])"), TRANSFER_BATCH);
 }

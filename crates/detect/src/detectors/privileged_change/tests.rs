@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use quarterdeck_core::{
     catalogue::{Criticality, Service, WatchedAddress},
     chain::U256,
@@ -9,7 +7,10 @@ use quarterdeck_core::{
 };
 
 use super::*;
-use crate::rehearsal::calls::{CHAIN, DAI, MACHINE, PROXY, SENDER, Story, VAULT, block, dai, transaction, word};
+use crate::{
+    rehearsal::calls::{CHAIN, DAI, MACHINE, PROXY, SENDER, Story, VAULT, block, dai, transaction, word},
+    testing,
+};
 
 const MULTISIG: Address = Address::repeat_byte(0x35);
 
@@ -34,7 +35,7 @@ fn watching() -> Knowledge {
 }
 
 fn signals(knowledge: &Knowledge, block: Block) -> Vec<Arc<Signal>> {
-    let mut detector = PrivilegedChange.build(&Params::resolve(ID, PARAMS, &BTreeMap::new()).unwrap(), knowledge);
+    let mut detector = testing::build(&PrivilegedChange, knowledge, &[]);
     let mut out = Vec::new();
     detector.observe(&ChainEvent::Block(Arc::new(block)), &mut out);
     out.into_iter()

@@ -8,11 +8,14 @@ use std::collections::{BTreeMap, VecDeque};
 use alloy_primitives::{Address, U256};
 use quarterdeck_core::{
     catalogue::Catalogue,
-    chain::{Block, BlockRef, ChainNumber, Transaction},
+    chain::{BlockRef, ChainNumber},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{flow::Flow, openings::Openings, reference_assets, taking};
+use crate::{
+    facts::{Case, prices},
+    taking,
+};
 
 /// Entries kept for one reserve: a reserve with more movements in the window forgets the oldest and sees a smaller fall.
 const MOVEMENTS_MAX: usize = 4_096;
@@ -74,13 +77,8 @@ impl Reserves {
     }
 
     /// Takes in one transaction, in block order.
-    pub(super) fn observe(
-        &mut self,
-        catalogue: &Catalogue,
-        block: &Block,
-        transaction: &Transaction,
-        flows: &[Flow],
-    ) -> Vec<Fall> {
+    pub(super) fn observe(&mut self, catalogue: &Catalogue, case: Case<'_>) -> Vec<Fall> {
+        let block = case.block;
         let is_held = |address: Address| {
             catalogue.watched(block.chain, address).is_some_and(|(_, watched)| taking::holds_funds(watched.role))
         };
@@ -88,8 +86,8 @@ impl Reserves {
             return Vec::new();
         }
         let mut moved: BTreeMap<Key, (U256, U256)> = BTreeMap::new();
-        for flow in flows {
-            let asset = flow.token.filter(|token| !reference_assets::wraps_coin(block.chain, *token));
+        for flow in case.flows() {
+            let asset = flow.token.filter(|token| !prices::wraps_coin(block.chain, *token));
             for (address, gives) in [(flow.from, true), (flow.to, false)] {
                 if is_held(address) {
                     let (out, back) = moved.entry(Key { chain: block.chain, address, asset }).or_default();
@@ -98,9 +96,9 @@ impl Reserves {
                 }
             }
         }
-        for (address, token, held) in Openings::of(block, transaction).balances() {
+        for (address, token, held) in case.openings().balances() {
             if is_held(address) {
-                let asset = Some(token).filter(|token| !reference_assets::wraps_coin(block.chain, *token));
+                let asset = Some(token).filter(|token| !prices::wraps_coin(block.chain, *token));
                 let key = Key { chain: block.chain, address, asset };
                 self.held.entry(key).or_default().balance = Some(held);
             }

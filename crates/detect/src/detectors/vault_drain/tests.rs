@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use quarterdeck_core::{
@@ -10,12 +10,16 @@ use quarterdeck_core::{
 };
 
 use super::*;
-use crate::rehearsal::calls::{
-    CHAIN, DAI, MACHINE, OTHER_TOKEN, SENDER, Story, VAULT, dai, reentrant_drain, withdrawal, word,
+use crate::{
+    detector::Alone,
+    rehearsal::calls::{
+        CHAIN, DAI, MACHINE, OTHER_TOKEN, SENDER, Story, VAULT, dai, reentrant_drain, withdrawal, word,
+    },
+    testing,
 };
 
-fn detector(knowledge: &Knowledge) -> Box<dyn Detector> {
-    VaultDrain.build(&Params::resolve(ID, PARAMS, &BTreeMap::new()).unwrap(), knowledge)
+fn detector(knowledge: &Knowledge) -> Alone {
+    testing::build(&VaultDrain, knowledge, &[])
 }
 
 fn watching(role: Role) -> Knowledge {
@@ -35,7 +39,7 @@ fn watching(role: Role) -> Knowledge {
     Knowledge { catalogue: Arc::new(Catalogue::new(vec![service], Vec::new())) }
 }
 
-fn observe(detector: &mut dyn Detector, block: Block) -> Vec<Arc<Signal>> {
+fn observe(detector: &mut Alone, block: Block) -> Vec<Arc<Signal>> {
     let mut out = Vec::new();
     detector.observe(&ChainEvent::Block(Arc::new(block)), &mut out);
     out.into_iter()
@@ -47,7 +51,7 @@ fn observe(detector: &mut dyn Detector, block: Block) -> Vec<Arc<Signal>> {
 }
 
 fn alone(block: Block) -> Vec<Arc<Signal>> {
-    observe(&mut *detector(&Knowledge::default()), block)
+    observe(&mut detector(&Knowledge::default()), block)
 }
 
 #[test]
@@ -105,8 +109,8 @@ fn an_accepted_bid_is_a_trade() {
 #[test]
 fn a_watched_reserve_that_falls_by_a_fifth_fires_whatever_the_way() {
     let mut watch = detector(&watching(Role::Vault));
-    assert!(observe(&mut *watch, withdrawal(1, 200_000, Some(1_000_000))).is_empty(), "exactly a fifth is not more");
-    let all = observe(&mut *watch, withdrawal(2, 200_000, Some(800_000)));
+    assert!(observe(&mut watch, withdrawal(1, 200_000, Some(1_000_000))).is_empty(), "exactly a fifth is not more");
+    let all = observe(&mut watch, withdrawal(2, 200_000, Some(800_000)));
     assert_eq!(all.len(), 1);
     assert_eq!(all[0].title, "main vault: reserve fell by 25.0 % in one transaction");
     assert_eq!(all[0].service.as_ref().map(Name::as_str), Some("lending"));
@@ -117,22 +121,22 @@ fn a_watched_reserve_that_falls_by_a_fifth_fires_whatever_the_way() {
 #[test]
 fn a_watched_reserve_that_falls_by_a_third_over_ten_blocks_fires_once() {
     let mut watch = detector(&watching(Role::Bridge));
-    assert!(observe(&mut *watch, withdrawal(1, 150_000, Some(1_000_000))).is_empty());
-    assert!(observe(&mut *watch, withdrawal(4, 150_000, None)).is_empty());
-    let all = observe(&mut *watch, withdrawal(10, 100_000, None));
+    assert!(observe(&mut watch, withdrawal(1, 150_000, Some(1_000_000))).is_empty());
+    assert!(observe(&mut watch, withdrawal(4, 150_000, None)).is_empty());
+    let all = observe(&mut watch, withdrawal(10, 100_000, None));
     assert_eq!(all.len(), 1);
     assert_eq!(all[0].title, "main vault: reserve fell by 40.0 % in 10 blocks");
-    assert!(observe(&mut *watch, withdrawal(10, 1_000, None)).is_empty(), "told already");
-    assert!(observe(&mut *watch, withdrawal(40, 50_000, None)).is_empty(), "the window moved on");
+    assert!(observe(&mut watch, withdrawal(10, 1_000, None)).is_empty(), "told already");
+    assert!(observe(&mut watch, withdrawal(40, 50_000, None)).is_empty(), "the window moved on");
 }
 
 #[test]
 fn an_unknown_reserve_claims_nothing() {
     let mut watch = detector(&watching(Role::Vault));
-    assert!(observe(&mut *watch, withdrawal(1, 900_000, None)).is_empty());
+    assert!(observe(&mut watch, withdrawal(1, 900_000, None)).is_empty());
     let mut wallet = detector(&watching(Role::Wallet));
     assert!(
-        observe(&mut *wallet, withdrawal(1, 900_000, Some(1_000_000))).is_empty(),
+        observe(&mut wallet, withdrawal(1, 900_000, Some(1_000_000))).is_empty(),
         "wallets have their own detectors"
     );
 }
@@ -140,9 +144,9 @@ fn an_unknown_reserve_claims_nothing() {
 #[test]
 fn a_dropped_block_takes_its_fall_with_it() {
     let mut watch = detector(&watching(Role::Vault));
-    observe(&mut *watch, withdrawal(1, 100_000, Some(1_000_000)));
+    observe(&mut watch, withdrawal(1, 100_000, Some(1_000_000)));
     let before = watch.snapshot();
-    observe(&mut *watch, withdrawal(2, 170_000, None));
+    observe(&mut watch, withdrawal(2, 170_000, None));
     let ancestor = BlockRef { chain: CHAIN, number: 1, hash: withdrawal(1, 1, None).hash };
     let reorg = Reorg {
         chain: CHAIN,
@@ -165,14 +169,14 @@ proptest! {
         let knowledge = watching(Role::Vault);
         let mut original = detector(&knowledge);
         for (number, dollars, held) in before {
-            observe(&mut *original, withdrawal(number, dollars, held));
+            observe(&mut original, withdrawal(number, dollars, held));
         }
         let text = original.snapshot().to_string();
         let mut restored = detector(&knowledge);
         restored.restore(&serde_json::from_str(&text).unwrap()).unwrap();
         for (number, dollars, held) in after {
             let (one, other) = (withdrawal(number, dollars, held), withdrawal(number, dollars, held));
-            prop_assert_eq!(observe(&mut *original, one), observe(&mut *restored, other));
+            prop_assert_eq!(observe(&mut original, one), observe(&mut restored, other));
         }
         prop_assert_eq!(original.snapshot(), restored.snapshot());
     }

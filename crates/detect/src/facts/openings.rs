@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use alloy_primitives::{Address, U256};
 use quarterdeck_core::chain::{Block, Call, CallKind, Transaction};
 
-use crate::{
-    flow::{self, Net},
+use super::{
+    flow,
     selector::{self, Selector},
+    sheet::Net,
 };
 
 /// Balances before the transaction: each first answer, corrected by what had moved until then. A pool of two tokens also tells

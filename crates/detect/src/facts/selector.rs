@@ -40,6 +40,6 @@ mod tests {
     #[test]
     fn well_known_selectors() {
         assert_eq!(of_signature("transfer(address,uint256)"), [0xa9, 0x05, 0x9c, 0xbb]);
-        assert_eq!(topic("Transfer(address,address,uint256)"), crate::flow::TRANSFER);
+        assert_eq!(topic("Transfer(address,address,uint256)"), crate::facts::flow::TRANSFER);
     }
 }

@@ -15,11 +15,12 @@ use quarterdeck_core::{
     chain::{Block, Call, CallKind, Transaction},
 };
 
-use crate::{
-    flow::{self, Flow, Sheet, Worth},
+use super::{
+    flow::{self, Flow},
     openings::Openings,
-    reference_assets,
+    prices,
     selector::{self, Selector},
+    sheet::{self, Sheet, Worth},
 };
 
 /// A loan that lives for one transaction.
@@ -58,7 +59,7 @@ impl Victim {
 }
 
 /// The evidence of one transaction.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Extraction {
     /// The sender and what acts for it.
     pub side: BTreeSet<Address>,
@@ -90,15 +91,22 @@ pub struct Extraction {
 
 impl Extraction {
     /// Looks at a transaction whose flows are known.
-    pub fn of(catalogue: &Catalogue, block: &Block, transaction: &Transaction, flows: &[Flow]) -> Self {
+    pub fn of(
+        catalogue: &Catalogue,
+        block: &Block,
+        transaction: &Transaction,
+        flows: &[Flow],
+        openings: &Openings,
+    ) -> Self {
         let chain = block.chain;
-        let side = flow::sender_side(catalogue, block, transaction, flows);
+        let side = sheet::sender_side(catalogue, block, transaction, flows);
         let sheet = Sheet::new(chain, flows, &side, transaction.from);
-        let profit = flow::worth(catalogue, chain, &sheet, transaction.from);
+        let profit = sheet::worth(catalogue, chain, &sheet, transaction.from);
         let loans = loans(transaction, flows, &side);
-        let victims = victims(catalogue, block, transaction, &sheet);
+        let victims = victims(catalogue, block, transaction, &sheet, openings);
         let shape = call_shape(transaction, &side, &loans);
-        let borrowed = loans.iter().filter_map(|loan| flow::value(catalogue, chain, loan.asset, loan.amount)).sum();
+        let borrowed =
+            loans.iter().filter_map(|loan| prices::value_in(catalogue, chain, loan.asset, loan.amount)).sum();
         Self {
             profit,
             victims,
@@ -132,19 +140,24 @@ impl Extraction {
     }
 }
 
-fn victims(catalogue: &Catalogue, block: &Block, transaction: &Transaction, sheet: &Sheet) -> Vec<Victim> {
-    let openings = Openings::of(block, transaction);
-    let coin = reference_assets::wrapped_coin(block.chain);
+fn victims(
+    catalogue: &Catalogue,
+    block: &Block,
+    transaction: &Transaction,
+    sheet: &Sheet,
+    openings: &Openings,
+) -> Vec<Victim> {
+    let coin = prices::wrapped_coin(block.chain);
     let sender = transaction.from;
     let mut victims = Vec::new();
     for party in sheet.parties().into_iter().filter(|party| !party.is_zero() && *party != sender) {
-        let worth = flow::worth(catalogue, block.chain, sheet, party);
+        let worth = sheet::worth(catalogue, block.chain, sheet, party);
         if worth.net() >= 0 {
             continue;
         }
         // A vault that is its own share token: shares from before this transaction were handed in for what it paid.
         let got_shares_back = sheet.nets.get(&(sender, Some(party))).is_some_and(|shares| !shares.loss().is_zero());
-        let value = |asset, net: flow::Net| flow::value(catalogue, block.chain, asset, net.loss()).unwrap_or(0);
+        let value = |asset, net: sheet::Net| prices::value_in(catalogue, block.chain, asset, net.loss()).unwrap_or(0);
         let most = sheet.of(party).max_by_key(|(asset, net)| value(*asset, *net));
         let (asset, net) = most.unwrap_or_default();
         let tokens: Vec<Address> = sheet.of(party).filter_map(|(asset, _)| asset.or(coin)).collect();
@@ -368,7 +381,7 @@ static OPENS: LazyLock<BTreeSet<Selector>> = LazyLock::new(|| {
 fn closes_position(block: &Block, transaction: &Transaction) -> bool {
     let any = |table: &BTreeSet<Selector>| {
         transaction.calls.iter().any(|call| {
-            let wraps = call.to.is_some_and(|to| reference_assets::wraps_coin(block.chain, to));
+            let wraps = call.to.is_some_and(|to| prices::wraps_coin(block.chain, to));
             call.kind == CallKind::Call && !wraps && in_table(call, table)
         })
     };

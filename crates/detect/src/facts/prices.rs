@@ -88,6 +88,16 @@ pub fn exact_in(catalogue: &Catalogue, chain: ChainNumber, token: Option<Address
     }
 }
 
+/// What `raw` units are worth in cents; none where nobody knows.
+pub fn value_in(catalogue: &Catalogue, chain: ChainNumber, asset: Option<Address>, raw: U256) -> Option<i128> {
+    let coin = asset.is_none().then(|| wrapped_coin(chain)).flatten();
+    let usd = catalogue
+        .value(chain, asset, raw)
+        .or_else(|| coin.and_then(|wrapped| catalogue.value(chain, Some(wrapped), raw)))
+        .or_else(|| price(chain, asset).map(|price| price.value(raw)))?;
+    Some(i128::from(usd.cents()))
+}
+
 /// What `raw` units are worth at the reference price.
 pub fn value(chain: ChainNumber, token: Option<Address>, raw: U256) -> Option<Usd> {
     price(chain, token).map(|price| price.value(raw))
@@ -233,7 +243,7 @@ mod tests {
     /// The source spells every address with its check sum, so a wrong digit cannot hide.
     #[test]
     fn addresses_carry_their_check_sums() {
-        let source = include_str!("reference_assets.rs");
+        let source = include_str!("prices.rs");
         let mut checked = 0;
         let mut wrong = Vec::new();
         for text in source.split("address!(\"").skip(1).filter_map(|rest| rest.split_once('"')).map(|(text, _)| text) {

@@ -1,7 +1,15 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use alloy_primitives::{Bytes, address};
 use proptest::prelude::*;
+use quarterdeck_core::catalogue::Catalogue;
 
 use super::*;
+use crate::facts::{
+    extraction::Extraction,
+    openings::Openings,
+    sheet::{Sheet, sender_side},
+};
 
 const WETH: Address = address!("C02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2");
 const DAI: Address = address!("6B175474E89094C44Da98b954EedeAC495271d0F");
@@ -32,11 +40,16 @@ fn log(address: Address, topics: Vec<B256>, amount: u64) -> Log {
     Log { address, topics, data: Bytes::from(U256::from(amount).to_be_bytes::<32>()) }
 }
 
+/// What A paid B.
+fn moved(token: Option<Address>, amount: u64) -> Flow {
+    Flow { token, from: A, to: B, amount: U256::from(amount), wraps: false }
+}
+
 #[test]
 fn the_same_transfer_from_logs_and_from_the_trace_counts_once() {
     let transfer = with_words([0xa9, 0x05, 0x9c, 0xbb], &[word(B), U256::from(5)]);
     let (mut block, mut transaction) = traced(vec![call(A, DAI, 0, &transfer)]);
-    let flow = Flow { token: Some(DAI), from: A, to: B, amount: U256::from(5) };
+    let flow = moved(Some(DAI), 5);
     assert_eq!(flows(&block, &transaction), [flow]);
     block.has_receipts = true;
     assert_eq!(flows(&block, &transaction), [], "receipts were read and have no such log");
@@ -68,8 +81,105 @@ fn wrapping_and_unwrapping_nets_to_nothing() {
 fn an_item_counts_as_one() {
     let (mut block, mut transaction) = traced(Vec::new());
     block.has_receipts = true;
-    transaction.logs = vec![log(DAI, vec![TRANSFER, A.into_word(), B.into_word(), B256::repeat_byte(3)], 0)];
-    assert_eq!(flows(&block, &transaction), [Flow { token: Some(DAI), from: A, to: B, amount: U256::from(1) }]);
+    let topics = vec![TRANSFER, A.into_word(), B.into_word(), B256::repeat_byte(3)];
+    transaction.logs = vec![Log { address: DAI, topics, data: Bytes::new() }];
+    assert_eq!(flows(&block, &transaction), [moved(Some(DAI), 1)]);
+}
+
+#[test]
+fn some_items_of_one_number_are_the_same_from_a_log_and_from_the_trace() {
+    let words = [word(A), word(B), U256::from(77), U256::from(4), U256::from(160), U256::ZERO];
+    let (mut block, mut transaction) = traced(vec![call(A, DAI, 0, &with_words([0xf2, 0x42, 0x43, 0x2a], &words))]);
+    assert_eq!(flows(&block, &transaction), [moved(Some(DAI), 4)]);
+    block.has_receipts = true;
+    let topics = vec![TRANSFER_SINGLE, B.into_word(), A.into_word(), B.into_word()];
+    let data = [U256::from(77), U256::from(4)].map(|word| word.to_be_bytes::<32>()).concat().into();
+    transaction.logs = vec![Log { address: DAI, topics, data }];
+    assert_eq!(flows(&block, &transaction), [moved(Some(DAI), 4)]);
+}
+
+/// A contract can write any log; what does not have the parts of its signature is none.
+#[test]
+fn a_log_of_another_shape_is_no_movement() {
+    let log = |topics: Vec<B256>, data: Vec<u8>| Log { address: WETH, topics, data: data.into() };
+    for log in [
+        log(vec![], vec![0; 32]),
+        log(vec![TRANSFER; 2], vec![1; 64]),
+        log(vec![TRANSFER; 3], vec![1; 31]),
+        log(vec![TRANSFER; 3], vec![1; 64]),
+        log(vec![TRANSFER; 4], vec![1; 32]),
+        log(vec![TRANSFER_SINGLE; 4], vec![1; 32]),
+        log(vec![DEPOSIT; 1], vec![1; 32]),
+        log(vec![WITHDRAWAL; 3], vec![1; 32]),
+    ] {
+        assert_eq!(log_flow(1, &log), None, "{log:?}");
+    }
+}
+
+/// Foreign code that runs at home moves its value from the caller to the caller; foreign code in the caller's name moves none.
+#[test]
+fn only_a_call_a_creation_and_a_self_destruction_move_the_coin() {
+    for (kind, wanted) in [
+        (CallKind::Call, 1),
+        (CallKind::Create, 1),
+        (CallKind::SelfDestruct, 1),
+        (CallKind::Code, 0),
+        (CallKind::Delegate, 0),
+        (CallKind::Static, 0),
+    ] {
+        let (block, transaction) = traced(vec![Call { kind, ..call(A, B, 7, &[]) }]);
+        assert_eq!(flows(&block, &transaction).len(), wanted, "{kind:?}");
+    }
+}
+
+#[test]
+fn what_a_party_gives_to_itself_and_nothing_at_all_are_no_movements() {
+    let transfer = |to, amount: u64| with_words([0xa9, 0x05, 0x9c, 0xbb], &[word(to), U256::from(amount)]);
+    let calls = vec![call(A, A, 7, &[]), call(A, DAI, 0, &transfer(A, 5)), call(A, DAI, 0, &transfer(B, 0))];
+    let (mut block, mut transaction) = traced(calls);
+    assert_eq!(flows(&block, &transaction), []);
+    block.has_receipts = true;
+    let parties = |to: Address| vec![TRANSFER, A.into_word(), to.into_word()];
+    transaction.logs = vec![log(DAI, parties(A), 5), log(DAI, parties(B), 0)];
+    assert_eq!(flows(&block, &transaction), []);
+}
+
+/// Wrapping changes the form of the coin and not its owner; a transfer to the wrapping contract, a common mistake, is a loss.
+#[test]
+fn wrapping_is_marked_on_both_legs_and_a_transfer_to_the_wrapper_is_not() {
+    let (mut block, mut transaction) = traced(vec![call(A, WETH, 7, &[0xd0, 0xe3, 0x0d, 0xb0])]);
+    assert!(flows(&block, &transaction).iter().all(|flow| flow.wraps));
+    block.has_receipts = true;
+    transaction.logs = vec![log(WETH, vec![DEPOSIT, A.into_word()], 7)];
+    let found = flows(&block, &transaction);
+    assert_eq!((found.len(), found.iter().filter(|flow| flow.wraps).count()), (2, 2));
+    transaction.logs = vec![log(WETH, vec![TRANSFER, A.into_word(), WETH.into_word()], 7)];
+    let found = flows(&block, &transaction);
+    assert_eq!(
+        found.iter().map(|flow| (flow.token, flow.wraps)).collect::<Vec<_>>(),
+        [(None, true), (Some(WETH), false)]
+    );
+    transaction.logs = vec![log(DAI, vec![DEPOSIT, A.into_word()], 7)];
+    assert_eq!(flows(&block, &transaction).len(), 1, "only the chain's own wrapper is believed");
+}
+
+/// With neither receipt nor trace only the sender's own `transfer` is taken at its word.
+#[test]
+fn call_data_alone_speaks_for_its_sender_only() {
+    let (mut block, mut transaction) = traced(Vec::new());
+    transaction.to = Some(DAI);
+    let transfer = with_words([0xa9, 0x05, 0x9c, 0xbb], &[word(B), U256::from(5)]);
+    transaction.input = transfer.clone().into();
+    assert_eq!(flows(&block, &transaction), [moved(Some(DAI), 5)]);
+    for length in 0..transfer.len() {
+        transaction.input = transfer[..length].to_vec().into();
+        assert_eq!(flows(&block, &transaction), []);
+    }
+    transaction.input = with_words([0x23, 0xb8, 0x72, 0xdd], &[word(B), word(A), U256::from(5)]).into();
+    assert_eq!(flows(&block, &transaction), [], "nobody is made to pay by what a stranger asks for");
+    transaction.input = transfer.into();
+    block.has_receipts = true;
+    assert_eq!(flows(&block, &transaction), [], "receipts were read and have no such log");
 }
 
 #[test]
@@ -86,7 +196,7 @@ fn what_failed_moved_nothing() {
 fn a_payment_without_trace_is_its_own_value() {
     let (block, mut transaction) = traced(Vec::new());
     transaction.value = U256::from(3);
-    assert_eq!(flows(&block, &transaction), [Flow { token: None, from: A, to: B, amount: U256::from(3) }]);
+    assert_eq!(flows(&block, &transaction), [moved(None, 3)]);
 }
 
 #[test]
@@ -114,6 +224,7 @@ proptest! {
                 from: address(*from),
                 to: address(*to),
                 amount: U256::from(*amount),
+                wraps: false,
             })
             .collect();
         let side: BTreeSet<Address> = side.into_iter().map(address).collect();
@@ -139,6 +250,7 @@ proptest! {
         let bytes = [selectors[known].as_slice(), &input].concat();
         let (block, transaction) = traced(vec![call(A, WETH, 1, &bytes), call(A, WETH, 1, &input)]);
         let found = flows(&block, &transaction);
-        drop(crate::extraction::Extraction::of(&Catalogue::default(), &block, &transaction, &found));
+        let openings = Openings::of(&block, &transaction);
+        drop(Extraction::of(&Catalogue::default(), &block, &transaction, &found, &openings));
     }
 }
