@@ -25,14 +25,14 @@ use crate::{
     chain::{ChainNumber, Gap, GapKind},
     correlate::Groups,
     id::{Id, IdSource, IncidentId, PageId, SignalId, SilenceId, SourceId},
-    incident::{Actor, Command, Ctx, Incident, IncidentEvent, Phase, Refusal, command::Opening, listen::Reception},
+    incident::{Actor, Command, Ctx, Incident, IncidentEvent, Phase, Refusal, listen::Reception},
     limits::{MERGE_DEPTH_MAX, SILENCES_MAX},
     signal::{Fingerprint, Signal, SignalChange, SignalStatus},
     time::Timestamp,
 };
 pub use crate::{
-    correlate::{Rules, Setting},
     journal::{Body, JournalEvent, Recorded, Stream},
+    setting::{Rules, Setting},
     silence::{BadSilence, Matcher, Silence},
 };
 
@@ -171,9 +171,9 @@ impl Board {
                 return Err(Refusal::BadMerge { from: id, into: *into, why });
             }
         }
-        let mut recorded = record(incident, incident.decide(command, &mut ctx(incident, setting, now, ids))?, now);
+        let mut recorded = record(incident, incident.decide(command, &mut Ctx { now, ids, setting })?, now);
         if let Some((target, absorb)) = other {
-            let events = target.decide(absorb, &mut ctx(target, setting, now, ids))?;
+            let events = target.decide(absorb, &mut Ctx { now, ids, setting })?;
             recorded.extend(record(target, events, now));
         }
         Ok(recorded)
@@ -303,13 +303,8 @@ impl Board {
         if !loud {
             return self.note(signal, None, setting, now);
         }
-        let service = setting.service(signal.service.as_ref());
         let id: IncidentId = Id::from_bytes(ids.fresh());
-        let policy = setting.policy(service);
-        let opening = Opening { signal: Arc::clone(signal), policy: &policy, drill: setting.drill };
-        let blast_radius = setting.blast_radius(signal.service.as_ref());
-        let ctx = Ctx { now, ids, roster: &setting.roster, service, blast_radius };
-        let events = Incident::open(opening, &ctx).into_iter();
+        let events = Incident::open(signal, &Ctx { now, ids, setting }).into_iter();
         let stream = Stream::Incident(id);
         let recorded = (0..).zip(events).map(|(version, event)| Recorded {
             stream,
@@ -326,15 +321,14 @@ impl Board {
         let incident = self.holder(*self.signals.get(&signal.id)?)?;
         let live = incident.signals().get(&signal.id)?.is_live();
         let settled = incident.is_open() || signal.position.is_some() || is_fresh(incident, setting, now);
-        (live && settled && incident.is_drill() == setting.drill).then(|| incident.id())
+        (live && settled && incident.is_drill() == signal.drill).then(|| incident.id())
     }
 
     /// The incident that this signal belongs to, if there is one.
     fn home(&self, signal: &Signal, setting: &Setting, now: Timestamp) -> Option<IncidentId> {
         let loud = signal.loudness >= setting.rules.open_at;
-        let takes = |incident: &Incident| {
-            incident.is_drill() == setting.drill && (loud || incident.phase() != Phase::Mitigated)
-        };
+        let takes =
+            |incident: &Incident| incident.is_drill() == signal.drill && (loud || incident.phase() != Phase::Mitigated);
         let same =
             self.claims.get(&signal.fingerprint).and_then(|id| self.holder(*id)).filter(|incident| {
                 takes(incident) && (incident.is_open() || (loud && is_fresh(incident, setting, now)))
@@ -363,7 +357,7 @@ impl Board {
         ids: &mut dyn IdSource,
     ) -> Option<(Vec<Recorded>, Fate)> {
         let incident = self.incidents.get(&home)?;
-        let repeated = match incident.hear(signal, &ctx(incident, setting, now, ids)) {
+        let repeated = match incident.hear(signal, &Ctx { now, ids, setting }) {
             Ok(Reception::New(events)) => return Some((record(incident, events, now), Fate::Attached(home))),
             Ok(Reception::Known) => return Some((Vec::new(), Fate::Repeated(home))),
             Ok(Reception::Repeat(of)) => Some(of),
@@ -421,16 +415,6 @@ fn standing(incident: &Incident) -> Vec<Arc<Signal>> {
         }
     })
     .collect()
-}
-
-fn ctx<'a>(incident: &Incident, setting: &'a Setting, now: Timestamp, ids: &'a mut dyn IdSource) -> Ctx<'a> {
-    Ctx {
-        now,
-        ids,
-        roster: &setting.roster,
-        service: setting.service(incident.service()),
-        blast_radius: setting.blast_radius(incident.service()),
-    }
 }
 
 fn record(incident: &Incident, events: impl IntoIterator<Item = IncidentEvent>, now: Timestamp) -> Vec<Recorded> {

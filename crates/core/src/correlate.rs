@@ -12,87 +12,17 @@
 //!
 //! An exercise and the real thing never mix. Costs a few look-ups, whatever the number of incidents. Tests: in `board/tests/`.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use imbl::OrdMap;
 
 use crate::{
-    catalogue::{Catalogue, Service},
     chain::{B256, ChainNumber},
-    id::{DetectorId, IncidentId, PersonId, PolicyId, ServiceId},
+    id::{DetectorId, IncidentId, ServiceId},
     limits::GROUP_CANDIDATES_MAX,
-    policy::{EscalationPolicy, Roster, Target, Tier},
-    severity::Severity,
-    signal::{Loudness, Signal},
+    setting::Setting,
+    signal::Signal,
 };
-
-/// The knobs of correlation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rules {
-    /// How long after its last signal an incident takes in signals that are only related. Default: 15 minutes.
-    pub window: Duration,
-    /// How long after it was over an incident is reopened by its own claims; later they open a new one. Default: 30 minutes.
-    pub reopen: Duration,
-    /// The quietest signal that opens an incident. Default: [`Loudness::Warning`].
-    pub open_at: Loudness,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self { window: Duration::from_mins(15), reopen: Duration::from_mins(30), open_at: Loudness::Warning }
-    }
-}
-
-/// The configuration, as far as the rules read it, as a value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting {
-    /// People, schedules and policies.
-    pub roster: Roster,
-    /// Services, addresses, assets.
-    pub catalogue: Arc<Catalogue>,
-    /// The knobs of correlation.
-    pub rules: Rules,
-    /// The policy of signals about no known service.
-    pub default_policy: PolicyId,
-    /// Whether what opens now is an exercise.
-    pub drill: bool,
-}
-
-impl Setting {
-    /// The service that a signal or an incident is about, if the catalogue knows it.
-    pub fn service(&self, id: Option<&ServiceId>) -> Option<&Service> {
-        self.catalogue.services.get(id?)
-    }
-
-    /// How many services stop when this one does, itself included.
-    pub fn blast_radius(&self, id: Option<&ServiceId>) -> usize {
-        id.map_or(1, |id| self.catalogue.blast_radius(id))
-    }
-
-    /// The policy of an incident about this service: its own, else the default, else the first there is. Where there is none
-    /// at all, one that pages everybody: better loud than nobody. The configuration refuses that state.
-    pub fn policy(&self, service: Option<&Service>) -> EscalationPolicy {
-        let own = service.map(|service| &service.policy);
-        let named = [own, Some(&self.default_policy)].into_iter().flatten();
-        let mut known = named.filter_map(|name| self.roster.policies.get(name));
-        known.next().or_else(|| self.roster.policies.values().next()).cloned().unwrap_or_else(|| self.everybody())
-    }
-
-    fn everybody(&self) -> EscalationPolicy {
-        let people = self.roster.people.keys();
-        EscalationPolicy {
-            id: self.default_policy.clone(),
-            fallback: people.clone().next().cloned().unwrap_or_else(PersonId::unnamed),
-            tiers: vec![Tier { targets: people.cloned().map(Target::Person).collect(), delay: EVERYBODY_DELAY }],
-            rounds: 1,
-            acknowledgement: EVERYBODY_DELAY,
-            page_at: Severity::Sev3,
-        }
-    }
-}
-
-/// Between pages to everybody where no policy is configured: the usual time to answer a page.
-const EVERYBODY_DELAY: Duration = Duration::from_mins(5);
 
 /// What signals of one incident have in common.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

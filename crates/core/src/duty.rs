@@ -119,7 +119,7 @@ impl Incident {
     /// Carries out all that is due.
     pub(crate) fn carry_out(&self, ctx: &mut Ctx<'_>) -> Vec<IncidentEvent> {
         let mut events = Vec::new();
-        for duty in due(self, ctx.roster, ctx.now) {
+        for duty in due(self, &ctx.setting.roster, ctx.now) {
             match duty {
                 Duty::ExpireAcknowledgement => {
                     events.push(IncidentEvent::AcknowledgementExpired {});
@@ -203,7 +203,7 @@ impl Incident {
         let place = (policy.place(tier), round);
         let mut paged = BTreeSet::new();
         if let Some(tier) = tier.and_then(|tier| policy.tiers.get(tier)) {
-            for reached in reach(tier, ctx.roster, ctx.now) {
+            for reached in reach(tier, &ctx.setting.roster, ctx.now) {
                 match reached {
                     Reach::Person(person, contact) => {
                         if paged.insert(person.clone()) {
@@ -229,7 +229,7 @@ impl Incident {
         events: &mut Vec<IncidentEvent>,
     ) {
         let fallback = &self.escalation.policy.fallback;
-        match reach::person(fallback, ctx.roster) {
+        match reach::person(fallback, &ctx.setting.roster) {
             Reach::Person(person, contact) => {
                 if paged.insert(person.clone()) {
                     events.push(requested(ctx, person, contact, PageReason::Fallback, place));

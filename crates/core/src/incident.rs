@@ -70,6 +70,17 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// As it is written everywhere: `triggered`, `acknowledged`, `mitigated`, `resolved`, `reviewed`, `merged`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Triggered => "triggered",
+            Self::Acknowledged => "acknowledged",
+            Self::Mitigated => "mitigated",
+            Self::Resolved => "resolved",
+            Self::Reviewed => "reviewed",
+            Self::Merged => "merged",
+        }
+    }
     /// Whether people still work on it.
     pub const fn is_open(self) -> bool {
         matches!(self, Self::Triggered | Self::Acknowledged | Self::Mitigated)
@@ -88,6 +99,21 @@ pub enum ResponseRole {
     Communications,
     /// Keeps the record.
     Scribe,
+}
+
+impl ResponseRole {
+    /// All of them, the one that decides first.
+    pub const ALL: [Self; 4] = [Self::Commander, Self::Operations, Self::Communications, Self::Scribe];
+
+    /// As it is written everywhere: `commander`, `operations`, `communications`, `scribe`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Commander => "commander",
+            Self::Operations => "operations",
+            Self::Communications => "communications",
+            Self::Scribe => "scribe",
+        }
+    }
 }
 
 /// A page as the incident knows it.
@@ -168,7 +194,7 @@ pub struct Attached {
 impl Attached {
     /// Whether what it claims still goes on, as far as anyone said.
     pub const fn is_live(&self) -> bool {
-        matches!(self.status, SignalStatus::Provisional | SignalStatus::Confirmed)
+        self.status.is_live()
     }
 }
 

@@ -25,6 +25,7 @@ pub mod detector;
 pub mod severity;
 pub mod policy;
 pub mod priority;
+pub mod setting;
 pub mod incident;
 pub mod silence;
 pub mod journal;

@@ -25,6 +25,23 @@ pub enum SignalStatus {
     Ended,
 }
 
+impl SignalStatus {
+    /// As it is written everywhere: `provisional`, `confirmed`, `retracted`, `ended`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Provisional => "provisional",
+            Self::Confirmed => "confirmed",
+            Self::Retracted => "retracted",
+            Self::Ended => "ended",
+        }
+    }
+
+    /// Whether what was claimed still goes on, as far as anyone said.
+    pub const fn is_live(self) -> bool {
+        matches!(self, Self::Provisional | Self::Confirmed)
+    }
+}
+
 /// What makes two signals the same claim: a digest of detector, entity and rule. Re-sent and repeated signals share it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint([u8; 16]);
@@ -153,6 +170,21 @@ pub enum Loudness {
     Critical,
 }
 
+impl Loudness {
+    /// From the quietest to the loudest.
+    pub const ALL: [Self; 4] = [Self::Info, Self::Warning, Self::Error, Self::Critical];
+
+    /// As it is written everywhere: `info`, `warning`, `error`, `critical`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Critical => "critical",
+        }
+    }
+}
+
 /// One claim that something is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signal {
@@ -190,7 +222,35 @@ pub struct Signal {
     pub event_time: Timestamp,
     /// When we saw it.
     pub observed: Timestamp,
+    /// Part of an exercise: it never meets what is real. Set by [`Signal::into_drill`] alone, which keeps the names apart too.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub drill: bool,
 }
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field over by reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+impl Signal {
+    /// The same claim as part of an exercise, with the identifier and the fingerprint of exercises: a drill that claims what is
+    /// really claimed at the same time is another claim, and its end ends nothing real.
+    #[must_use]
+    pub fn into_drill(self) -> Self {
+        Self { id: drill_id(self.id), fingerprint: drill_claim(self.fingerprint), drill: true, ..self }
+    }
+}
+
+fn drill_id(id: SignalId) -> SignalId {
+    Id::digest(&[DRILL, id.bytes()])
+}
+
+fn drill_claim(claim: Fingerprint) -> Fingerprint {
+    Fingerprint::of(&[DRILL, claim.bytes()])
+}
+
+/// Begins what is digested to the names of an exercise.
+const DRILL: &[u8] = b"drill";
 
 /// What happened to a signal: the input of correlation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -220,4 +280,17 @@ pub enum SignalChange {
         /// When, by the source.
         at: Timestamp,
     },
+}
+
+impl SignalChange {
+    /// The same change in an exercise: see [`Signal::into_drill`].
+    #[must_use]
+    pub fn into_drill(self) -> Self {
+        match self {
+            Self::Raised { signal } => Self::Raised { signal: Arc::new(Arc::unwrap_or_clone(signal).into_drill()) },
+            Self::Confirmed { id } => Self::Confirmed { id: drill_id(id) },
+            Self::Retracted { id, reason } => Self::Retracted { id: drill_id(id), reason },
+            Self::Ended { fingerprint, at } => Self::Ended { fingerprint: drill_claim(fingerprint), at },
+        }
+    }
 }

@@ -24,7 +24,7 @@ use quarterdeck_core::{
     incident::{Actor, Command, Incident, IncidentEvent, PageOutcome, PageReason, Phase, ResponseRole, Severity},
     money::Usd,
     policy::{Contact, EscalationPolicy, Person, Roster, Target, Tier},
-    priority,
+    priority::{self, Bands, CriticalityPoints, Doubling, LoudnessPoints, Weights},
     signal::{ChainPosition, Explanation, Facts, Fingerprint, Loudness, Signal, SignalChange, SignalStatus},
     time::Timestamp,
 };
@@ -88,7 +88,7 @@ fn setting() -> Setting {
         catalogue: Arc::new(Catalogue::new(services.collect(), Vec::new())),
         rules: Rules::default(),
         default_policy: name("two"),
-        drill: false,
+        weights: Weights::default(),
     }
 }
 
@@ -147,6 +147,44 @@ fn facts() -> impl Strategy<Value = Facts> {
             key_compromise,
             theft,
         })
+}
+
+/// Any weights that are accepted: those of the program now and then, and all kinds of others.
+fn weights() -> impl Strategy<Value = Weights> {
+    let points = || 0..=priority::POINTS_MAX;
+    let doubling = move || {
+        let floor = prop_oneof![1..10_000_u64, 1..=priority::FLOOR_MAX];
+        (floor, points(), points()).prop_map(|(floor, each, most)| Doubling { floor, each, most })
+    };
+    let rising = move || {
+        prop::array::uniform4(points()).prop_map(|mut steps| {
+            steps.sort_unstable();
+            steps
+        })
+    };
+    let bands = prop::sample::subsequence((1..=priority::POINTS_MAX).collect::<Vec<u32>>(), 4);
+    let flags = prop::array::uniform4(points());
+    let amounts = (doubling(), doubling(), doubling(), 1..=priority::FLOOR_MAX);
+    let others =
+        (bands, rising(), rising(), flags, amounts).prop_map(|(bands, critical, loud, flags, amounts)| Weights {
+            bands: Bands { sev4: bands[0], sev3: bands[1], sev2: bands[2], sev1: bands[3] },
+            money: amounts.0,
+            criticality: CriticalityPoints {
+                low: critical[0],
+                medium: critical[1],
+                high: critical[2],
+                critical: critical[3],
+                unknown: flags[0],
+            },
+            users: amounts.1,
+            irreversible: flags[1],
+            key_compromise: flags[2],
+            theft: flags[3],
+            blast_radius: amounts.2,
+            loudness: LoudnessPoints { info: loud[0], warning: loud[1], error: loud[2], critical: loud[3] },
+            theft_sev1_usd: amounts.3,
+        });
+    prop_oneof![1 => Just(Weights::default()), 4 => others]
 }
 
 fn loudness() -> impl Strategy<Value = Loudness> {
@@ -322,6 +360,7 @@ impl World {
             link: None,
             event_time: self.now,
             observed: self.now,
+            drill: false,
         }
     }
 
@@ -513,6 +552,7 @@ proptest! {
         low in 0..4_usize,
         high in 0..4_usize,
         radius in 1..300_usize,
+        weights in weights(),
     ) {
         let mut services: Vec<Service> = setting().catalogue.services.values().cloned().collect();
         services.sort_by_key(|service| service.criticality);
@@ -520,8 +560,9 @@ proptest! {
         // Users that nobody stated are the service's: more of them means more than those.
         let users = facts.users.unwrap_or(less.users).max(more.users.unwrap_or(0));
         let all = Facts { users: Some(users), ..facts.merge(&more) };
-        let before = priority::score(&facts, quiet.min(loud), Some(less), radius);
-        let after = priority::score(&all, quiet.max(loud), Some(worse), radius + low);
+        prop_assert_eq!(weights.check(), []);
+        let before = priority::score(&weights, &facts, quiet.min(loud), Some(less), radius);
+        let after = priority::score(&weights, &all, quiet.max(loud), Some(worse), radius + low);
         prop_assert!(after.points >= before.points);
         prop_assert!(after.severity >= before.severity);
         let vector: priority::Vector = after.vector.parse().unwrap();
@@ -529,11 +570,16 @@ proptest! {
     }
 
     #[test]
-    fn more_money_alone_never_lowers_a_score(cents in any::<u64>(), shift in 0..64_u32, permille in 0..1_000_u64) {
+    fn more_money_alone_never_lowers_a_score(
+        cents in any::<u64>(),
+        shift in 0..64_u32,
+        permille in 0..1_000_u64,
+        weights in weights(),
+    ) {
         let claim = |cents| Facts { money_at_risk: Usd::from_cents(cents), ..Facts::default() };
         let less = cents >> shift;
         let more = less.saturating_add(less / 1_000 * permille).saturating_add(permille);
-        let points = |cents| priority::score(&claim(cents), Loudness::Info, None, 1).points;
+        let points = |cents| priority::score(&weights, &claim(cents), Loudness::Info, None, 1).points;
         prop_assert!(points(less) <= points(more));
     }
 

@@ -87,6 +87,7 @@ impl Claim {
             link: None,
             event_time: time,
             observed: time,
+            drill: false,
         };
         Self { signal, place: Some(0) }
     }

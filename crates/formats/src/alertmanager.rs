@@ -156,6 +156,7 @@ impl PostedAlert {
         }
         text.push_str(&note);
         Report {
+            drill: false,
             detector: "alertmanager",
             fingerprint: claim_of(hearing, &labels),
             start,

@@ -87,6 +87,7 @@ pub(crate) struct Report {
     pub(crate) facts: Facts,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) link: Option<String>,
+    pub(crate) drill: bool,
 }
 
 impl Report {
@@ -103,6 +104,7 @@ impl Report {
             facts: Facts::default(),
             labels: BTreeMap::new(),
             link: None,
+            drill: false,
         }
     }
 
@@ -136,7 +138,9 @@ impl Report {
             // A source whose clock is fast does not make a thing happen after it was heard of.
             event_time: self.start.min(hearing.now),
             observed: hearing.now,
+            drill: false,
         };
+        let signal = if self.drill { signal.into_drill() } else { signal };
         Heard { change: SignalChange::Raised { signal: Arc::new(signal) }, expires }
     }
 }

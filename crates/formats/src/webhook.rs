@@ -14,6 +14,7 @@
 //! | `facts` | `money_at_risk_usd`, `users` (whole numbers), `irreversible`, `key_compromise`, `theft` (true or false) | none |
 //! | `labels` | texts by name | none |
 //! | `at` | when it happened, RFC 3339 | when it was heard |
+//! | `drill` | `true`: part of an exercise; its end must say so too | `false` |
 //!
 //! A longer title or text is cut. Keys that are not in this table are refused by name: a misspelt `serverity` must not turn a page into a note.
 
@@ -49,6 +50,8 @@ struct Posted {
     facts: Option<PostedFacts>,
     labels: Option<BTreeMap<String, String>>,
     at: Option<String>,
+    #[serde(default)]
+    drill: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -105,7 +108,8 @@ impl Posted {
         };
         let claim = Report::new(hearing, &key, at);
         if self.status == Some(Status::Resolved) {
-            return Ok(ended(hearing, claim.fingerprint, at));
+            let Heard { change, expires } = ended(hearing, claim.fingerprint, at);
+            return Ok(Heard { change: if self.drill { change.into_drill() } else { change }, expires });
         }
         let (service, note) = service(hearing, self.service.as_deref(), &[]);
         let facts = self.facts.unwrap_or_default();
@@ -123,6 +127,7 @@ impl Posted {
             },
             labels: self.labels.unwrap_or_default(),
             link: self.link,
+            drill: self.drill,
             ..claim
         };
         Ok(claim.raised(hearing, None))
@@ -198,6 +203,23 @@ mod tests {
     }
 
     #[test]
+    fn an_exercise_ends_nothing_real() {
+        let of = |drill: bool, status: &str| {
+            let batch = parse(&json!({"title": "x", "drill": drill, "status": status})).unwrap();
+            match &batch.heard[0].change {
+                SignalChange::Raised { signal } => (signal.drill, Some(signal.id), signal.fingerprint),
+                SignalChange::Ended { fingerprint, .. } => (drill, None, *fingerprint),
+                other => panic!("{other:?}"),
+            }
+        };
+        let (real, drill) = (of(false, "firing"), of(true, "firing"));
+        assert_eq!((real.0, drill.0), (false, true));
+        assert_ne!((real.1, real.2), (drill.1, drill.2));
+        assert_eq!((of(false, "resolved").2, of(true, "resolved").2), (real.2, drill.2));
+        assert!(parse(&json!({"title": "x", "drill": "yes"})).unwrap_err().contains("drill"));
+    }
+
+    #[test]
     fn a_mistake_is_named() {
         let cases = [
             json!({}),
@@ -220,7 +242,7 @@ mod tests {
             cases.iter().map(|body| parse(body).map_or_else(|error| error, |batch| batch.refusals())).collect();
         insta::assert_snapshot!(said.join("\n"), @r#"
         body: missing field `title`
-        serverity: unknown field `serverity`, expected one of `title`, `status`, `severity`, `loudness`, `service`, `dedup_key`, `text`, `link`, `facts`, `labels`, `at`
+        serverity: unknown field `serverity`, expected one of `title`, `status`, `severity`, `loudness`, `service`, `dedup_key`, `text`, `link`, `facts`, `labels`, `at`, `drill`
         severity: unknown variant `fatal`, expected one of `info`, `warning`, `error`, `critical`
         loudness: it is another name for `severity`: give one of them
         title: it is blank
@@ -233,7 +255,7 @@ mod tests {
         at: invalid type: integer `5`, expected a string
         at: `noon` is no instant: want RFC 3339, such as 2026-01-31T12:00:00Z
         body: invalid type: string "x", expected an object
-        bytes of signals[1].labels.a: 5000, want at most 4096; signals[2].titel: unknown field `titel`, expected one of `title`, `status`, `severity`, `loudness`, `service`, `dedup_key`, `text`, `link`, `facts`, `labels`, `at`
+        bytes of signals[1].labels.a: 5000, want at most 4096; signals[2].titel: unknown field `titel`, expected one of `title`, `status`, `severity`, `loudness`, `service`, `dedup_key`, `text`, `link`, `facts`, `labels`, `at`, `drill`
         "#);
     }
 

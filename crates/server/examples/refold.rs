@@ -7,11 +7,12 @@
 use std::{sync::Arc, time::Instant};
 
 use quarterdeck_core::{
-    correlate::{Rules, Setting},
     id::{IncidentId, Name, SeededIds},
     incident::{Actor, Command},
     journal::JournalEvent,
     policy::Roster,
+    priority::Weights,
+    setting::{Rules, Setting},
     time::Timestamp,
 };
 use quarterdeck_formats::{heard::Hearing, webhook::parse_webhook};
@@ -34,7 +35,7 @@ fn parts() -> Outcome<Parts> {
         catalogue: Arc::default(),
         rules: Rules::default(),
         default_policy: Name::new("nobody")?,
-        drill: true,
+        weights: Weights::default(),
     };
     let signer = SignerKey::from_seed("refold.invalid/log", &[7; 32])?;
     let (ids, salts) = (Box::new(SeededIds::new(1)), Box::new(SeededIds::new(2)));

@@ -9,10 +9,10 @@ use std::{
 
 use quarterdeck_core::{
     chain::ChainEvent,
-    correlate::Setting,
     detector::{Knowledge, Params},
     id::{ChannelId, DetectorId, IdSource},
     journal::JournalEvent,
+    setting::Setting,
     signal::SignalChange,
 };
 use quarterdeck_detect::{

@@ -17,9 +17,9 @@ use std::{
 };
 
 use quarterdeck_core::{
-    correlate::Setting,
     detector::Params,
     id::{ChannelId, SourceId},
+    setting::Setting,
 };
 
 pub use self::fault::{ConfigError, Fault};

@@ -18,10 +18,10 @@ use std::sync::{Arc, RwLock};
 
 use quarterdeck_core::{
     board::{Board, Fate},
-    correlate::Setting,
     id::{IdSource, IncidentId},
     incident::{Command, IllegalHistory, Incident},
     journal::{Body, JournalEvent, Recorded, Stream},
+    setting::Setting,
     signal::SignalChange,
     time::Timestamp,
 };

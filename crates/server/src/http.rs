@@ -31,7 +31,7 @@ use axum::{
 };
 use quarterdeck_api::ErrorBody;
 use quarterdeck_core::{
-    correlate::Setting, detector::Params, incident::Refusal, limits::BODY_BYTES_MAX, time::Timestamp,
+    detector::Params, incident::Refusal, limits::BODY_BYTES_MAX, setting::Setting, time::Timestamp,
 };
 use quarterdeck_ledger::note::VerifierKey;
 use tower_http::catch_panic::CatchPanicLayer;

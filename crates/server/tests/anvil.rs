@@ -19,12 +19,13 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 use quarterdeck_core::{
     catalogue::{AddressList, Asset, Catalogue, Criticality, Role, Service, WatchedAddress},
     chain::{Address, Block, ChainEvent, Gap, GapKind},
-    correlate::{Rules, Setting},
     detector::Params,
     id::{Name, SeededIds},
     incident::Severity,
     money::{Price, Usd},
     policy::{EscalationPolicy, Person, Roster, Target, Tier},
+    priority::Weights,
+    setting::{Rules, Setting},
     signal::SignalStatus,
     time::Timestamp,
 };
@@ -289,7 +290,8 @@ fn configuration(data: &Path, http: &str) -> Configuration {
     let list = AddressList { name: "exploiters".to_owned(), as_of: SystemClock::new().now() };
     catalogue.add_list(list, [(address(LISTED), "exploiter".to_owned())]);
     let rules = Rules::default();
-    let setting = Setting { roster, catalogue: Arc::new(catalogue), rules, default_policy: policy, drill: false };
+    let setting =
+        Setting { roster, catalogue: Arc::new(catalogue), rules, default_policy: policy, weights: Weights::default() };
     let params = |kind: &&dyn quarterdeck_detect::detector::DetectorKind| {
         (kind.id().to_owned(), Params::resolve(kind.id(), kind.params(), &BTreeMap::new()).unwrap())
     };

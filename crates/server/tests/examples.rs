@@ -4,7 +4,7 @@
 
 use std::{fs, path::PathBuf};
 
-use quarterdeck_core::policy::holes;
+use quarterdeck_core::{policy::holes, priority::Weights};
 use quarterdeck_host::clock::{Clock as _, SystemClock};
 use quarterdeck_reach::notify::Parts;
 use quarterdeck_server::config;
@@ -44,4 +44,20 @@ fn every_example_loads_and_reaches_a_person() {
             assert!(found.is_empty(), "{shown}: policy `{}` has holes", policy.id);
         }
     }
+}
+
+#[test]
+fn weights_by_which_more_could_lower_a_severity_are_refused_with_their_line() {
+    let parts = Parts::new(SystemClock::new()).unwrap();
+    let file = examples().into_iter().find(|file| file.ends_with("exchange.toml")).unwrap();
+    let text = fs::read_to_string(&file).unwrap();
+    let folder = file.parent().unwrap();
+    let setting = config::parse(&text, folder, &parts).unwrap().setting;
+    assert_eq!(setting.weights, Weights::default(), "the example shows the weights that come with the program");
+    let line = text.lines().position(|line| line.starts_with("bands")).unwrap() + 1;
+    let level = text.replace("sev2 = 500", "sev2 = 700");
+    let error = config::parse(&level, folder, &parts).err().unwrap();
+    let [fault] = error.faults() else { panic!("{error:?}") };
+    assert_eq!(fault.line, Some(line));
+    assert!(fault.what.contains("must rise from `sev2` to `sev1`"), "{fault:?}");
 }

@@ -17,10 +17,11 @@ use std::{
 
 use quarterdeck_core::{
     chain::ChainEvent,
-    correlate::{Rules, Setting},
     detector::Params,
     id::{BadName, ChannelId, Name, SourceId},
     incident::Incident,
+    priority::Weights,
+    setting::{Rules, Setting},
     time::Timestamp,
 };
 use quarterdeck_detect::detectors::DETECTORS;
@@ -196,7 +197,7 @@ fn configuration(
         catalogue: Arc::new(world.catalogue(&policy)?),
         rules: Rules::default(),
         default_policy: policy,
-        drill: true,
+        weights: Weights::default(),
     };
     let mut detectors = BTreeMap::new();
     for kind in DETECTORS {
@@ -251,7 +252,7 @@ async fn tell(running: &Running, events: Vec<ChainEvent>) -> Result<(), DemoErro
                 ChainEvent::Finalized(_) | ChainEvent::Gap(_) | ChainEvent::Tick(_) => {}
             }
         });
-        let seen = Seen { source: source.clone(), event, cursor: None };
+        let seen = Seen { source: source.clone(), event, cursor: None, drill: true };
         running.seen.send(seen).await.map_err(|_| DemoError::Stopped)?;
     }
     Ok(())

@@ -62,6 +62,8 @@ pub struct Seen {
     pub event: ChainEvent,
     /// Where the source stands after it: JSON; none: nowhere new.
     pub cursor: Option<String>,
+    /// The source's world is invented: what is seen there is part of an exercise.
+    pub drill: bool,
 }
 
 /// How a source is.

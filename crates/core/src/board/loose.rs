@@ -46,7 +46,7 @@ impl Loose {
     /// Whether this claim was noted after `since` and still stands.
     pub(super) fn has_lately(&self, signal: &Signal, since: Timestamp) -> bool {
         let same = self.claims.get(&signal.fingerprint).and_then(|id| self.signals.get(id));
-        same.is_some_and(|loose| is_live(loose.status) && loose.noted >= since)
+        same.is_some_and(|loose| loose.status.is_live() && loose.noted >= since)
     }
 
     /// What this change means to a signal that is kept here; none: nothing.
@@ -59,7 +59,7 @@ impl Loose {
                 (*self.claims.get(fingerprint)?, SignalStatus::Ended, String::new())
             }
         };
-        let changes = self.signals.get(&id).is_some_and(|loose| is_live(loose.status) && loose.status != status);
+        let changes = self.signals.get(&id).is_some_and(|loose| loose.status.is_live() && loose.status != status);
         changes.then_some(JournalEvent::SignalTurned { signal: id, status, reason })
     }
 
@@ -90,8 +90,4 @@ impl Loose {
             self.claims.remove(&loose.signal.fingerprint);
         }
     }
-}
-
-const fn is_live(status: SignalStatus) -> bool {
-    matches!(status, SignalStatus::Provisional | SignalStatus::Confirmed)
 }

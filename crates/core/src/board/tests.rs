@@ -13,6 +13,7 @@ use crate::{
     incident::{PageOutcome, Severity},
     money::Usd,
     policy::{Contact, EscalationPolicy, Person, Roster, Target, Tier},
+    priority::Weights,
     signal::{ChainPosition, Facts, Loudness},
 };
 
@@ -86,7 +87,7 @@ fn setting() -> Setting {
         catalogue: Arc::new(Catalogue::new(services, Vec::new())),
         rules: Rules::default(),
         default_policy: name("all"),
-        drill: false,
+        weights: Weights::default(),
     }
 }
 
@@ -109,6 +110,7 @@ fn signal(claim: &str, occurrence: u64) -> Signal {
         link: None,
         event_time: Timestamp::default(),
         observed: Timestamp::default(),
+        drill: false,
     }
 }
 

@@ -5,10 +5,9 @@ use std::{fmt, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    catalogue::Service,
     id::{Id, IdSource, IncidentId, PageId, PersonId, SignalId},
     incident::{PageOutcome, ResponseRole},
-    policy::{EscalationPolicy, Roster},
+    setting::Setting,
     signal::{Facts, Signal, SignalChange},
     time::Timestamp,
 };
@@ -34,19 +33,14 @@ impl fmt::Display for Actor {
     }
 }
 
-/// What `decide` may know besides the incident: the instant, fresh identifiers, who is on call, and what the catalogue says
-/// about the incident's service (none for signals about no known service).
+/// What `decide` may know besides the incident: the instant, fresh identifiers, and how the house is set up.
 pub struct Ctx<'a> {
     /// The instant of the decision.
     pub now: Timestamp,
     /// Fresh identifiers.
     pub ids: &'a mut dyn IdSource,
-    /// People and schedules.
-    pub roster: &'a Roster,
-    /// The incident's service.
-    pub service: Option<&'a Service>,
-    /// How many services depend on it, itself included.
-    pub blast_radius: usize,
+    /// People, services, rules and weights.
+    pub setting: &'a Setting,
 }
 
 impl Ctx<'_> {
@@ -162,15 +156,4 @@ pub enum Command {
         /// From hand-over to answer.
         latency: Duration,
     },
-}
-
-/// How an incident begins: everything `open` needs.
-#[derive(Debug, Clone)]
-pub struct Opening<'a> {
-    /// The first signal.
-    pub signal: Arc<Signal>,
-    /// Frozen into the incident.
-    pub policy: &'a EscalationPolicy,
-    /// Whether it is an exercise.
-    pub drill: bool,
 }

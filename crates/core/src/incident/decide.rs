@@ -9,8 +9,7 @@ use crate::{
     id::{IncidentId, SignalId},
     incident::{
         Actor, Command, Ctx, Incident, IncidentEvent, Phase, Refusal,
-        command::Opening,
-        listen::{Reception, Way, first_score},
+        listen::{Reception, Way},
     },
     limits::{TEXT_BYTES_MAX, TIER_DELAY_MIN, TITLE_BYTES_MAX},
     signal::{Facts, Loudness, Signal, SignalChange},
@@ -18,15 +17,15 @@ use crate::{
 
 impl Incident {
     /// The events that begin an incident. What is owed at once, such as the first page, is left to the duties.
-    pub fn open(opening: Opening<'_>, ctx: &Ctx<'_>) -> Vec<IncidentEvent> {
-        let score = first_score(&opening.signal, ctx.service, ctx.blast_radius);
+    pub fn open(signal: &Arc<Signal>, ctx: &Ctx<'_>) -> Vec<IncidentEvent> {
+        let service = signal.service.as_ref();
         vec![IncidentEvent::Opened {
-            title: shortened(&opening.signal.title),
-            service: opening.signal.service.clone(),
-            policy: Box::new(opening.policy.clone()),
-            score,
-            drill: opening.drill,
-            signal: opening.signal,
+            title: shortened(&signal.title),
+            service: service.cloned(),
+            policy: Box::new(ctx.setting.policy(ctx.setting.service(service))),
+            score: ctx.setting.score(&signal.facts, signal.loudness, service),
+            drill: signal.drill,
+            signal: Arc::clone(signal),
         }]
     }
 
@@ -51,7 +50,7 @@ impl Incident {
             }
             Command::TakeRole { by, role, person } => {
                 self.not_merged("take a role in")?;
-                if !ctx.roster.people.contains_key(&person) {
+                if !ctx.setting.roster.people.contains_key(&person) {
                     return Err(Refusal::NoSuchPerson { person });
                 }
                 let taken = self.roles.get(&role) == Some(&person);
@@ -270,6 +269,8 @@ mod tests {
         incident::{PageOutcome, ResponseRole, Severity},
         limits::EVENTS_PER_INCIDENT_MAX,
         policy::{EscalationPolicy, Roster},
+        priority::Weights,
+        setting::{Rules, Setting},
         signal::{Explanation, Fingerprint, SignalStatus},
         time::Timestamp,
     };
@@ -293,12 +294,13 @@ mod tests {
             link: None,
             event_time: Timestamp::default(),
             observed: Timestamp::default(),
+            drill: false,
         })
     }
 
     struct Case {
         incident: Incident,
-        roster: Roster,
+        setting: Setting,
         ids: SeededIds,
     }
 
@@ -312,17 +314,21 @@ mod tests {
                 acknowledgement: Duration::from_mins(30),
                 page_at: Severity::Sev3,
             };
-            let (roster, mut ids) = (Roster::default(), SeededIds::new(1));
-            let opening = Opening { signal: signal(1), policy: &policy, drill: false };
-            let now = Timestamp::default();
-            let ctx = Ctx { now, ids: &mut ids, roster: &roster, service: None, blast_radius: 1 };
-            let events = Incident::open(opening, &ctx);
+            let setting = Setting {
+                roster: Roster { policies: [(policy.id.clone(), policy.clone())].into(), ..Roster::default() },
+                catalogue: Arc::default(),
+                rules: Rules::default(),
+                default_policy: policy.id,
+                weights: Weights::default(),
+            };
+            let (now, mut ids) = (Timestamp::default(), SeededIds::new(1));
+            let events = Incident::open(&signal(1), &Ctx { now, ids: &mut ids, setting: &setting });
             let history = (0..).zip(&events).map(|(version, event)| (version, now, event));
-            Self { incident: Incident::fold(Id::from_bytes([7; 16]), history).unwrap(), roster, ids }
+            Self { incident: Incident::fold(Id::from_bytes([7; 16]), history).unwrap(), setting, ids }
         }
         fn decide(&mut self, command: Command) -> Result<Vec<IncidentEvent>, Refusal> {
             let now = Timestamp::default();
-            let mut ctx = Ctx { now, ids: &mut self.ids, roster: &self.roster, service: None, blast_radius: 1 };
+            let mut ctx = Ctx { now, ids: &mut self.ids, setting: &self.setting };
             self.incident.decide(command, &mut ctx)
         }
         fn ask(&mut self, command: Command) {

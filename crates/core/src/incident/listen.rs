@@ -4,11 +4,10 @@
 use std::sync::Arc;
 
 use crate::{
-    catalogue::Service,
     id::SignalId,
     incident::{Actor, Ctx, Incident, IncidentEvent, Phase, Refusal, SeverityChange},
     limits::SIGNALS_PER_INCIDENT_MAX,
-    priority::{self, Score},
+    priority::Score,
     signal::{Facts, Fingerprint, Loudness, Signal, SignalStatus},
     time::Timestamp,
 };
@@ -180,7 +179,7 @@ impl Incident {
         let score = if counted == 0 && *facts == Facts::default() {
             Score::nothing()
         } else {
-            priority::score(facts, loudness, ctx.service, ctx.blast_radius)
+            ctx.setting.score(facts, loudness, self.service.as_ref())
         };
         let changed = match way {
             Way::Up => (score.severity, score.points) > (self.score.severity, self.score.points),
@@ -196,9 +195,4 @@ impl Incident {
             (facts.merge(&attached.signal.facts), loudness.max(attached.signal.loudness))
         })
     }
-}
-
-/// The score of a first signal.
-pub(super) fn first_score(signal: &Signal, service: Option<&Service>, blast_radius: usize) -> Score {
-    priority::score(&signal.facts, signal.loudness, service, blast_radius)
 }

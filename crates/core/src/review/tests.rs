@@ -30,6 +30,7 @@ fn person(name: &str) -> Actor {
 fn signal(number: u8, title: &str, observed: Timestamp) -> Signal {
     let block_time = Timestamp::from_ms((observed.as_ms() - 2_345).div_euclid(1_000) * 1_000);
     Signal {
+        drill: false,
         id: id(number),
         fingerprint: Fingerprint::of(&[&[number]]),
         detector: "pool-drain".parse().unwrap(),
@@ -74,6 +75,7 @@ fn score(severity: Severity, dollars: u64) -> Score {
     let points = 200 * (6 - u32::from(severity.number())) - 100;
     let money = Usd::from_dollars(dollars);
     Score {
+        weights: String::new(),
         points,
         severity,
         terms: vec![Term { name: "money at risk".to_owned(), fact: money.to_string(), points }],

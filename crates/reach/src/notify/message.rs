@@ -1,9 +1,9 @@
 //! What a page says: composed from the incident as it stands when the page leaves.
 
 use quarterdeck_core::{
-    correlate::Setting,
     incident::{Incident, PageReason},
     limits::TITLE_BYTES_MAX,
+    setting::Setting,
 };
 
 use crate::notify::{Message, MessageKind};

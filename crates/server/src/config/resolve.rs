@@ -262,7 +262,7 @@ fn integrations(
 }
 
 /// What is allowed and probably not meant.
-fn warnings(setting: &quarterdeck_core::correlate::Setting, lines: &Lines) -> Vec<Fault> {
+fn warnings(setting: &quarterdeck_core::setting::Setting, lines: &Lines) -> Vec<Fault> {
     let mut warnings = Vec::new();
     if setting.catalogue.services.is_empty() {
         warnings.push(Fault {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use quarterdeck_core::priority::Weights;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -20,6 +21,8 @@ pub struct File {
     pub(super) log: Log,
     #[serde(default)]
     pub(super) response: Response,
+    #[serde(default)]
+    pub(super) weights: Weights,
     #[serde(default)]
     pub(super) token: Vec<TokenSection>,
     #[serde(default)]

@@ -2,12 +2,12 @@
 
 use quarterdeck_api as api;
 use quarterdeck_core::{
-    correlate::Setting,
     id::IncidentId,
     incident::{Attached, Incident, IncidentEvent, PageOutcome, PageRecord},
     journal::{Body, Stream},
     priority::Score,
     review::{self, Review, Unreviewable},
+    setting::Setting,
     signal::{Facts, Loudness, Signal, SignalStatus},
 };
 

@@ -10,10 +10,10 @@ use std::{
 };
 
 use quarterdeck_core::{
-    correlate::Setting,
     id::{ChannelId, PageId},
     incident::{Incident, PageOutcome, PageReason},
     limits::{ATTEMPTS_PER_CHANNEL_MAX, DELIVERIES_IN_FLIGHT_MAX, DELIVERY_TIMEOUT, RETRY_AFTER_MAX},
+    setting::Setting,
     time::Timestamp,
 };
 use tokio::{

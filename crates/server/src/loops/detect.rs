@@ -59,17 +59,21 @@ pub async fn run(
 ) {
     let mut cursors = BTreeMap::new();
     let mut blocks = 0;
+    let mut worlds = Worlds::default();
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         let mut changes = Vec::new();
         let mut gap = false;
+        let mut drill = worlds.are_invented();
         tokio::select! {
             biased;
             _ = stop.changed() => break,
             one = seen.recv() => match one {
                 None => break,
                 Some(one) => {
+                    drill = one.drill;
+                    worlds.saw(drill);
                     if matches!(one.event, ChainEvent::Block(_)) {
                         blocks += 1;
                         metrics::counter!("quarterdeck_blocks_total", "source" => one.source.to_string()).increment(1);
@@ -86,6 +90,9 @@ pub async fn run(
             },
             _ = tick.tick() => pipeline.observe_at(&ChainEvent::Tick(clock.now()), clock.now(), &mut changes),
         }
+        if drill {
+            changes = changes.into_iter().map(SignalChange::into_drill).collect();
+        }
         most_telling_first(&mut changes);
         // What was said about a gap must be known after a restart, or nobody would say that it closed.
         let keep = blocks >= SNAPSHOT_BLOCKS || gap;
@@ -99,6 +106,25 @@ pub async fn run(
     }
     let kept = Kept::of(&cursors, &pipeline);
     hand_over(&engine, Vec::new(), Some(kept)).await;
+}
+
+/// Which kinds of source have told anything so far.
+#[derive(Default)]
+struct Worlds {
+    real: bool,
+    invented: bool,
+}
+
+impl Worlds {
+    const fn saw(&mut self, drill: bool) {
+        self.real |= !drill;
+        self.invented |= drill;
+    }
+
+    /// What time alone tells, such as silence, is about all sources: an exercise only where each of them is one.
+    const fn are_invented(&self) -> bool {
+        self.invented && !self.real
+    }
 }
 
 /// Several detectors may speak about one transaction, and the first gives the incident its title: let that be the one that

@@ -165,6 +165,7 @@ pub(crate) fn signal(detector: &str, service: &str, title: &str, loudness: Loudn
         link: None,
         event_time: now,
         observed: now,
+        drill: false,
     }
 }
 

@@ -115,6 +115,34 @@ async fn a_webhook_of_any_program_is_heard() {
 }
 
 #[tokio::test]
+async fn a_drill_runs_beside_what_is_real() {
+    let deck = Deck::start().await;
+    let said = |drill: bool, status: &str| {
+        let body = json!({"title": "withdrawals are stuck", "service": "bridge", "severity": "critical", "dedup_key": "w",
+            "drill": drill, "status": status});
+        body.to_string()
+    };
+    let mut pages = Vec::new();
+    for drill in [false, true] {
+        let (status, text) = deck.post("/ingest/webhook", KEY, said(drill, "firing")).await;
+        assert_eq!(status, 200, "{text}");
+        let page = deck.receiver.next().await;
+        assert_eq!(page.body["drill"], json!(drill));
+        pages.push(page.text("incident").to_owned());
+    }
+    assert_ne!(pages[0], pages[1]);
+    deck.settled().await;
+    // The end of the exercise ends nothing real.
+    assert_eq!(deck.post("/ingest/webhook", KEY, said(true, "resolved")).await.0, 200);
+    let client = deck.client(VIEWER);
+    let (real, drill) = (client.incident(&pages[0]).await.unwrap(), client.incident(&pages[1]).await.unwrap());
+    assert_eq!((real.summary.drill, drill.summary.drill), (false, true));
+    assert_eq!((real.signals[0].status.as_str(), drill.signals[0].status.as_str()), ("confirmed", "ended"));
+    deck.receiver.next_all_clear().await;
+    deck.finish().await;
+}
+
+#[tokio::test]
 async fn a_pagerduty_event_triggers_acknowledges_and_resolves() {
     let deck = Deck::start().await;
     let event = |action: &str| {

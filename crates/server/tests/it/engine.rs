@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use quarterdeck_core::{
     board::Fate,
-    correlate::{Rules, Setting},
     id::{Name, SeededIds},
     policy::Roster,
+    priority::Weights,
+    setting::{Rules, Setting},
     signal::SignalChange,
     time::Timestamp,
 };
@@ -31,7 +32,7 @@ fn parts() -> Parts {
         catalogue: Arc::default(),
         rules: Rules::default(),
         default_policy: Name::new("nobody").unwrap(),
-        drill: false,
+        weights: Weights::default(),
     };
     let signer = SignerKey::from_seed("test.invalid/log", &[7; 32]).unwrap();
     let (ids, salts) = (Box::new(SeededIds::new(1)), Box::new(SeededIds::new(2)));

@@ -36,6 +36,8 @@ pub(super) enum Happening {
 pub(super) struct Claim {
     pub(super) name: String,
     pub(super) service: Option<String>,
+    /// Part of an exercise.
+    pub(super) drill: bool,
 }
 
 /// What somebody does.
@@ -97,14 +99,17 @@ fn monitor(mut words: Words) -> Result<Happening, String> {
     }
     let name = words.next("the name of what the monitor watches")?;
     let service = if words.takes("on") { Some(words.next("a service")?) } else { None };
-    let claim = Claim { name, service };
+    let mut claim = Claim { name, service, drill: false };
     if !fires {
+        claim.drill = words.takes(", as a drill");
         words.end()?;
         return Ok(Happening::Ends { claim });
     }
     let (mut loudness, mut facts, mut times) = (Loudness::Warning, Facts::default(), 1);
     while words.takes(",") {
-        if let Some(loud) = loudness_of(words.peek(0)) {
+        if words.takes("as a drill") {
+            claim.drill = true;
+        } else if let Some(loud) = loudness_of(words.peek(0)) {
             words.next("a loudness")?;
             loudness = loud;
         } else if words.peek(1) == "times" {
@@ -199,23 +204,8 @@ fn number(words: &mut Words) -> Result<usize, String> {
 }
 
 fn role(text: &str) -> Result<ResponseRole, String> {
-    match text {
-        "commander" => Ok(ResponseRole::Commander),
-        "operations" => Ok(ResponseRole::Operations),
-        "communications" => Ok(ResponseRole::Communications),
-        "scribe" => Ok(ResponseRole::Scribe),
-        _ => Err(format!("expected one of commander, operations, communications, scribe, found `{text}`")),
-    }
-}
-
-/// How a role is written.
-pub(super) const fn word_of_role(role: ResponseRole) -> &'static str {
-    match role {
-        ResponseRole::Commander => "commander",
-        ResponseRole::Operations => "operations",
-        ResponseRole::Communications => "communications",
-        ResponseRole::Scribe => "scribe",
-    }
+    let found = ResponseRole::ALL.into_iter().find(|role| role.word() == text);
+    found.ok_or_else(|| format!("expected one of commander, operations, communications, scribe, found `{text}`"))
 }
 
 fn fact(words: &mut Words) -> Result<Facts, String> {
@@ -260,17 +250,5 @@ fn matchers(words: &mut Words) -> Result<Vec<(String, String)>, String> {
 }
 
 fn loudness_of(word: &str) -> Option<Loudness> {
-    [Loudness::Info, Loudness::Warning, Loudness::Error, Loudness::Critical]
-        .into_iter()
-        .find(|loudness| word_of_loudness(*loudness) == word)
-}
-
-/// How a loudness is written.
-pub(super) const fn word_of_loudness(loudness: Loudness) -> &'static str {
-    match loudness {
-        Loudness::Info => "info",
-        Loudness::Warning => "warning",
-        Loudness::Error => "error",
-        Loudness::Critical => "critical",
-    }
+    Loudness::ALL.into_iter().find(|loudness| loudness.word() == word)
 }

@@ -9,8 +9,6 @@ use quarterdeck_core::{
     signal::{Signal, SignalStatus},
 };
 
-use super::happening::word_of_role;
-
 /// Turns an event into its phrase; none: nothing that the grammar tells.
 pub(super) fn of_incident(
     board: &Board,
@@ -20,7 +18,7 @@ pub(super) fn of_incident(
 ) -> Option<String> {
     use IncidentEvent as E;
     Some(match event {
-        E::Opened { score, .. } => format!("opened {}", score.severity),
+        E::Opened { score, drill, .. } => format!("opened {}{}", score.severity, if *drill { ", a drill" } else { "" }),
         E::SignalAttached { .. } => "attached".to_owned(),
         E::SignalsAbsorbed { count, .. } => format!("counted {count}"),
         E::SignalConfirmed { signal } => format!("confirmed {}", signal_of(board, incident, *signal)),
@@ -56,7 +54,7 @@ pub(super) fn of_incident(
         E::Reviewed { .. } => "reviewed".to_owned(),
         E::MergedInto { into, .. } => format!("merged into {}", number(*into)),
         E::MergedFrom { from, .. } => format!("took in {}", number(*from)),
-        E::RoleTaken { role, person, .. } => format!("{person} is {}", word_of_role(*role)),
+        E::RoleTaken { role, person, .. } => format!("{person} is {}", role.word()),
         E::NoteAdded { .. } => "note".to_owned(),
     })
 }

@@ -18,7 +18,7 @@ use quarterdeck_detect::pipeline::Pipeline;
 
 use super::{
     chain::{Chain, OnChain},
-    happening::{Claim, Deed, Happening, Manner, word_of_loudness},
+    happening::{Claim, Deed, Happening, Manner},
     said,
     world::World,
 };
@@ -52,8 +52,8 @@ pub(super) struct Stage {
     pages: u64,
     /// In the order in which they opened: the first is `#1`.
     incidents: Vec<IncidentId>,
-    /// When a monitor's claim began, as long as it lasts.
-    firing: BTreeMap<Fingerprint, Timestamp>,
+    /// When a monitor's claim began, as long as it lasts; exercises beside what is real.
+    firing: BTreeMap<(bool, Fingerprint), Timestamp>,
     /// Whose claim a detector's fingerprint is, and its signals.
     claims: BTreeMap<Fingerprint, String>,
     silences: Vec<SilenceId>,
@@ -183,7 +183,7 @@ impl Stage {
     fn hear(&mut self, change: &SignalChange) -> Result<(), String> {
         if let SignalChange::Raised { signal } = change {
             let name = said::name_of(signal);
-            self.say(format!("signal {name} {}", word_of_loudness(signal.loudness)));
+            self.say(format!("signal {name} {}", signal.loudness.word()));
             self.claims.insert(signal.fingerprint, name.clone());
             // Signals and claims share this book: both are digests, and neither is ever the other.
             self.claims.insert(Fingerprint::from_bytes(*signal.id.bytes()), name);
@@ -217,7 +217,7 @@ impl Stage {
         }
         for instance in 1..=times {
             let fingerprint = fingerprint(claim, instance);
-            let start = *self.firing.entry(fingerprint).or_insert(self.now);
+            let start = *self.firing.entry((claim.drill, fingerprint)).or_insert(self.now);
             let id = Id::digest(&[fingerprint.bytes(), &start.as_ms().to_be_bytes()]);
             let mut labels = BTreeMap::from([("alertname".to_owned(), claim.name.clone())]);
             labels.insert("instance".to_owned(), instance.to_string());
@@ -240,8 +240,9 @@ impl Stage {
                 link: None,
                 event_time: start,
                 observed: self.now,
+                drill: false,
             };
-            self.take(&SignalChange::Raised { signal: Arc::new(signal) })?;
+            self.take(&of_world(claim, SignalChange::Raised { signal: Arc::new(signal) }))?;
         }
         Ok(())
     }
@@ -250,11 +251,11 @@ impl Stage {
         let mut ended = false;
         for instance in 1.. {
             let fingerprint = fingerprint(claim, instance);
-            if self.firing.remove(&fingerprint).is_none() {
+            if self.firing.remove(&(claim.drill, fingerprint)).is_none() {
                 break;
             }
             ended = true;
-            self.take(&SignalChange::Ended { fingerprint, at: self.now })?;
+            self.take(&of_world(claim, SignalChange::Ended { fingerprint, at: self.now }))?;
         }
         if ended {
             Ok(())
@@ -410,6 +411,11 @@ fn added(last: &str, next: &str) -> Option<String> {
     };
     let ((before, one), (same, other)) = (parts(last)?, parts(next)?);
     (before == same).then(|| format!("{before}counted {}", one.saturating_add(other)))
+}
+
+/// The change as the claim means it: really, or as a drill.
+fn of_world(claim: &Claim, change: SignalChange) -> SignalChange {
+    if claim.drill { change.into_drill() } else { change }
 }
 
 fn fingerprint(claim: &Claim, instance: u64) -> Fingerprint {

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use quarterdeck_core::correlate::Setting;
+use quarterdeck_core::setting::Setting;
 use quarterdeck_detect::{detector::DetectorKind, detectors::DETECTORS, pipeline::GivenParams};
 use quarterdeck_reach::notify::Parts;
 use quarterdeck_server::config::{self, ConfigError, Configuration};

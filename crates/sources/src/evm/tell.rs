@@ -208,7 +208,7 @@ impl Teller {
                 None
             }
         };
-        let seen = Seen { source: self.source.clone(), event, cursor };
+        let seen = Seen { source: self.source.clone(), event, cursor, drill: false };
         match self.seen.send_timeout(seen, NO_BETTER).await {
             Ok(()) => true,
             Err(SendTimeoutError::Closed(_)) => false,

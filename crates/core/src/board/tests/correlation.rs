@@ -238,11 +238,18 @@ fn a_silence_keeps_signals_from_opening_and_is_recorded() {
 fn an_exercise_and_the_real_thing_never_mix() {
     let mut desk = Desk::new();
     let real = desk.open(about("api", "slow"));
-    desk.setting.drill = true;
-    let drill = desk.open(about("api", "errors"));
+    let exercise = |claim| about("api", claim).into_drill();
+    let drill = desk.open(exercise("errors"));
     assert!(desk.incident(drill).is_drill());
-    // The exercise replays what was real: the very same signal.
-    assert_eq!(desk.raise(about("api", "slow")), Fate::Attached(drill));
+    assert!(!desk.incident(real).is_drill());
+    // The exercise claims what is really claimed, and each goes its own way from there.
+    assert_eq!(desk.raise(exercise("slow")), Fate::Attached(drill));
+    assert_eq!(desk.raise(about("api", "slow")), Fate::Repeated(real));
+    assert_eq!(desk.raise(about("api", "late")), Fate::Attached(real));
+    let over = |signal: Signal| SignalChange::Ended { fingerprint: signal.fingerprint, at: Timestamp::default() };
+    desk.take(&over(exercise("slow")));
+    assert_eq!(desk.incident(real).live_signals(), 2);
+    assert_eq!(desk.incident(drill).live_signals(), 1);
     let refused =
         desk.board.command(drill, Command::MergeInto { by: ann(), into: real }, &desk.setting, desk.now, &mut desk.ids);
     assert_eq!(refused.unwrap_err().code(), "bad_merge");

@@ -5,11 +5,12 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use quarterdeck_core::{
     catalogue::{AddressList, Asset, Catalogue, Criticality, Role, Service, WatchedAddress},
     chain::Address,
-    correlate::{Rules, Setting},
     id::{PolicyId, ServiceId},
     incident::Severity,
     money::{Price, Usd},
     policy::{Contact, EscalationPolicy, Override, Person, Roster, Rotation, Schedule, Shift, Target, Tier},
+    priority::Weights,
+    setting::{Rules, Setting},
     signal::Loudness,
     time::Timestamp,
 };
@@ -50,7 +51,13 @@ pub(super) fn setting(file: &File, channels: &Channels, faults: &mut Faults<'_>)
     };
     let catalogue = catalogue(file, &roster, default_policy.as_ref(), faults);
     let rules = rules(&file.response, faults);
-    Some(Setting { roster, catalogue: Arc::new(catalogue), rules, default_policy: default_policy?, drill: false })
+    Some(Setting {
+        roster,
+        catalogue: Arc::new(catalogue),
+        rules,
+        default_policy: default_policy?,
+        weights: weights(&file.weights, faults),
+    })
 }
 
 fn rules(section: &shape::Response, faults: &mut Faults<'_>) -> Rules {
@@ -67,6 +74,20 @@ fn rules(section: &shape::Response, faults: &mut Faults<'_>) -> Rules {
         rules.open_at = loudness;
     }
     rules
+}
+
+/// What each fact weighs. Weights by which more could lower a severity are refused.
+fn weights(section: &Weights, faults: &mut Faults<'_>) -> Weights {
+    for bad in section.check() {
+        // Written as a table of its own, or as a key of `[weights]`.
+        let table = format!("weights.{}", bad.weight());
+        let (header, key) = match faults.lines.find(&table, 0, "") {
+            Some(_) => (table.as_str(), ""),
+            None => ("weights", bad.weight()),
+        };
+        faults.add(header, 0, key, bad.to_string(), "see `[weights]` in `examples/exchange.toml`");
+    }
+    section.clone()
 }
 
 /// One of the words of a core enum.
