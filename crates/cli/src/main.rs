@@ -3,11 +3,11 @@
 //! What a command found goes to stdout (with `--json` as exactly one JSON document), all else to stderr. Exit codes: 0 all is
 //! well, 1 a finding or a refusal, 2 usage or configuration.
 
+mod output;
 mod backtest;
 mod check;
 mod demo;
 mod incident;
-mod output;
 mod serve;
 mod silence;
 mod simulate;

@@ -12,9 +12,9 @@
 //! Tests: worked examples beside the code; `tests/oncall.rs` compares with an independent oracle at every clock change of ten
 //! years in 24 zones.
 
-mod check;
 mod cover;
 mod rota;
+mod check;
 mod schedule;
 
 use std::{collections::BTreeMap, time::Duration};

@@ -8,13 +8,12 @@
 //! The text of signals and notes comes from outside. It is escaped where the document is written, in `markdown` and `html`,
 //! and nowhere else. Tests: `review/tests.rs`.
 
+mod words;
 mod document;
 mod draft;
 mod figures;
 mod html;
 mod markdown;
-mod words;
-
 #[cfg(test)]
 mod tests;
 

@@ -17,9 +17,9 @@
 //! - Two alerts are the same if all their labels are. [`fingerprint64`] is Prometheus's number for that; ours is a
 //!   collision-resistant digest of the same labels, because whoever can choose labels can make two of the former equal.
 
+pub mod relay;
 pub mod answer;
 pub mod filter;
-pub mod relay;
 pub mod silence;
 
 use std::collections::BTreeMap;

@@ -9,15 +9,16 @@
 //! theirs ([`verify_folder_after`]). Must never repair. Tests: `tests/it/tampering.rs`, `tests/it/vectors.rs`.
 
 mod report;
+mod run;
 mod slices;
-
-use std::collections::{BTreeSet, HashMap};
 
 pub use report::{Checked, Contents, FINDINGS_MAX, Finding, KeySource, Place, Report, What};
 
+use run::{Dispute, Run, Side};
+
 use crate::{
     checkpoint::Checkpoint,
-    folder::{Files, TileHashes, bytes_max},
+    folder::{Files, TileHashes},
     hash::Hash,
     leaf::Fields,
     note::VerifierKey,
@@ -56,99 +57,7 @@ pub fn verify_folder_after(files: &dyn Files, trusted: Option<&VerifierKey>, kno
     run.report
 }
 
-/// One verification under way.
-struct Run<'a> {
-    files: &'a dyn Files,
-    listed: BTreeSet<FileKind>,
-    streams: HashMap<String, u64>,
-    disputes: Vec<Dispute>,
-    report: Report,
-}
-
-/// A slice whose entries and tile do not give the same hashes.
-struct Dispute {
-    slice: Slice,
-    by_entries: Option<Hash>,
-    by_tile: Option<Hash>,
-    /// What the tile above says, for a full slice.
-    by_parent: Option<Hash>,
-}
-
-/// Which file of a disputed slice is believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Entries,
-    Tile,
-    Neither,
-}
-
-impl Dispute {
-    /// The side that the tile above bears out; `otherwise` if it bears out none.
-    fn borne_out(&self, otherwise: Side) -> Side {
-        match self.by_parent {
-            Some(parent) if self.by_entries == Some(parent) => Side::Entries,
-            Some(parent) if self.by_tile == Some(parent) => Side::Tile,
-            _ => otherwise,
-        }
-    }
-    fn root(&self, side: Side) -> Option<Hash> {
-        match side {
-            Side::Entries => self.by_entries,
-            Side::Tile => self.by_tile,
-            Side::Neither => None,
-        }
-    }
-}
-
-impl<'a> Run<'a> {
-    fn new(files: &'a dyn Files, trusted: Option<&VerifierKey>) -> Self {
-        let report = Report {
-            key: trusted.cloned(),
-            key_source: if trusted.is_some() { KeySource::Given } else { KeySource::Folder },
-            head: None,
-            root: None,
-            contents: Contents::EntriesOnly,
-            checked: Checked::default(),
-            erased: Vec::new(),
-            findings: Vec::new(),
-            findings_left_out: 0,
-        };
-        Self { files, listed: BTreeSet::new(), streams: HashMap::new(), disputes: Vec::new(), report }
-    }
-
-    fn list_files(&mut self) {
-        let paths = match self.files.list() {
-            Ok(paths) => paths,
-            Err(error) => return self.report.note(".", Place::default(), What::Unreadable(error.reason)),
-        };
-        for path in paths {
-            match FileKind::of_path(&path) {
-                Some(kind) => {
-                    self.listed.insert(kind);
-                }
-                None => self.report.note(path, Place::default(), What::Unknown),
-            }
-        }
-        if self.listed.iter().any(|kind| matches!(kind, FileKind::Bodies(_))) {
-            self.report.contents = Contents::Bodies;
-        }
-    }
-
-    /// The whole file, or a finding.
-    fn read(&mut self, kind: FileKind) -> Option<Vec<u8>> {
-        let wrong = match self.files.read(&kind.to_string(), bytes_max(kind)) {
-            Ok(Some(bytes)) => {
-                self.report.checked.files += 1;
-                self.report.checked.bytes += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-                return Some(bytes);
-            }
-            Ok(None) => What::Missing,
-            Err(error) => What::Unreadable(error.reason),
-        };
-        self.report.note(kind, Place::default(), wrong);
-        None
-    }
-
+impl Run<'_> {
     fn read_key(&mut self, trusted: Option<&VerifierKey>) {
         if !self.listed.contains(&FileKind::Key) {
             if self.report.contents == Contents::Bodies {

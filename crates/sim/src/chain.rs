@@ -34,6 +34,7 @@ use revm::{
     primitives::{KECCAK_EMPTY, TxKind, hardfork::SpecId},
 };
 
+pub use state::REORG_BLOCKS_MAX;
 use state::{Account, State};
 use trace::Tracer;
 
@@ -43,9 +44,6 @@ pub const CHAIN: ChainNumber = 7117;
 pub const BLOCK_TIME: Duration = Duration::from_secs(12);
 /// Gas of a block: ordinary traffic fills about half, so that the base fee stays of a size.
 pub const BLOCK_GAS: u64 = 4_000_000;
-/// Blocks that can be reorganized away. Deeper, a chain is not one that anyone should follow (`FORK_WALK_BLOCKS_MAX` is
-/// what our sources walk); it bounds the undo records.
-pub const REORG_BLOCKS_MAX: usize = 64;
 /// Transactions waiting: the set-up of the largest world needs about a thousand.
 pub const PENDING_MAX: usize = 16_384;
 /// What a validator gets per gas, in wei.

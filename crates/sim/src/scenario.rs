@@ -15,14 +15,14 @@
 //!
 //! Must never read a clock, and never panic on any text. Tests: `tests/scenarios.rs`, which plays every file in `scenarios/`.
 
+mod words;
 mod attack;
 mod chain;
 mod happening;
 mod parse;
 mod said;
-mod stage;
-mod words;
 mod world;
+mod stage;
 
 use std::{fmt, path::Path, sync::Arc};
 
@@ -30,6 +30,8 @@ use jiff::tz::TimeZone;
 use quarterdeck_core::time::Timestamp;
 use quarterdeck_reach::notify::Parts;
 use quarterdeck_server::config::Configuration;
+
+pub use parse::Malformed;
 
 use self::{
     parse::{Entry, Fenced, Timeline},
@@ -43,18 +45,6 @@ pub struct Scenario {
     file: String,
     title: String,
     timelines: Vec<Timeline>,
-}
-
-/// A text that is no scenario, or names what its world does not have.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{line}: {what}")]
-pub struct Malformed {
-    /// Which file.
-    pub file: String,
-    /// Which line of it, from 1.
-    pub line: usize,
-    /// What was expected.
-    pub what: String,
 }
 
 /// Where what happened is not what the scenario says.
@@ -111,7 +101,8 @@ pub enum Given<'a> {
 impl Scenario {
     /// Reads a scenario. `file` is its name in messages.
     pub fn parse(file: &str, text: &str) -> Result<Self, Malformed> {
-        parse::scenario(file, text)
+        let (title, timelines) = parse::scenario(file, text)?;
+        Ok(Self { file: file.to_owned(), title, timelines })
     }
 
     /// Its first heading.

@@ -7,9 +7,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use alloy_primitives::keccak256;
 use quarterdeck_core::{
-    chain::{Address, B256, Block, BlockRef, ChainEvent, ChainNumber, Reorg, Transaction, U256},
+    chain::{Address, B256, Block, BlockRef, ChainEvent, ChainNumber, Reorg, Transaction},
     detector::{Knowledge, ParamSpec, Params},
     id::ServiceId,
     money::Usd,
@@ -26,11 +25,15 @@ use crate::{
     watch::Watch,
 };
 
-use self::missing::{AllMissing, Branch, Missing, Rival};
-
+mod ours;
 mod missing;
 #[cfg(test)]
 mod tests;
+
+use self::{
+    missing::{AllMissing, Branch, Missing, Rival},
+    ours::{Ours, Purpose},
+};
 
 const ID: &str = "reorganization";
 /// Blocks kept per chain: as far as a fork is walked back (`FORK_WALK_BLOCKS_MAX`).
@@ -135,32 +138,6 @@ impl DetectorKind for Reorganization {
 /// A transaction as a branch remembers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Entry(B256, Address, u64);
-
-/// One of ours: what it was for, and what hung on it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Ours {
-    hash: B256,
-    from: Address,
-    nonce: u64,
-    purpose: Purpose,
-    /// Watched addresses that it touched, and the larger of what they got and gave.
-    watched: Vec<Address>,
-    worth: Usd,
-}
-
-/// What a transaction does, so that a fee bump can be told from a changed payee.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Purpose {
-    to: Option<Address>,
-    value: U256,
-    input: B256,
-}
-
-impl Purpose {
-    fn of(transaction: &Transaction) -> Self {
-        Self { to: transaction.to, value: transaction.value, input: keccak256(&transaction.input) }
-    }
-}
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Remembered {

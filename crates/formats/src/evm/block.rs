@@ -6,7 +6,8 @@ use quarterdeck_core::{
 };
 
 use super::{
-    DecodeError, TRANSACTIONS_PER_BLOCK_MAX, answer,
+    DecodeError, TRANSACTIONS_PER_BLOCK_MAX,
+    envelope::answer,
     json::{Next, Reader},
     value::{address, address_or_null, data, hash, hex_gas, hex_u64, hex_u128, hex_u256, need, once},
 };

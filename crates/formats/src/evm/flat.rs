@@ -6,9 +6,9 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use quarterdeck_core::chain::{Call, CallKind};
 
 use super::{
-    CALL_DEPTH_MAX, CALLS_PER_BODY_MAX, DecodeError, TracedTransaction,
+    CALL_DEPTH_MAX, CALLS_PER_BODY_MAX, DecodeError,
     json::Reader,
-    tree::spread_reverts,
+    tree::{TracedTransaction, spread_reverts},
     value::{address, address_or_null, data, data_or_null, hash, hex_u256, int_u64_or_null, need, once},
 };
 

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use quarterdeck_core::limits::JSON_DEPTH_MAX;
 
-use super::{CALL_DEPTH_MAX, DecodeError};
+use super::refused::{CALL_DEPTH_MAX, DecodeError, shorten};
 
 /// Where we are in a body.
 #[derive(Debug, Clone)]
@@ -285,7 +285,7 @@ impl<'a> Reader<'a> {
     fn bad(&self, want: &'static str) -> DecodeError {
         let end = self.at.saturating_add(24).min(self.bytes.len());
         let found = self.bytes.get(self.at..end).unwrap_or_default();
-        DecodeError::Syntax { at: self.at, found: super::shorten(found), want }
+        DecodeError::Syntax { at: self.at, found: shorten(found), want }
     }
 }
 

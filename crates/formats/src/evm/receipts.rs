@@ -6,7 +6,8 @@ use alloy_primitives::B256;
 use quarterdeck_core::chain::{Block, Log};
 
 use super::{
-    DecodeError, LOGS_PER_BLOCK_MAX, TRANSACTIONS_PER_BLOCK_MAX, answer,
+    DecodeError, LOGS_PER_BLOCK_MAX, TRANSACTIONS_PER_BLOCK_MAX,
+    envelope::answer,
     json::Reader,
     value::{address, data, hash, hex_u64, need, once},
 };

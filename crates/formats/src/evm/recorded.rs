@@ -9,7 +9,8 @@ use quarterdeck_core::{
 };
 
 use super::{
-    DecodeError, answer, attach_receipts, attach_traces, decode_block, decode_call_trace,
+    CALLS_PER_BODY_MAX, DecodeError, attach_receipts, attach_traces, decode_block, decode_call_trace,
+    envelope::{self, answer},
     etl::{self, EtlRows},
     json::{Next, Reader},
     mev,
@@ -145,7 +146,7 @@ fn attach(
 
 fn first_hashes(reader: &mut Reader<'_>) -> Result<Vec<B256>, DecodeError> {
     let mut found = Vec::new();
-    reader.array("elements", super::CALLS_PER_BODY_MAX, |reader| {
+    reader.array("elements", CALLS_PER_BODY_MAX, |reader| {
         reader.object(|r, key| match key {
             b"blockHash" | b"transactionHash" | b"txHash" if found.len() < 2 && !r.null()? => {
                 found.push(super::value::hash(r, "blockHash")?);
@@ -175,7 +176,7 @@ fn form(bytes: &[u8], name: &str) -> Result<Form, DecodeError> {
     {
         return Ok(Form::Rows);
     }
-    let found = if super::is_enveloped(&Reader::new(bytes)) {
+    let found = if envelope::is_enveloped(&Reader::new(bytes)) {
         let mut found = None;
         let mut reader = Reader::new(bytes);
         // `answer` wants the value read to its end; a null or an error of the node is reported as such.
@@ -184,7 +185,7 @@ fn form(bytes: &[u8], name: &str) -> Result<Form, DecodeError> {
                 found = Some(keys(&mut reader.clone())?);
             }
             if key == b"error" && reader.peek()? == Next::Object {
-                return Err(super::rpc_error(reader)?);
+                return Err(envelope::rpc_error(reader)?);
             }
             reader.skip_deep()
         })?;

@@ -1,13 +1,20 @@
 //! `callTracer` trees: one frame per call, nested in `calls`. Read with a stack of our own, never with the machine's.
 
 use alloy_primitives::{Address, Bytes, U256};
-use quarterdeck_core::chain::{Call, CallKind};
+use quarterdeck_core::chain::{B256, Call, CallKind};
 
 use super::{
-    CALL_DEPTH_MAX, CALLS_PER_BODY_MAX, DecodeError, TRANSACTIONS_PER_BLOCK_MAX, TracedTransaction, answer,
+    CALL_DEPTH_MAX, CALLS_PER_BODY_MAX, DecodeError, TRANSACTIONS_PER_BLOCK_MAX,
+    envelope::answer,
     json::Reader,
     value::{address, address_or_null, data, data_or_null, hash, hex_u256, need, once},
 };
+
+/// The calls of one transaction, by its hash where the source names it.
+pub(super) struct TracedTransaction {
+    pub(super) hash: Option<B256>,
+    pub(super) calls: Vec<Call>,
+}
 
 /// The calls of one transaction: a `callTracer` frame, bare or in the JSON-RPC envelope, flattened in the order in which they
 /// began. A call below one that failed is marked `reverted` with it.

@@ -1,7 +1,10 @@
 //! Checking the files of one slice of 256 entries: its bundle, its tile, its bodies, and the narrower files that older
 //! checkpoints left behind.
 
-use super::{Contents, Place, Run, Side, What};
+use super::{
+    report::{Contents, Place, What},
+    run::{Run, Side},
+};
 use crate::{
     folder::{Body, bytes_max, decode_bodies},
     hash::{HASH_BYTES, Hash},

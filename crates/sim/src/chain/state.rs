@@ -16,8 +16,9 @@ use revm::{
 };
 use sha2::{Digest, Sha256};
 
-use super::REORG_BLOCKS_MAX;
-
+/// Blocks that can be reorganized away. Deeper, a chain is not one that anyone should follow (`FORK_WALK_BLOCKS_MAX` is
+/// what our sources walk); it bounds the undo records.
+pub const REORG_BLOCKS_MAX: usize = 64;
 /// How far back the EVM's BLOCKHASH sees.
 const HASHES_MAX: usize = 256;
 

@@ -8,7 +8,6 @@ use quarterdeck_core::time::Timestamp;
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Malformed, Scenario,
     happening::{self, Happening},
     words::Words,
 };
@@ -17,6 +16,18 @@ use super::{
 const ARROW: &str = "#=>";
 /// The day of a timeline that names none: a Monday.
 const DAY: &str = "2026-01-05";
+
+/// A text that is no scenario, or names what its world does not have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}: {what}")]
+pub struct Malformed {
+    /// Which file.
+    pub file: String,
+    /// Which line of it, from 1.
+    pub line: usize,
+    /// What was expected.
+    pub what: String,
+}
 
 /// The configuration of the timelines below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +61,8 @@ pub(super) struct Entry {
     pub(super) wanted: Vec<String>,
 }
 
-/// Reads a whole file.
-pub(super) fn scenario(file: &str, text: &str) -> Result<Scenario, Malformed> {
+/// The title and the timelines of a whole file.
+pub(super) fn scenario(file: &str, text: &str) -> Result<(String, Vec<Timeline>), Malformed> {
     let malformed = |line, what: String| Malformed { file: file.to_owned(), line, what };
     let mut title = String::new();
     let mut config = None;
@@ -94,7 +105,7 @@ pub(super) fn scenario(file: &str, text: &str) -> Result<Scenario, Malformed> {
     if timelines.is_empty() {
         return Err(malformed(1, "expected a block that is fenced as `timeline`".to_owned()));
     }
-    Ok(Scenario { file: file.to_owned(), title, timelines })
+    Ok((title, timelines))
 }
 
 /// The day and the zone in which a clock is read.

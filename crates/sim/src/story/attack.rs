@@ -8,9 +8,8 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use alloy_primitives::{Address, B256, U256};
 
 use super::{
-    Plan, StoryError, World,
     cast::{COIN, Cast, DOLLAR},
-    payment,
+    world::{Plan, StoryError, World, payment},
 };
 use crate::chain::{
     Draft,

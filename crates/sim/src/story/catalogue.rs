@@ -13,8 +13,8 @@ use quarterdeck_core::{
 };
 
 use super::{
-    SETUP_BLOCKS, StoryError, World,
     cast::{COIN_PRICE, QTR_PRICE},
+    world::{SETUP_BLOCKS, StoryError, World},
 };
 use crate::chain::CHAIN;
 

@@ -8,11 +8,10 @@ use alloy_primitives::{Address, U256};
 use quarterdeck_core::time::Timestamp;
 
 use super::{
-    SETUP_BLOCKS, StoryError, World,
     cast::{COIN, Cast, DOLLAR},
     dice::Dice,
-    setup_span,
     traffic::Habit,
+    world::{SETUP_BLOCKS, StoryError, World, setup_span},
 };
 use crate::chain::{
     BLOCK_TIME, CHAIN, Draft, EmbeddedChain,

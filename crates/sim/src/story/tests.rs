@@ -1,7 +1,9 @@
-use alloy_primitives::Bytes;
+use std::collections::BTreeMap;
+
+use alloy_primitives::{Address, B256, Bytes, U256};
 use quarterdeck_core::{
     catalogue::Role,
-    chain::{Call, CallKind, Reorg, Transaction},
+    chain::{Block, Call, CallKind, Reorg, Transaction},
     id::PolicyId,
 };
 use sha2::{Digest, Sha256};
@@ -10,7 +12,11 @@ use super::{
     cast::{COIN, DOLLAR},
     *,
 };
-use crate::chain::{CHAIN, account, seal};
+use crate::chain::{
+    CHAIN, Draft,
+    abi::{self, Arg},
+    account, seal,
+};
 
 fn start() -> Timestamp {
     Timestamp::from_secs(1_800_000_000)

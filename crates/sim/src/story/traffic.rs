@@ -7,8 +7,8 @@
 use alloy_primitives::{Address, U256, keccak256};
 
 use super::{
-    StoryError, World,
     cast::{COIN, COIN_PRICE, Cast, DOLLAR, QTR_PRICE},
+    world::{StoryError, World},
 };
 use crate::chain::{
     BASE_FEE, Draft,

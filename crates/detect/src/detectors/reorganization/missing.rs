@@ -14,7 +14,7 @@ use quarterdeck_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Ours, Purpose};
+use super::ours::{Ours, Purpose};
 
 /// Missing transactions that are followed; the longest followed goes first.
 const MISSING_MAX: usize = 1_024;
