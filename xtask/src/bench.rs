@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 
-use crate::{files, run, suite::World};
+use crate::{files, run, world::World};
 
 /// One bench.
 struct Bench {

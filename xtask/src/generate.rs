@@ -4,12 +4,12 @@ use std::{fs, path::Path, process::Command};
 
 use anyhow::Context as _;
 
-use crate::{run, suite};
+use crate::{run, tools};
 
 /// Compiles the contracts with the pinned compiler, or compares what it would write with what is checked in.
 pub(crate) fn contracts(root: &Path, check: bool) -> anyhow::Result<bool> {
-    let npm = suite::tools::npm_packages(root)?;
-    let mut command = Command::new(suite::tools::node(root)?);
+    let npm = tools::npm_packages(root)?;
+    let mut command = Command::new(tools::node(root)?);
     command.arg(root.join("crates/sim/contracts/build.mjs"));
     if check {
         command.arg("--check");

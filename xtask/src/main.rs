@@ -5,12 +5,14 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "chores talk to a person at a terminal")]
 
-mod bench;
 mod files;
-mod generate;
 mod run;
-mod suite;
+mod world;
+mod tools;
+mod generate;
 mod tidy;
+mod suite;
+mod bench;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -24,8 +26,10 @@ usage: cargo xtask COMMAND
         every step. Ends with a table and `N passed, N failed`. With CI=true nothing may be left out.
   test --list
         Names the steps.
-  tidy  What clippy cannot see: module order, dependencies, paths in the documentation, file length, golden files,
-        migrations, words. Rules and their lists: xtask/src/tidy.rs, xtask/tidy.toml.
+  nightly [--only STEP]… [--skip STEP]…
+        What takes too long for every run: 240 kills, laws with more cases, many seeds, the fuzzers.
+  tidy  What clippy cannot see: module order and circles, dependencies, paths in the documentation, file length, golden
+        files, migrations, words. Rules and their lists: xtask/src/tidy.rs, xtask/tidy.toml.
   bench [NAME]… [--record]
         Runs the named benches, or lists them; prints a Markdown block; --record appends it to docs/BENCHMARKS.md.
   contracts [--check]
@@ -53,7 +57,8 @@ fn command(words: &[String]) -> anyhow::Result<bool> {
     };
     let root = root()?;
     match name.as_str() {
-        "test" => suite::run(&root, rest),
+        "test" => suite::test(&root, rest),
+        "nightly" => suite::night(&root, rest),
         "tidy" => tidy::run(&root),
         "bench" => bench::run(&root, rest),
         "contracts" => generate::contracts(&root, only_check(rest)?),

@@ -1,67 +1,42 @@
 //! `cargo xtask test`: every check there is, each timed and named, on a stranger's clone as in CI.
 //!
-//! A step passes or fails as a whole. What the machine lacks is installed first (`suite/tools.rs`); what cannot be installed, and
+//! A step passes or fails as a whole. What the machine lacks is installed first (`tools.rs`); what cannot be installed, and
 //! recorded data that is not there, is named as left out, and with `CI=true` it is a failure instead.
 
+mod step;
+mod demo;
+mod supply;
 mod steps;
-pub(crate) mod tools;
+mod nightly;
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, Instant},
 };
 
-/// One step: its name and what it does. What it returns as text is shown beside its result.
-pub(crate) struct Step {
-    pub(crate) name: &'static str,
-    pub(crate) what: &'static str,
-    pub(crate) run: fn(&World) -> anyhow::Result<Passed>,
+use step::Step;
+
+use crate::world::{Passed, World};
+
+/// `cargo xtask test`.
+pub(crate) fn test(root: &Path, words: &[String]) -> anyhow::Result<bool> {
+    run(root, steps::STEPS, words)
 }
 
-/// How a step passed.
-pub(crate) enum Passed {
-    /// All of it.
-    Whole,
-    /// Without a part that this machine cannot do.
-    Without(String),
+/// `cargo xtask nightly`.
+pub(crate) fn night(root: &Path, words: &[String]) -> anyhow::Result<bool> {
+    run(root, nightly::STEPS, words)
 }
 
-/// What the steps share.
-pub(crate) struct World {
-    /// The project's folder.
-    pub(crate) root: PathBuf,
-    /// With `CI=true` nothing may be left out.
-    pub(crate) ci: bool,
-    /// Recorded data, if it is there.
-    pub(crate) data: Option<PathBuf>,
-}
-
-impl World {
-    pub(crate) fn new(root: &Path) -> Self {
-        let folder = std::env::var_os("QUARTERDECK_DATA").map_or_else(|| root.join("../shared/data"), PathBuf::from);
-        Self {
-            root: root.to_owned(),
-            ci: std::env::var("CI").is_ok_and(|ci| ci == "true"),
-            data: folder.canonicalize().ok().filter(|folder| folder.is_dir()),
-        }
-    }
-
-    /// What cannot be done here is a failure in CI and a remark elsewhere.
-    pub(crate) fn left_out(&self, what: String) -> anyhow::Result<Passed> {
-        anyhow::ensure!(!self.ci, "left out: {what}; with CI=true nothing may be");
-        Ok(Passed::Without(what))
-    }
-}
-
-/// Runs the steps that the arguments choose.
-pub(crate) fn run(root: &Path, words: &[String]) -> anyhow::Result<bool> {
+/// Runs those of the steps that the arguments choose.
+fn run(root: &Path, steps: &'static [Step], words: &[String]) -> anyhow::Result<bool> {
     if words == ["--list"] {
-        for step in steps::STEPS {
+        for step in steps {
             println!("{:<10} {}", step.name, step.what);
         }
         return Ok(true);
     }
-    let chosen = choose(words)?;
+    let chosen = choose(steps, words)?;
     let world = World::new(root);
     let mut results = Vec::new();
     for step in chosen {
@@ -78,7 +53,7 @@ pub(crate) fn run(root: &Path, words: &[String]) -> anyhow::Result<bool> {
     Ok(results.iter().all(|finished| finished.outcome.is_ok()))
 }
 
-fn choose(words: &[String]) -> anyhow::Result<Vec<&'static Step>> {
+fn choose(steps: &'static [Step], words: &[String]) -> anyhow::Result<Vec<&'static Step>> {
     let (mut only, mut skip) = (Vec::new(), Vec::new());
     let mut words = words.iter();
     while let Some(word) = words.next() {
@@ -88,13 +63,13 @@ fn choose(words: &[String]) -> anyhow::Result<Vec<&'static Step>> {
             other => anyhow::bail!("unknown argument `{other}`; known are --only STEP, --skip STEP, --list"),
         };
         let Some(name) = words.next() else { anyhow::bail!("`{word}` wants the name of a step") };
-        let known = steps::STEPS.iter().any(|step| step.name == name);
-        anyhow::ensure!(known, "no step `{name}`; `cargo xtask test --list` names them");
+        let known = steps.iter().any(|step| step.name == name);
+        anyhow::ensure!(known, "no step `{name}`; --list names them");
         list.push(name.clone());
     }
     let named = |list: &[String], step: &Step| list.iter().any(|name| name == step.name);
     let wanted = |step: &&Step| (only.is_empty() || named(&only, step)) && !named(&skip, step);
-    Ok(steps::STEPS.iter().filter(wanted).collect())
+    Ok(steps.iter().filter(wanted).collect())
 }
 
 struct Finished {
@@ -143,17 +118,11 @@ mod tests {
     #[test]
     fn only_and_skip_choose_and_unknown_names_are_refused() {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let names = |text: &str| choose(&words(text)).unwrap().iter().map(|step| step.name).collect::<Vec<_>>();
+        let names =
+            |text: &str| choose(steps::STEPS, &words(text)).unwrap().iter().map(|step| step.name).collect::<Vec<_>>();
         assert_eq!(names("--only tidy --only fmt"), ["fmt", "tidy"]);
         assert!(!names("--skip tidy").contains(&"tidy"));
-        assert!(choose(&words("--only tiddy")).is_err());
-        assert!(choose(&words("tidy")).is_err());
-    }
-
-    #[test]
-    fn what_is_left_out_fails_in_ci_only() {
-        let world = |ci| World { root: PathBuf::new(), ci, data: None };
-        assert!(world(true).left_out("recorded data".to_owned()).is_err());
-        assert!(world(false).left_out("recorded data".to_owned()).is_ok());
+        assert!(choose(steps::STEPS, &words("--only tiddy")).is_err());
+        assert!(choose(steps::STEPS, &words("tidy")).is_err());
     }
 }

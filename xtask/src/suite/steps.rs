@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead as _, BufReader},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::mpsc,
     time::Duration,
@@ -10,36 +10,38 @@ use std::{
 
 use anyhow::Context as _;
 
-use super::{Passed, Step, World, tools};
-use crate::{files, generate, run, tidy};
+use super::{
+    demo,
+    step::{self, Step, program, scratch, whole, with_world},
+    supply,
+};
+use crate::{
+    files, generate, run, tidy, tools,
+    world::{Passed, World},
+};
 
+/// THE LIST of steps.
 pub(crate) const STEPS: &[Step] = &[
     Step { name: "tools", what: "what the tests need is installed", run: tools::install },
-    Step { name: "data", what: "recorded chains, formats and logs are there", run: data },
+    Step { name: "data", what: "recorded chains, formats and logs are there", run: step::data },
     Step { name: "fmt", what: "cargo fmt --check", run: fmt },
     Step { name: "tidy", what: "what clippy cannot see", run: tidied },
+    Step {
+        name: "deny",
+        what: "licences, bans and sources of what others wrote; known holes where that can be asked",
+        run: supply::deny,
+    },
     Step { name: "clippy", what: "no warning, in no target", run: clippy },
+    Step { name: "doc", what: "the documentation builds, every link in it leads somewhere", run: doc },
     Step { name: "tests", what: "unit, law, snapshot, conformance and end-to-end tests", run: tests },
     Step { name: "doctests", what: "the examples in the documentation", run: doctests },
-    Step { name: "build", what: "the program, for the steps below", run: build },
+    Step { name: "build", what: "the program, for the steps below", run: step::build },
     Step { name: "openapi", what: "openapi.json says what the program serves", run: openapi },
     Step { name: "scenarios", what: "every story in scenarios/ happens as written", run: scenarios },
     Step { name: "examples", what: "every configuration in examples/ is good", run: examples },
     Step { name: "console", what: "the console in a browser, as a person uses it", run: console },
-    Step { name: "demo", what: "the demo twice: same seed, same bytes", run: demo },
+    Step { name: "demo", what: "the demo twice: same seed, same bytes", run: demo::twice },
 ];
-
-fn data(world: &World) -> anyhow::Result<Passed> {
-    match &world.data {
-        Some(folder) => {
-            println!("{}", folder.display());
-            Ok(Passed::Whole)
-        }
-        None => world.left_out(
-            "tests on recorded data (none at ../shared/data; QUARTERDECK_DATA names another place)".to_owned(),
-        ),
-    }
-}
 
 fn fmt(world: &World) -> anyhow::Result<Passed> {
     whole(run::must(run::cargo(&world.root).args(["fmt", "--all", "--", "--check", "-l"])))
@@ -53,6 +55,12 @@ fn tidied(world: &World) -> anyhow::Result<Passed> {
 fn clippy(world: &World) -> anyhow::Result<Passed> {
     let words = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"];
     whole(run::must(run::cargo(&world.root).args(words)))
+}
+
+fn doc(world: &World) -> anyhow::Result<Passed> {
+    let mut command = run::cargo(&world.root);
+    command.args(["doc", "--quiet", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
+    whole(run::must(&mut command))
 }
 
 fn tests(world: &World) -> anyhow::Result<Passed> {
@@ -84,10 +92,6 @@ fn tests(world: &World) -> anyhow::Result<Passed> {
 
 fn doctests(world: &World) -> anyhow::Result<Passed> {
     whole(run::must(with_world(run::cargo(&world.root).args(["test", "--quiet", "--workspace", "--doc"]), world)))
-}
-
-fn build(world: &World) -> anyhow::Result<Passed> {
-    whole(run::must(run::cargo(&world.root).args(["build", "--quiet", "--package", "quarterdeck"])))
 }
 
 fn openapi(world: &World) -> anyhow::Result<Passed> {
@@ -187,81 +191,8 @@ fn address_in(line: &str) -> Option<String> {
     (!address.is_empty()).then(|| format!("http://{address}"))
 }
 
-fn demo(world: &World) -> anyhow::Result<Passed> {
-    let told = |name: &str| {
-        // The answer names the review's path: both runs write to the same place, the first one's is cleared away.
-        let folder = scratch(world, "demo")?;
-        println!("-- {name}");
-        run::stdout_of(program(world).args(["demo", "--headless", "--json", "--seed", "7", "--data"]).arg(&folder))
-    };
-    let (first, second) = (told("first")?, told("second")?);
-    if first != second {
-        let at = first.iter().zip(&second).position(|(a, b)| a != b).unwrap_or_else(|| first.len().min(second.len()));
-        anyhow::bail!("two runs with one seed differ, first at byte {at}");
-    }
-    let outcome: serde_json::Value = serde_json::from_slice(&first).context("read the demo's answer")?;
-    judge(&outcome)?;
-    println!("{} bytes, twice the same; log root {}", first.len(), outcome.pointer("/log/root").unwrap_or(&outcome));
-    Ok(Passed::Whole)
-}
-
-/// What the demo promises: the attack is an incident of the first or second severity, found in its own block; a page was
-/// acknowledged; the log verifies.
-fn judge(outcome: &serde_json::Value) -> anyhow::Result<()> {
-    let at = |pointer: &str| outcome.pointer(pointer).with_context(|| format!("no `{pointer}` in the demo's answer"));
-    let severity = at("/incident/severity")?.as_str().unwrap_or_default().to_uppercase();
-    anyhow::ensure!(["SEV1", "SEV2"].contains(&severity.as_str()), "the attack is a `{severity}`");
-    let block = at("/attack/block")?;
-    let signals = at("/signals")?.as_array().context("`signals` is a list")?;
-    let in_time = signals.iter().any(|signal| signal.get("block") == Some(block));
-    anyhow::ensure!(in_time, "no signal of the attack's own block {block}");
-    let pages = at("/pages")?.as_array().context("`pages` is a list")?;
-    anyhow::ensure!(
-        pages.iter().any(|page| page.get("acknowledged") == Some(&true.into())),
-        "no page was acknowledged"
-    );
-    anyhow::ensure!(at("/log/verified")? == &serde_json::Value::Bool(true), "the log does not verify");
-    Ok(())
-}
-
-fn whole(done: anyhow::Result<()>) -> anyhow::Result<Passed> {
-    done.map(|()| Passed::Whole)
-}
-
-/// The program as `build` leaves it.
-fn program(world: &World) -> Command {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| world.root.join("target"), PathBuf::from);
-    let mut command = Command::new(target.join("debug/quarterdeck"));
-    command.current_dir(&world.root);
-    with_world(&mut command, world);
-    command
-}
-
-/// Where tests find what they do not carry themselves.
-fn with_world<'a>(command: &'a mut Command, world: &World) -> &'a mut Command {
-    if let Some(data) = &world.data {
-        command.env("QUARTERDECK_DATA", data);
-    }
-    if let Some(anvil) = tools::anvil(&world.root) {
-        command.env("QUARTERDECK_ANVIL", anvil);
-    }
-    command
-}
-
-/// An empty folder below `target`.
-fn scratch(world: &World, name: &str) -> anyhow::Result<PathBuf> {
-    let folder = files::scratch(&world.root).join(name);
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).with_context(|| format!("clear {}", folder.display()))?;
-    }
-    std::fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
-    Ok(folder)
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -270,25 +201,5 @@ mod tests {
         assert_eq!(address_in(console), Some("http://127.0.0.1:7117/login?token=ab12".to_owned()));
         assert_eq!(address_in("listening on http://[::1]:9."), Some("http://[::1]:9".to_owned()));
         assert_eq!(address_in("log key  quarterdeck+1a"), None);
-    }
-
-    #[test]
-    fn each_promise_of_the_demo_is_judged() {
-        let good = json!({
-            "incident": {"severity": "SEV1"}, "attack": {"block": 40},
-            "signals": [{"block": 12}, {"block": 40}], "pages": [{"acknowledged": true}], "log": {"verified": true},
-        });
-        judge(&good).unwrap();
-        let broken = [
-            ("/incident/severity", json!("SEV3")),
-            ("/attack/block", json!(41)),
-            ("/pages/0/acknowledged", json!(false)),
-            ("/log/verified", json!(false)),
-        ];
-        for (pointer, value) in broken {
-            let mut outcome = good.clone();
-            *outcome.pointer_mut(pointer).unwrap() = value;
-            assert!(judge(&outcome).is_err(), "{pointer}");
-        }
     }
 }

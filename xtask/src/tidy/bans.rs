@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use toml::{Table, Value};
 
-use super::{Finding, House};
+use super::house::{Finding, House};
 
 pub(crate) fn rule(house: &House) -> anyhow::Result<Vec<Finding>> {
     let common = &house.source("clippy.toml")?.text;

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use toml::Table;
 
-use super::{Finding, House};
+use super::house::{Finding, House};
 
 pub(crate) fn rule(house: &House) -> anyhow::Result<Vec<Finding>> {
     let mut findings = Vec::new();

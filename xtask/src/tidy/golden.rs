@@ -1,6 +1,6 @@
 //! Events are for ever: a golden file that is committed may not change or go. A new version gets a new file.
 
-use super::{Finding, House};
+use super::house::{Finding, House};
 
 #[expect(clippy::unnecessary_wraps, reason = "every rule has this shape")]
 pub(crate) fn rule(house: &House) -> anyhow::Result<Vec<Finding>> {

@@ -3,8 +3,8 @@
 use anyhow::Context as _;
 
 use super::{
-    Finding, House,
     code::{is_test_file, without_tests},
+    house::{Finding, House},
 };
 
 pub(crate) fn rule(house: &House) -> anyhow::Result<Vec<Finding>> {

@@ -1,51 +1,66 @@
-//! The module list of a `lib.rs` is the dependency order: a module uses those above it. A nested module counts as its top one.
+//! A list of modules is the reading order and the dependency order, in `lib.rs` and in every folder below it: a module, with all
+//! that is in its folder, uses those that are listed above it. A parent and its own folder are `no circle among files`' business.
 
 use super::{
-    Finding, House,
-    code::{is_test_file, modules, named_modules, without_comments, without_tests},
+    excused::Excused,
+    house::{Finding, House},
+    modules::{Tree, Use},
 };
 
-pub(crate) fn rule(house: &House) -> anyhow::Result<Vec<Finding>> {
+pub(super) fn rule(house: &House) -> anyhow::Result<Vec<Finding>> {
+    let mut excused = Excused::read(house, "order")?;
     let mut findings = Vec::new();
-    for name in house.list(&["ordered_crates"])? {
-        let folder = format!("crates/{name}/src/");
-        let modules = modules(&house.source(&format!("{folder}lib.rs"))?.text);
-        for source in house.sources.iter().filter(|source| source.is("rs") && !is_test_file(&source.file)) {
-            if let Some(inside) = source.file.strip_prefix(&folder) {
-                findings.extend(check(&modules, &source.file, inside, &source.text));
-            }
+    for tree in Tree::all(house)? {
+        for used in tree.uses() {
+            let found = check(&tree, &used);
+            findings.extend(found.filter(|_| !excused.holds(tree.folder_of(used.common()))));
         }
     }
+    findings.extend(excused.left_over());
     Ok(findings)
 }
 
-/// `inside` is the path below `src/`.
-fn check(modules: &[String], file: &str, inside: &str, text: &str) -> Vec<Finding> {
-    let first = inside.split('/').next().unwrap_or(inside);
-    let own = first.strip_suffix(".rs").unwrap_or(first);
-    let Some(place) = modules.iter().position(|module| module == own) else { return Vec::new() };
-    let code = without_comments(without_tests(text));
-    let below = |(line, named): (usize, String)| {
-        let other = modules.iter().position(|module| *module == named)?;
-        let what = || format!("`{own}` uses `{named}`, which `lib.rs` lists below it");
-        (other > place).then(|| Finding::new(file, line, what()))
-    };
-    named_modules(&code).into_iter().filter_map(below).collect()
+fn check(tree: &Tree, used: &Use) -> Option<Finding> {
+    let folder = used.common();
+    let (from, to) = (used.from.get(folder.len())?, used.to.get(folder.len())?);
+    let late = tree.rank(folder, to)? > tree.rank(folder, from)?;
+    let what = || format!("`{from}` uses `{to}`, which `{}` lists below it", tree.file(folder));
+    late.then(|| Finding::new(tree.file(&used.from), used.line, what()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn found(sources: &[(&str, &str)]) -> Vec<Finding> {
+        let tree = Tree::read(sources, "c").unwrap();
+        tree.uses().iter().filter_map(|used| check(&tree, used)).collect()
+    }
+
+    const LIB: (&str, &str) = ("c/src/lib.rs", "pub mod time;\npub mod signal;\npub mod incident;\n");
+
     #[test]
     fn a_module_may_only_use_those_above_it() {
-        let modules = ["time", "signal", "incident"].map(str::to_owned);
-        let text = "//! Not `crate::incident`.\nuse crate::{time::Timestamp, incident::Incident};\n";
-        let found = check(&modules, "src/signal/id.rs", "signal/id.rs", text);
-        let what = "`signal` uses `incident`, which `lib.rs` lists below it";
-        assert_eq!(found, [Finding::new("src/signal/id.rs", 2, what)]);
-        assert_eq!(check(&modules, "src/incident.rs", "incident.rs", text), []);
-        let only_in_tests = "#[cfg(test)]\nmod tests {\n    use crate::incident::Incident;\n}\n";
-        assert_eq!(check(&modules, "src/time.rs", "time.rs", only_in_tests), []);
+        let sources = [
+            LIB,
+            ("c/src/time.rs", "#[cfg(test)]\nmod tests {\n    use crate::incident::Incident;\n}\n"),
+            ("c/src/signal.rs", "mod id;\n"),
+            ("c/src/signal/id.rs", "//! Not `crate::incident`.\nuse crate::{time::Timestamp, incident::Incident};\n"),
+            ("c/src/incident.rs", "use crate::{signal::Signal, time::Timestamp};\n"),
+        ];
+        let what = "`signal` uses `incident`, which `c/src/lib.rs` lists below it";
+        assert_eq!(found(&sources), [Finding::new("c/src/signal/id.rs", 2, what)]);
+    }
+
+    #[test]
+    fn a_folder_has_an_order_of_its_own() {
+        let sources = [
+            LIB,
+            ("c/src/incident.rs", "mod head;\nmod paging;\npub use paging::Page;\n"),
+            ("c/src/incident/head.rs", "use super::Page;\n"),
+            ("c/src/incident/paging.rs", "use super::head::Head;\n"),
+        ];
+        let what = "`head` uses `paging`, which `c/src/incident.rs` lists below it";
+        assert_eq!(found(&sources), [Finding::new("c/src/incident/head.rs", 1, what)]);
     }
 }

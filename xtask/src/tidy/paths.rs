@@ -1,6 +1,6 @@
 //! The map is true: every path in backticks in the documentation exists. `<id>` and `*` stand for any name.
 
-use super::{Finding, House, Source};
+use super::house::{Finding, House, Source};
 
 /// Endings that make a token a path even without a folder.
 const ENDINGS: &[&str] = &[".rs", ".md", ".toml", ".json", ".sql", ".mjs", ".sol", ".html", ".css", ".js"];

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use toml::Value;
 
-use super::{Finding, House, Source, strings};
+use super::house::{Finding, House, Source, strings};
 
 /// A word to avoid.
 struct Avoided {

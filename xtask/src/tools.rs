@@ -1,6 +1,6 @@
 //! What the tests need besides Rust, installed with the ordinary clients where it is missing.
 //!
-//! From the system's packages: PostgreSQL, Chromium, Node, Prometheus and amtool. From npm, pinned with digests in `xtask/npm`:
+//! From the system's packages: PostgreSQL, Chromium, Node, Prometheus and amtool. From crates.io: cargo-deny. From npm, pinned with digests in `xtask/npm`:
 //! a node to run against, a driver for the browser, the contracts' compiler; and in `xtask/node` a newer Node, for systems whose own
 //! is too old for these. No daemon is left running: packages that would start
 //! one are told not to, and what they enable is disabled again.
@@ -13,8 +13,10 @@ use std::{
 
 use anyhow::Context as _;
 
-use super::{Passed, World};
-use crate::{files, run};
+use crate::{
+    files, run,
+    world::{Passed, World},
+};
 
 /// A tool of the system's packages.
 struct Tool {
@@ -69,7 +71,41 @@ pub(crate) fn install(world: &World) -> anyhow::Result<Passed> {
     } else if anvil(&world.root).is_none() {
         lacking.push("anvil".to_owned());
     }
+    if let Err(error) = cargo_tool(&DENY) {
+        println!("{error:#}");
+        lacking.push(DENY.package.to_owned());
+    }
     if lacking.is_empty() { Ok(Passed::Whole) } else { world.left_out(lacking.join(", ")) }
+}
+
+/// A subcommand of cargo that is a package of its own.
+pub(crate) struct CargoTool {
+    package: &'static str,
+    /// Pinned, so that a run of today and one of next year ask the same.
+    version: &'static str,
+    subcommand: &'static str,
+}
+
+/// Reads `deny.toml`. Compiling it takes three minutes on two cores, once for each machine.
+const DENY: CargoTool = CargoTool { package: "cargo-deny", version: "0.20.2", subcommand: "deny" };
+/// Drives the fuzz targets, for a night.
+pub(crate) const FUZZ: CargoTool = CargoTool { package: "cargo-fuzz", version: "0.13.2", subcommand: "fuzz" };
+
+/// Installs a subcommand of cargo where there is none, of whatever version.
+pub(crate) fn cargo_tool(tool: &CargoTool) -> anyhow::Result<()> {
+    let cargo = || Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let told = cargo().args([tool.subcommand, "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if told.is_ok_and(|status| status.success()) {
+        return Ok(());
+    }
+    println!("missing: {}", tool.package);
+    run::must(cargo().args(["install", "--quiet", "--locked", "--version", tool.version, tool.package]))
+}
+
+/// Whether there is a nightly compiler, which the fuzzers want.
+pub(crate) fn nightly() -> bool {
+    let told = Command::new("rustup").args(["run", "nightly", "rustc", "--version"]).stdout(Stdio::null()).status();
+    told.is_ok_and(|status| status.success())
 }
 
 fn system_packages(root: &Path, missing: &[&Tool]) -> anyhow::Result<()> {
