@@ -7,12 +7,11 @@
 
 mod exchange;
 pub mod message;
+mod words;
 pub mod pagerduty;
 pub mod slack;
 pub mod smtp;
 pub mod webhook;
-mod words;
-
 #[cfg(test)]
 mod compliance;
 
@@ -124,7 +123,7 @@ pub trait Notifier: Send + Sync + fmt::Debug {
 /// One setting of a notifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct SettingSpec {
-    /// `url`.
+    /// The key in the configuration, `url` for instance.
     pub name: &'static str,
     /// What it is, in a sentence.
     pub doc: &'static str,

@@ -6,8 +6,8 @@
 
 pub mod duration;
 pub mod fault;
-pub mod resolve;
 pub mod shape;
+pub mod resolve;
 
 use std::{
     collections::BTreeMap,

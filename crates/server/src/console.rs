@@ -8,14 +8,14 @@
 //! Tests: beside the code, and `tests/console.mjs` in a browser.
 
 mod assets;
-mod commands;
+mod prose;
 mod filters;
+mod pages;
 mod incident;
+mod commands;
 mod incidents;
 mod login;
 mod oncall;
-mod pages;
-mod prose;
 mod signals;
 mod silences;
 mod sources;

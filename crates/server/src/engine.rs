@@ -10,9 +10,9 @@
 //! a batch was sealed and published when that batch was durable; a clone costs nothing, and neither does going back to it.
 //! [`Engine::refold`] compares it with the stored log; the harness calls it after every end-to-end test.
 
-mod draft;
-pub mod signals;
 mod work;
+pub mod signals;
+mod draft;
 
 use std::sync::{Arc, RwLock};
 

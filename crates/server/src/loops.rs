@@ -1,8 +1,8 @@
 //! The loops: each takes no input but the state, so that a crash, a restart and the happy path run the same code.
 
+pub mod engine;
 pub mod deliver;
 pub mod detect;
-pub mod engine;
 pub mod expire;
 pub mod publish;
 pub mod retain;

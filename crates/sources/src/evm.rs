@@ -6,10 +6,10 @@
 //!
 //! Tests: `follow/tests.rs` against a scripted node that lies, `tests/anvil.rs` against a real one.
 
-pub mod follow;
+pub mod rpc;
 pub mod heads;
 mod read;
-pub mod rpc;
+pub mod follow;
 mod tell;
 
 use std::{

@@ -49,7 +49,7 @@ pub enum Traces {
     Auto,
     /// Always; their absence is a gap.
     Required,
-    /// Never.
+    /// They are not asked for, and detectors that want them stay quiet.
     Off,
 }
 
@@ -58,7 +58,7 @@ pub enum Traces {
 pub struct Seen {
     /// Which source.
     pub source: SourceId,
-    /// What.
+    /// What the chain did, or the gap in which we could not look.
     pub event: ChainEvent,
     /// Where the source stands after it: JSON; none: nowhere new.
     pub cursor: Option<String>,

@@ -45,7 +45,7 @@ pub enum RecordedError {
 pub struct LeftOut {
     /// Which file.
     pub name: String,
-    /// Why.
+    /// What is wrong with its first bad value.
     pub why: DecodeError,
 }
 

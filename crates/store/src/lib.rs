@@ -45,7 +45,7 @@ pub struct StoredEvent {
 /// A page that has to leave, or may have left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxPage {
-    /// Which.
+    /// The page; one row for each.
     pub page: PageId,
     /// Of which incident.
     pub incident: IncidentId,
@@ -66,7 +66,7 @@ pub struct OutboxPage {
 /// Where a signal is in the log, as lists and searches need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignalRow {
-    /// Which.
+    /// The signal; it follows from what is claimed.
     pub id: SignalId,
     /// How it stands.
     pub status: SignalStatus,
@@ -90,7 +90,7 @@ pub struct FoundSignal {
 /// How a stored signal changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignalUpdate {
-    /// Which.
+    /// The signal; it follows from what is claimed.
     pub id: SignalId,
     /// When we saw it.
     pub observed: Timestamp,

@@ -99,13 +99,13 @@ impl NotifierKind for Webhook {
 /// What is posted. Fields are added, never changed or taken away; `version` would change if one had to be.
 #[derive(Debug, Serialize)]
 pub struct Body<'a> {
-    /// 1.
+    /// Version of this form; it has been 1 from the beginning.
     pub version: u8,
     /// `page` or `resolved`.
     pub kind: MessageKind,
-    /// `pag_…`.
+    /// The page, `pag_…`; the same in every repeat of it.
     pub page: PageId,
-    /// `inc_…`.
+    /// The incident that the page is about, `inc_…`.
     pub incident: IncidentId,
     /// `sev1` (worst) to `sev5`.
     pub severity: Severity,
@@ -201,7 +201,7 @@ pub enum SignatureError {
     /// A header is not there or cannot be read.
     #[error("header `{name}` is missing or unreadable")]
     Header {
-        /// Which.
+        /// The header's name, in small letters.
         name: &'static str,
     },
     /// Signed too long ago, or in the future: a replay, or a clock that is wrong.

@@ -39,9 +39,9 @@ const PART_PATIENCE: Duration = Duration::from_secs(30);
 /// An event, and where we stand after it.
 #[derive(Debug)]
 pub struct Told {
-    /// What.
+    /// What the chain did.
     pub event: ChainEvent,
-    /// Where.
+    /// From where to go on once the event is durable.
     pub place: Place,
 }
 

@@ -48,7 +48,7 @@ pub enum RpcError {
     TooMany {
         /// What was asked.
         method: &'static str,
-        /// Whom.
+        /// The node asked, without what is secret in its address.
         endpoint: String,
         /// When to ask again, if it said.
         after: Option<Duration>,
@@ -58,7 +58,7 @@ pub enum RpcError {
     NoMethod {
         /// What was asked.
         method: &'static str,
-        /// Whom.
+        /// The node asked, without what is secret in its address.
         endpoint: String,
     },
     /// It said no.
@@ -66,7 +66,7 @@ pub enum RpcError {
     Refused {
         /// What was asked.
         method: &'static str,
-        /// Whom.
+        /// The node asked, without what is secret in its address.
         endpoint: String,
         /// JSON-RPC error code.
         code: i64,
@@ -78,7 +78,7 @@ pub enum RpcError {
     Nonsense {
         /// What was asked.
         method: &'static str,
-        /// Whom.
+        /// The node asked, without what is secret in its address.
         endpoint: String,
         /// What is wrong.
         detail: String,
@@ -332,9 +332,9 @@ impl Rpc {
 
 /// JSON-RPC 2.0, section 5.1.
 const NO_SUCH_METHOD: i64 = -32601;
-/// EIP-1474.
+/// EIP-1474, error codes: the node knows the method and does not offer it.
 const METHOD_NOT_SUPPORTED: i64 = -32004;
-/// EIP-1474.
+/// EIP-1474, error codes: we ask more than the node allows.
 const LIMIT_EXCEEDED: i64 = -32005;
 /// Bytes of an answer that can still be an error: longer ones are results, and the decoder looks at them anyway.
 const ERROR_BYTES_MAX: usize = 64 * 1024;
