@@ -211,6 +211,8 @@ pub trait Store: Send + Sync + 'static {
     async fn events(&self, from: u64, limit: usize) -> Result<Vec<StoredEvent>, StoreError>;
     /// All events of a stream, from the first.
     async fn stream(&self, stream: &str) -> Result<Vec<StoredEvent>, StoreError>;
+    /// The last `limit` events of a stream whose version is below `before`, in the stream's order.
+    async fn stream_before(&self, stream: &str, before: u64, limit: usize) -> Result<Vec<StoredEvent>, StoreError>;
     /// The latest checkpoint.
     async fn checkpoint(&self) -> Result<Option<String>, StoreError>;
     /// Takes up to `limit` pages that may be tried at `now` and marks an attempt as begun, durably, before it returns them. A page
@@ -266,6 +268,16 @@ fn check_follows(
         heads.insert(&event.stream, next + 1);
     }
     Ok(())
+}
+
+/// The version that the first of these events must have, which were asked for as the last `limit` of some: a part that is
+/// shorter than asked for begins at the stream's first event.
+fn first_version(events: &[StoredEvent], limit: usize) -> u64 {
+    match events.last() {
+        Some(_) if events.len() < limit => 0,
+        Some(last) => last.version.saturating_add(1).saturating_sub(events.len() as u64),
+        None => 0,
+    }
 }
 
 /// Says that an event asked for by its place is not there.

@@ -206,6 +206,14 @@ impl Store for MemoryStore {
         let places = state.streams.get(stream).into_iter().flatten();
         Ok(places.filter_map(|place| state.events.get(*place)).cloned().collect())
     }
+    async fn stream_before(&self, stream: &str, before: u64, limit: usize) -> Result<Vec<StoredEvent>, StoreError> {
+        let state = self.state();
+        let places = state.streams.get(stream).map(Vec::as_slice).unwrap_or_default();
+        // A version is the place in the stream: there are no holes.
+        let end = usize::try_from(before).unwrap_or(usize::MAX).min(places.len());
+        let wanted = places.get(end.saturating_sub(limit)..end).unwrap_or_default();
+        Ok(wanted.iter().filter_map(|place| state.events.get(*place)).cloned().collect())
+    }
     async fn checkpoint(&self) -> Result<Option<String>, StoreError> {
         Ok(self.state().checkpoint.clone())
     }

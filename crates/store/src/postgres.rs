@@ -61,6 +61,9 @@ impl Store for PostgresStore {
     async fn stream(&self, stream: &str) -> Result<Vec<StoredEvent>, StoreError> {
         self.pool.run("read stream", |session, _| read::stream(session, stream)).await
     }
+    async fn stream_before(&self, stream: &str, before: u64, limit: usize) -> Result<Vec<StoredEvent>, StoreError> {
+        self.pool.run("read stream", |session, _| read::stream_before(session, stream, before, limit)).await
+    }
     async fn checkpoint(&self) -> Result<Option<String>, StoreError> {
         self.pool.run("read checkpoint", |session, _| read::checkpoint(session)).await
     }

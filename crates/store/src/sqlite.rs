@@ -63,6 +63,11 @@ impl Store for SqliteStore {
         let stream = stream.to_owned();
         self.readers.run("read stream", move |connection| read::stream(connection, &stream)).await
     }
+    async fn stream_before(&self, stream: &str, before: u64, limit: usize) -> Result<Vec<StoredEvent>, StoreError> {
+        let stream = stream.to_owned();
+        let find = move |connection: &_| read::stream_before(connection, &stream, before, limit);
+        self.readers.run("read stream", find).await
+    }
     async fn checkpoint(&self) -> Result<Option<String>, StoreError> {
         self.readers.run("read checkpoint", read::checkpoint).await
     }

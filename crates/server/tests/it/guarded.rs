@@ -39,6 +39,9 @@ impl<G: Guard> Store for Guarded<G> {
     async fn stream(&self, stream: &str) -> Said<Vec<StoredEvent>> {
         self.inner.stream(stream).await
     }
+    async fn stream_before(&self, stream: &str, before: u64, limit: usize) -> Said<Vec<StoredEvent>> {
+        self.inner.stream_before(stream, before, limit).await
+    }
     async fn checkpoint(&self) -> Said<Option<String>> {
         self.inner.checkpoint().await
     }

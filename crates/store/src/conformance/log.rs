@@ -46,7 +46,8 @@ pub(super) async fn reads_back(store: Arc<dyn Store>) -> Result<(), Broken> {
     let of_stream = |stream: &str| events.iter().filter(|event| event.stream == stream).cloned().collect::<Vec<_>>();
     same("journal", &store.stream("journal").await?, &of_stream("journal"))?;
     same("incident's stream", &store.stream(&of_incident).await?, &of_stream(&of_incident))?;
-    same("unknown stream", &store.stream("journa").await?, &Vec::new())
+    same("unknown stream", &store.stream("journa").await?, &Vec::new())?;
+    same("end of a stream", &store.stream_before("journal", u64::MAX, 1).await?, &of_stream("journal").split_off(1))
 }
 
 pub(super) async fn ranges(store: Arc<dyn Store>) -> Result<(), Broken> {
@@ -58,6 +59,16 @@ pub(super) async fn ranges(store: Arc<dyn Store>) -> Result<(), Broken> {
     same("past the end", &places(store.events(1_000, 10).await?), &Vec::new())?;
     same("far past the end", &places(store.events(u64::MAX, usize::MAX).await?), &Vec::new())?;
     same("none", &places(store.events(0, 0).await?), &Vec::new())?;
+    for (what, before, limit, want) in [
+        ("the end of a stream", u64::MAX, 3, vec![997, 998, 999]),
+        ("before a version", 500, 2, vec![498, 499]),
+        ("to the start of a stream", 2, 5, vec![0, 1]),
+        ("before the first", 0, 5, Vec::new()),
+        ("none of a stream", 500, 0, Vec::new()),
+    ] {
+        same(what, &places(store.stream_before("journal", before, limit).await?), &want)?;
+    }
+    same("no such stream", &places(store.stream_before("journa", u64::MAX, 5).await?), &Vec::new())?;
     same("all", &store.events(0, usize::MAX).await?, &journal(0, 1_000).events)
 }
 

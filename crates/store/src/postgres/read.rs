@@ -13,6 +13,7 @@ use super::pool::{Fault, Session, fault};
 use crate::{
     FoundSignal, SignalFilter, SignalRow, StoredEvent, check_unbroken,
     columns::{bytes_of, count_of, integer, signals_limit, status_code, status_of},
+    first_version,
 };
 
 const SIZE: &str = "SELECT size FROM log_head WHERE sole";
@@ -20,6 +21,8 @@ const EVENTS: &str = "SELECT place, stream, version, at_ms, json, salt, digest
     FROM event WHERE place >= $1 ORDER BY place LIMIT $2";
 const STREAM: &str = "SELECT place, stream, version, at_ms, json, salt, digest
     FROM event WHERE stream = $1 ORDER BY version";
+const STREAM_BEFORE: &str = "SELECT place, stream, version, at_ms, json, salt, digest
+    FROM event WHERE stream = $1 AND version < $2 ORDER BY version DESC LIMIT $3";
 const CHECKPOINT: &str = "SELECT note FROM checkpoint WHERE sole";
 const TIMERS_DUE: &str = "SELECT incident, due_ms FROM timer WHERE due_ms <= $1 ORDER BY due_ms, incident LIMIT $2";
 /// The signals of a list with their events; the condition follows.
@@ -56,6 +59,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     SIZE,
     EVENTS,
     STREAM,
+    STREAM_BEFORE,
     CHECKPOINT,
     TIMERS_DUE,
     SIGNALS,
@@ -88,6 +92,20 @@ pub(super) async fn stream(session: Session, stream: &str) -> Found<Vec<StoredEv
     const DOING: &str = "read stream";
     let events = list(&session, DOING, STREAM, &[&stream], event_of).await?;
     check_unbroken(DOING, &events, 0, |event| event.version)?;
+    Ok((session, events))
+}
+
+pub(super) async fn stream_before(
+    session: Session,
+    stream: &str,
+    before: u64,
+    limit: usize,
+) -> Found<Vec<StoredEvent>> {
+    const DOING: &str = "read stream";
+    let (end, most): (i64, i64) = (integer(before), integer(limit));
+    let mut events = list(&session, DOING, STREAM_BEFORE, &[&stream, &end, &most], event_of).await?;
+    events.reverse();
+    check_unbroken(DOING, &events, first_version(&events, limit), |event| event.version)?;
     Ok((session, events))
 }
 

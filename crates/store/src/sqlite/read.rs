@@ -17,6 +17,7 @@ use super::{append::SIZE, fault, open::open_reader};
 use crate::{
     FoundSignal, SignalFilter, SignalRow, StoreError, StoredEvent, check_unbroken,
     columns::{count_of, integer, signals_limit, status_code, status_of},
+    first_version,
 };
 
 /// Connections that read at once: more than the cores that one would give to this beside everything else.
@@ -26,6 +27,8 @@ const EVENTS: &str = "SELECT place, stream, version, at_ms, json, salt, digest
     FROM event WHERE place >= ?1 ORDER BY place LIMIT ?2";
 const STREAM: &str = "SELECT place, stream, version, at_ms, json, salt, digest
     FROM event WHERE stream = ?1 ORDER BY version";
+const STREAM_BEFORE: &str = "SELECT place, stream, version, at_ms, json, salt, digest
+    FROM event WHERE stream = ?1 AND version < ?2 ORDER BY version DESC LIMIT ?3";
 const CHECKPOINT: &str = "SELECT note FROM checkpoint WHERE sole = 1";
 const TIMERS_DUE: &str = "SELECT incident, due_ms FROM timer WHERE due_ms <= ?1 ORDER BY due_ms, incident LIMIT ?2";
 /// The signals of a list with their events; the condition follows.
@@ -60,6 +63,7 @@ const SNAPSHOT: &str = "SELECT bytes FROM snapshot WHERE name = ?1";
 pub(super) const STATEMENTS: &[&str] = &[
     EVENTS,
     STREAM,
+    STREAM_BEFORE,
     CHECKPOINT,
     TIMERS_DUE,
     SIGNALS,
@@ -131,6 +135,20 @@ pub(super) fn stream(connection: &Connection, stream: &str) -> Result<Vec<Stored
     const DOING: &str = "read stream";
     let events = list(connection, DOING, STREAM, params![stream], event_of)?;
     check_unbroken(DOING, &events, 0, |event| event.version)?;
+    Ok(events)
+}
+
+pub(super) fn stream_before(
+    connection: &Connection,
+    stream: &str,
+    before: u64,
+    limit: usize,
+) -> Result<Vec<StoredEvent>, StoreError> {
+    const DOING: &str = "read stream";
+    let wanted = params![stream, integer(before), integer(limit)];
+    let mut events = list(connection, DOING, STREAM_BEFORE, wanted, event_of)?;
+    events.reverse();
+    check_unbroken(DOING, &events, first_version(&events, limit), |event| event.version)?;
     Ok(events)
 }
 

@@ -167,6 +167,7 @@ async fn answers(store: &dyn Store) -> Vec<String> {
     ];
     for stream in ["s0", "s1", "s2", "s3", "s4"] {
         all.push(outcome(store.stream(stream).await));
+        all.push(outcome(store.stream_before(stream, 3, 2).await));
     }
     let of_incident = Some(IncidentId::from_bytes([1; 16]));
     for incident in [None, of_incident] {
