@@ -27,6 +27,7 @@ pub mod command;
 pub mod decide;
 pub mod event;
 pub mod listen;
+pub mod offer;
 pub mod read;
 pub mod refusal;
 

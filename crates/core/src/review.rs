@@ -30,15 +30,22 @@ use crate::{
 /// One event of the incident: its index in the log, its version in the incident's stream, when it was decided, and what it is.
 pub type Entry = (u64, u64, Timestamp, IncidentEvent);
 
+/// How to call services and people.
+#[derive(Clone, Copy)]
+pub struct Names<'a> {
+    /// How people call a service; none: by its name.
+    pub service_title: &'a dyn Fn(&ServiceId) -> Option<String>,
+    /// How people call a person; none: by their name in the configuration, or because theirs was erased.
+    pub person_name: &'a dyn Fn(&PersonId) -> Option<String>,
+}
+
 /// What a review needs besides the events: which incident it is, how to call services and people, and which log it cites.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// The incident that the events are of.
     pub incident: IncidentId,
-    /// How people call a service; none: by its name.
-    pub service_title: &'a dyn Fn(&ServiceId) -> Option<String>,
-    /// How people call a person; none: by their name in the configuration, or because theirs was erased.
-    pub person_name: &'a dyn Fn(&PersonId) -> Option<String>,
+    /// How to call services and people.
+    pub names: Names<'a>,
     /// The log's origin, as its checkpoints have it.
     pub log_origin: &'a str,
     /// The log's size at the checkpoint cited. Every index is below it.
@@ -387,6 +394,11 @@ pub struct NoteRow {
     pub by: String,
     /// The line.
     pub text: String,
+}
+
+/// What happened, in one line: an event as every timeline shows it.
+pub fn line(event: &IncidentEvent, names: &Names<'_>) -> String {
+    words::line(event, names)
 }
 
 impl Review {

@@ -34,6 +34,16 @@ pub enum Refusal {
         /// How long it may be.
         max: usize,
     },
+    /// A field of a request is not what it should be.
+    #[error("field `{field}` with value `{value}`: {want}")]
+    BadField {
+        /// Which.
+        field: &'static str,
+        /// As it was given, cut short.
+        value: String,
+        /// What is wrong with it, or what it should be.
+        want: String,
+    },
     /// Nobody of that name.
     #[error("no person `{person}` in the roster")]
     NoSuchPerson {
@@ -81,6 +91,7 @@ impl Refusal {
             Self::NoSuchIncident { .. } => "no_such_incident",
             Self::WrongPhase { .. } => "wrong_phase",
             Self::BadText { .. } => "bad_text",
+            Self::BadField { .. } => "bad_request",
             Self::NoSuchPerson { .. } => "no_such_person",
             Self::NoSuchPage { .. } => "no_such_page",
             Self::PageSettled { .. } => "page_settled",

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    CitedLog, Context, Entry, NoteRow, PageRow, Point, Review, RoleRow, Row, ScoreRow, Sentence, SignalRow,
+    CitedLog, Context, Entry, Names, NoteRow, PageRow, Point, Review, RoleRow, Row, ScoreRow, Sentence, SignalRow,
     Unreviewable, words,
 };
 use crate::{
@@ -29,7 +29,7 @@ pub(super) fn draft(events: &[Entry], context: &Context<'_>) -> Result<Review, U
         first_index: *first,
         last_index: last.0,
     };
-    let mut fold = Fold::new(context, Point { what: "opened", at: *at, log_index: *first });
+    let mut fold = Fold::new(&context.names, Point { what: "opened", at: *at, log_index: *first });
     let mut before: Option<(u64, u64)> = None;
     for (index, version, at, event) in events {
         in_order(context, before, *index, matches!(event, IncidentEvent::Opened { .. }))?;
@@ -38,7 +38,7 @@ pub(super) fn draft(events: &[Entry], context: &Context<'_>) -> Result<Review, U
             at: *at,
             log_index: *index,
             version: *version,
-            text: words::line(event, context),
+            text: words::line(event, &context.names),
             readings: words::readings(event),
         });
         fold.apply(*at, *index, event);
@@ -94,7 +94,7 @@ pub(super) struct Claim {
 
 /// What the pass over the events collects.
 pub(super) struct Fold<'a> {
-    pub(super) names: &'a Context<'a>,
+    pub(super) names: &'a Names<'a>,
     pub(super) phase: Phase,
     pub(super) opened: Point,
     pub(super) acknowledged: Option<(Point, String)>,
@@ -120,7 +120,7 @@ pub(super) struct Fold<'a> {
 }
 
 impl<'a> Fold<'a> {
-    fn new(names: &'a Context<'a>, opened: Point) -> Self {
+    fn new(names: &'a Names<'a>, opened: Point) -> Self {
         Self {
             names,
             phase: Phase::Triggered,

@@ -135,8 +135,7 @@ fn title_of(service: &ServiceId) -> Option<String> {
 fn context() -> Context<'static> {
     Context {
         incident: id(9),
-        service_title: &title_of,
-        person_name: &name_of,
+        names: Names { service_title: &title_of, person_name: &name_of },
         log_origin: "quarterdeck.example/log",
         log_size: 1_000,
         log_root: "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",

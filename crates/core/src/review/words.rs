@@ -1,6 +1,6 @@
 //! What happened, in words: one line of the timeline for each event, and how people, reasons and outcomes are called.
 
-use super::{Context, Reading};
+use super::{Names, Reading};
 use crate::{
     id::{PersonId, ServiceId},
     incident::{Actor, IncidentEvent, PageOutcome, PageReason, Phase, ResponseRole},
@@ -17,7 +17,7 @@ pub(super) const BLOCK_TIME: &str =
 const SOURCE_TIME: &str = "an event time is by the source's own clock, whose error is not known";
 const SECOND_MS: i64 = 1_000;
 
-impl Context<'_> {
+impl Names<'_> {
     /// How people call a person.
     pub(super) fn person(&self, person: &PersonId) -> String {
         (self.person_name)(person).unwrap_or_else(|| person.to_string())
@@ -103,12 +103,12 @@ fn tier(tier: Option<usize>) -> String {
 }
 
 /// `, asked by …`, unless it was `usual` who asked.
-fn asked(by: &Actor, usual: &Actor, names: &Context<'_>) -> String {
+fn asked(by: &Actor, usual: &Actor, names: &Names<'_>) -> String {
     if by == usual { String::new() } else { format!(", asked by {}", names.actor(by)) }
 }
 
 /// One line of the timeline. Tiers are counted from 1, as people count.
-pub(super) fn line(event: &IncidentEvent, names: &Context<'_>) -> String {
+pub(super) fn line(event: &IncidentEvent, names: &Names<'_>) -> String {
     match event {
         IncidentEvent::Opened { title, service, signal, score, drill, .. } => {
             let what = if *drill { "Drill opened" } else { "Opened" };

@@ -1,0 +1,367 @@
+//! What people may ask of an incident: THE LIST of commands, each with the right that it needs, what it is asked with, and when it
+//! makes sense. API, console and command line show commands from here and make them here, so that a new one is a row below, the
+//! rule that decides it, and its request in `crates/api/`.
+//!
+//! An offer is a courtesy: `decide` has the last word, for the incident may have changed since. Must never refuse what `decide`
+//! takes, nor offer what it refuses. Tests: `offer/tests.rs`.
+
+mod given;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+pub use self::given::Given;
+use crate::{
+    incident::{Actor, Command, Incident, Phase, Refusal, ResponseRole},
+    money::Usd,
+    signal::Facts,
+};
+
+/// What somebody may do. Each right includes those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Right {
+    /// Look.
+    Read,
+    /// Answer a page: acknowledge, note, take a role, ask for more people.
+    Respond,
+    /// Say what is so: mitigated, resolved, part of another, these facts.
+    Command,
+    /// Everything, including what cannot be undone.
+    Administer,
+}
+
+/// What a field of a command holds, and so how a person is asked for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldKind {
+    /// A text of several lines.
+    Text,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A person of the roster.
+    Person,
+    /// Another incident.
+    Incident,
+    /// Whole US cents.
+    Cents,
+    /// A whole number.
+    Count,
+    /// Yes or no.
+    Flag,
+}
+
+impl FieldKind {
+    /// The kind's name outside.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Choice(_) => "choice",
+            Self::Person => "person",
+            Self::Incident => "incident",
+            Self::Cents => "cents",
+            Self::Count => "count",
+            Self::Flag => "flag",
+        }
+    }
+}
+
+/// A field of a command.
+#[derive(Clone, Copy)]
+pub struct Field {
+    /// Its name in a request.
+    pub name: &'static str,
+    /// What a person is asked.
+    pub ask: &'static str,
+    /// What it holds.
+    pub kind: FieldKind,
+    /// Whether the command means nothing without it.
+    pub required: bool,
+    /// What a form begins with: the value as the incident has it now.
+    known: fn(&Incident) -> Option<String>,
+}
+
+impl fmt::Debug for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {:?}", self.name, self.kind)
+    }
+}
+
+/// A command that a person can ask for.
+#[derive(Clone, Copy)]
+pub struct CommandKind {
+    /// Its name in a request.
+    pub word: &'static str,
+    /// What hands in a hurry may type instead; may be empty.
+    pub short: &'static str,
+    /// On its button.
+    pub title: &'static str,
+    /// What it does.
+    pub doc: &'static str,
+    /// What it takes to ask for it.
+    pub right: Right,
+    /// What it is asked with.
+    pub fields: &'static [Field],
+    /// Whether it makes sense now.
+    fits: fn(&Incident) -> bool,
+    /// Whether it was done before, and still holds.
+    done: fn(&Incident) -> bool,
+    /// Whether it is taken however long the incident is.
+    however_long: bool,
+    make: fn(Actor, &Given) -> Result<Command, Refusal>,
+}
+
+impl fmt::Debug for CommandKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{:?}", self.word, self.fields)
+    }
+}
+
+impl CommandKind {
+    /// The one with this name.
+    pub fn named(word: &str) -> Option<&'static Self> {
+        COMMANDS.iter().find(|kind| kind.word == word)
+    }
+
+    /// The command of a request.
+    pub fn command(&self, by: Actor, given: &Given) -> Result<Command, Refusal> {
+        (self.make)(by, given)
+    }
+
+    /// Whether it makes sense now.
+    pub fn fits(&self, incident: &Incident) -> bool {
+        (self.fits)(incident) && (self.however_long || !incident.is_too_long())
+    }
+}
+
+/// A command that makes sense now, for somebody who may ask for it.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// Which.
+    pub kind: &'static CommandKind,
+    /// On its button.
+    pub title: String,
+    /// Its fields, each with the value as it is now.
+    pub fields: Vec<(&'static Field, Option<String>)>,
+}
+
+impl Offer {
+    /// The offer of this kind, whether it makes sense or not.
+    pub fn of(kind: &'static CommandKind, incident: &Incident) -> Self {
+        let again = if (kind.done)(incident) { " again" } else { "" };
+        let fields = kind.fields.iter().map(|field| (field, (field.known)(incident))).collect();
+        Self { kind, title: format!("{}{again}", kind.title), fields }
+    }
+}
+
+impl Incident {
+    /// What somebody with this right may ask now.
+    pub fn offers(&self, right: Right) -> Vec<Offer> {
+        let offered = COMMANDS.iter().filter(|kind| kind.right <= right && kind.fits(self));
+        offered.map(|kind| Offer::of(kind, self)).collect()
+    }
+}
+
+/// A row that leaves nothing open but what it must say.
+const PLAIN: CommandKind = CommandKind {
+    word: "",
+    short: "",
+    title: "",
+    doc: "",
+    right: Right::Administer,
+    fields: &[],
+    fits: |_| true,
+    done: |_| false,
+    however_long: false,
+    make: |by, _| Ok(Command::Acknowledge { by }),
+};
+
+const fn field(name: &'static str, kind: FieldKind, ask: &'static str) -> Field {
+    Field { name, ask, kind, required: false, known: |_| None }
+}
+
+const fn needed(name: &'static str, kind: FieldKind, ask: &'static str) -> Field {
+    Field { required: true, ..field(name, kind, ask) }
+}
+
+const ROLES: &[&str] = &["commander", "operations", "communications", "scribe"];
+
+/// THE LIST, in the order in which people are shown it.
+pub static COMMANDS: &[CommandKind] = &[
+    CommandKind {
+        word: "acknowledge",
+        short: "ack",
+        title: "Acknowledge",
+        doc: "You are on it: the escalation stops until the acknowledgement runs out",
+        right: Right::Respond,
+        fits: is_unanswered,
+        done: |incident| incident.acknowledgement().is_some(),
+        however_long: true,
+        make: |by, _| Ok(Command::Acknowledge { by }),
+        ..PLAIN
+    },
+    CommandKind {
+        word: "note",
+        title: "Add a note",
+        doc: "Add a line to the timeline",
+        right: Right::Respond,
+        fields: &[needed("text", FieldKind::Text, "For the timeline")],
+        make: |by, given| Ok(Command::Note { by, text: given.text("text")? }),
+        ..PLAIN
+    },
+    CommandKind {
+        word: "escalate",
+        title: "Escalate",
+        doc: "Page the next tier now",
+        right: Right::Respond,
+        fields: &[needed("reason", FieldKind::Text, "Why the next tier is needed now")],
+        fits: is_unanswered,
+        make: |by, given| Ok(Command::Escalate { by, reason: given.text("reason")? }),
+        ..PLAIN
+    },
+    CommandKind {
+        word: "mitigate",
+        title: "Mitigate",
+        doc: "The harm has stopped",
+        right: Right::Command,
+        fields: &[field("note", FieldKind::Text, "What stopped the harm")],
+        fits: is_unanswered,
+        make: |by, given| Ok(Command::Mitigate { by, note: given.text("note")? }),
+        ..PLAIN
+    },
+    CommandKind {
+        word: "resolve",
+        title: "Resolve",
+        doc: "It is over",
+        right: Right::Command,
+        fields: &[field("note", FieldKind::Text, "What was done")],
+        fits: Incident::is_open,
+        however_long: true,
+        make: |by, given| Ok(Command::Resolve { by, note: given.text("note")? }),
+        ..PLAIN
+    },
+    CommandKind {
+        word: "reopen",
+        title: "Reopen",
+        doc: "It was not over",
+        right: Right::Respond,
+        fields: &[needed("reason", FieldKind::Text, "Why it is not over")],
+        fits: |incident| matches!(incident.phase(), Phase::Mitigated | Phase::Resolved | Phase::Reviewed),
+        make: |by, given| Ok(Command::Reopen { by, reason: given.text("reason")? }),
+        ..PLAIN
+    },
+    CommandKind {
+        word: "review",
+        title: "Mark as reviewed",
+        doc: "It was learned from",
+        right: Right::Command,
+        fields: &[field("note", FieldKind::Text, "Where the review is")],
+        fits: |incident| incident.phase() == Phase::Resolved,
+        make: |by, given| Ok(Command::Review { by, note: given.text("note")? }),
+        ..PLAIN
+    },
+    CommandKind {
+        word: "take_role",
+        title: "Take a role",
+        doc: "Take a role, or give it to somebody",
+        right: Right::Respond,
+        fields: &[
+            needed("role", FieldKind::Choice(ROLES), "Role"),
+            field("person", FieldKind::Person, "Who takes it, if not you"),
+        ],
+        fits: is_not_merged,
+        make: take_role,
+        ..PLAIN
+    },
+    CommandKind {
+        word: "state_facts",
+        title: "State facts",
+        doc: "State facts about impact",
+        right: Right::Command,
+        fields: &[
+            Field {
+                known: |incident| Some(incident.facts().money_at_risk.cents().to_string()),
+                ..field("money_at_risk_cents", FieldKind::Cents, "Money at risk, in US dollars")
+            },
+            Field {
+                known: |incident| incident.facts().users.map(|users| users.to_string()),
+                ..field(
+                    "users",
+                    FieldKind::Count,
+                    "People and institutions who feel it; empty: as many as use the service",
+                )
+            },
+            Field {
+                known: |incident| yes(incident.facts().theft),
+                ..field("theft", FieldKind::Flag, "Funds are leaving now")
+            },
+            Field {
+                known: |incident| yes(incident.facts().key_compromise),
+                ..field("key_compromise", FieldKind::Flag, "A key or a privileged role is in the wrong hands")
+            },
+            Field {
+                known: |incident| yes(incident.facts().irreversible),
+                ..field("irreversible", FieldKind::Flag, "We cannot undo it")
+            },
+            field(
+                "replace",
+                FieldKind::Flag,
+                "Instead of what signals claimed; the only way to lower the severity by hand",
+            ),
+        ],
+        fits: is_not_merged,
+        make: state_facts,
+        ..PLAIN
+    },
+    CommandKind {
+        word: "merge",
+        title: "Merge",
+        doc: "Make it part of another",
+        right: Right::Command,
+        fields: &[needed("into", FieldKind::Incident, "Make it part of")],
+        fits: Incident::is_open,
+        however_long: true,
+        make: |by, given| Ok(Command::MergeInto { by, into: given.needed("into")? }),
+        ..PLAIN
+    },
+];
+
+fn is_unanswered(incident: &Incident) -> bool {
+    matches!(incident.phase(), Phase::Triggered | Phase::Acknowledged)
+}
+
+fn is_not_merged(incident: &Incident) -> bool {
+    incident.phase() != Phase::Merged
+}
+
+fn yes(flag: bool) -> Option<String> {
+    flag.then(|| "yes".to_owned())
+}
+
+fn take_role(by: Actor, given: &Given) -> Result<Command, Refusal> {
+    let role = match given.choice("role", ROLES)? {
+        "commander" => ResponseRole::Commander,
+        "operations" => ResponseRole::Operations,
+        "communications" => ResponseRole::Communications,
+        _ => ResponseRole::Scribe,
+    };
+    let person = match (given.read("person")?, &by) {
+        (Some(person), _) => person,
+        (None, Actor::Person(person)) => person.clone(),
+        (None, by) => {
+            let want = format!("{by} is no person: say who takes the role");
+            return Err(Refusal::BadField { field: "person", value: String::new(), want });
+        }
+    };
+    Ok(Command::TakeRole { by, role, person })
+}
+
+fn state_facts(by: Actor, given: &Given) -> Result<Command, Refusal> {
+    let facts = Facts {
+        money_at_risk: Usd::from_cents(given.number("money_at_risk_cents")?.unwrap_or_default()),
+        users: given.number("users")?,
+        irreversible: given.flag("irreversible")?,
+        key_compromise: given.flag("key_compromise")?,
+        theft: given.flag("theft")?,
+    };
+    Ok(Command::StateFacts { by, facts, replace: given.flag("replace")? })
+}

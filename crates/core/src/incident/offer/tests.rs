@@ -1,0 +1,183 @@
+use std::{collections::BTreeSet, time::Duration};
+
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::{
+    id::{Id, IncidentId, SeededIds},
+    incident::{Ctx, IncidentEvent, Severity},
+    limits::EVENTS_PER_INCIDENT_MAX,
+    policy::{EscalationPolicy, Person, Roster},
+    priority::Score,
+    signal::{Explanation, Fingerprint, Loudness, Signal, SignalStatus},
+    time::Timestamp,
+};
+
+fn by() -> Actor {
+    Actor::Person("ana".parse().unwrap())
+}
+
+/// An incident after its opening and these events.
+fn after(events: &[IncidentEvent]) -> Incident {
+    let signal = Signal {
+        id: Id::from_bytes([1; 16]),
+        fingerprint: Fingerprint::of(&[b"a"]),
+        detector: "webhook".parse().unwrap(),
+        parameters: String::new(),
+        status: SignalStatus::Confirmed,
+        loudness: Loudness::Critical,
+        service: None,
+        title: "t".to_owned(),
+        explanation: Explanation::default(),
+        facts: Facts { theft: true, ..Facts::default() },
+        confidence_permille: 1_000,
+        position: None,
+        parties: Vec::new(),
+        labels: std::collections::BTreeMap::new(),
+        link: None,
+        event_time: Timestamp::default(),
+        observed: Timestamp::default(),
+    };
+    let policy = EscalationPolicy {
+        id: "p".parse().unwrap(),
+        tiers: Vec::new(),
+        rounds: 1,
+        fallback: "boss".parse().unwrap(),
+        acknowledgement: Duration::from_mins(30),
+        page_at: Severity::Sev3,
+    };
+    let opened = IncidentEvent::Opened {
+        title: "t".to_owned(),
+        service: None,
+        policy: Box::new(policy),
+        score: Score { severity: Severity::Sev1, ..Score::nothing() },
+        drill: false,
+        signal: std::sync::Arc::new(signal),
+    };
+    let history = std::iter::once(&opened).chain(events);
+    let history = (0..).zip(history).map(|(version, event)| (version, Timestamp::default(), event));
+    Incident::fold(Id::from_bytes([7; 16]), history).unwrap()
+}
+
+fn other() -> IncidentId {
+    Id::from_bytes([8; 16])
+}
+
+/// The incident in every phase, and one that is too long for more.
+fn stages() -> Vec<Incident> {
+    let until = Timestamp::default().plus(Duration::from_mins(30));
+    let note = || IncidentEvent::NoteAdded { by: by(), text: "again".to_owned() };
+    let mitigated = || IncidentEvent::Mitigated { by: by(), note: String::new() };
+    let resolved = || IncidentEvent::Resolved { by: by(), note: String::new() };
+    let long = (1..EVENTS_PER_INCIDENT_MAX).map(|_| note()).collect::<Vec<_>>();
+    vec![
+        after(&[]),
+        after(&[IncidentEvent::Acknowledged { by: by(), until }]),
+        after(&[mitigated()]),
+        after(&[resolved()]),
+        after(&[resolved(), IncidentEvent::Reviewed { by: by(), note: String::new() }]),
+        after(&[IncidentEvent::MergedInto { by: by(), into: other() }]),
+        after(&long),
+    ]
+}
+
+/// A request that gives every field something good.
+fn example(kind: &CommandKind) -> Given {
+    let value = |field: &Field| match field.kind {
+        FieldKind::Text => json!("a line"),
+        FieldKind::Choice(words) => json!(words[0]),
+        FieldKind::Person => json!("ana"),
+        FieldKind::Incident => json!(other().to_string()),
+        FieldKind::Cents | FieldKind::Count => json!(5),
+        FieldKind::Flag => json!(true),
+    };
+    let fields: Map<String, Value> = kind.fields.iter().map(|field| (field.name.to_owned(), value(field))).collect();
+    Given::from(fields)
+}
+
+fn words(offers: &[Offer]) -> Vec<&'static str> {
+    offers.iter().map(|offer| offer.kind.word).collect()
+}
+
+#[test]
+fn what_is_offered_follows_right_and_phase() {
+    let [triggered, acknowledged, mitigated, resolved, reviewed, merged, long] = stages().try_into().unwrap();
+    let command = |incident: &Incident| words(&incident.offers(Right::Command));
+    let all_open = ["acknowledge", "note", "escalate", "mitigate", "resolve", "take_role", "state_facts", "merge"];
+    assert_eq!(command(&triggered), all_open);
+    assert_eq!(command(&acknowledged), all_open);
+    assert_eq!(command(&mitigated), ["note", "resolve", "reopen", "take_role", "state_facts", "merge"]);
+    assert_eq!(command(&resolved), ["note", "reopen", "review", "take_role", "state_facts"]);
+    assert_eq!(command(&reviewed), ["note", "reopen", "take_role", "state_facts"]);
+    assert_eq!(command(&merged), ["note"]);
+    assert_eq!(command(&long), ["acknowledge", "resolve", "merge"]);
+    assert_eq!(words(&triggered.offers(Right::Respond)), ["acknowledge", "note", "escalate", "take_role"]);
+    assert_eq!(words(&triggered.offers(Right::Read)), [""; 0]);
+    assert_eq!(words(&triggered.offers(Right::Administer)), all_open);
+}
+
+/// What the rules say to a good request.
+fn decided(incident: &Incident, kind: &CommandKind) -> Result<Vec<IncidentEvent>, Refusal> {
+    let ana =
+        Person { id: "ana".parse().unwrap(), name: "Ana".to_owned(), zone: "UTC".to_owned(), contacts: Vec::new() };
+    let roster = Roster { people: [(ana.id.clone(), ana)].into(), ..Roster::default() };
+    let mut ids = SeededIds::new(1);
+    let now = Timestamp::default();
+    let mut ctx = Ctx { now, ids: &mut ids, roster: &roster, service: None, blast_radius: 1 };
+    incident.decide(kind.command(by(), &example(kind)).unwrap(), &mut ctx)
+}
+
+#[test]
+fn what_is_offered_is_taken_and_what_is_not_is_refused() {
+    for incident in stages() {
+        for kind in COMMANDS {
+            let taken = decided(&incident, kind);
+            assert_eq!(kind.fits(&incident), taken.is_ok(), "{kind:?} when {:?}: {taken:?}", incident.phase());
+        }
+    }
+}
+
+#[test]
+fn a_form_begins_with_what_is_known() {
+    let [triggered, acknowledged, ..] = stages().try_into().map(|all: [Incident; 7]| all).unwrap();
+    assert_eq!(triggered.offers(Right::Command)[0].title, "Acknowledge");
+    assert_eq!(acknowledged.offers(Right::Command)[0].title, "Acknowledge again");
+    let facts = Offer::of(CommandKind::named("state_facts").unwrap(), &triggered);
+    let known: Vec<_> = facts.fields.iter().filter_map(|(field, known)| Some((field.name, known.clone()?))).collect();
+    assert_eq!(known, [("money_at_risk_cents", "0".to_owned()), ("theft", "yes".to_owned())]);
+}
+
+#[test]
+fn every_row_says_what_it_is_and_makes_its_command() {
+    let mut seen = BTreeSet::new();
+    for kind in COMMANDS {
+        assert!(seen.insert(kind.word) && (kind.short.is_empty() || seen.insert(kind.short)), "{kind:?} twice");
+        assert!(!kind.title.is_empty() && !kind.doc.is_empty() && kind.right > Right::Read, "{kind:?}");
+        assert!(kind.command(by(), &example(kind)).is_ok(), "{kind:?}");
+        assert!(std::ptr::eq(CommandKind::named(kind.word).unwrap(), kind));
+    }
+    let acknowledging =
+        COMMANDS.iter().filter(|kind| matches!(kind.command(by(), &example(kind)), Ok(Command::Acknowledge { .. })));
+    assert_eq!(acknowledging.count(), 1, "a row without a `make` of its own");
+}
+
+#[test]
+fn a_field_that_is_something_else_is_refused_with_its_name_and_value() {
+    let refused = |word: &str, given: Value| {
+        let Value::Object(fields) = given else { panic!("{given}") };
+        CommandKind::named(word).unwrap().command(Actor::Token("t".to_owned()), &fields.into()).unwrap_err().to_string()
+    };
+    assert_eq!(refused("note", json!({"text": 5})), "field `text` with value `5`: want a text");
+    assert_eq!(
+        refused("take_role", json!({"role": "chef"})),
+        "field `role` with value `chef`: want one of commander, operations, communications, scribe"
+    );
+    assert_eq!(
+        refused("take_role", json!({"role": "scribe", "person": null})),
+        "field `person` with value ``: token t is no person: say who takes the role"
+    );
+    assert_eq!(refused("merge", json!({})), "field `into` with value ``: it is missing");
+    assert!(refused("merge", json!({"into": "sig_1"})).starts_with("field `into` with value `sig_1`: "));
+    assert_eq!(refused("state_facts", json!({"users": -1})), "field `users` with value `-1`: want a whole number");
+    assert_eq!(refused("state_facts", json!({"theft": "x"})), "field `theft` with value `x`: want true or false");
+}
