@@ -2,9 +2,7 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{
-    ErrorBody, Incident, IncidentSummary, LogHead, Merge, OnCall, SetSilence, Silence, StateFacts, TakeRole, Text,
-};
+use crate::{Command, Done, ErrorBody, Incident, IncidentSummary, LogHead, OnCall, SetSilence, Silence, Timeline};
 
 /// Bytes of an answer read at most: a long incident with 10,000 events is about 10 MB.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -103,21 +101,24 @@ impl Client {
     pub async fn incident(&self, id: &str) -> Result<Incident, ClientError> {
         self.get(&format!("/api/v1/incidents/{id}")).await
     }
-    /// Does `verb` (`acknowledge`, `mitigate`, `resolve`, `reopen`, `escalate`, `notes`, `review`) with a text.
-    pub async fn act(&self, id: &str, verb: &str, text: &str) -> Result<Incident, ClientError> {
-        self.post(&format!("/api/v1/incidents/{id}/{verb}"), &Text { text: text.to_owned() }).await
+    /// Part of an incident's timeline: its end, or the part before another, of which it is the `earlier`.
+    pub async fn timeline(&self, id: &str, before: Option<u64>) -> Result<Timeline, ClientError> {
+        let query = before.map(|before| format!("?before={before}")).unwrap_or_default();
+        self.get(&format!("/api/v1/incidents/{id}/timeline{query}")).await
     }
-    /// Merges `id` into another.
-    pub async fn merge(&self, id: &str, into: &str) -> Result<Incident, ClientError> {
-        self.post(&format!("/api/v1/incidents/{id}/merge"), &Merge { into: into.to_owned() }).await
+    /// One incident with all of its timeline.
+    pub async fn whole_incident(&self, id: &str) -> Result<Incident, ClientError> {
+        let mut incident = self.incident(id).await?;
+        while let Some(before) = incident.earlier {
+            let mut part = self.timeline(id, Some(before)).await?;
+            part.rows.append(&mut incident.timeline);
+            (incident.timeline, incident.earlier) = (part.rows, part.earlier);
+        }
+        Ok(incident)
     }
-    /// Takes a role.
-    pub async fn take_role(&self, id: &str, role: &TakeRole) -> Result<Incident, ClientError> {
-        self.post(&format!("/api/v1/incidents/{id}/roles"), role).await
-    }
-    /// States facts.
-    pub async fn state_facts(&self, id: &str, facts: &StateFacts) -> Result<Incident, ClientError> {
-        self.post(&format!("/api/v1/incidents/{id}/facts"), facts).await
+    /// Asks something of an incident, and waits until it is durable.
+    pub async fn command(&self, id: &str, command: &Command) -> Result<Done, ClientError> {
+        self.post(&format!("/api/v1/incidents/{id}/commands"), command).await
     }
     /// Who is on call now.
     pub async fn on_call_now(&self) -> Result<Vec<OnCall>, ClientError> {

@@ -4,11 +4,14 @@
 //! in fields that end in `_cents`. Identifiers are text: `inc_…`, `sig_…`, `pag_…`.
 
 pub mod client;
+pub mod command;
 
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+pub use self::command::{Command, Done, Field, Offer};
 
 /// One incident in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -66,8 +69,23 @@ pub struct Incident {
     pub tier: Option<usize>,
     /// Round of the escalation, from 1.
     pub round: u32,
-    /// What happened, in the order of the log.
+    /// The end of what happened, in the order of the log: the last 100 events.
     pub timeline: Vec<TimelineRow>,
+    /// `before` of `/api/v1/incidents/{id}/timeline` for the rows before these; none: these begin with the first.
+    #[serde(default)]
+    pub earlier: Option<u64>,
+    /// What the caller may ask of it now.
+    #[serde(default)]
+    pub offers: Vec<Offer>,
+}
+
+/// Part of an incident's timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Timeline {
+    /// Its rows, in the order of the log.
+    pub rows: Vec<TimelineRow>,
+    /// `before` for the part before this one; none: this one begins with the first event.
+    pub earlier: Option<u64>,
 }
 
 /// Why an incident is this bad.
@@ -217,10 +235,18 @@ pub struct TimelineRow {
     pub at: String,
     /// `opened`, `page_requested` …: the event's type without its version.
     pub kind: String,
+    /// Version of the event's form: 1 for an `opened.v1` of the log.
+    #[serde(default = "first_version")]
+    pub version: u32,
     /// For a person.
     pub text: String,
     /// Place in the log.
     pub log_index: u64,
+}
+
+/// What programs of before this field meant.
+const fn first_version() -> u32 {
+    1
 }
 
 /// Who is on call.

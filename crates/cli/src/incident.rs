@@ -1,10 +1,13 @@
 //! `quarterdeck incident`, `oncall` and `review`: over the typed client.
 
+mod asking;
+
 use anyhow::Context as _;
-use clap::{Args, Subcommand};
-use quarterdeck_api::{Incident, IncidentSummary, OnCall, client::Client};
+use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
+use quarterdeck_api::{Done, Incident, IncidentSummary, Offer, OnCall, client::Client};
 use quarterdeck_core::priority::in_short;
 
+use self::asking::Asking;
 use crate::output::{Exit, Misuse, print, print_json, table};
 
 /// Which Quarterdeck, and who asks.
@@ -41,8 +44,9 @@ pub(crate) struct IncidentArgs {
     verb: Verb,
 }
 
+/// What only reads.
 #[derive(Subcommand)]
-enum Verb {
+enum Reading {
     /// Open incidents, worst first
     List {
         /// Also those that are over
@@ -54,53 +58,6 @@ enum Verb {
         /// inc_…
         id: String,
     },
-    /// You are on it: the escalation stops
-    Ack {
-        /// inc_…
-        id: String,
-    },
-    /// Add a line to the timeline
-    Note {
-        /// inc_…
-        id: String,
-        /// The line
-        text: String,
-    },
-    /// The harm has stopped
-    Mitigate {
-        /// inc_…
-        id: String,
-        /// What was done
-        text: String,
-    },
-    /// It is over
-    Resolve {
-        /// inc_…
-        id: String,
-        /// What was done
-        text: String,
-    },
-    /// Page the next tier now
-    Escalate {
-        /// inc_…
-        id: String,
-        /// Why
-        text: String,
-    },
-    /// It was not over
-    Reopen {
-        /// inc_…
-        id: String,
-        /// Why
-        text: String,
-    },
-    /// Make it part of another
-    Merge {
-        /// inc_…
-        id: String,
-        /// The incident that it becomes part of
-        into: String,
-    },
     /// Write its evidence bundle to a file, for `quarterdeck verify`
     Bundle {
         /// inc_…
@@ -110,37 +67,60 @@ enum Verb {
     },
 }
 
+/// To read, or to ask something of an incident.
+enum Verb {
+    Read(Reading),
+    Ask(Asking),
+}
+
+impl Subcommand for Verb {
+    fn augment_subcommands(command: clap::Command) -> clap::Command {
+        Reading::augment_subcommands(command).subcommands(asking::subcommands())
+    }
+    fn augment_subcommands_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_subcommands(command)
+    }
+    fn has_subcommand(name: &str) -> bool {
+        Reading::has_subcommand(name) || asking::is_one(name)
+    }
+}
+
+impl FromArgMatches for Verb {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        match asking::read(matches)? {
+            Some(asked) => Ok(Self::Ask(asked)),
+            None => Reading::from_arg_matches(matches).map(Self::Read),
+        }
+    }
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }
 
 pub(crate) fn run(args: &IncidentArgs) -> anyhow::Result<Exit> {
     let client = args.server.client()?;
+    let json = args.server.json;
     runtime()?.block_on(async {
-        let after = match &args.verb {
-            Verb::List { all } => {
-                let incidents = client.incidents(*all).await?;
-                return list(&incidents, args.server.json);
-            }
-            Verb::Bundle { id, file } => {
+        match &args.verb {
+            Verb::Read(Reading::List { all }) => return list(&client.incidents(*all).await?, json),
+            Verb::Read(Reading::Bundle { id, file }) => {
                 std::fs::write(file, client.bundle(id).await?)
                     .with_context(|| format!("write `{}`", file.display()))?;
                 print(&file.display().to_string())?;
-                return Ok(Exit::Good);
             }
-            Verb::Show { id } => client.incident(id).await?,
-            Verb::Ack { id } => client.act(id, "acknowledge", "").await?,
-            Verb::Note { id, text } => client.act(id, "notes", text).await?,
-            Verb::Mitigate { id, text } => client.act(id, "mitigate", text).await?,
-            Verb::Resolve { id, text } => client.act(id, "resolve", text).await?,
-            Verb::Escalate { id, text } => client.act(id, "escalate", text).await?,
-            Verb::Reopen { id, text } => client.act(id, "reopen", text).await?,
-            Verb::Merge { id, into } => client.merge(id, into).await?,
-        };
-        if args.server.json {
-            print_json(&after)?;
-        } else {
-            print(&in_words(&after))?;
+            Verb::Read(Reading::Show { id }) => {
+                let incident = client.whole_incident(id).await?;
+                if json { print_json(&incident)? } else { print(&in_words(&incident))? }
+            }
+            Verb::Ask(Asking { id, command }) => {
+                let done = client.command(id, command).await?;
+                if json { print_json(&done)? } else { print(&done_in_words(&done))? }
+            }
         }
         Ok(Exit::Good)
     })
@@ -162,18 +142,36 @@ fn list(incidents: &[IncidentSummary], json: bool) -> anyhow::Result<Exit> {
     Ok(Exit::Good)
 }
 
+/// Which incident, and how it stands.
+fn head(summary: &IncidentSummary) -> Vec<String> {
+    let service = summary.service.as_deref().unwrap_or("unknown");
+    vec![
+        format!("{} {} {}", summary.severity, summary.id, summary.title),
+        format!("{}, opened {}, service {service}", summary.phase, summary.opened),
+    ]
+}
+
+fn done_in_words(done: &Done) -> String {
+    let mut lines = head(&done.summary);
+    lines.push(match done.log_index {
+        Some(index) => format!("done: log index {index}"),
+        None => "it was so already".to_owned(),
+    });
+    lines.extend(possible(&done.offers));
+    lines.join("\n")
+}
+
+/// What can be asked next.
+fn possible(offers: &[Offer]) -> Option<String> {
+    let words: Vec<String> = offers.iter().map(|offer| asking::spelled(&offer.command)).collect();
+    (!words.is_empty()).then(|| format!("possible now: {}", words.join(", ")))
+}
+
 fn in_words(incident: &Incident) -> String {
     let summary = &incident.summary;
-    let mut lines = vec![
-        format!("{} {} {}", summary.severity, summary.id, summary.title),
-        format!(
-            "{}, opened {}, service {}",
-            summary.phase,
-            summary.opened,
-            summary.service.as_deref().unwrap_or("unknown")
-        ),
-        format!("why: {} points, {}", incident.score.points, in_short(&incident.score.vector)),
-    ];
+    let mut lines = head(summary);
+    lines.extend([format!("why: {} points, {}", incident.score.points, in_short(&incident.score.vector))]);
+    lines.extend(possible(&incident.offers));
     for row in &incident.timeline {
         lines.push(format!("{}  {:>6}  {}", row.at, row.log_index, row.text));
     }

@@ -2,7 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use quarterdeck_core::{id::PersonId, incident::Actor};
+use quarterdeck_core::{
+    id::PersonId,
+    incident::{Actor, offer::Right},
+};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -22,6 +25,24 @@ pub enum Role {
 impl Role {
     /// All, from the least.
     pub const ALL: [Self; 4] = [Self::Viewer, Self::Responder, Self::Commander, Self::Admin];
+    /// The right that it gives. What each command needs is in [`quarterdeck_core::incident::offer::COMMANDS`].
+    pub const fn right(self) -> Right {
+        match self {
+            Self::Viewer => Right::Read,
+            Self::Responder => Right::Respond,
+            Self::Commander => Right::Command,
+            Self::Admin => Right::Administer,
+        }
+    }
+    /// The role that gives a right.
+    pub const fn giving(right: Right) -> Self {
+        match right {
+            Right::Read => Self::Viewer,
+            Right::Respond => Self::Responder,
+            Right::Command => Self::Commander,
+            Right::Administer => Self::Admin,
+        }
+    }
 }
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

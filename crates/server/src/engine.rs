@@ -338,8 +338,10 @@ impl Engine {
     fn command(&mut self, incident: IncidentId, command: Command, now: Timestamp) -> Answer {
         match self.working.command(incident, command, &self.parts.setting, now, &mut *self.parts.ids) {
             Ok(recorded) => {
+                let before = self.next_place();
                 self.record(recorded);
-                Answer::Done
+                let after = self.next_place();
+                if after > before { Answer::Logged { last: after - 1 } } else { Answer::Done }
             }
             Err(refusal) => Answer::Refused(refusal),
         }
@@ -351,10 +353,15 @@ impl Engine {
         Answer::Done
     }
 
+    /// The place in the log that the next decided event takes.
+    fn next_place(&self) -> u64 {
+        let flying = self.flight.as_ref().map_or(0, |flight| flight.recorded.len());
+        self.size + (flying + self.draft.recorded.len()) as u64
+    }
+
     /// Applies decided events to the working board and puts them into the draft. What `decide` wrote, `apply` must accept: a
     /// refusal here is a defect, and the event is left out rather than stored, so that the log can always be folded.
     fn record(&mut self, recorded: Vec<Recorded>) {
-        let flying = self.flight.as_ref().map_or(0, |flight| flight.recorded.len());
         for one in recorded {
             let seen = signals::about(&one.body).and_then(|id| self.working.signal(&id)).map(|signal| signal.observed);
             if let Stream::Incident(id) = one.stream {
@@ -364,7 +371,7 @@ impl Engine {
                 tracing::error!(%error, stream = %one.stream, "left out an event that does not fold");
                 continue;
             }
-            let index = self.size + (flying + self.draft.recorded.len()) as u64;
+            let index = self.next_place();
             let incident = match one.stream {
                 Stream::Incident(id) => self.working.incident(id),
                 Stream::Journal => None,

@@ -5,6 +5,7 @@
 //! `tests/it/permissions.rs` compares every route of the OpenAPI document with the cases it tries.
 
 pub mod alertmanager;
+pub mod commands;
 pub mod extract;
 pub mod health;
 pub mod incidents;
@@ -13,6 +14,7 @@ pub mod log;
 pub mod monitor;
 pub mod oncall;
 pub mod openapi;
+pub mod paged;
 pub mod signals;
 pub mod silences;
 pub mod stream;
@@ -40,6 +42,7 @@ use crate::{
     auth::{Caller, Role, Token, identify},
     config::Integration,
     engine::EngineError,
+    history::HistoryError,
     loops::{engine::EngineHandle, expire::Expiries, watchdog::Watched},
 };
 use quarterdeck_host::clock::Clock;
@@ -89,6 +92,7 @@ pub type Shared = Arc<App>;
 pub fn router(app: Shared, pages: Router<Shared>) -> Router {
     Router::new()
         .merge(incidents::routes())
+        .merge(commands::routes())
         .merge(signals::routes())
         .merge(silences::routes())
         .merge(oncall::routes())
@@ -184,6 +188,7 @@ impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
         let status = match &refusal {
             Refusal::NoSuchIncident { .. } | Refusal::NoSuchPage { .. } => StatusCode::NOT_FOUND,
+            Refusal::BadField { .. } => StatusCode::BAD_REQUEST,
             Refusal::BadText { .. } | Refusal::NoSuchPerson { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Refusal::WrongPhase { .. }
             | Refusal::PageSettled { .. }
@@ -200,6 +205,19 @@ impl From<EngineError> for Refused {
             .hint("nothing was kept; send it again");
         refused.retry_after = true;
         refused
+    }
+}
+
+impl From<HistoryError> for Refused {
+    fn from(error: HistoryError) -> Self {
+        match error {
+            HistoryError::NoSuch { id } => Refusal::NoSuchIncident { id }.into(),
+            HistoryError::Store { source, .. } => source.into(),
+            HistoryError::Unreadable { .. } | HistoryError::OutOfOrder { .. } => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a history cannot be read");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "unreadable", error.to_string())
+            }
+        }
     }
 }
 
@@ -244,7 +262,7 @@ pub fn caller(parts: &Parts, app: &App, least: Role) -> Result<Caller, Refused> 
 }
 
 /// The caller, if they may do what `least` may.
-fn with_role(caller: Caller, least: Role) -> Result<Caller, Refused> {
+pub fn with_role(caller: Caller, least: Role) -> Result<Caller, Refused> {
     if caller.role < least {
         let message = format!("this needs the role {least}; token `{}` has {}", caller.token, caller.role);
         return Err(Refused::new(StatusCode::FORBIDDEN, "role", message));

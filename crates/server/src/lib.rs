@@ -7,6 +7,7 @@ pub mod auth;
 pub mod config;
 pub mod log_tree;
 pub mod engine;
+pub mod history;
 pub mod log_files;
 pub mod loops;
 pub mod http;

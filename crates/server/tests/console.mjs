@@ -314,7 +314,7 @@ try {
 
   await step("resolved; it leaves the open ones everywhere", async () => {
     await page.locator("#act-resolve > summary").click();
-    await page.locator("#text-resolve").fill("paused, funds moved to the safe");
+    await page.locator("#note-resolve").fill("paused, funds moved to the safe");
     await page.locator("#act-resolve button").click();
     await page.locator("#head .phase.resolved").waitFor();
     await watcher.locator("#head .phase.resolved").waitFor();
@@ -326,12 +326,12 @@ try {
   await step("without a script: times in UTC, and a refusal with what was typed", async () => {
     assert.match(await plain.locator("#head time").first().innerText(), /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/);
     await plain.locator("#act-mitigate > summary").click();
-    await plain.locator("#text-mitigate").fill("we paused it");
+    await plain.locator("#note-mitigate").fill("we paused it");
     forgiven = /409/;
     await plain.locator("#act-mitigate button").click();
     await plain.getByRole("alert").getByText("cannot mitigate").waitFor();
     forgiven = /$^/;
-    assert.equal(await plain.locator("#text-mitigate").inputValue(), "we paused it");
+    assert.equal(await plain.locator("#note-mitigate").inputValue(), "we paused it");
   });
 
   await step("a link in a chat on another site leads to the incident, not to a form", async () => {

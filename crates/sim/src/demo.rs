@@ -31,7 +31,6 @@ use quarterdeck_server::{
     auth::{Role, Token},
     config::{Configuration, StoreKind},
     engine::read,
-    http::views::{Placed, draft},
 };
 use quarterdeck_sources::Seen;
 use quarterdeck_sources::SourceState;
@@ -286,18 +285,14 @@ fn incident_about(running: &Running, transaction: alloy_primitives::B256) -> Opt
 
 /// Writes the review of an incident beside the log, in its three forms; gives the Markdown's path.
 async fn write_review(running: &Running, incident: &Incident, data: &Path) -> Result<PathBuf, DemoError> {
-    let stored = running.store.stream(&incident.id().to_string()).await.map_err(RunError::Store)?;
-    let mut events: Vec<Placed> = Vec::new();
-    for one in &stored {
-        let recorded = quarterdeck_server::engine::recorded_of(one).map_err(RunError::Start)?;
-        if let Some(quarterdeck_core::journal::Body::Incident(event)) = recorded.map(|recorded| recorded.body) {
-            events.push((one.index, one.version, one.at, event));
-        }
-    }
+    let defect = |error: &dyn std::error::Error| DemoError::Defect(error.to_string());
+    let events = quarterdeck_server::history::whole(&*running.store, running.engine.published(), incident.id()).await;
+    let events = events.map_err(|error| defect(&error))?;
     let head = read(&running.engine.published().head).clone();
-    let review = draft(&running.setting, incident.id(), &events, running.key.name(), &head)
-        .map_err(|error| DemoError::Defect(error.to_string()))?;
-    let json = serde_json::to_string_pretty(&review).map_err(|error| DemoError::Defect(error.to_string()))?;
+    let review =
+        quarterdeck_server::history::review(&running.setting, incident.id(), &events, running.key.name(), &head);
+    let review = review.map_err(|error| defect(&error))?;
+    let json = serde_json::to_string_pretty(&review).map_err(|error| defect(&error))?;
     let path = data.join(format!("review-{}.md", incident.id()));
     for (path, text) in [
         (path.clone(), review.markdown()),

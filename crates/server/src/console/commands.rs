@@ -1,48 +1,44 @@
-//! What the buttons do: a form becomes the same command as an API call, then the browser goes back to the incident. What is refused is
-//! shown there, with what was typed.
+//! What the buttons do: a filled form becomes the request that a program would send, then the browser goes back to the incident.
+//! What is refused is shown there, with what was typed. Which commands there are and what they are asked with is the core's list.
+
+use std::collections::BTreeMap;
 
 use axum::{
     Router,
     extract::State,
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
-    routing::{MethodRouter, get},
+    routing::get,
 };
+use quarterdeck_api::Command;
 use quarterdeck_core::{
-    id::BadName,
-    incident::{Actor, Command},
+    incident::offer::{CommandKind, Field, FieldKind},
     money::Usd,
-    signal::Facts,
 };
-use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
 use super::{
     Filled, On,
-    incident::{Attempt, Typed, render},
-    pages::FactsForm,
+    incident::{Attempt, render},
     sorry,
 };
 use crate::{
     auth::Caller,
-    http::{Commander, InPath, Refused, Responder, Shared, incidents},
+    http::{InPath, Refused, Responder, Shared, commands::carry_out, extract::shortened, incidents::parse},
 };
 
-/// Their routes. Asked for with GET (a reload after a refusal, an address typed from memory) each leads back to the incident.
+/// Their route. Asked for with GET (a reload after a refusal, an address typed from memory) it leads back to the incident.
 pub(super) fn routes() -> Router<Shared> {
-    let back = || -> MethodRouter<Shared> {
-        get(|On(InPath(id)): On<InPath>| async move { Redirect::to(&format!("/incidents/{}", segment(&id))) })
-    };
-    Router::new()
-        .route("/incidents/{id}/acknowledge", back().post(acknowledge))
-        .route("/incidents/{id}/note", back().post(note))
-        .route("/incidents/{id}/role", back().post(role))
-        .route("/incidents/{id}/escalate", back().post(escalate))
-        .route("/incidents/{id}/reopen", back().post(reopen))
-        .route("/incidents/{id}/mitigate", back().post(mitigate))
-        .route("/incidents/{id}/resolve", back().post(resolve))
-        .route("/incidents/{id}/reviewed", back().post(reviewed))
-        .route("/incidents/{id}/facts", back().post(facts))
-        .route("/incidents/{id}/merge", back().post(merge))
+    Router::new().route("/incidents/{id}/{command}", get(back).post(act))
+}
+
+/// An incident and the word of a command.
+type Named = (String, String);
+/// What was typed into a form, by field.
+pub(super) type Typed = BTreeMap<String, String>;
+
+async fn back(On(InPath((id, _))): On<InPath<Named>>) -> Redirect {
+    Redirect::to(&format!("/incidents/{}", segment(&id)))
 }
 
 /// A path segment as an address carries it.
@@ -51,192 +47,66 @@ fn segment(text: &str) -> String {
 }
 
 /// Does it and goes back, or shows the incident with the reason why not.
-async fn carry_out(
-    app: &Shared,
-    visitor: &Caller,
-    id: &str,
-    command: Result<Command, Refused>,
-    typed: Typed,
+async fn act(
+    On(Responder(visitor)): On<Responder>,
+    State(app): State<Shared>,
+    On(InPath((id, word))): On<InPath<Named>>,
+    Filled(typed): Filled<Typed>,
 ) -> Response {
-    let done = match command {
-        Ok(command) => incidents::command(app, id, command).await.map(drop),
-        Err(refused) => Err(refused),
+    let Some(kind) = CommandKind::named(&word) else {
+        let message = format!("there is no command `{}`", shortened(&word));
+        return sorry(&app, Some(&visitor), &Refused::not_found(message));
     };
-    match done {
-        Ok(()) => Redirect::to(&format!("/incidents/{}", segment(id))).into_response(),
-        Err(refused) => match render(app, visitor, id, Some(Attempt { refused, typed })).await {
+    match ask(&app, &visitor, &id, kind, &typed).await {
+        Ok(()) => Redirect::to(&format!("/incidents/{}", segment(&id))).into_response(),
+        Err(refused) => match render(&app, &visitor, &id, None, Some(Attempt { refused, kind, typed })).await {
             Ok(shown) => shown,
-            Err(refused) => sorry(app, Some(visitor), &refused),
+            Err(refused) => sorry(&app, Some(&visitor), &refused),
         },
     }
 }
 
-/// A form with one text.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Text {
-    text: String,
+async fn ask(
+    app: &Shared,
+    visitor: &Caller,
+    id: &str,
+    kind: &'static CommandKind,
+    typed: &Typed,
+) -> Result<(), Refused> {
+    carry_out(app, visitor, parse(id)?, &command(kind, typed)?).await.map(drop)
 }
 
-async fn with_text(
-    (app, visitor, id): (&Shared, &Caller, &str),
-    verb: &'static str,
-    text: String,
-    command: impl FnOnce(Actor, String) -> Command,
-) -> Response {
-    // Browsers end lines in forms with CR LF; the log keeps what people typed.
-    let text = text.replace("\r\n", "\n");
-    let typed = Typed::Text(verb, text.clone());
-    carry_out(app, visitor, id, Ok(command(visitor.actor(), text)), typed).await
+/// The request that a filled form means.
+fn command(kind: &CommandKind, typed: &Typed) -> Result<Command, Refused> {
+    let mut request: Map<String, Value> = [("command".to_owned(), json!(kind.word))].into_iter().collect();
+    for (name, text) in typed {
+        let field = kind.fields.iter().find(|field| field.name == name);
+        let unknown = || Refused::bad_request(format!("`{}` has no field `{}`", kind.word, shortened(name)));
+        if let Some(value) = value(field.ok_or_else(unknown)?, text)? {
+            request.insert(name.clone(), value);
+        }
+    }
+    serde_json::from_value(Value::Object(request)).map_err(|error| Refused::bad_request(error.to_string()))
 }
 
-async fn acknowledge(
-    On(Responder(visitor)): On<Responder>,
-    State(app): State<Shared>,
-    On(InPath(id)): On<InPath>,
-) -> Response {
-    carry_out(&app, &visitor, &id, Ok(Command::Acknowledge { by: visitor.actor() }), Typed::Nothing).await
-}
-
-async fn note(
-    On(Responder(visitor)): On<Responder>,
-    State(app): State<Shared>,
-    On(InPath(id)): On<InPath>,
-    Filled(form): Filled<Text>,
-) -> Response {
-    with_text((&app, &visitor, &id), "note", form.text, |by, text| Command::Note { by, text }).await
-}
-
-async fn escalate(
-    On(Responder(visitor)): On<Responder>,
-    State(app): State<Shared>,
-    On(InPath(id)): On<InPath>,
-    Filled(form): Filled<Text>,
-) -> Response {
-    with_text((&app, &visitor, &id), "escalate", form.text, |by, reason| Command::Escalate { by, reason }).await
-}
-
-async fn reopen(
-    On(Responder(visitor)): On<Responder>,
-    State(app): State<Shared>,
-    On(InPath(id)): On<InPath>,
-    Filled(form): Filled<Text>,
-) -> Response {
-    with_text((&app, &visitor, &id), "reopen", form.text, |by, reason| Command::Reopen { by, reason }).await
-}
-
-async fn mitigate(
-    On(Commander(visitor)): On<Commander>,
-    State(app): State<Shared>,
-    On(InPath(id)): On<InPath>,
-    Filled(form): Filled<Text>,
-) -> Response {
-    with_text((&app, &visitor, &id), "mitigate", form.text, |by, note| Command::Mitigate { by, note }).await
-}
-
-async fn resolve(
-    On(Commander(visitor)): On<Commander>,
-    State(app): State<Shared>,
-    On(InPath(id)): On<InPath>,
-    Filled(form): Filled<Text>,
-) -> Response {
-    with_text((&app, &visitor, &id), "resolve", form.text, |by, note| Command::Resolve { by, note }).await
-}
-
-async fn reviewed(
-    On(Commander(visitor)): On<Commander>,
-    State(app): State<Shared>,
-    On(InPath(id)): On<InPath>,
-    Filled(form): Filled<Text>,
-) -> Response {
-    with_text((&app, &visitor, &id), "reviewed", form.text, |by, note| Command::Review { by, note }).await
-}
-
-/// Who takes which role.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Role {
-    role: String,
-    person: String,
-}
-
-async fn role(
-    On(Responder(visitor)): On<Responder>,
-    State(app): State<Shared>,
-    On(InPath(id)): On<InPath>,
-    Filled(form): Filled<Role>,
-) -> Response {
-    let command = || {
-        let role = incidents::role(&form.role)?;
-        let person = form.person.parse().map_err(|error: BadName| Refused::bad_request(error.to_string()))?;
-        Ok(Command::TakeRole { by: visitor.actor(), role, person })
-    };
-    carry_out(&app, &visitor, &id, command(), Typed::Nothing).await
-}
-
-/// Into which incident.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Merge {
-    into: String,
-}
-
-async fn merge(
-    On(Commander(visitor)): On<Commander>,
-    State(app): State<Shared>,
-    On(InPath(id)): On<InPath>,
-    Filled(form): Filled<Merge>,
-) -> Response {
-    let command = incidents::parse(&form.into).map(|into| Command::MergeInto { by: visitor.actor(), into });
-    carry_out(&app, &visitor, &id, command, Typed::Nothing).await
-}
-
-/// The form of facts: a box that is not ticked is not sent.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FactsFilled {
-    money: String,
-    users: String,
-    theft: Option<String>,
-    key_compromise: Option<String>,
-    irreversible: Option<String>,
-    replace: Option<String>,
-}
-
-async fn facts(
-    On(Commander(visitor)): On<Commander>,
-    State(app): State<Shared>,
-    On(InPath(id)): On<InPath>,
-    Filled(form): Filled<FactsFilled>,
-) -> Response {
-    let form = FactsForm {
-        money: form.money,
-        users: form.users,
-        theft: form.theft.is_some(),
-        key_compromise: form.key_compromise.is_some(),
-        irreversible: form.irreversible.is_some(),
-        replace: form.replace.is_some(),
-    };
-    let replace = form.replace;
-    let command = stated(&form).map(|facts| Command::StateFacts { by: visitor.actor(), facts, replace });
-    carry_out(&app, &visitor, &id, command, Typed::Facts(form)).await
-}
-
-fn stated(form: &FactsForm) -> Result<Facts, Refused> {
+/// What was typed into a field, as a request has it; none: nothing was.
+fn value(field: &Field, text: &str) -> Result<Option<Value>, Refused> {
     let wrong = |message: String| Refused::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_number", message);
-    let money = dollars(&form.money).ok_or_else(|| {
-        wrong(format!("`{}` is no amount of US dollars", form.money)).hint("write it like 2500000 or 2,500,000.50")
-    })?;
-    let users = match form.users.trim() {
-        "" => None,
-        text => Some(whole(text).ok_or_else(|| wrong(format!("`{text}` is no number of users")))?),
-    };
-    Ok(Facts {
-        money_at_risk: money,
-        users,
-        irreversible: form.irreversible,
-        key_compromise: form.key_compromise,
-        theft: form.theft,
+    let short = shortened(text);
+    Ok(match field.kind {
+        // Browsers end lines in forms with CR LF; the log keeps what people typed.
+        FieldKind::Text => Some(json!(text.replace("\r\n", "\n"))),
+        FieldKind::Choice(_) | FieldKind::Person | FieldKind::Incident => (!text.is_empty()).then(|| json!(text)),
+        FieldKind::Cents => {
+            let money = dollars(text).ok_or_else(|| {
+                wrong(format!("`{short}` is no amount of US dollars")).hint("write it like 2500000 or 2,500,000.50")
+            })?;
+            Some(json!(money.cents()))
+        }
+        FieldKind::Count if text.trim().is_empty() => None,
+        FieldKind::Count => Some(json!(whole(text).ok_or_else(|| wrong(format!("`{short}` is no whole number")))?)),
+        // A box that is not ticked is not sent.
+        FieldKind::Flag => Some(json!(true)),
     })
 }
 
@@ -281,9 +151,40 @@ mod tests {
     }
 
     #[test]
+    fn a_filled_form_is_the_request_of_the_api() {
+        let request = |word: &str, pairs: &[(&str, &str)]| {
+            let filled = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            command(CommandKind::named(word).unwrap(), &filled)
+        };
+        let text = "two\nlines".to_owned();
+        assert_eq!(request("note", &[("text", "two\r\nlines")]).unwrap(), Command::Note { text });
+        let into = "inc_1".to_owned();
+        assert_eq!(request("merge", &[("into", "inc_1")]).unwrap(), Command::Merge { into });
+        assert_eq!(
+            request("take_role", &[("role", "scribe"), ("person", "")]).unwrap(),
+            Command::TakeRole { role: "scribe".to_owned(), person: None }
+        );
+        let facts = Command::StateFacts {
+            money_at_risk_cents: 250_000_050,
+            users: Some(1_200),
+            irreversible: false,
+            key_compromise: false,
+            theft: true,
+            replace: false,
+        };
+        let filled = [("money_at_risk_cents", "$2,500,000.50"), ("users", "1,200"), ("theft", "yes")];
+        assert_eq!(request("state_facts", &filled).unwrap(), facts);
+    }
+
+    #[test]
     fn a_number_that_is_none_is_refused_with_its_text() {
-        let form = FactsForm { users: "many".to_owned(), ..FactsForm::default() };
-        let refused = stated(&form).expect_err("refused");
-        assert_eq!(refused.parts(), (StatusCode::UNPROCESSABLE_ENTITY, "`many` is no number of users"));
+        let filled = |name: &str, value: &str| [(name.to_owned(), value.to_owned())].into();
+        let facts = CommandKind::named("state_facts").unwrap();
+        let refused = command(facts, &filled("users", "many")).expect_err("refused");
+        assert_eq!(refused.parts(), (StatusCode::UNPROCESSABLE_ENTITY, "`many` is no whole number"));
+        let refused = command(facts, &filled("money_at_risk_cents", "a lot")).expect_err("refused");
+        assert_eq!(refused.parts(), (StatusCode::UNPROCESSABLE_ENTITY, "`a lot` is no amount of US dollars"));
+        let refused = command(facts, &filled("colour", "red")).expect_err("refused");
+        assert_eq!(refused.parts(), (StatusCode::BAD_REQUEST, "`state_facts` has no field `colour`"));
     }
 }

@@ -2,11 +2,17 @@
 
 use axum::{Router, extract::State, http::StatusCode, response::Response, routing::get};
 use quarterdeck_api as api;
-use quarterdeck_core::money::Usd;
+use quarterdeck_core::{
+    incident::offer::{CommandKind, Offer},
+    money::Usd,
+};
+use serde::Deserialize;
 
 use super::{
-    On, frame, page,
-    pages::{self, Act, FactsForm, May, Named},
+    Asked, On,
+    commands::Typed,
+    frame, page,
+    pages::{self, Act, Choice, Input},
     sorry,
 };
 use crate::{
@@ -28,26 +34,31 @@ pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/incidents/{id}", get(show))
 }
 
-async fn show(On(Viewer(visitor)): On<Viewer>, State(app): State<Shared>, On(InPath(id)): On<InPath>) -> Response {
-    render(&app, &visitor, &id, None).await.unwrap_or_else(|refused| sorry(&app, Some(&visitor), &refused))
+/// Which part of the timeline.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    before: Option<u64>,
+}
+
+async fn show(
+    On(Viewer(visitor)): On<Viewer>,
+    State(app): State<Shared>,
+    On(InPath(id)): On<InPath>,
+    Asked(wanted): Asked<Wanted>,
+) -> Response {
+    let shown = render(&app, &visitor, &id, wanted.before, None).await;
+    shown.unwrap_or_else(|refused| sorry(&app, Some(&visitor), &refused))
 }
 
 /// A command that was refused, with what was typed.
 pub(super) struct Attempt {
     /// Why.
     pub refused: Refused,
+    /// Which command.
+    pub kind: &'static CommandKind,
     /// What was typed.
     pub typed: Typed,
-}
-
-/// What was typed into a form.
-pub(super) enum Typed {
-    /// Nothing that is worth keeping.
-    Nothing,
-    /// The text of the command with this last part of the path.
-    Text(&'static str, String),
-    /// The form of facts.
-    Facts(FactsForm),
 }
 
 /// The page of an incident, after a refused command with the reason and the words that were typed.
@@ -55,48 +66,49 @@ pub(super) async fn render(
     app: &Shared,
     visitor: &Caller,
     id: &str,
+    before: Option<u64>,
     attempt: Option<Attempt>,
 ) -> Result<Response, Refused> {
-    let it = views::incident(app, parse(id)?).await?;
+    let it = views::incident(app, parse(id)?, before, visitor.role.right()).await?;
     let status = attempt.as_ref().map_or(StatusCode::OK, |attempt| attempt.refused.parts().0);
     let refused = attempt.as_ref().map(|attempt| attempt.refused.body().clone());
-    let typed = attempt.map_or(Typed::Nothing, |attempt| attempt.typed);
-    let may = may(visitor, &it.summary.phase);
-    let acts = acts(may, &it.summary.phase, &typed);
-    let (facts_open, facts_form) = match typed {
-        Typed::Facts(form) => (true, form),
-        Typed::Text(..) | Typed::Nothing => (false, known(&it.facts)),
+    let choices = Choices {
+        people: people(app),
+        me: visitor.person.as_ref().map(ToString::to_string).unwrap_or_default(),
+        others: others(app, &it.summary.id),
     };
-    let hidden_signals = it.signals.len().saturating_sub(SIGNALS_SHOWN);
     let template = pages::Incident {
         frame: frame(app, Some(visitor), "incidents"),
         refused,
-        may,
-        acts,
-        facts_open,
-        facts_form,
-        people: app
-            .setting
-            .roster
-            .people
-            .values()
-            .map(|person| Named { id: person.id.to_string(), name: person.name.clone() })
-            .collect(),
-        me: visitor.person.as_ref().map(ToString::to_string).unwrap_or_default(),
-        others: summaries(app, false, OTHERS_SHOWN).into_iter().filter(|other| other.id != it.summary.id).collect(),
-        signals: it.signals.iter().skip(hidden_signals).cloned().map(|signal| told(signal, &it.timeline)).collect(),
-        hidden_signals,
+        acts: acts(app, &it, attempt.as_ref(), &choices),
+        may_act: visitor.role >= Role::Responder,
+        open: matches!(it.summary.phase.as_str(), "triggered" | "acknowledged" | "mitigated"),
+        signals: it.signals.iter().take(SIGNALS_SHOWN).cloned().map(|signal| told(signal, &it.timeline)).collect(),
+        hidden_signals: it.signals.len().saturating_sub(SIGNALS_SHOWN),
         days: pages::days(&it.timeline),
+        before,
         verify: format!("quarterdeck verify {}.qdbundle --key '{}'", it.summary.id, app.key),
         it,
     };
     Ok(page(status, &template))
 }
 
+/// People of the roster as a form offers them.
+fn people(app: &Shared) -> Vec<Choice> {
+    let people = app.setting.roster.people.values();
+    people.map(|person| Choice { value: person.id.to_string(), label: person.name.clone() }).collect()
+}
+
+/// Other open incidents as a form offers them.
+fn others(app: &Shared, this: &str) -> Vec<Choice> {
+    let others = summaries(app, false, OTHERS_SHOWN).into_iter().filter(|other| other.id != this);
+    others.map(|other| Choice { label: format!("{} {}", other.severity, other.title), value: other.id }).collect()
+}
+
 /// A signal of the incident; a retracted one with the line of the timeline that says why.
 fn told(mut signal: api::Signal, timeline: &[api::TimelineRow]) -> api::Signal {
     if signal.status == "retracted" && signal.fate.is_empty() {
-        let says = |row: &&api::TimelineRow| row.kind.starts_with("signal_retracted") && row.text.contains(&signal.id);
+        let says = |row: &&api::TimelineRow| row.kind == "signal_retracted" && row.text.contains(&signal.id);
         if let Some(row) = timeline.iter().rev().find(says) {
             signal.fate.clone_from(&row.text);
         }
@@ -104,87 +116,92 @@ fn told(mut signal: api::Signal, timeline: &[api::TimelineRow]) -> api::Signal {
     signal
 }
 
-/// What the visitor's role allows and the phase does not make pointless. The engine decides all the same.
-fn may(visitor: &Caller, phase: &str) -> May {
-    let unanswered = matches!(phase, "triggered" | "acknowledged");
-    May {
-        respond: visitor.role >= Role::Responder,
-        command: visitor.role >= Role::Commander,
-        acknowledge: unanswered,
-        open: unanswered || phase == "mitigated",
-    }
+/// The choices that the configuration and the board give.
+struct Choices {
+    people: Vec<Choice>,
+    me: String,
+    others: Vec<Choice>,
 }
 
-/// The commands with one text that this visitor is offered in this phase.
-fn acts(may: May, phase: &str, typed: &Typed) -> Vec<Act> {
-    let unanswered = may.acknowledge;
-    let open = may.open;
-    let over = matches!(phase, "mitigated" | "resolved" | "reviewed");
-    let offers = [
-        (true, "note", "Add a note", "For the timeline", true),
-        (unanswered, "escalate", "Escalate", "Why the next tier is needed now", true),
-        (unanswered && may.command, "mitigate", "Mitigate", "What stopped the harm", false),
-        (open && may.command, "resolve", "Resolve", "What was done", false),
-        (over, "reopen", "Reopen", "Why it is not over", true),
-        (phase == "resolved" && may.command, "reviewed", "Mark as reviewed", "Where the review is", false),
-    ];
-    let act = |(_, verb, label, ask, required)| {
-        let draft = match typed {
-            Typed::Text(typed_verb, text) if *typed_verb == verb => Some(text.clone()),
-            Typed::Text(..) | Typed::Facts(_) | Typed::Nothing => None,
+/// The forms of what the visitor is offered. One whose content was refused stays, so that the words are not lost.
+fn acts(app: &Shared, it: &api::Incident, attempt: Option<&Attempt>, choices: &Choices) -> Vec<Act> {
+    let mut offers = it.offers.clone();
+    if let Some(attempt) = attempt
+        && !offers.iter().any(|offer| offer.command == attempt.kind.word)
+    {
+        let board = app.engine.published().board();
+        let incident = it.summary.id.parse().ok().and_then(|id| board.incident(id));
+        offers.extend(incident.map(|incident| views::offer(&Offer::of(attempt.kind, incident))));
+    }
+    let typed = |offer: &api::Offer| attempt.filter(|attempt| attempt.kind.word == offer.command);
+    offers.iter().map(|offer| act(offer, typed(offer).map(|attempt| &attempt.typed), choices)).collect()
+}
+
+fn act(offer: &api::Offer, typed: Option<&Typed>, choices: &Choices) -> Act {
+    let inputs = offer.fields.iter().map(|field| {
+        let known = match (typed, field.kind.as_str()) {
+            (Some(typed), _) => typed.get(&field.name).cloned(),
+            (None, "cents") => field.value.as_deref().and_then(|cents| cents.parse().ok()).map(in_dollars),
+            (None, "person") => Some(choices.me.clone()),
+            (None, _) => field.value.clone(),
         };
-        Act { verb, label, ask, required, open: draft.is_some(), draft: draft.unwrap_or_default() }
-    };
-    let typed_verb = if let Typed::Text(verb, _) = typed { Some(*verb) } else { None };
-    // A form whose text was refused stays, so that the words are not lost.
-    offers.into_iter().filter(|(offered, verb, ..)| *offered || typed_verb == Some(*verb)).map(act).collect()
+        let options = match field.kind.as_str() {
+            "person" => choices.people.clone(),
+            "incident" => choices.others.clone(),
+            _ => field.choices.iter().map(|word| Choice { value: word.clone(), label: word.clone() }).collect(),
+        };
+        Input { it: field.clone(), content: known.unwrap_or_default(), options }
+    });
+    Act { word: offer.command.clone(), title: offer.title.clone(), open: typed.is_some(), inputs: inputs.collect() }
 }
 
-/// The form of facts as things stand.
-fn known(facts: &api::Facts) -> FactsForm {
-    let cents = facts.money_at_risk_cents;
+/// Cents as a person types dollars.
+fn in_dollars(cents: u64) -> String {
     let dollars = Usd::from_cents(cents).dollars();
-    FactsForm {
-        money: if cents.is_multiple_of(100) { dollars.to_string() } else { format!("{dollars}.{:02}", cents % 100) },
-        users: facts.users.map(|users| users.to_string()).unwrap_or_default(),
-        theft: facts.theft,
-        key_compromise: facts.key_compromise,
-        irreversible: facts.irreversible,
-        replace: false,
-    }
+    if cents.is_multiple_of(100) { dollars.to_string() } else { format!("{dollars}.{:02}", cents % 100) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const COMMANDER: May = May { respond: true, command: true, acknowledge: true, open: true };
+    fn choices() -> Choices {
+        let choice = |value: &str| Choice { value: value.to_owned(), label: value.to_uppercase() };
+        Choices { people: vec![choice("ana"), choice("bo")], me: "bo".to_owned(), others: vec![choice("inc_2")] }
+    }
 
-    fn verbs(may: May, phase: &str, typed: &Typed) -> Vec<&'static str> {
-        acts(may, phase, typed).iter().map(|act| act.verb).collect()
+    fn field(kind: &str, value: Option<&str>) -> api::Field {
+        api::Field {
+            name: "one".to_owned(),
+            ask: "One?".to_owned(),
+            kind: kind.to_owned(),
+            choices: vec!["red".to_owned()],
+            required: true,
+            value: value.map(ToOwned::to_owned),
+        }
+    }
+
+    fn input(kind: &str, value: Option<&str>, typed: Option<&Typed>) -> Input {
+        let fields = vec![field(kind, value)];
+        let offer = api::Offer { command: "do".to_owned(), title: "Do".to_owned(), doc: String::new(), fields };
+        act(&offer, typed, &choices()).inputs.remove(0)
     }
 
     #[test]
-    fn what_is_offered_follows_role_and_phase() {
-        assert_eq!(verbs(COMMANDER, "triggered", &Typed::Nothing), ["note", "escalate", "mitigate", "resolve"]);
-        let responder = May { command: false, ..COMMANDER };
-        assert_eq!(verbs(responder, "triggered", &Typed::Nothing), ["note", "escalate"]);
-        let over = May { acknowledge: false, open: false, ..COMMANDER };
-        assert_eq!(verbs(over, "resolved", &Typed::Nothing), ["note", "reopen", "reviewed"]);
+    fn a_form_begins_with_what_is_known_and_keeps_what_was_refused() {
+        assert_eq!(input("cents", Some("250000005"), None).content, "2500000.05");
+        assert_eq!(input("count", Some("7"), None).content, "7");
+        assert_eq!(input("flag", None, None).content, "");
+        let typed = [("one".to_owned(), "a lot".to_owned())].into();
+        assert_eq!(input("cents", Some("5"), Some(&typed)).content, "a lot");
+        assert_eq!(input("flag", Some("yes"), Some(&Typed::new())).content, "", "it was unticked");
     }
 
     #[test]
-    fn refused_words_are_kept_even_where_the_form_is_no_longer_offered() {
-        let over = May { acknowledge: false, open: false, ..COMMANDER };
-        let acts = acts(over, "resolved", &Typed::Text("resolve", "we paused it".to_owned()));
-        let kept = acts.iter().find(|act| act.verb == "resolve").expect("the form");
-        assert!(kept.open && kept.draft == "we paused it");
-    }
-
-    #[test]
-    fn known_facts_fill_the_form_to_the_cent() {
-        let facts = api::Facts { money_at_risk_cents: 250_000_005, users: Some(7), ..api::Facts::default() };
-        let form = known(&facts);
-        assert_eq!((form.money.as_str(), form.users.as_str()), ("2500000.05", "7"));
+    fn a_choice_offers_what_there_is() {
+        let person = input("person", None, None);
+        assert_eq!((person.content.as_str(), person.options.len()), ("bo", 2));
+        assert_eq!(input("incident", None, None).options[0].value, "inc_2");
+        assert_eq!(input("choice", None, None).options[0].value, "red");
     }
 }

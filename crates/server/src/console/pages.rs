@@ -108,84 +108,55 @@ pub(super) struct Incident {
     pub it: api::Incident,
     /// Why the last command was not done.
     pub refused: Option<api::ErrorBody>,
-    /// What the visitor may do.
-    pub may: May,
-    /// Commands with one text.
+    /// What the visitor is offered.
     pub acts: Vec<Act>,
-    /// The form of facts is open because its last content was refused.
-    pub facts_open: bool,
-    /// The content of the form of facts.
-    pub facts_form: FactsForm,
-    /// Who can take a role.
-    pub people: Vec<Named>,
-    /// The visitor, if a person; else empty.
-    pub me: String,
-    /// Other open incidents, to merge into.
-    pub others: Vec<api::IncidentSummary>,
+    /// The visitor's role may act at all.
+    pub may_act: bool,
+    /// People still work on it.
+    pub open: bool,
     /// The signals shown.
     pub signals: Vec<api::Signal>,
     /// Signals not shown here.
     pub hidden_signals: usize,
     /// The timeline by day.
     pub days: Vec<Day>,
+    /// The timeline ends before this place of the incident's history; none: it ends with the last event.
+    pub before: Option<u64>,
     /// The command that checks the evidence bundle.
     pub verify: String,
 }
 
-/// What the visitor may do, so that no button is shown that their role forbids or the phase makes pointless. The engine decides all the same.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct May {
-    /// A responder or more.
-    pub respond: bool,
-    /// A commander or more.
-    pub command: bool,
-    /// Nobody could call an acknowledgement pointless.
-    pub acknowledge: bool,
-    /// It is open: people still work on it, and it may be merged.
-    pub open: bool,
-}
-
-/// A command with one text.
+/// A command that the visitor is offered.
 #[derive(Debug, Clone)]
 pub(super) struct Act {
-    /// The last part of its path.
-    pub verb: &'static str,
+    /// Its name, and the last part of its path.
+    pub word: String,
     /// On its button.
-    pub label: &'static str,
-    /// What the text says.
-    pub ask: &'static str,
-    /// Whether the text may be empty.
-    pub required: bool,
-    /// Shown open: its last text was refused.
+    pub title: String,
+    /// Shown open: its last content was refused.
     pub open: bool,
-    /// That text.
-    pub draft: String,
+    /// Its fields; none: one button does it.
+    pub inputs: Vec<Input>,
 }
 
-/// The form of facts as a person fills it.
-#[derive(Debug, Clone, Default)]
-pub(super) struct FactsForm {
-    /// US dollars.
-    pub money: String,
-    /// A number, or empty.
-    pub users: String,
-    /// Funds are leaving now.
-    pub theft: bool,
-    /// A key is in the wrong hands.
-    pub key_compromise: bool,
-    /// We cannot undo it.
-    pub irreversible: bool,
-    /// Instead of what signals claimed.
-    pub replace: bool,
-}
-
-/// A person for a list.
+/// A field of a form.
 #[derive(Debug, Clone)]
-pub(super) struct Named {
-    /// As the configuration calls them.
-    pub id: String,
-    /// As people call them.
-    pub name: String,
+pub(super) struct Input {
+    /// The field.
+    pub it: api::Field,
+    /// What it begins with: what is known, or what was typed and refused.
+    pub content: String,
+    /// What can be chosen, where it is a choice.
+    pub options: Vec<Choice>,
+}
+
+/// Something to choose.
+#[derive(Debug, Clone)]
+pub(super) struct Choice {
+    /// As the request has it.
+    pub value: String,
+    /// As people read it.
+    pub label: String,
 }
 
 /// The rows of a timeline on one day (UTC).
@@ -211,8 +182,7 @@ pub(super) fn days(rows: &[api::TimelineRow]) -> Vec<Day> {
     let mut days: Vec<Day> = Vec::new();
     for row in rows {
         let date = row.at.split('T').next().unwrap_or_default();
-        let kind = row.kind.split('.').next().unwrap_or_default().to_owned();
-        let row = Row { group: group(&kind), it: api::TimelineRow { kind, ..row.clone() } };
+        let row = Row { group: group(&row.kind), it: row.clone() };
         match days.last_mut() {
             Some(day) if day.date == date => day.rows.push(row),
             _ => days.push(Day { date: date.to_owned(), rows: vec![row] }),
@@ -424,13 +394,13 @@ mod tests {
     use super::*;
 
     fn row(at: &str, kind: &str) -> api::TimelineRow {
-        api::TimelineRow { at: at.to_owned(), kind: kind.to_owned(), text: String::new(), log_index: 0 }
+        api::TimelineRow { at: at.to_owned(), kind: kind.to_owned(), version: 1, text: String::new(), log_index: 0 }
     }
 
     #[test]
     fn a_timeline_is_cut_at_midnight_and_nowhere_else() {
         let rows = [
-            row("2026-07-01T23:59:59.999Z", "opened.v1"),
+            row("2026-07-01T23:59:59.999Z", "opened"),
             row("2026-07-02T00:00:00.000Z", "page_requested"),
             row("2026-07-02T00:00:01.000Z", "note_added"),
         ];

@@ -71,8 +71,13 @@ pub enum Work {
 pub enum Answer {
     /// One fate for each change, in order.
     Heard(Vec<Fate>),
-    /// Done; the incident's version after it.
+    /// Done, or it was so already.
     Done,
+    /// Done.
+    Logged {
+        /// The place in the log of the last event that it added.
+        last: u64,
+    },
     /// No.
     Refused(Refusal),
     /// The silence cannot be.

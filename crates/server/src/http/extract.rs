@@ -69,15 +69,15 @@ pub fn shortened(text: &str) -> String {
     if short.len() < text.len() { format!("{short}…") } else { short }
 }
 
-/// The one identifier in the address.
-pub struct InPath(pub String);
+/// What the address names: the one identifier in it, unless told otherwise.
+pub struct InPath<T = String>(pub T);
 
-impl FromRequestParts<Shared> for InPath {
+impl<T: DeserializeOwned + Send> FromRequestParts<Shared> for InPath<T> {
     type Rejection = Refused;
     async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Refused> {
         let path = parts.uri.path().to_owned();
-        let read = Path::<String>::from_request_parts(parts, app).await;
-        read.map(|Path(id)| Self(id)).map_err(|error| {
+        let read = Path::<T>::from_request_parts(parts, app).await;
+        read.map(|Path(named)| Self(named)).map_err(|error| {
             Refused::bad_request(format!("`id` in the path `{}`: {}", shortened(&path), error.body_text()))
         })
     }

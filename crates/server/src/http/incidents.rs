@@ -1,26 +1,18 @@
-//! Incidents: lists, one whole, and every command on one.
+//! Incidents: lists, one whole, its timeline, its review, its evidence.
 
 use axum::{
     Json, Router,
     extract::State,
     http::header,
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::get,
 };
-use quarterdeck_api::{ErrorBody, Incident, IncidentSummary, Merge, StateFacts, TakeRole, Text};
-use quarterdeck_core::{
-    id::{IncidentId, PersonId},
-    incident::{Command, Phase, ResponseRole},
-    money::Usd,
-    signal::Facts,
-};
+use quarterdeck_api::{ErrorBody, Incident, IncidentSummary, Timeline};
+use quarterdeck_core::id::IncidentId;
 use serde::Deserialize;
 
-use super::{Asked, Body, Commander, InPath, Refused, Responder, Shared, Viewer, views};
-use crate::{
-    auth::Caller,
-    engine::{Answer, Work, read},
-};
+use super::{Asked, InPath, Refused, Shared, Viewer, views};
+use crate::{engine::read, history};
 
 /// Incidents in one list: more than a screen, less than a burden.
 const LIST_MAX: usize = 1_000;
@@ -30,16 +22,7 @@ pub fn routes() -> Router<Shared> {
     Router::new()
         .route("/api/v1/incidents", get(list))
         .route("/api/v1/incidents/{id}", get(show))
-        .route("/api/v1/incidents/{id}/acknowledge", post(acknowledge))
-        .route("/api/v1/incidents/{id}/mitigate", post(mitigate))
-        .route("/api/v1/incidents/{id}/resolve", post(resolve))
-        .route("/api/v1/incidents/{id}/reopen", post(reopen))
-        .route("/api/v1/incidents/{id}/escalate", post(escalate))
-        .route("/api/v1/incidents/{id}/notes", post(note))
-        .route("/api/v1/incidents/{id}/roles", post(take_role))
-        .route("/api/v1/incidents/{id}/facts", post(state_facts))
-        .route("/api/v1/incidents/{id}/merge", post(merge))
-        .route("/api/v1/incidents/{id}/reviewed", post(reviewed))
+        .route("/api/v1/incidents/{id}/timeline", get(timeline))
         .route("/api/v1/incidents/{id}/review", get(review))
         .route("/api/v1/incidents/{id}/bundle", get(bundle))
 }
@@ -88,172 +71,41 @@ pub fn summaries(app: &Shared, all: bool, limit: usize) -> Vec<IncidentSummary> 
 /// One incident with its timeline.
 #[utoipa::path(get, path = "/api/v1/incidents/{id}", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
     responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
-pub async fn show(_: Viewer, State(app): State<Shared>, InPath(id): InPath) -> Result<Json<Incident>, Refused> {
-    views::incident(&app, parse(&id)?).await.map(Json)
+pub async fn show(
+    Viewer(caller): Viewer,
+    State(app): State<Shared>,
+    InPath(id): InPath,
+) -> Result<Json<Incident>, Refused> {
+    views::incident(&app, parse(&id)?, None, caller.role.right()).await.map(Json)
+}
+
+/// Which part of a timeline.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TimelineQuery {
+    /// The `earlier` of the part after it.
+    before: Option<u64>,
+    /// At most so many rows.
+    limit: Option<usize>,
+}
+
+/// Part of an incident's timeline, in the order of the log: its end, or with `before` the part before another.
+#[utoipa::path(get, path = "/api/v1/incidents/{id}/timeline", tag = "incidents", security(("token" = [])),
+    params(("id" = String, Path), ("before" = Option<u64>, Query, description = "the `earlier` of the part that comes after; without it, the end"), ("limit" = Option<usize>, Query, description = "100 by default, 1,000 at most")),
+    responses((status = 200, body = Timeline), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
+pub async fn timeline(
+    _: Viewer,
+    State(app): State<Shared>,
+    InPath(id): InPath,
+    Asked(query): Asked<TimelineQuery>,
+) -> Result<Json<Timeline>, Refused> {
+    let limit = query.limit.unwrap_or(history::ROWS);
+    views::timeline(&app, parse(&id)?, query.before, limit).await.map(Json)
 }
 
 /// An incident's identifier from a path.
 pub fn parse(id: &str) -> Result<IncidentId, Refused> {
     id.parse().map_err(|error: quarterdeck_core::id::BadId| Refused::bad_request(error.to_string()))
-}
-
-/// Does a command and answers with the incident after it.
-pub async fn command(app: &Shared, id: &str, command: Command) -> Result<Json<Incident>, Refused> {
-    let incident = parse(id)?;
-    match app.engine.ask(Work::Command { incident, command }).await? {
-        Answer::Refused(refusal) => Err(refusal.into()),
-        Answer::Done | Answer::Heard(_) | Answer::BadSilence(_) | Answer::NoSuchSilence(_) => {
-            views::incident(app, incident).await.map(Json)
-        }
-    }
-}
-
-/// You are on it: the escalation stops until the acknowledgement runs out.
-#[utoipa::path(post, path = "/api/v1/incidents/{id}/acknowledge", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
-    request_body = Text, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub async fn acknowledge(
-    Responder(caller): Responder,
-    State(app): State<Shared>,
-    InPath(id): InPath,
-    Body(_): Body<Text>,
-) -> Result<Json<Incident>, Refused> {
-    command(&app, &id, Command::Acknowledge { by: caller.actor() }).await
-}
-
-/// The harm has stopped.
-#[utoipa::path(post, path = "/api/v1/incidents/{id}/mitigate", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
-    request_body = Text, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub async fn mitigate(
-    Commander(caller): Commander,
-    State(app): State<Shared>,
-    InPath(id): InPath,
-    Body(body): Body<Text>,
-) -> Result<Json<Incident>, Refused> {
-    command(&app, &id, Command::Mitigate { by: caller.actor(), note: body.text }).await
-}
-
-/// It is over.
-#[utoipa::path(post, path = "/api/v1/incidents/{id}/resolve", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
-    request_body = Text, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub async fn resolve(
-    Commander(caller): Commander,
-    State(app): State<Shared>,
-    InPath(id): InPath,
-    Body(body): Body<Text>,
-) -> Result<Json<Incident>, Refused> {
-    command(&app, &id, Command::Resolve { by: caller.actor(), note: body.text }).await
-}
-
-/// It was not over.
-#[utoipa::path(post, path = "/api/v1/incidents/{id}/reopen", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
-    request_body = Text, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub async fn reopen(
-    Responder(caller): Responder,
-    State(app): State<Shared>,
-    InPath(id): InPath,
-    Body(body): Body<Text>,
-) -> Result<Json<Incident>, Refused> {
-    command(&app, &id, Command::Reopen { by: caller.actor(), reason: body.text }).await
-}
-
-/// Page the next tier now.
-#[utoipa::path(post, path = "/api/v1/incidents/{id}/escalate", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
-    request_body = Text, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub async fn escalate(
-    Responder(caller): Responder,
-    State(app): State<Shared>,
-    InPath(id): InPath,
-    Body(body): Body<Text>,
-) -> Result<Json<Incident>, Refused> {
-    command(&app, &id, Command::Escalate { by: caller.actor(), reason: body.text }).await
-}
-
-/// A line for the timeline.
-#[utoipa::path(post, path = "/api/v1/incidents/{id}/notes", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
-    request_body = Text, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
-pub async fn note(
-    Responder(caller): Responder,
-    State(app): State<Shared>,
-    InPath(id): InPath,
-    Body(body): Body<Text>,
-) -> Result<Json<Incident>, Refused> {
-    command(&app, &id, Command::Note { by: caller.actor(), text: body.text }).await
-}
-
-/// It was learned from.
-#[utoipa::path(post, path = "/api/v1/incidents/{id}/reviewed", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
-    request_body = Text, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub async fn reviewed(
-    Commander(caller): Commander,
-    State(app): State<Shared>,
-    InPath(id): InPath,
-    Body(body): Body<Text>,
-) -> Result<Json<Incident>, Refused> {
-    command(&app, &id, Command::Review { by: caller.actor(), note: body.text }).await
-}
-
-/// Take a role.
-#[utoipa::path(post, path = "/api/v1/incidents/{id}/roles", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
-    request_body = TakeRole, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
-pub async fn take_role(
-    Responder(caller): Responder,
-    State(app): State<Shared>,
-    InPath(id): InPath,
-    Body(body): Body<TakeRole>,
-) -> Result<Json<Incident>, Refused> {
-    let role = role(&body.role)?;
-    let person = person(&caller, body.person.as_deref())?;
-    command(&app, &id, Command::TakeRole { by: caller.actor(), role, person }).await
-}
-
-/// A role of the response by its word.
-pub fn role(word: &str) -> Result<ResponseRole, Refused> {
-    serde_json::from_value(serde_json::Value::String(word.to_owned())).map_err(|_| {
-        Refused::bad_request(format!("`{word}` is no role: want commander, operations, communications or scribe"))
-    })
-}
-
-fn person(caller: &Caller, named: Option<&str>) -> Result<PersonId, Refused> {
-    match named {
-        Some(text) => {
-            text.parse().map_err(|error: quarterdeck_core::id::BadName| Refused::bad_request(error.to_string()))
-        }
-        None => caller.person.clone().ok_or_else(|| {
-            Refused::bad_request(format!("token `{}` belongs to no person: say who takes the role", caller.token))
-        }),
-    }
-}
-
-/// State facts about impact.
-#[utoipa::path(post, path = "/api/v1/incidents/{id}/facts", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
-    request_body = StateFacts, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub async fn state_facts(
-    Commander(caller): Commander,
-    State(app): State<Shared>,
-    InPath(id): InPath,
-    Body(body): Body<StateFacts>,
-) -> Result<Json<Incident>, Refused> {
-    let facts = Facts {
-        money_at_risk: Usd::from_cents(body.facts.money_at_risk_cents),
-        users: body.facts.users,
-        irreversible: body.facts.irreversible,
-        key_compromise: body.facts.key_compromise,
-        theft: body.facts.theft,
-    };
-    command(&app, &id, Command::StateFacts { by: caller.actor(), facts, replace: body.replace }).await
-}
-
-/// Make it part of another.
-#[utoipa::path(post, path = "/api/v1/incidents/{id}/merge", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
-    request_body = Merge, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
-pub async fn merge(
-    Commander(caller): Commander,
-    State(app): State<Shared>,
-    InPath(id): InPath,
-    Body(body): Body<Merge>,
-) -> Result<Json<Incident>, Refused> {
-    let into = parse(&body.into)?;
-    command(&app, &id, Command::MergeInto { by: caller.actor(), into }).await
 }
 
 /// In which form.
@@ -298,16 +150,4 @@ pub async fn bundle(_: Viewer, State(app): State<Shared>, InPath(id): InPath) ->
     let name = format!("attachment; filename=\"{incident}.qdbundle\"");
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)], bundle)
         .into_response())
-}
-
-/// The word of a phase.
-pub const fn phase_word(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Triggered => "triggered",
-        Phase::Acknowledged => "acknowledged",
-        Phase::Mitigated => "mitigated",
-        Phase::Resolved => "resolved",
-        Phase::Reviewed => "reviewed",
-        Phase::Merged => "merged",
-    }
 }

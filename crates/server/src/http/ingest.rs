@@ -168,7 +168,7 @@ async fn acknowledge(app: &Shared, source: &SourceId, claim: &Fingerprint) -> Re
     let command = Command::Acknowledge { by: Actor::Token(source.to_string()) };
     match app.engine.ask(Work::Command { incident, command }).await? {
         Answer::Refused(refusal) => tracing::info!(%refusal, %source, "an acknowledgement that means nothing"),
-        Answer::Done | Answer::Heard(_) | Answer::BadSilence(_) | Answer::NoSuchSilence(_) => {}
+        Answer::Done | Answer::Logged { .. } | Answer::Heard(_) | Answer::BadSilence(_) | Answer::NoSuchSilence(_) => {}
     }
     Ok(())
 }

@@ -6,16 +6,17 @@ use utoipa::{
     openapi::security::{Http, HttpAuthScheme, SecurityScheme},
 };
 
-use super::{Shared, alertmanager, health, incidents, ingest, log, oncall, signals, silences, stream};
+use super::{Shared, alertmanager, commands, health, incidents, ingest, log, oncall, signals, silences, stream};
 
 /// The description.
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Quarterdeck", description = "Incident command for crypto operations.", license(name = "Apache-2.0")),
     paths(
-        incidents::list, incidents::show, incidents::acknowledge, incidents::mitigate, incidents::resolve, incidents::reopen,
-        incidents::escalate, incidents::note, incidents::take_role, incidents::state_facts, incidents::merge,
-        incidents::reviewed, incidents::review, incidents::bundle,
+        incidents::list, incidents::show, incidents::timeline, incidents::review, incidents::bundle,
+        commands::command, commands::acknowledge, commands::mitigate, commands::resolve, commands::reopen,
+        commands::escalate, commands::note, commands::take_role, commands::state_facts, commands::merge,
+        commands::reviewed,
         signals::list, signals::show, signals::detectors,
         oncall::now, oncall::next,
         log::head, log::inclusion, log::consistency,

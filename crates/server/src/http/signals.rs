@@ -9,7 +9,12 @@ use quarterdeck_core::{
 use quarterdeck_detect::detectors::DETECTORS;
 use serde::Deserialize;
 
-use super::{Asked, InPath, Refused, Shared, Viewer, extract::parameter, views};
+use super::{
+    Asked, InPath, Refused, Shared, Viewer,
+    extract::parameter,
+    paged::{Paged, address},
+    views,
+};
 use crate::engine::read;
 use quarterdeck_store::SignalFilter;
 
@@ -33,32 +38,49 @@ pub struct ListQuery {
     incident: Option<String>,
     status: Option<String>,
     before: Option<String>,
+    before_id: Option<String>,
     limit: Option<usize>,
 }
 
 /// Newest first.
 #[utoipa::path(get, path = "/api/v1/signals", tag = "signals", security(("token" = [])),
-    params(("incident" = Option<String>, Query), ("status" = Option<String>, Query), ("before" = Option<String>, Query, description = "only those seen before this instant"), ("limit" = Option<usize>, Query)),
-    responses((status = 200, body = Vec<Signal>), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody)))]
+    params(("incident" = Option<String>, Query), ("status" = Option<String>, Query), ("before" = Option<String>, Query, description = "only those seen before this instant"), ("before_id" = Option<String>, Query, description = "with `before`: also those seen at that very instant whose id is lower"), ("limit" = Option<usize>, Query, description = "100 by default, 1,000 at most")),
+    responses((status = 200, body = Vec<Signal>, headers(("link" = String, description = "where there may be more: the address of the next page, as RFC 8288 has it, with `rel=next`"))), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody)))]
 pub async fn list(
     _: Viewer,
     State(app): State<Shared>,
     Asked(query): Asked<ListQuery>,
-) -> Result<Json<Vec<Signal>>, Refused> {
-    find(&app, &query).await.map(Json)
+) -> Result<Paged<Signal>, Refused> {
+    find(&app, &query).await
 }
 
 /// Signals as the query wants them.
-pub async fn find(app: &Shared, query: &ListQuery) -> Result<Vec<Signal>, Refused> {
+async fn find(app: &Shared, query: &ListQuery) -> Result<Paged<Signal>, Refused> {
     let status = match query.status.as_deref() {
         None => None,
         Some(word) => Some(status(word)?),
     };
     let before = query.before.as_deref().map(|text| parameter("before", text)).transpose()?;
+    let before_id = query.before_id.as_deref().map(|text| parameter("before_id", text)).transpose()?;
     let incident = query.incident.as_deref().map(|text| parameter("incident", text)).transpose()?;
-    let filter =
-        SignalFilter { incident, status, before, before_id: None, limit: query.limit.unwrap_or(LIST).min(LIST_MAX) };
-    views::listed_signals(&app.store.signals(&filter).await?)
+    let limit = query.limit.unwrap_or(LIST).clamp(1, LIST_MAX);
+    let found = app.store.signals(&SignalFilter { incident, status, before, before_id, limit }).await?;
+    let last = found.last().filter(|_| found.len() == limit).map(|last| last.row);
+    let next = last.map(|last| {
+        let limit = limit.to_string();
+        let (before, before_id) = (last.observed.to_string(), last.id.to_string());
+        address(
+            "/api/v1/signals",
+            &[
+                ("incident", query.incident.as_deref()),
+                ("status", query.status.as_deref()),
+                ("before", Some(&before)),
+                ("before_id", Some(&before_id)),
+                ("limit", Some(&limit)),
+            ],
+        )
+    });
+    Ok(Paged { items: views::listed_signals(&found)?, next })
 }
 
 fn status(word: &str) -> Result<SignalStatus, Refused> {

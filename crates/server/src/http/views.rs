@@ -3,21 +3,25 @@
 use quarterdeck_api as api;
 use quarterdeck_core::{
     id::IncidentId,
-    incident::{Attached, Incident, IncidentEvent, PageOutcome, PageRecord},
-    journal::{Body, Stream},
+    incident::{
+        Attached, Incident, PageOutcome, PageRecord, Phase, Refusal,
+        offer::{Field, FieldKind, Offer, Right},
+    },
     priority::Score,
-    review::{self, Review, Unreviewable},
-    setting::Setting,
+    review::Review,
     signal::{Facts, Loudness, Signal, SignalStatus},
 };
 
-use super::{Refused, Shared, incidents::phase_word};
-use crate::engine::{
-    read, recorded_of,
-    signals::{Unreadable, read_back},
+use super::{Refused, Shared};
+use crate::{
+    engine::{
+        read,
+        signals::{Unreadable, read_back},
+    },
+    history,
 };
 use quarterdeck_reach::notify::message::why;
-use quarterdeck_store::{FoundSignal, StoredEvent};
+use quarterdeck_store::FoundSignal;
 
 /// An incident in a list.
 pub fn summary(incident: &Incident) -> api::IncidentSummary {
@@ -39,18 +43,16 @@ pub fn summary(incident: &Incident) -> api::IncidentSummary {
     }
 }
 
-/// One incident with its timeline, read from the log.
-pub async fn incident(app: &Shared, id: IncidentId) -> Result<api::Incident, Refused> {
-    let events = events(app, id).await?;
-    let review = reviewed(app, id, &events)?;
+/// One incident with the end of its timeline.
+pub async fn incident(
+    app: &Shared,
+    id: IncidentId,
+    before: Option<u64>,
+    right: Right,
+) -> Result<api::Incident, Refused> {
+    let api::Timeline { rows, earlier } = timeline(app, id, before, history::ROWS).await?;
     let board = read(&app.engine.published().board);
-    let incident = board.incident(id).ok_or_else(|| no_such(id))?;
-    let timeline = review.timeline.iter().zip(&events).map(|(row, (.., event))| api::TimelineRow {
-        at: row.at.to_string(),
-        kind: event.kind().to_owned(),
-        text: row.text.clone(),
-        log_index: row.log_index,
-    });
+    let incident = board.incident(id).ok_or(Refusal::NoSuchIncident { id })?;
     let mut pages: Vec<_> = incident.pages().values().collect();
     pages.sort_by_key(|page| page.requested);
     Ok(api::Incident {
@@ -72,12 +74,41 @@ pub async fn incident(app: &Shared, id: IncidentId) -> Result<api::Incident, Ref
         acknowledged_until: incident.acknowledgement().map(|word| word.until.to_string()),
         tier: incident.escalation().tier.map(|tier| tier + 1),
         round: incident.escalation().round,
-        timeline: timeline.collect(),
+        timeline: rows,
+        earlier,
+        offers: offers(incident, right),
     })
 }
 
-fn no_such(id: IncidentId) -> Refused {
-    quarterdeck_core::incident::Refusal::NoSuchIncident { id }.into()
+/// What somebody with this right may ask of an incident now.
+pub fn offers(incident: &Incident, right: Right) -> Vec<api::Offer> {
+    incident.offers(right).iter().map(offer).collect()
+}
+
+/// An offer.
+pub fn offer(offer: &Offer) -> api::Offer {
+    let field = |(field, known): &(&Field, Option<String>)| api::Field {
+        name: field.name.to_owned(),
+        ask: field.ask.to_owned(),
+        kind: field.kind.word().to_owned(),
+        choices: match field.kind {
+            FieldKind::Choice(words) => words.iter().map(|word| (*word).to_owned()).collect(),
+            FieldKind::Text
+            | FieldKind::Person
+            | FieldKind::Incident
+            | FieldKind::Cents
+            | FieldKind::Count
+            | FieldKind::Flag => Vec::new(),
+        },
+        required: field.required,
+        value: known.clone(),
+    };
+    api::Offer {
+        command: offer.kind.word.to_owned(),
+        title: offer.title.clone(),
+        doc: offer.kind.doc.to_owned(),
+        fields: offer.fields.iter().map(field).collect(),
+    }
 }
 
 /// The signals of an incident, the loudest and surest first.
@@ -90,65 +121,33 @@ fn most_telling_first(incident: &Incident) -> Vec<&Attached> {
     signals
 }
 
-/// An incident's event with its place in the log, its version and its instant.
-pub type Placed = (u64, u64, quarterdeck_core::time::Timestamp, IncidentEvent);
-
-/// The events of an incident. Erased ones are left out.
-pub async fn events(app: &Shared, id: IncidentId) -> Result<Vec<Placed>, Refused> {
-    let stored = app.store.stream(&Stream::Incident(id).to_string()).await?;
-    if stored.is_empty() {
-        return Err(no_such(id));
-    }
-    // The store is a moment ahead of what is published: what is not published yet is not there yet.
-    let size = read(&app.engine.published().head).size;
-    let mut events = Vec::new();
-    for one in stored.iter().filter(|event| event.index < size) {
-        events.extend(placed(one)?);
-    }
-    if events.is_empty() { Err(no_such(id)) } else { Ok(events) }
-}
-
-fn placed(stored: &StoredEvent) -> Result<Option<Placed>, Refused> {
-    let recorded = recorded_of(stored).map_err(|error| {
-        tracing::error!(%error, "a stored event cannot be read");
-        Refused::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "unreadable", error.to_string())
-    })?;
-    Ok(recorded.and_then(|recorded| match recorded.body {
-        Body::Incident(event) => Some((stored.index, stored.version, stored.at, event)),
-        Body::Journal(_) => None,
-    }))
+/// Part of an incident's timeline: the last rows before `before`, or the last of all.
+pub async fn timeline(
+    app: &Shared,
+    id: IncidentId,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<api::Timeline, Refused> {
+    let part = history::part(&*app.store, app.engine.published(), id, before, limit).await?;
+    let row = |row: history::Row| api::TimelineRow {
+        at: row.at.to_string(),
+        kind: row.kind.to_owned(),
+        version: row.version,
+        text: row.text,
+        log_index: row.log_index,
+    };
+    let rows = history::rows(&app.setting, &part.events).into_iter().map(row).collect();
+    Ok(api::Timeline { rows, earlier: part.earlier })
 }
 
 /// The review of an incident.
 pub async fn review(app: &Shared, id: IncidentId) -> Result<Review, Refused> {
-    reviewed(app, id, &events(app, id).await?)
-}
-
-fn reviewed(app: &Shared, id: IncidentId, events: &[Placed]) -> Result<Review, Refused> {
+    let events = history::whole(&*app.store, app.engine.published(), id).await?;
     let head = read(&app.engine.published().head).clone();
-    draft(&app.setting, id, events, app.key.name(), &head).map_err(|error| {
+    history::review(&app.setting, id, &events, app.key.name(), &head).map_err(|error| {
         tracing::error!(%error, incident = %id, "a review cannot be drafted");
         Refused::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "unreviewable", error.to_string())
     })
-}
-
-/// A review with the names of the configuration.
-pub fn draft(
-    setting: &Setting,
-    id: IncidentId,
-    events: &[Placed],
-    origin: &str,
-    head: &crate::engine::LogHead,
-) -> Result<Review, Unreviewable> {
-    let context = review::Context {
-        incident: id,
-        service_title: &|service| setting.catalogue.services.get(service).map(|service| service.title.clone()),
-        person_name: &|person| setting.roster.people.get(person).map(|person| person.name.clone()),
-        log_origin: origin,
-        log_size: head.size,
-        log_root: &head.root,
-    };
-    Review::draft(events, &context)
 }
 
 fn score(score: &Score) -> api::Score {
@@ -181,6 +180,18 @@ fn word<T: serde::Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(text)) => text,
         _ => String::new(),
+    }
+}
+
+/// The word of a phase.
+pub const fn phase_word(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Triggered => "triggered",
+        Phase::Acknowledged => "acknowledged",
+        Phase::Mitigated => "mitigated",
+        Phase::Resolved => "resolved",
+        Phase::Reviewed => "reviewed",
+        Phase::Merged => "merged",
     }
 }
 

@@ -173,13 +173,18 @@ async fn every_button_does_what_it_says() {
     let steps = [
         (RESPONDER, "acknowledge", String::new(), "acknowledged"),
         (RESPONDER, "note", "text=pausing+%3Cthe%3E+vault".to_owned(), "pausing &#60;the&#62; vault"),
-        (RESPONDER, "role", "role=commander&person=bjorn".to_owned(), "<dd>bjorn</dd>"),
-        (RESPONDER, "escalate", "text=need+a+second+signer".to_owned(), "need a second signer"),
-        (COMMANDER, "facts", "money=%243%2C000%2C000&users=&theft=yes&replace=yes".to_owned(), "$3.0 M"),
-        (COMMANDER, "mitigate", "text=paused".to_owned(), "mitigated"),
-        (COMMANDER, "resolve", "text=funds+are+back".to_owned(), "resolved"),
-        (COMMANDER, "reviewed", "text=review+42".to_owned(), "reviewed"),
-        (RESPONDER, "reopen", "text=it+goes+on".to_owned(), "it goes on"),
+        (RESPONDER, "take_role", "role=commander&person=bjorn".to_owned(), "<dd>bjorn</dd>"),
+        (RESPONDER, "escalate", "reason=need+a+second+signer".to_owned(), "need a second signer"),
+        (
+            COMMANDER,
+            "state_facts",
+            "money_at_risk_cents=%243%2C000%2C000&users=&theft=yes&replace=yes".to_owned(),
+            "$3.0 M",
+        ),
+        (COMMANDER, "mitigate", "note=paused".to_owned(), "mitigated"),
+        (COMMANDER, "resolve", "note=funds+are+back".to_owned(), "resolved"),
+        (COMMANDER, "review", "note=review+42".to_owned(), "reviewed"),
+        (RESPONDER, "reopen", "reason=it+goes+on".to_owned(), "it goes on"),
         (COMMANDER, "merge", format!("into={other}"), "This is part of"),
     ];
     for (token, verb, form, shown) in steps {
@@ -205,7 +210,7 @@ async fn what_is_refused_is_said_on_the_page_with_what_was_typed() {
     let by = Actor::System;
     command(&house.running, &id, Command::Resolve { by, note: String::new() }).await;
     let answer = house
-        .post(&format!("/incidents/{id}/mitigate"), COMMANDER, "text=we+paused+%3C%2Ftextarea%3E")
+        .post(&format!("/incidents/{id}/mitigate"), COMMANDER, "note=we+paused+%3C%2Ftextarea%3E")
         .send()
         .await
         .unwrap();
@@ -213,7 +218,11 @@ async fn what_is_refused_is_said_on_the_page_with_what_was_typed() {
     let html = answer.text().await.unwrap();
     assert!(html.contains("role=\"alert\"") && html.contains("cannot mitigate incident"));
     assert!(html.contains("we paused &#60;/textarea&#62;</textarea>"));
-    let answer = house.post(&format!("/incidents/{id}/facts"), COMMANDER, "money=lots&users=3").send().await.unwrap();
+    let answer = house
+        .post(&format!("/incidents/{id}/state_facts"), COMMANDER, "money_at_risk_cents=lots&users=3")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
     let html = answer.text().await.unwrap();
     assert!(html.contains("`lots` is no amount") && html.contains("value=\"lots\"") && html.contains("write it like"));
@@ -227,13 +236,13 @@ async fn commands_need_the_role_and_the_same_site() {
     let least = [
         ("acknowledge", VIEWER, ""),
         ("note", VIEWER, "text=a"),
-        ("role", VIEWER, "role=scribe&person=aiko"),
-        ("escalate", VIEWER, "text=a"),
-        ("reopen", VIEWER, "text=a"),
-        ("mitigate", RESPONDER, "text="),
-        ("resolve", RESPONDER, "text="),
-        ("reviewed", RESPONDER, "text="),
-        ("facts", RESPONDER, "money=1&users="),
+        ("take_role", VIEWER, "role=scribe&person=aiko"),
+        ("escalate", VIEWER, "reason=a"),
+        ("reopen", VIEWER, "reason=a"),
+        ("mitigate", RESPONDER, "note="),
+        ("resolve", RESPONDER, "note="),
+        ("review", RESPONDER, "note="),
+        ("state_facts", RESPONDER, "money_at_risk_cents=1&users="),
         ("merge", RESPONDER, "into=inc_x"),
     ];
     for (verb, too_weak, form) in least {

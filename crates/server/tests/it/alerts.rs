@@ -1,5 +1,6 @@
 //! From an alert to an incident, a page, an acknowledgement and an end.
 
+use quarterdeck_api::Command;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -7,7 +8,7 @@ use quarterdeck_core::incident::Phase;
 use quarterdeck_host::clock::Clock as _;
 use serde_json::{Value, json};
 
-use crate::harness::{COMMANDER, Deck, KEY, PATIENCE, RESPONDER, VIEWER, alert, on_every_store};
+use crate::harness::{COMMANDER, Deck, KEY, PATIENCE, RESPONDER, VIEWER, alert, note, on_every_store, resolve};
 
 #[tokio::test]
 async fn an_alert_opens_an_incident_and_pages_until_somebody_answers() {
@@ -31,12 +32,11 @@ async fn an_alert_opens_an_incident_and_pages_until_somebody_answers() {
         deck.settled().await;
 
         // Somebody answers: nobody else, however long it takes. A note makes the engine look what is due.
-        let client = deck.client(RESPONDER);
-        let incident = client.act(&incident.summary.id, "acknowledge", "").await.unwrap();
+        let incident = deck.ask(RESPONDER, &incident.summary.id, &Command::Acknowledge {}).await;
         assert_eq!(incident.summary.phase, "acknowledged");
         assert_eq!(incident.summary.acknowledged_by.as_deref(), Some("ana"));
         deck.clock.forward(Duration::from_mins(30));
-        let incident = client.act(&incident.summary.id, "notes", "looking").await.unwrap();
+        let incident = deck.ask(RESPONDER, &incident.summary.id, &note("looking")).await;
         assert_eq!(incident.pages.len(), 2, "{:?}", incident.pages);
         deck.finish().await;
     })
@@ -189,7 +189,7 @@ async fn what_becomes_durable_is_told_to_listeners() {
     drop(events);
     deck.receiver.next().await;
     deck.settled().await;
-    deck.client(COMMANDER).act(&incident, "resolve", "done").await.unwrap();
+    deck.ask(COMMANDER, &incident, &resolve("done")).await;
     deck.until("its end", |board| board.incidents().all(|one| one.phase() == Phase::Resolved)).await;
     deck.finish().await;
 }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use quarterdeck_api::client::Client;
+use quarterdeck_api::{Command, Incident, client::Client};
 use quarterdeck_core::{board::Board, time::Timestamp};
 use quarterdeck_host::clock::{Clock, SystemClock};
 use quarterdeck_host::randomness::SystemIds;
@@ -176,11 +176,18 @@ impl Deck {
     }
 
     /// The only open incident.
-    pub(crate) async fn only_incident(&self) -> quarterdeck_api::Incident {
+    pub(crate) async fn only_incident(&self) -> Incident {
         let client = self.client(VIEWER);
         let open = client.incidents(false).await.unwrap();
         assert_eq!(open.len(), 1, "{open:?}");
         client.incident(&open[0].id).await.unwrap()
+    }
+
+    /// Asks something of an incident, and gives the incident after it.
+    pub(crate) async fn ask(&self, token: &str, id: &str, command: &Command) -> Incident {
+        let client = self.client(token);
+        client.command(id, command).await.unwrap();
+        client.incident(id).await.unwrap()
     }
 
     /// Waits until what is published satisfies `holds`. Asks anew at every news, so it waits for nothing else.
@@ -309,6 +316,16 @@ id = "monitor"
 key = "{KEY}"
 "#
     )
+}
+
+/// A line for the timeline.
+pub(crate) fn note(text: &str) -> Command {
+    Command::Note { text: text.to_owned() }
+}
+
+/// It is over.
+pub(crate) fn resolve(note: &str) -> Command {
+    Command::Resolve { note: note.to_owned() }
 }
 
 /// An alert about a service, as Prometheus posts it; `more` labels tell it from others.

@@ -8,6 +8,8 @@ mod broken;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
+mod commands;
+#[cfg(test)]
 mod description;
 #[cfg(test)]
 mod engine;
@@ -19,6 +21,8 @@ mod ground;
 mod guarded;
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod history;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]

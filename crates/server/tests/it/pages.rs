@@ -1,11 +1,12 @@
 //! What becomes of pages when the program or its clock misbehaves.
 
+use quarterdeck_api::Command;
 use std::time::Duration;
 
 use quarterdeck_core::incident::PageOutcome;
 use serde_json::json;
 
-use crate::harness::{COMMANDER, RESPONDER, alert, on_every_store};
+use crate::harness::{COMMANDER, RESPONDER, alert, note, on_every_store, resolve};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -75,13 +76,12 @@ async fn a_clock_that_jumps_loses_nothing_and_pages_nobody_twice() {
 
         // The day comes back: time stands still, nothing is decided anew, and commands are taken.
         deck.clock.back(DAY);
-        let responder = deck.client(RESPONDER);
-        let incident = responder.act(&incident.summary.id, "notes", "the clock is wrong").await.unwrap();
+        let incident = deck.ask(RESPONDER, &incident.summary.id, &note("the clock is wrong")).await;
         assert_eq!(incident.pages.len(), 2, "{:?}", incident.pages);
         deck.clock.forward(DAY);
         assert_eq!(deck.post("/ingest/webhook", crate::harness::KEY, claim.to_string()).await.0, 200);
-        responder.act(&incident.summary.id, "acknowledge", "").await.unwrap();
-        deck.client(COMMANDER).act(&incident.summary.id, "resolve", "done").await.unwrap();
+        deck.ask(RESPONDER, &incident.summary.id, &Command::Acknowledge {}).await;
+        deck.ask(COMMANDER, &incident.summary.id, &resolve("done")).await;
         let settled = |outcome: &PageOutcome| matches!(outcome, PageOutcome::Delivered { .. });
         deck.until("every page delivered", |board| {
             board.incidents().all(|one| one.pages().values().all(|page| page.outcome.as_ref().is_some_and(settled)))

@@ -1,5 +1,8 @@
 //! The list of signals follows the log.
 
+use quarterdeck_api::Command;
+use std::collections::BTreeSet;
+
 use quarterdeck_server::engine::read;
 use serde_json::{Value, json};
 
@@ -53,9 +56,39 @@ async fn what_a_merged_incident_had_is_listed_where_it_is_now() {
     let published = deck.running.engine.published().clone();
     let ids: Vec<_> = read(&published.board).incidents().map(|incident| incident.id().to_string()).collect();
     let [from, into] = ids.as_slice() else { panic!("{ids:?}") };
-    deck.client(COMMANDER).merge(from, into).await.unwrap();
+    deck.client(COMMANDER).command(from, &Command::Merge { into: into.clone() }).await.unwrap();
     let list = deck.get(&format!("/api/v1/signals?incident={into}"), VIEWER).await;
     assert_eq!(list.as_array().map(Vec::len), Some(2), "{list}");
     deck.settled().await;
+    deck.finish().await;
+}
+
+/// The address of the next page, from the header `Link`.
+fn next_page(answer: &reqwest::Response) -> Option<String> {
+    let link = answer.headers().get("link")?.to_str().unwrap();
+    Some(link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn no_signal_of_one_millisecond_is_lost_between_two_pages() {
+    let deck = Deck::start().await;
+    // One request is heard at one instant.
+    let alerts: Vec<Value> = (0..300).map(|nth| alert("rpc", "NodeDown", &format!("eth-{nth}"))).collect();
+    deck.alert(&Value::Array(alerts)).await;
+    deck.receiver.next().await;
+    deck.settled().await;
+
+    let (mut ids, mut instants) = (Vec::new(), BTreeSet::new());
+    let mut path = Some("/api/v1/signals?limit=70&status=confirmed".to_owned());
+    while let Some(page) = path {
+        let answer = deck.http.get(format!("{}{page}", deck.base)).bearer_auth(VIEWER).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{page}");
+        path = next_page(&answer);
+        let signals: Vec<Value> = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        ids.extend(signals.iter().map(|signal| signal["id"].as_str().unwrap().to_owned()));
+        instants.extend(signals.iter().map(|signal| signal["observed"].as_str().unwrap().to_owned()));
+    }
+    assert_eq!(instants.len(), 1, "they were seen at one instant");
+    assert_eq!((ids.len(), ids.iter().collect::<BTreeSet<_>>().len()), (300, 300));
     deck.finish().await;
 }

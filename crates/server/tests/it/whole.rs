@@ -1,13 +1,14 @@
 //! The whole way of an incident, on every store, with restarts and a crash between its steps: what is lost by one of them is seen in
 //! the next, and at the end the log verifies from the outside.
 
+use quarterdeck_api::Command;
 use std::time::Duration;
 
 use quarterdeck_core::incident::Phase;
 use quarterdeck_ledger::bundle::Bundle;
 use serde_json::json;
 
-use crate::harness::{COMMANDER, KEY, RESPONDER, VIEWER, on_every_store};
+use crate::harness::{COMMANDER, KEY, RESPONDER, VIEWER, note, on_every_store, resolve};
 
 #[tokio::test]
 async fn from_a_claim_to_a_verified_end_through_restarts() {
@@ -27,15 +28,15 @@ async fn from_a_claim_to_a_verified_end_through_restarts() {
         deck.settled().await;
 
         // Acknowledged before the crash, acknowledged after it: nobody is paged.
-        deck.client(RESPONDER).act(&id, "acknowledge", "").await.unwrap();
+        deck.ask(RESPONDER, &id, &Command::Acknowledge {}).await;
         let deck = deck.crash().await;
         let incident = deck.only_incident().await;
         assert_eq!(incident.summary.acknowledged_by.as_deref(), Some("ana"));
         deck.clock.forward(Duration::from_mins(30));
-        let incident = deck.client(RESPONDER).act(&id, "notes", "pausing the node").await.unwrap();
+        let incident = deck.ask(RESPONDER, &id, &note("pausing the node")).await;
         assert_eq!(incident.pages.len(), 2, "{:?}", incident.pages);
 
-        deck.client(COMMANDER).act(&id, "resolve", "moved to the other node").await.unwrap();
+        deck.ask(COMMANDER, &id, &resolve("moved to the other node")).await;
         deck.until("its end", |board| board.incidents().all(|one| one.phase() == Phase::Resolved)).await;
         let mut told = [deck.receiver.next_all_clear().await, deck.receiver.next_all_clear().await];
         told.sort_by(|a, b| a.text("address").cmp(b.text("address")));

@@ -155,7 +155,7 @@ fn of_incident(incident: &Incident) -> IncidentOutcome {
         id: incident.id().to_string(),
         severity: incident.severity().to_string(),
         title: incident.title().to_owned(),
-        phase: quarterdeck_server::http::incidents::phase_word(incident.phase()).to_owned(),
+        phase: quarterdeck_server::http::views::phase_word(incident.phase()).to_owned(),
         block,
     }
 }
@@ -172,18 +172,15 @@ fn signals(incident: &Incident) -> Vec<SignalOutcome> {
 }
 
 async fn pages(running: &Running, incident: &Incident) -> Result<Vec<PageOutcome>, DemoError> {
-    let stored = running.store.stream(&incident.id().to_string()).await.map_err(app::RunError::Store)?;
-    let mut acknowledged: Vec<PersonId> = Vec::new();
-    for one in &stored {
-        let recorded = quarterdeck_server::engine::recorded_of(one).map_err(app::RunError::Start)?;
-        if let Some(quarterdeck_core::journal::Body::Incident(IncidentEvent::Acknowledged {
-            by: Actor::Person(person),
-            ..
-        })) = recorded.map(|recorded| recorded.body)
-        {
-            acknowledged.push(person);
-        }
-    }
+    let events = quarterdeck_server::history::whole(&*running.store, running.engine.published(), incident.id()).await;
+    let events = events.map_err(|error| DemoError::Defect(error.to_string()))?;
+    let acknowledged: Vec<PersonId> = events
+        .into_iter()
+        .filter_map(|(.., event)| match event {
+            IncidentEvent::Acknowledged { by: Actor::Person(person), .. } => Some(person),
+            _ => None,
+        })
+        .collect();
     let view = |page: &quarterdeck_core::incident::PageRecord| PageOutcome {
         person: page.person.to_string(),
         channel: page.channel.to_string(),

@@ -1,0 +1,147 @@
+//! What people ask of an incident, and what they are answered.
+//!
+//! A command is one JSON object: `command` says which, the rest are its fields. What can be asked of an incident now, by whom and
+//! with which fields, is in its `offers`; a program that reads them needs no list of its own.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::IncidentSummary;
+
+/// What somebody asks of an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Command {
+    /// You are on it: the escalation stops until the acknowledgement runs out.
+    Acknowledge {},
+    /// Add a line to the timeline.
+    Note {
+        /// The line.
+        text: String,
+    },
+    /// Page the next tier now.
+    Escalate {
+        /// Why it is needed.
+        reason: String,
+    },
+    /// The harm has stopped.
+    Mitigate {
+        /// What stopped it.
+        #[serde(default)]
+        note: String,
+    },
+    /// It is over.
+    Resolve {
+        /// What was done.
+        #[serde(default)]
+        note: String,
+    },
+    /// It was not over.
+    Reopen {
+        /// Why not.
+        reason: String,
+    },
+    /// It was learned from.
+    Review {
+        /// Where the review is.
+        #[serde(default)]
+        note: String,
+    },
+    /// Take a role, or give it to somebody.
+    TakeRole {
+        /// `commander`, `operations`, `communications`, `scribe`.
+        role: String,
+        /// Who; none: the caller.
+        #[serde(default)]
+        person: Option<String>,
+    },
+    /// State facts about impact.
+    StateFacts {
+        /// Money lost or in danger.
+        #[serde(default)]
+        money_at_risk_cents: u64,
+        /// People and institutions who feel it; none: the service's.
+        #[serde(default)]
+        users: Option<u64>,
+        /// Cannot be undone by us.
+        #[serde(default)]
+        irreversible: bool,
+        /// A key or a privileged role is in the wrong hands.
+        #[serde(default)]
+        key_compromise: bool,
+        /// Funds are leaving now.
+        #[serde(default)]
+        theft: bool,
+        /// Instead of what signals claimed.
+        #[serde(default)]
+        replace: bool,
+    },
+    /// Make it part of another.
+    Merge {
+        /// `inc_…`
+        into: String,
+    },
+}
+
+/// It was done, and is durable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Done {
+    /// The incident after it.
+    pub summary: IncidentSummary,
+    /// Place in the log of the last event that it added; none: it was so already, and nothing was added.
+    pub log_index: Option<u64>,
+    /// What the caller may ask next.
+    pub offers: Vec<Offer>,
+}
+
+/// A command that makes sense now and that the caller may ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Offer {
+    /// Its name in a request.
+    pub command: String,
+    /// On its button.
+    pub title: String,
+    /// What it does.
+    pub doc: String,
+    /// What it is asked with.
+    pub fields: Vec<Field>,
+}
+
+/// A field of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Field {
+    /// Its name in a request.
+    pub name: String,
+    /// What a person is asked.
+    pub ask: String,
+    /// `text`, `choice`, `person`, `incident`, `cents`, `count`, `flag`.
+    pub kind: String,
+    /// The words of a `choice`.
+    pub choices: Vec<String>,
+    /// Whether the command means nothing without it.
+    pub required: bool,
+    /// What a form begins with: the value as it is now.
+    pub value: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_one_object_and_nothing_is_overlooked_in_it() {
+        let read = |text: &str| serde_json::from_str::<Command>(text).map_err(|error| error.to_string());
+        assert_eq!(read(r#"{"command":"acknowledge"}"#), Ok(Command::Acknowledge {}));
+        assert_eq!(read(r#"{"command":"resolve"}"#), Ok(Command::Resolve { note: String::new() }));
+        for (bad, about) in [
+            (r#"{"command":"acknowledge","text":"x"}"#, "unknown field `text`"),
+            (r#"{"command":"note","text":"x","by":"me"}"#, "unknown field `by`"),
+            (r#"{"command":"note"}"#, "missing field `text`"),
+            (r#"{"command":"explode"}"#, "unknown variant `explode`"),
+            (r#"{"text":"x"}"#, "missing field `command`"),
+        ] {
+            let error = read(bad).unwrap_err();
+            assert!(error.contains(about), "{bad}: {error}");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What happened in an incident, read back from the stored log: all of it for a review, a part of it for a screen.
+//!
+//! Only what is published is read, for the store is a moment ahead of it. The store proves that the events of a stream follow each
+//! other without a hole; that they are in the order of the log is checked here. Erased events are left out. It must never read
+//! more than it was asked for: an answer about a long incident costs what an answer about a short one costs.
+//! Tests: `tests/it/history.rs`.
+
+use quarterdeck_core::{
+    id::IncidentId,
+    incident::IncidentEvent,
+    journal::{Body, Stream},
+    review::{self, Entry, Names, Review, Unreviewable},
+    setting::Setting,
+    time::Timestamp,
+};
+
+use quarterdeck_store::{Store, StoreError, StoredEvent};
+
+use crate::engine::{LogHead, Published, StartError, read, recorded_of};
+
+/// Rows of a timeline in one part unless told otherwise: more than a screen, and read in a few milliseconds.
+pub const ROWS: usize = 100;
+/// Rows of a timeline in one part at most: about 300 kB of JSON.
+pub const ROWS_MAX: usize = 1_000;
+
+/// Why a history cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// There is no such incident.
+    #[error("no incident {id}")]
+    NoSuch {
+        /// What was asked for.
+        id: IncidentId,
+    },
+    /// The store did not answer.
+    #[error("read the history of incident {id}")]
+    Store {
+        /// Whose.
+        id: IncidentId,
+        /// What it said.
+        #[source]
+        source: StoreError,
+    },
+    /// A stored event is not what we write.
+    #[error("read the history of incident {id}")]
+    Unreadable {
+        /// Whose.
+        id: IncidentId,
+        /// What is wrong with it.
+        #[source]
+        source: StartError,
+    },
+    /// The events are all there, and in another order than the log has them.
+    #[error("incident {id}: the event at log index {index} comes after the one at {before}")]
+    OutOfOrder {
+        /// Whose.
+        id: IncidentId,
+        /// The event's place in the log.
+        index: u64,
+        /// The place of the one before it in the stream.
+        before: u64,
+    },
+}
+
+/// Part of a history, in the order of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// The events.
+    pub events: Vec<Entry>,
+    /// Where the part before this one ends, to ask for it; none: this one begins with the first event.
+    pub earlier: Option<u64>,
+}
+
+/// Every published event of an incident that was not erased.
+pub async fn whole(store: &dyn Store, published: &Published, id: IncidentId) -> Result<Vec<Entry>, HistoryError> {
+    let stored = store.stream(&Stream::Incident(id).to_string()).await;
+    let stored = stored.map_err(|source| HistoryError::Store { id, source })?;
+    let events = entries(id, &stored, read(&published.head).size)?;
+    if events.is_empty() { Err(HistoryError::NoSuch { id }) } else { Ok(events) }
+}
+
+/// The last `limit` events before `before`, which an earlier part gave; without it, the last of all.
+pub async fn part(
+    store: &dyn Store,
+    published: &Published,
+    id: IncidentId,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Part, HistoryError> {
+    let before = before.unwrap_or(u64::MAX);
+    let stored = store.stream_before(&Stream::Incident(id).to_string(), before, limit.clamp(1, ROWS_MAX)).await;
+    let stored = stored.map_err(|source| HistoryError::Store { id, source })?;
+    let size = read(&published.head).size;
+    // Every incident has a first event, so nothing before a later one means that there is none.
+    if before > 0 && !stored.iter().any(|event| event.index < size) {
+        return Err(HistoryError::NoSuch { id });
+    }
+    let earlier = stored.first().map(|first| first.version).filter(|version| *version > 0);
+    Ok(Part { events: entries(id, &stored, size)?, earlier })
+}
+
+/// The events below `size` that were not erased.
+fn entries(id: IncidentId, stored: &[StoredEvent], size: u64) -> Result<Vec<Entry>, HistoryError> {
+    let mut before: Option<u64> = None;
+    let mut entries = Vec::with_capacity(stored.len());
+    for event in stored.iter().filter(|event| event.index < size) {
+        let index = event.index;
+        if let Some(before) = before.filter(|before| *before >= index) {
+            return Err(HistoryError::OutOfOrder { id, index, before });
+        }
+        before = Some(index);
+        let recorded = recorded_of(event).map_err(|source| HistoryError::Unreadable { id, source })?;
+        if let Some(Body::Incident(happened)) = recorded.map(|recorded| recorded.body) {
+            entries.push((index, event.version, event.at, happened));
+        }
+    }
+    Ok(entries)
+}
+
+/// A row of a timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// When it was decided.
+    pub at: Timestamp,
+    /// What kind of event, without the version of its form: `opened`.
+    pub kind: &'static str,
+    /// The version of its form: 1 for `opened.v1`.
+    pub version: u32,
+    /// What happened, for a person.
+    pub text: String,
+    /// Its place in the log.
+    pub log_index: u64,
+}
+
+/// The rows of these events, with the names of the configuration.
+pub fn rows(setting: &Setting, events: &[Entry]) -> Vec<Row> {
+    let row = |names: &Names<'_>, (log_index, _, at, event): &(u64, u64, Timestamp, IncidentEvent)| {
+        let (kind, version) = kind_and_version(event.kind());
+        Row { at: *at, kind, version, text: review::line(event, names), log_index: *log_index }
+    };
+    with_names(setting, |names| events.iter().map(|event| row(&names, event)).collect())
+}
+
+/// `opened.v1` is version 1 of `opened`.
+fn kind_and_version(kind: &'static str) -> (&'static str, u32) {
+    let parts = kind.rsplit_once(".v").and_then(|(name, version)| Some((name, version.parse().ok()?)));
+    parts.unwrap_or((kind, 1))
+}
+
+/// A review with the names of the configuration.
+pub fn review(
+    setting: &Setting,
+    id: IncidentId,
+    events: &[Entry],
+    origin: &str,
+    head: &LogHead,
+) -> Result<Review, Unreviewable> {
+    with_names(setting, |names| {
+        let (log_origin, log_size, log_root) = (origin, head.size, head.root.as_str());
+        Review::draft(events, &review::Context { incident: id, names, log_origin, log_size, log_root })
+    })
+}
+
+/// How the configuration calls services and people.
+fn with_names<T>(setting: &Setting, write: impl FnOnce(Names<'_>) -> T) -> T {
+    write(Names {
+        service_title: &|service| setting.catalogue.services.get(service).map(|service| service.title.clone()),
+        person_name: &|person| setting.roster.people.get(person).map(|person| person.name.clone()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_told_without_its_version() {
+        assert_eq!(kind_and_version("opened.v1"), ("opened", 1));
+        assert_eq!(kind_and_version("page_settled.v12"), ("page_settled", 12));
+        assert_eq!(kind_and_version("odd.vx"), ("odd.vx", 1));
+    }
+}

@@ -1,0 +1,234 @@
+//! Commands: the one way to ask something of an incident, and the older routes that lead into it.
+//!
+//! What can be asked, by whom and with which fields is the core's list; a route here knows no single command. The older routes keep
+//! their paths, bodies and answers, make the same request, and get no younger sisters.
+//! Tests: `tests/it/commands.rs`, `tests/it/permissions.rs`.
+
+use axum::{Json, Router, extract::State, routing::post};
+use quarterdeck_api::{Command, Done, ErrorBody, Incident, Merge, StateFacts, TakeRole, Text};
+use quarterdeck_core::{
+    id::IncidentId,
+    incident::{
+        Refusal,
+        offer::{COMMANDS, CommandKind, Given},
+    },
+};
+use serde_json::Value;
+
+use super::{Body, InPath, Refused, Responder, Shared, incidents::parse, views, with_role};
+use crate::{
+    auth::{Caller, Role},
+    engine::{Answer, Work},
+};
+
+/// Their routes.
+pub fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/api/v1/incidents/{id}/commands", post(command))
+        .route("/api/v1/incidents/{id}/acknowledge", post(acknowledge))
+        .route("/api/v1/incidents/{id}/mitigate", post(mitigate))
+        .route("/api/v1/incidents/{id}/resolve", post(resolve))
+        .route("/api/v1/incidents/{id}/reopen", post(reopen))
+        .route("/api/v1/incidents/{id}/escalate", post(escalate))
+        .route("/api/v1/incidents/{id}/notes", post(note))
+        .route("/api/v1/incidents/{id}/roles", post(take_role))
+        .route("/api/v1/incidents/{id}/facts", post(state_facts))
+        .route("/api/v1/incidents/{id}/merge", post(merge))
+        .route("/api/v1/incidents/{id}/reviewed", post(reviewed))
+}
+
+/// Asks something of an incident. What can be asked now is in its `offers`; which role each command needs is told by the refusal.
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/commands", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
+    request_body = Command, responses((status = 200, body = Done), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub async fn command(
+    Responder(caller): Responder,
+    State(app): State<Shared>,
+    InPath(id): InPath,
+    Body(command): Body<Command>,
+) -> Result<Json<Done>, Refused> {
+    carry_out(&app, &caller, parse(&id)?, &command).await.map(Json)
+}
+
+/// Does it, durably, if the caller may and the rules agree.
+pub async fn carry_out(app: &Shared, caller: &Caller, id: IncidentId, command: &Command) -> Result<Done, Refused> {
+    let (kind, given) = request(command)?;
+    with_role(caller.clone(), Role::giving(kind.right))?;
+    let command = kind.command(caller.actor(), &given)?;
+    let log_index = match app.engine.ask(Work::Command { incident: id, command }).await? {
+        Answer::Logged { last } => Some(last),
+        Answer::Done | Answer::Heard(_) | Answer::BadSilence(_) | Answer::NoSuchSilence(_) => None,
+        Answer::Refused(refusal) => return Err(refused(app, caller, refusal)),
+    };
+    let board = app.engine.published().board();
+    let incident = board.incident(id).ok_or(Refusal::NoSuchIncident { id })?;
+    Ok(Done { summary: views::summary(incident), log_index, offers: views::offers(incident, caller.role.right()) })
+}
+
+/// The command's row in the list, and its fields as they came.
+fn request(command: &Command) -> Result<(&'static CommandKind, Given), Refused> {
+    let Ok(Value::Object(mut fields)) = serde_json::to_value(command) else {
+        return Err(Refused::bad_request("the body is no command"));
+    };
+    let word = fields.remove("command").unwrap_or_default();
+    let word = word.as_str().unwrap_or_default();
+    let kind = CommandKind::named(word).ok_or_else(|| {
+        let known: Vec<&str> = COMMANDS.iter().map(|kind| kind.word).collect();
+        Refused::bad_request(format!("`{word}` is no command: want one of {}", known.join(", ")))
+    })?;
+    Ok((kind, fields.into()))
+}
+
+/// A refusal, with what could be asked instead where it is the phase that forbids it.
+fn refused(app: &Shared, caller: &Caller, refusal: Refusal) -> Refused {
+    let stuck = match &refusal {
+        Refusal::WrongPhase { id, .. } | Refusal::TooLong { id, .. } => Some(*id),
+        Refusal::NoSuchIncident { .. }
+        | Refusal::BadText { .. }
+        | Refusal::BadField { .. }
+        | Refusal::NoSuchPerson { .. }
+        | Refusal::NoSuchPage { .. }
+        | Refusal::PageSettled { .. }
+        | Refusal::BadMerge { .. } => None,
+    };
+    let board = app.engine.published().board();
+    let offers = stuck.and_then(|id| board.incident(id)).map(|incident| incident.offers(caller.role.right()));
+    let possible: Vec<&str> = offers.iter().flatten().map(|offer| offer.kind.word).collect();
+    let refused = Refused::from(refusal);
+    if possible.is_empty() { refused } else { refused.hint(&format!("possible now: {}", possible.join(", "))) }
+}
+
+/// What an older route answers: the incident after the command.
+async fn answered(app: &Shared, caller: &Caller, id: &str, command: &Command) -> Result<Json<Incident>, Refused> {
+    let id = parse(id)?;
+    carry_out(app, caller, id, command).await?;
+    views::incident(app, id, None, caller.role.right()).await.map(Json)
+}
+
+/// You are on it: the escalation stops until the acknowledgement runs out. The older way to ask `acknowledge` of `/api/v1/incidents/{id}/commands`.
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/acknowledge", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
+    request_body = Text, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+pub async fn acknowledge(
+    Responder(caller): Responder,
+    State(app): State<Shared>,
+    InPath(id): InPath,
+    Body(_): Body<Text>,
+) -> Result<Json<Incident>, Refused> {
+    answered(&app, &caller, &id, &Command::Acknowledge {}).await
+}
+
+/// The harm has stopped. The older way to ask `mitigate` of `/api/v1/incidents/{id}/commands`.
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/mitigate", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
+    request_body = Text, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+pub async fn mitigate(
+    Responder(caller): Responder,
+    State(app): State<Shared>,
+    InPath(id): InPath,
+    Body(body): Body<Text>,
+) -> Result<Json<Incident>, Refused> {
+    answered(&app, &caller, &id, &Command::Mitigate { note: body.text }).await
+}
+
+/// It is over. The older way to ask `resolve` of `/api/v1/incidents/{id}/commands`.
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/resolve", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
+    request_body = Text, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+pub async fn resolve(
+    Responder(caller): Responder,
+    State(app): State<Shared>,
+    InPath(id): InPath,
+    Body(body): Body<Text>,
+) -> Result<Json<Incident>, Refused> {
+    answered(&app, &caller, &id, &Command::Resolve { note: body.text }).await
+}
+
+/// It was not over. The older way to ask `reopen` of `/api/v1/incidents/{id}/commands`.
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/reopen", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
+    request_body = Text, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+pub async fn reopen(
+    Responder(caller): Responder,
+    State(app): State<Shared>,
+    InPath(id): InPath,
+    Body(body): Body<Text>,
+) -> Result<Json<Incident>, Refused> {
+    answered(&app, &caller, &id, &Command::Reopen { reason: body.text }).await
+}
+
+/// Page the next tier now. The older way to ask `escalate` of `/api/v1/incidents/{id}/commands`.
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/escalate", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
+    request_body = Text, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+pub async fn escalate(
+    Responder(caller): Responder,
+    State(app): State<Shared>,
+    InPath(id): InPath,
+    Body(body): Body<Text>,
+) -> Result<Json<Incident>, Refused> {
+    answered(&app, &caller, &id, &Command::Escalate { reason: body.text }).await
+}
+
+/// A line for the timeline. The older way to ask `note` of `/api/v1/incidents/{id}/commands`.
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/notes", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
+    request_body = Text, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
+pub async fn note(
+    Responder(caller): Responder,
+    State(app): State<Shared>,
+    InPath(id): InPath,
+    Body(body): Body<Text>,
+) -> Result<Json<Incident>, Refused> {
+    answered(&app, &caller, &id, &Command::Note { text: body.text }).await
+}
+
+/// It was learned from. The older way to ask `review` of `/api/v1/incidents/{id}/commands`.
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/reviewed", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
+    request_body = Text, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+pub async fn reviewed(
+    Responder(caller): Responder,
+    State(app): State<Shared>,
+    InPath(id): InPath,
+    Body(body): Body<Text>,
+) -> Result<Json<Incident>, Refused> {
+    answered(&app, &caller, &id, &Command::Review { note: body.text }).await
+}
+
+/// Take a role. The older way to ask `take_role` of `/api/v1/incidents/{id}/commands`.
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/roles", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
+    request_body = TakeRole, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 422, body = ErrorBody)))]
+pub async fn take_role(
+    Responder(caller): Responder,
+    State(app): State<Shared>,
+    InPath(id): InPath,
+    Body(body): Body<TakeRole>,
+) -> Result<Json<Incident>, Refused> {
+    answered(&app, &caller, &id, &Command::TakeRole { role: body.role, person: body.person }).await
+}
+
+/// Make it part of another. The older way to ask `merge` of `/api/v1/incidents/{id}/commands`.
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/merge", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
+    request_body = Merge, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+pub async fn merge(
+    Responder(caller): Responder,
+    State(app): State<Shared>,
+    InPath(id): InPath,
+    Body(body): Body<Merge>,
+) -> Result<Json<Incident>, Refused> {
+    answered(&app, &caller, &id, &Command::Merge { into: body.into }).await
+}
+
+/// State facts about impact. The older way to ask `state_facts` of `/api/v1/incidents/{id}/commands`.
+#[utoipa::path(post, path = "/api/v1/incidents/{id}/facts", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
+    request_body = StateFacts, responses((status = 200, body = Incident), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+pub async fn state_facts(
+    Responder(caller): Responder,
+    State(app): State<Shared>,
+    InPath(id): InPath,
+    Body(body): Body<StateFacts>,
+) -> Result<Json<Incident>, Refused> {
+    let StateFacts { facts, replace } = body;
+    let command = Command::StateFacts {
+        money_at_risk_cents: facts.money_at_risk_cents,
+        users: facts.users,
+        irreversible: facts.irreversible,
+        key_compromise: facts.key_compromise,
+        theft: facts.theft,
+        replace,
+    };
+    answered(&app, &caller, &id, &command).await
+}
