@@ -3,8 +3,8 @@
 //! Times are RFC 3339 in UTC with milliseconds; spans are whole milliseconds in fields that end in `_ms`; money is whole US cents
 //! in fields that end in `_cents`. Identifiers are text: `inc_…`, `sig_…`, `pag_…`.
 
-pub mod client;
 pub mod command;
+pub mod client;
 
 use std::{collections::BTreeMap, fmt};
 

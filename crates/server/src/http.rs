@@ -4,21 +4,21 @@
 //! Permissions are argument types ([`Viewer`], [`Responder`], [`Commander`], [`Admin`]): a handler without one is open, and
 //! `tests/it/permissions.rs` compares every route of the OpenAPI document with the cases it tries.
 
-pub mod alertmanager;
-pub mod commands;
 pub mod extract;
-pub mod health;
-pub mod incidents;
-pub mod ingest;
-pub mod log;
-pub mod monitor;
-pub mod oncall;
-pub mod openapi;
 pub mod paged;
-pub mod signals;
-pub mod silences;
-pub mod stream;
 pub mod views;
+pub mod health;
+pub mod stream;
+pub mod log;
+pub mod oncall;
+pub mod monitor;
+pub mod ingest;
+pub mod silences;
+pub mod signals;
+pub mod incidents;
+pub mod commands;
+pub mod alertmanager;
+pub mod openapi;
 
 pub use extract::{Asked, Body, Bytes, InPath};
 

@@ -1,8 +1,6 @@
 //! What the buttons do: a filled form becomes the request that a program would send, then the browser goes back to the incident.
 //! What is refused is shown there, with what was typed. Which commands there are and what they are asked with is the core's list.
 
-use std::collections::BTreeMap;
-
 use axum::{
     Router,
     extract::State,
@@ -19,7 +17,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Filled, On,
-    incident::{Attempt, render},
+    incident::{Attempt, Typed, render},
     sorry,
 };
 use crate::{
@@ -34,8 +32,6 @@ pub(super) fn routes() -> Router<Shared> {
 
 /// An incident and the word of a command.
 type Named = (String, String);
-/// What was typed into a form, by field.
-pub(super) type Typed = BTreeMap<String, String>;
 
 async fn back(On(InPath((id, _))): On<InPath<Named>>) -> Redirect {
     Redirect::to(&format!("/incidents/{}", segment(&id)))

@@ -1,5 +1,7 @@
 //! One incident, whole: what it is, why it is this bad, what can be done, who was reached, and all that happened.
 
+use std::collections::BTreeMap;
+
 use axum::{Router, extract::State, http::StatusCode, response::Response, routing::get};
 use quarterdeck_api as api;
 use quarterdeck_core::{
@@ -9,9 +11,7 @@ use quarterdeck_core::{
 use serde::Deserialize;
 
 use super::{
-    Asked, On,
-    commands::Typed,
-    frame, page,
+    Asked, On, frame, page,
     pages::{self, Act, Choice, Input},
     sorry,
 };
@@ -50,6 +50,9 @@ async fn show(
     let shown = render(&app, &visitor, &id, wanted.before, None).await;
     shown.unwrap_or_else(|refused| sorry(&app, Some(&visitor), &refused))
 }
+
+/// What was typed into a form, by field.
+pub(super) type Typed = BTreeMap<String, String>;
 
 /// A command that was refused, with what was typed.
 pub(super) struct Attempt {

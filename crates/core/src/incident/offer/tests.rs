@@ -8,7 +8,8 @@ use crate::{
     incident::{Ctx, IncidentEvent, Severity},
     limits::EVENTS_PER_INCIDENT_MAX,
     policy::{EscalationPolicy, Person, Roster},
-    priority::Score,
+    priority::{Score, Weights},
+    setting::{Rules, Setting},
     signal::{Explanation, Fingerprint, Loudness, Signal, SignalStatus},
     time::Timestamp,
 };
@@ -37,6 +38,7 @@ fn after(events: &[IncidentEvent]) -> Incident {
         link: None,
         event_time: Timestamp::default(),
         observed: Timestamp::default(),
+        drill: false,
     };
     let policy = EscalationPolicy {
         id: "p".parse().unwrap(),
@@ -120,10 +122,15 @@ fn what_is_offered_follows_right_and_phase() {
 fn decided(incident: &Incident, kind: &CommandKind) -> Result<Vec<IncidentEvent>, Refusal> {
     let ana =
         Person { id: "ana".parse().unwrap(), name: "Ana".to_owned(), zone: "UTC".to_owned(), contacts: Vec::new() };
-    let roster = Roster { people: [(ana.id.clone(), ana)].into(), ..Roster::default() };
+    let setting = Setting {
+        roster: Roster { people: [(ana.id.clone(), ana)].into(), ..Roster::default() },
+        catalogue: std::sync::Arc::default(),
+        rules: Rules::default(),
+        default_policy: "p".parse().unwrap(),
+        weights: Weights::default(),
+    };
     let mut ids = SeededIds::new(1);
-    let now = Timestamp::default();
-    let mut ctx = Ctx { now, ids: &mut ids, roster: &roster, service: None, blast_radius: 1 };
+    let mut ctx = Ctx { now: Timestamp::default(), ids: &mut ids, setting: &setting };
     incident.decide(kind.command(by(), &example(kind)).unwrap(), &mut ctx)
 }
 
