@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Backtest) -> anyhow::Result<Exit> {
     for _ in 0..times {
         let mut pipeline = Pipeline::new(&kinds, &given, &knowledge)?;
         let events: Vec<ChainEvent> =
-            loaded.blocks.iter().cloned().map(|block| ChainEvent::Block(Arc::new(block))).collect();
+            loaded.blocks.iter().cloned().map(|block| ChainEvent::Block(Arc::new(block).into())).collect();
         let mut changes = Vec::new();
         let began = now();
         for event in &events {

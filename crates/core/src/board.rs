@@ -22,7 +22,7 @@ use imbl::{OrdMap, OrdSet};
 pub use self::loose::LooseSignal;
 use self::{loose::Loose, tally::Tally};
 use crate::{
-    chain::{ChainNumber, Gap, GapKind},
+    chain::{ChainId, Gap, GapKind},
     correlate::Groups,
     id::{Id, IdSource, IncidentId, PageId, SignalId, SilenceId, SourceId},
     incident::{Actor, Command, Ctx, Incident, IncidentEvent, Phase, Refusal, listen::Reception},
@@ -73,7 +73,7 @@ pub struct Board {
     deadlines: OrdSet<(Timestamp, IncidentId)>,
     loose: Loose,
     silences: OrdMap<SilenceId, Arc<Silence>>,
-    gaps: OrdMap<(SourceId, ChainNumber, GapKind), Arc<Gap>>,
+    gaps: OrdMap<(SourceId, ChainId, GapKind), Arc<Gap>>,
     /// Version of the journal's next event.
     journal: u64,
     tally: Tally,
@@ -427,6 +427,6 @@ fn record(incident: &Incident, events: impl IntoIterator<Item = IncidentEvent>, 
 }
 
 /// Open gaps are told apart by source, chain and kind.
-fn gap_key(gap: &Gap) -> (SourceId, ChainNumber, GapKind) {
+fn gap_key(gap: &Gap) -> (SourceId, ChainId, GapKind) {
     (gap.source.clone(), gap.chain, gap.kind)
 }

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    chain::{Address, ChainNumber, U256},
+    account::Account,
+    chain::{Address, ChainId, U256},
     id::{PolicyId, ServiceId},
     limits::{BLAST_RADIUS_MAX, DEPENDENCY_DEPTH_MAX, RELATED_SERVICES_MAX},
     money::{Price, Usd},
@@ -70,10 +71,10 @@ pub enum Role {
 /// An address that belongs to a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WatchedAddress {
-    /// EIP-155 chain number.
-    pub chain: ChainNumber,
-    /// The address.
-    pub address: Address,
+    /// The chain.
+    pub chain: ChainId,
+    /// The account.
+    pub address: Account,
     /// What it is.
     pub role: Role,
     /// How people call it: `hot wallet 2`.
@@ -108,8 +109,8 @@ pub struct Service {
 /// An asset with a reference price.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asset {
-    /// EIP-155 chain number.
-    pub chain: ChainNumber,
+    /// The chain.
+    pub chain: ChainId,
     /// The token's contract; none for the chain's own coin.
     pub token: Option<Address>,
     /// `USDC`.
@@ -144,13 +145,13 @@ pub struct Catalogue {
     /// By name.
     pub services: BTreeMap<ServiceId, Service>,
     /// By chain and token.
-    pub assets: BTreeMap<(ChainNumber, Option<Address>), Asset>,
+    pub assets: BTreeMap<(ChainId, Option<Address>), Asset>,
     /// The lists that `listed` points into.
     pub lists: Vec<AddressList>,
     /// Listed addresses.
     pub listed: BTreeMap<Address, ListedAddress>,
     /// Which service and watched address an address belongs to. Filled by [`Catalogue::index`].
-    watched: BTreeMap<(ChainNumber, Address), (ServiceId, usize)>,
+    watched: BTreeMap<(ChainId, Account), (ServiceId, usize)>,
     /// Which services need a service directly: the reverse of `depends_on`.
     needed_by: BTreeMap<ServiceId, BTreeSet<ServiceId>>,
     /// How many services stop with a service, where more than itself.
@@ -167,7 +168,7 @@ impl Catalogue {
         };
         for service in catalogue.services.values() {
             for (place, watched) in service.addresses.iter().enumerate() {
-                catalogue.watched.insert((watched.chain, watched.address), (service.id.clone(), place));
+                catalogue.watched.insert((watched.chain, watched.address.clone()), (service.id.clone(), place));
             }
             for needed in &service.depends_on {
                 catalogue.needed_by.entry(needed.clone()).or_default().insert(service.id.clone());
@@ -188,20 +189,20 @@ impl Catalogue {
         }
     }
 
-    /// The service and the watched address that `address` is, if any.
-    pub fn watched(&self, chain: ChainNumber, address: Address) -> Option<(&Service, &WatchedAddress)> {
-        let (service, place) = self.watched.get(&(chain, address))?;
+    /// The service and the watched address that `account` is, if any.
+    pub fn watched(&self, chain: ChainId, account: impl Into<Account>) -> Option<(&Service, &WatchedAddress)> {
+        let (service, place) = self.watched.get(&(chain, account.into()))?;
         let service = self.services.get(service)?;
         service.addresses.get(*place).map(|watched| (service, watched))
     }
 
     /// Whether the operator named any address at all on this chain. If not, detectors judge every contract.
-    pub fn watches_any(&self, chain: ChainNumber) -> bool {
-        self.watched.range((chain, Address::ZERO)..).next().is_some_and(|((found, _), _)| *found == chain)
+    pub fn watches_any(&self, chain: ChainId) -> bool {
+        self.watched.range((chain, Account::Evm(Address::ZERO))..).next().is_some_and(|((found, _), _)| *found == chain)
     }
 
     /// What `raw` units of a token (none: the chain's coin) are worth; none where no price is known.
-    pub fn value(&self, chain: ChainNumber, token: Option<Address>, raw: U256) -> Option<Usd> {
+    pub fn value(&self, chain: ChainId, token: Option<Address>, raw: U256) -> Option<Usd> {
         self.assets.get(&(chain, token)).map(|asset| asset.price.value(raw))
     }
 

@@ -1,6 +1,11 @@
-//! What a chain tells us, in one form for every source: blocks, reorganizations, finality, gaps and the passing of time.
+//! What a chain tells us, in one form for every family of chains and every source: blocks, reorganizations, finality, gaps and the
+//! passing of time.
 //!
-//! Sources (in the server) fill these; detectors read them. A field that a source cannot give is `None`, never a zero.
+//! Sources (in the server) fill these; detectors read them. See docs/adr/0041-chain-neutral-words.md.
+
+mod id;
+mod account;
+pub mod output;
 
 use std::sync::Arc;
 
@@ -8,149 +13,75 @@ use serde::{Deserialize, Serialize};
 
 pub use alloy_primitives::{Address, B256, Bytes, U256};
 
+pub use self::{
+    account::{Block, Call, CallKind, Log, Transaction},
+    id::{BadChain, BlockRef, ChainId, ChainNumber},
+};
 use crate::{id::SourceId, time::Timestamp};
 
-/// A chain by its EIP-155 number: 1 Ethereum, 56 BNB Chain, 31337 a development node.
-pub type ChainNumber = u64;
-
-/// One block by chain, height and hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct BlockRef {
-    /// EIP-155 chain number.
-    pub chain: ChainNumber,
-    /// Height.
-    pub number: u64,
-    /// Hash.
-    pub hash: B256,
+/// A block of either kind of chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AnyBlock {
+    /// Of an account chain.
+    Account(Arc<Block>),
+    /// Of an output chain.
+    Output(Arc<output::Block>),
 }
 
-/// A full block.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Block {
-    /// EIP-155 chain number.
-    pub chain: ChainNumber,
-    /// Height.
-    pub number: u64,
-    /// Hash.
-    pub hash: B256,
-    /// Hash of the block before.
-    pub parent: B256,
-    /// What the header says, to the second.
-    pub time: Timestamp,
-    /// Fee recipient.
-    pub miner: Address,
-    /// Wei per gas; none before London.
-    pub base_fee: Option<u64>,
-    /// Gas used.
-    pub gas_used: u64,
-    /// Gas limit.
-    pub gas_limit: u64,
-    /// In block order.
-    pub transactions: Vec<Transaction>,
-    /// Whether receipts (status, logs) were read. False: a detector must not take the absence of logs for silence.
-    pub has_receipts: bool,
-    /// Whether call traces were read.
-    pub has_traces: bool,
-}
-
-impl Block {
+impl AnyBlock {
     /// This block by chain, height and hash.
-    pub const fn reference(&self) -> BlockRef {
-        BlockRef { chain: self.chain, number: self.number, hash: self.hash }
+    pub fn reference(&self) -> BlockRef {
+        match self {
+            Self::Account(block) => block.reference(),
+            Self::Output(block) => block.reference(),
+        }
+    }
+    /// What the header says, to the second.
+    pub fn time(&self) -> Timestamp {
+        match self {
+            Self::Account(block) => block.time,
+            Self::Output(block) => block.time,
+        }
+    }
+    /// The hash of each transaction with its place, in block order.
+    pub fn hashes(&self) -> Vec<(B256, u32)> {
+        match self {
+            Self::Account(block) => block.transactions.iter().map(|found| (found.hash, found.index)).collect(),
+            Self::Output(block) => block.transactions.iter().map(|found| (found.hash, found.index)).collect(),
+        }
+    }
+    /// The block, if it is one of an account chain.
+    pub const fn account(&self) -> Option<&Arc<Block>> {
+        match self {
+            Self::Account(block) => Some(block),
+            Self::Output(_) => None,
+        }
     }
 }
 
-/// A transaction with what its receipt and trace add.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Transaction {
-    /// Hash.
-    pub hash: B256,
-    /// Place in the block.
-    pub index: u32,
-    /// Sender.
-    pub from: Address,
-    /// Receiver; none for a contract creation.
-    pub to: Option<Address>,
-    /// Wei sent.
-    pub value: U256,
-    /// Sender's transaction count.
-    pub nonce: u64,
-    /// Call data.
-    pub input: Bytes,
-    /// Gas limit.
-    pub gas: u64,
-    /// Wei per gas offered (the maximum, for EIP-1559 transactions).
-    pub gas_price: u128,
-    /// From the receipt: whether it succeeded.
-    pub status: Option<bool>,
-    /// From the receipt.
-    pub logs: Vec<Log>,
-    /// From the trace: all calls in the order in which they began, the first is the transaction itself. Empty if not traced.
-    pub calls: Vec<Call>,
+impl From<Arc<Block>> for AnyBlock {
+    fn from(block: Arc<Block>) -> Self {
+        Self::Account(block)
+    }
 }
 
-/// An event log.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Log {
-    /// The contract that emitted it.
-    pub address: Address,
-    /// One to four topics, usually; the first is the event's signature.
-    pub topics: Vec<B256>,
-    /// The rest, ABI-encoded.
-    pub data: Bytes,
-}
-
-/// How a call began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CallKind {
-    /// CALL, or the transaction itself.
-    #[default]
-    Call,
-    /// STATICCALL: cannot change anything.
-    Static,
-    /// DELEGATECALL: runs foreign code in the caller's name.
-    Delegate,
-    /// CALLCODE, the old form of the above.
-    Code,
-    /// CREATE or CREATE2.
-    Create,
-    /// SELFDESTRUCT, which also moves the balance.
-    SelfDestruct,
-}
-
-/// One call of a trace, flattened. The tree is in `depth`: the parent is the nearest earlier call that is one less deep.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Call {
-    /// How it began.
-    pub kind: CallKind,
-    /// 0 for the transaction itself.
-    pub depth: u32,
-    /// Caller.
-    pub from: Address,
-    /// Callee, or the contract created; none where a creation failed.
-    pub to: Option<Address>,
-    /// Wei moved. Zero for static and delegate calls.
-    pub value: U256,
-    /// Call data; for a creation, the init code.
-    pub input: Bytes,
-    /// Return data, where the source has it.
-    pub output: Bytes,
-    /// Whether this call, or one above it, failed: then nothing it did remains.
-    pub reverted: bool,
+impl From<Arc<output::Block>> for AnyBlock {
+    fn from(block: Arc<output::Block>) -> Self {
+        Self::Output(block)
+    }
 }
 
 /// A reorganization: the chain left some blocks for others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reorg {
-    /// EIP-155 chain number.
-    pub chain: ChainNumber,
+    /// The chain.
+    pub chain: ChainId,
     /// The last block that both branches share.
     pub ancestor: BlockRef,
     /// Blocks left, lowest first. Their number is the depth.
     pub dropped: Vec<BlockRef>,
     /// Blocks joined, lowest first. They follow as ordinary block events.
-    pub adopted: Vec<Arc<Block>>,
+    pub adopted: Vec<AnyBlock>,
     /// When we saw it.
     pub observed: Timestamp,
 }
@@ -184,8 +115,8 @@ pub enum GapKind {
 pub struct Gap {
     /// Which source.
     pub source: SourceId,
-    /// EIP-155 chain number.
-    pub chain: ChainNumber,
+    /// The chain.
+    pub chain: ChainId,
     /// Why.
     pub kind: GapKind,
     /// First height not seen, where known.
@@ -204,7 +135,7 @@ pub struct Gap {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChainEvent {
     /// A new block on the best chain; provisional until finalized.
-    Block(Arc<Block>),
+    Block(AnyBlock),
     /// The chain left some blocks. The adopted ones follow as `Block`.
     Reorg(Arc<Reorg>),
     /// Everything up to here will not change.

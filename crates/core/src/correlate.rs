@@ -17,7 +17,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 
 use crate::{
-    chain::{B256, ChainNumber},
+    chain::{B256, ChainId},
     id::{DetectorId, IncidentId, ServiceId},
     limits::GROUP_CANDIDATES_MAX,
     setting::Setting,
@@ -34,7 +34,7 @@ pub(crate) enum Group {
     /// About one service.
     Service(ServiceId),
     /// About no known service, on one chain, by one detector.
-    Chain(DetectorId, ChainNumber),
+    Chain(DetectorId, ChainId),
     /// About no known service: one kind of thing that one monitor says.
     Kind(DetectorId, Arc<str>),
 }

@@ -18,6 +18,7 @@ pub mod limits;
 pub mod id;
 pub mod time;
 pub mod money;
+pub mod account;
 pub mod chain;
 pub mod catalogue;
 pub mod signal;

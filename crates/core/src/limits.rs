@@ -31,6 +31,8 @@ pub const CLAIMS_EXPIRING_MAX: usize = 1_000_000;
 pub const JSON_DEPTH_MAX: usize = 127;
 /// Blocks walked back to find a common ancestor: beyond, the chain is not one we know, and a person must look.
 pub const FORK_WALK_BLOCKS_MAX: u64 = 256;
+/// Bytes of a script of an output chain: its rules refuse longer ones.
+pub const SCRIPT_BYTES_MAX: usize = 10_000;
 /// Blocks back-filled per step after a reconnect, so that one long outage cannot starve the head.
 pub const BACKFILL_BLOCKS_PER_STEP_MAX: u64 = 64;
 /// Commands waiting for the engine; a full queue makes the sender wait (back-pressure), it drops nothing.

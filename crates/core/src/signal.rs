@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    chain::{Address, B256, BlockRef},
+    account::Account,
+    chain::{B256, BlockRef},
     id::{DetectorId, Id, ServiceId, SignalId},
     money::Usd,
     time::Timestamp,
@@ -212,8 +213,8 @@ pub struct Signal {
     pub confidence_permille: u16,
     /// Where on a chain.
     pub position: Option<ChainPosition>,
-    /// Addresses that it is about, each with its part: `victim`, `beneficiary`, `sender`, `listed`.
-    pub parties: Vec<(String, Address)>,
+    /// Accounts that it is about, each with its part: `victim`, `beneficiary`, `sender`, `listed`.
+    pub parties: Vec<(String, Account)>,
     /// Labels of an outside monitor.
     pub labels: BTreeMap<String, String>,
     /// A link back to the monitor.

@@ -18,7 +18,7 @@ use proptest::prelude::*;
 use quarterdeck_core::{
     board::{Board, Body, Fate, Recorded, Rules, Setting, Stream},
     catalogue::{Catalogue, Criticality, Service},
-    chain::{B256, BlockRef},
+    chain::{B256, BlockRef, ChainId},
     duty,
     id::{Id, IncidentId, Kind, Name, PageId, PersonId, SeededIds, SignalId},
     incident::{Actor, Command, Incident, IncidentEvent, PageOutcome, PageReason, Phase, ResponseRole, Severity},
@@ -337,7 +337,11 @@ impl World {
     fn signal(&self, claim: Claim) -> Signal {
         let Claim { number, occurrence, on_chain, service, facts, loudness } = claim;
         let position = on_chain.then(|| ChainPosition {
-            block: BlockRef { chain: 1, number: u64::from(occurrence), hash: B256::repeat_byte(occurrence) },
+            block: BlockRef {
+                chain: ChainId::evm(1),
+                number: u64::from(occurrence),
+                hash: B256::repeat_byte(occurrence),
+            },
             block_time: self.now,
             transaction: number.is_multiple_of(2).then(|| B256::repeat_byte(occurrence)),
             index: None,

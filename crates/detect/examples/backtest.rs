@@ -236,7 +236,7 @@ fn run(blocks: &[Block], knowledge: &Knowledge) -> Vec<Signal> {
     };
     let mut out = Vec::new();
     for block in blocks {
-        pipeline.observe(&ChainEvent::Block(Arc::new(block.clone())), &mut out);
+        pipeline.observe(&ChainEvent::Block(Arc::new(block.clone()).into()), &mut out);
     }
     out.into_iter()
         .filter_map(|change| match change {
@@ -281,7 +281,7 @@ fn watching(block: &Block, incident: &Incident) -> Knowledge {
         return Knowledge::default();
     };
     let watched =
-        WatchedAddress { chain: block.chain, address: victim, role: Role::Vault, label: incident.name.clone() };
+        WatchedAddress { chain: block.chain, address: victim.into(), role: Role::Vault, label: incident.name.clone() };
     let service = Service {
         id,
         title: incident.name.clone(),

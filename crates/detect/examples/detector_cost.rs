@@ -16,7 +16,7 @@ use std::{
 use alloy_primitives::b256;
 use quarterdeck_core::{
     catalogue::{AddressList, Catalogue},
-    chain::{Address, B256, Call, CallKind, ChainEvent, Log, Transaction, U256},
+    chain::{Address, AnyBlock, B256, Call, CallKind, ChainEvent, Log, Transaction, U256},
     detector::{Knowledge, Params},
 };
 use quarterdeck_detect::{
@@ -129,7 +129,7 @@ fn events(each: impl Fn(&mut Random, usize) -> Transaction) -> Vec<ChainEvent> {
     for _ in 0..BLOCKS {
         let block = chain.block((0..TRANSFERS).map(|n| each(&mut random, n)).collect());
         if block.transactions.iter().any(|transaction| !transaction.calls.is_empty())
-            && let Some(ChainEvent::Block(block)) = chain.events.last_mut()
+            && let Some(ChainEvent::Block(AnyBlock::Account(block))) = chain.events.last_mut()
         {
             Arc::make_mut(block).has_traces = true;
         }

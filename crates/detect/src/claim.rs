@@ -7,7 +7,8 @@
 use std::{fmt, sync::Arc};
 
 use quarterdeck_core::{
-    chain::{Address, Block, BlockRef, Transaction},
+    account::Account,
+    chain::{B256, Block, BlockRef, Transaction},
     detector::Params,
     id::{DetectorId, Id, ServiceId},
     limits::{NUMBERS_MAX, TEXT_BYTES_MAX, TITLE_BYTES_MAX},
@@ -94,10 +95,15 @@ impl Claim {
 
     /// The transaction it is about.
     #[must_use]
-    pub fn transaction(mut self, transaction: &Transaction) -> Self {
+    pub fn transaction(self, transaction: &Transaction) -> Self {
+        self.at(transaction.hash, transaction.index)
+    }
+    /// The transaction it is about, by hash and place in the block.
+    #[must_use]
+    pub fn at(mut self, hash: B256, index: u32) -> Self {
         if let Some(position) = &mut self.signal.position {
-            position.transaction = Some(transaction.hash);
-            position.index = Some(transaction.index);
+            position.transaction = Some(hash);
+            position.index = Some(index);
         }
         self
     }
@@ -153,18 +159,18 @@ impl Claim {
         self.signal.explanation.numbers.extend(numbers.into_iter().take(room));
         self
     }
-    /// An address and its part: `sender`, `listed`. Named once; past the bound it is left out.
+    /// An account and its part: `sender`, `listed`. Named once; past the bound it is left out.
     #[must_use]
-    pub fn party(mut self, part: &str, address: Address) -> Self {
-        let parties = &mut self.signal.parties;
-        if parties.len() < PARTIES_MAX && !parties.iter().any(|(had, whose)| had == part && *whose == address) {
-            parties.push((part.to_owned(), address));
+    pub fn party(mut self, part: &str, account: impl Into<Account>) -> Self {
+        let (account, parties) = (account.into(), &mut self.signal.parties);
+        if parties.len() < PARTIES_MAX && !parties.iter().any(|(had, whose)| had == part && *whose == account) {
+            parties.push((part.to_owned(), account));
         }
         self
     }
-    /// Several addresses, each with its part.
+    /// Several accounts, each with its part.
     #[must_use]
-    pub fn parties<'a>(self, parties: impl IntoIterator<Item = (&'a str, Address)>) -> Self {
+    pub fn parties<'a, A: Into<Account>>(self, parties: impl IntoIterator<Item = (&'a str, A)>) -> Self {
         parties.into_iter().fold(self, |claim, (part, address)| claim.party(part, address))
     }
     /// What it claims about impact.
@@ -219,6 +225,8 @@ fn cut(mut text: String, bytes: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use quarterdeck_core::chain::Address;
+
     use super::*;
 
     fn claim(block: &Block, entity: &[u8]) -> Claim {

@@ -1,26 +1,19 @@
-//! THE LIST of detectors.
+//! THE LIST of detectors. Each lies with the family of chains that it reads.
 
-pub mod unusual_size;
-pub mod frequency_spike;
-pub mod sudden_outflow;
-pub mod privileged_change;
-pub mod listed_entity;
-pub mod reorganization;
-pub mod observation_loss;
-pub mod flash_loan_profit;
-pub mod vault_drain;
+pub mod account;
+pub mod any;
 
 use crate::detector::DetectorKind;
 
 /// Every detector, in the order of the catalogue. A detector that is not here does not exist: there is no other registration.
 pub const DETECTORS: &[&dyn DetectorKind] = &[
-    &unusual_size::UnusualSize,
-    &frequency_spike::FrequencySpike,
-    &sudden_outflow::SuddenOutflow,
-    &privileged_change::PrivilegedChange,
-    &listed_entity::ListedEntity,
-    &reorganization::Reorganization,
-    &observation_loss::ObservationLoss,
-    &flash_loan_profit::FlashLoanProfit,
-    &vault_drain::VaultDrain,
+    &account::unusual_size::UnusualSize,
+    &account::frequency_spike::FrequencySpike,
+    &account::sudden_outflow::SuddenOutflow,
+    &account::privileged_change::PrivilegedChange,
+    &account::listed_entity::ListedEntity,
+    &any::reorganization::Reorganization,
+    &any::observation_loss::ObservationLoss,
+    &account::flash_loan_profit::FlashLoanProfit,
+    &account::vault_drain::VaultDrain,
 ];

@@ -43,7 +43,7 @@ impl<'a> Evidence<'a> {
     /// What `event` shows to those who know this catalogue. Nothing is worked out yet.
     pub fn of(event: &'a ChainEvent, catalogue: &'a Catalogue) -> Self {
         let block = match event {
-            ChainEvent::Block(block) => Some(&**block),
+            ChainEvent::Block(block) => block.account().map(|block| &**block),
             ChainEvent::Reorg(_) | ChainEvent::Finalized(_) | ChainEvent::Gap(_) | ChainEvent::Tick(_) => None,
         };
         Self { catalogue, block, found: OnceCell::new() }
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn what_was_worked_out_once_is_handed_out_again_and_nothing_unasked() {
-        let event = ChainEvent::Block(Arc::new(calls::flash_loan_theft(400_000)));
+        let event = ChainEvent::Block(Arc::new(calls::flash_loan_theft(400_000)).into());
         let catalogue = Catalogue::default();
         let evidence = Evidence::of(&event, &catalogue);
         assert!(evidence.found.get().is_none());

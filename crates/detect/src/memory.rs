@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use quarterdeck_core::{
-    chain::{BlockRef, ChainNumber, Reorg},
+    chain::{BlockRef, ChainId, Reorg},
     limits::FORK_WALK_BLOCKS_MAX,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -54,7 +54,7 @@ pub struct Memory<S: Learned> {
     /// The parts of all of `young`.
     parts: usize,
     /// By chain: what was learnt at this height or below stays.
-    settled_to: BTreeMap<ChainNumber, u64>,
+    settled_to: BTreeMap<ChainId, u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -135,7 +135,7 @@ impl<S: Learned> Memory<S> {
     }
 
     /// Settles from the oldest on, so that the order stays: a chain that stands still keeps others waiting, within the bound.
-    fn settle(&mut self, chain: ChainNumber, height: u64) {
+    fn settle(&mut self, chain: ChainId, height: u64) {
         let reach = self.settled_to.entry(chain).or_default();
         *reach = (*reach).max(height);
         while let Some(Young { block, .. }) = self.young.front() {
@@ -154,7 +154,7 @@ impl<S: Learned> Memory<S> {
 #[derive(Serialize, Deserialize)]
 struct Saved<Y> {
     settled: Value,
-    settled_to: BTreeMap<ChainNumber, u64>,
+    settled_to: BTreeMap<ChainId, u64>,
     young: Vec<Y>,
 }
 
@@ -171,7 +171,7 @@ mod tests {
     impl Learned for Diary {
         type Lesson = (u32, usize);
         fn learn(&mut self, block: BlockRef, lesson: &Self::Lesson) {
-            self.0.push((block.chain, block.number, lesson.0));
+            self.0.push((block.chain.number().unwrap_or(0), block.number, lesson.0));
         }
         fn weight(lesson: &Self::Lesson) -> usize {
             lesson.1
@@ -185,13 +185,19 @@ mod tests {
         }
     }
 
-    const fn block(chain: ChainNumber, number: u64) -> BlockRef {
-        BlockRef { chain, number, hash: B256::ZERO }
+    const fn block(chain: u64, number: u64) -> BlockRef {
+        BlockRef { chain: ChainId::evm(chain), number, hash: B256::ZERO }
     }
 
-    fn reorg(chain: ChainNumber, ancestor: u64) -> Reorg {
+    fn reorg(chain: u64, ancestor: u64) -> Reorg {
         let observed = Timestamp::from_secs(0);
-        Reorg { chain, ancestor: block(chain, ancestor), dropped: Vec::new(), adopted: Vec::new(), observed }
+        Reorg {
+            chain: ChainId::evm(chain),
+            ancestor: block(chain, ancestor),
+            dropped: Vec::new(),
+            adopted: Vec::new(),
+            observed,
+        }
     }
 
     fn memory(heights: std::ops::RangeInclusive<u64>) -> Memory<Diary> {

@@ -11,7 +11,7 @@ use std::{
 
 use quarterdeck_core::{
     catalogue::Catalogue,
-    chain::{B256, Block, BlockRef, ChainEvent, ChainNumber, Gap, GapKind, Reorg},
+    chain::{AnyBlock, B256, BlockRef, ChainEvent, ChainId, Gap, GapKind, Reorg},
     detector::{Knowledge, ParamError, Params},
     id::SignalId,
     limits::FORK_WALK_BLOCKS_MAX,
@@ -69,11 +69,11 @@ pub struct Pipeline {
     catalogue: Arc<Catalogue>,
     slots: Vec<Slot>,
     /// Provisional signals by block, with the slot that raised them.
-    standing: BTreeMap<ChainNumber, Standing>,
+    standing: BTreeMap<ChainId, Standing>,
     /// What a standing signal about a transaction said, to say it again if the transaction moves to another block.
     said: BTreeMap<SignalId, Arc<Signal>>,
     /// What was retracted with its block, by transaction: said again if the transaction is in a block of the new branch.
-    dropped: BTreeMap<(ChainNumber, B256), Vec<Dropped>>,
+    dropped: BTreeMap<(ChainId, B256), Vec<Dropped>>,
 }
 
 /// A signal whose block was dropped.
@@ -161,32 +161,33 @@ impl Pipeline {
 
     /// A transaction that moved to another block did what it did: what was said about it is said again, unless its detector
     /// has just said so itself. Below what a detector can unlearn, it may find the second sight ordinary.
-    fn say_again(&mut self, block: &Block, first: usize, out: &mut Vec<SignalChange>) {
+    fn say_again(&mut self, block: &AnyBlock, first: usize, out: &mut Vec<SignalChange>) {
+        let on = block.reference();
         self.dropped.retain(|(chain, _), all| {
             let near = |one: &Dropped| {
-                one.signal.position.as_ref().is_some_and(|p| block.number <= p.block.number + FORK_WALK_BLOCKS_MAX)
+                one.signal.position.as_ref().is_some_and(|p| on.number <= p.block.number + FORK_WALK_BLOCKS_MAX)
             };
-            *chain != block.chain || all.iter().any(near)
+            *chain != on.chain || all.iter().any(near)
         });
         if self.dropped.is_empty() {
             return;
         }
-        for transaction in &block.transactions {
-            for Dropped { signal, place } in self.dropped.remove(&(block.chain, transaction.hash)).unwrap_or_default() {
+        for (transaction, index) in block.hashes() {
+            for Dropped { signal, place } in self.dropped.remove(&(on.chain, transaction)).unwrap_or_default() {
                 let same = |change: &SignalChange| {
                     matches!(change, SignalChange::Raised { signal: new } if new.detector == signal.detector
-                        && new.position.as_ref().and_then(|p| p.transaction) == Some(transaction.hash))
+                        && new.position.as_ref().and_then(|p| p.transaction) == Some(transaction))
                 };
                 if out.get(first..).unwrap_or_default().iter().any(same) {
                     continue;
                 }
                 let mut again = (*signal).clone();
-                again.id = SignalId::digest(&[signal.id.bytes(), block.hash.as_slice()]);
+                again.id = SignalId::digest(&[signal.id.bytes(), on.hash.as_slice()]);
                 again.position = Some(ChainPosition {
-                    block: block.reference(),
-                    block_time: block.time,
-                    transaction: Some(transaction.hash),
-                    index: Some(transaction.index),
+                    block: on,
+                    block_time: block.time(),
+                    transaction: Some(transaction),
+                    index: Some(index),
                 });
                 let change = SignalChange::Raised { signal: Arc::new(again) };
                 self.book(place, &change);
@@ -354,7 +355,7 @@ impl Pipeline {
     }
 
     /// Confirms what stands at `height` or below.
-    fn confirm(&mut self, chain: ChainNumber, height: u64, out: &mut Vec<SignalChange>) {
+    fn confirm(&mut self, chain: ChainId, height: u64, out: &mut Vec<SignalChange>) {
         let Some(blocks) = self.standing.get_mut(&chain) else { return };
         while let Some(first) = blocks.first_entry().filter(|entry| entry.key().0 <= height) {
             for (id, place) in first.remove() {

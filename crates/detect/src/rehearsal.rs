@@ -7,8 +7,9 @@ pub(crate) mod calls;
 use std::{sync::Arc, time::Duration};
 
 use quarterdeck_core::{
+    account::Account,
     catalogue::{Asset, Catalogue, Criticality, Role, Service, WatchedAddress},
-    chain::{Address, B256, Block, ChainEvent, ChainNumber, Log, Reorg, Transaction, U256},
+    chain::{Address, B256, Block, ChainEvent, ChainId, Log, Reorg, Transaction, U256},
     detector::Knowledge,
     id::{Id, Name, kind},
     money::{Price, Usd},
@@ -19,7 +20,7 @@ use quarterdeck_core::{
 use crate::facts::flow::TRANSFER;
 
 /// The chain rehearsals are played on: Ethereum's number, since parameters are tuned to it.
-pub const CHAIN: ChainNumber = 1;
+pub const CHAIN: ChainId = ChainId::evm(1);
 /// The address of the watched wallet of [`knowledge`].
 pub const HOT: Address = Address::repeat_byte(0x40);
 /// The second watched wallet of [`knowledge`].
@@ -63,7 +64,7 @@ impl Rehearsal {
     /// Adds a block with these transactions: places are filled in, and hashes and nonces where they are zero.
     pub fn block(&mut self, transactions: Vec<Transaction>) -> Arc<Block> {
         let block = self.next(&self.tip.clone(), transactions);
-        self.events.push(ChainEvent::Block(Arc::clone(&block)));
+        self.events.push(ChainEvent::Block(Arc::clone(&block).into()));
         self.tip = Arc::clone(&block);
         block
     }
@@ -87,11 +88,11 @@ impl Rehearsal {
             chain: CHAIN,
             ancestor: quarterdeck_core::chain::BlockRef { chain: CHAIN, number: first.number - 1, hash: first.parent },
             dropped: dropped.iter().map(|block| block.reference()).collect(),
-            adopted: joined.clone(),
+            adopted: joined.iter().cloned().map(Into::into).collect(),
             observed: last.time,
         };
         self.events.push(ChainEvent::Reorg(Arc::new(reorg)));
-        self.events.extend(joined.iter().cloned().map(ChainEvent::Block));
+        self.events.extend(joined.iter().cloned().map(|block| ChainEvent::Block(block.into())));
         self.tip = last;
         joined
     }
@@ -147,7 +148,12 @@ pub fn token(token: Address, from: Address, to: Address, amount: U256) -> Transa
 
 /// What the operator of a rehearsal told us: two wallets and a vault of the service `custody`, ether at $2,000, a dollar token.
 pub fn knowledge() -> Knowledge {
-    let place = |address, role, label: &str| WatchedAddress { chain: CHAIN, address, role, label: label.to_owned() };
+    let place = |address, role, label: &str| WatchedAddress {
+        chain: CHAIN,
+        address: Account::Evm(address),
+        role,
+        label: label.to_owned(),
+    };
     let addresses = vec![
         place(HOT, Role::Wallet, "hot wallet"),
         place(COLD, Role::Wallet, "cold wallet"),

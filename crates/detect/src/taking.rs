@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, U256};
 use quarterdeck_core::{
     catalogue::{Catalogue, Role},
-    chain::{ChainNumber, Transaction},
+    chain::{ChainId, Transaction},
     id::ServiceId,
     money::Usd,
     signal::{Facts, Loudness, Number},
@@ -71,7 +71,7 @@ pub fn confidence(found: &Extraction) -> u16 {
 /// The watched address that lost most, if one lost at least `loss_min`.
 pub fn watched_victim<'a>(
     catalogue: &Catalogue,
-    chain: ChainNumber,
+    chain: ChainId,
     found: &'a Extraction,
     loss_min: i128,
 ) -> Option<&'a Victim> {
@@ -84,12 +84,12 @@ pub fn holds_funds(role: Role) -> bool {
 }
 
 /// The service of an address.
-pub fn service(catalogue: &Catalogue, chain: ChainNumber, address: Address) -> Option<ServiceId> {
+pub fn service(catalogue: &Catalogue, chain: ChainId, address: Address) -> Option<ServiceId> {
     catalogue.watched(chain, address).map(|(service, _)| service.id.clone())
 }
 
 /// The operator's name of an address, else the address.
-pub fn name(catalogue: &Catalogue, chain: ChainNumber, address: Address) -> String {
+pub fn name(catalogue: &Catalogue, chain: ChainId, address: Address) -> String {
     catalogue.watched(chain, address).map_or_else(|| address.to_string(), |(_, watched)| watched.label.clone())
 }
 
@@ -99,7 +99,7 @@ pub fn loss_text(victim: &Victim) -> String {
 }
 
 /// What was borrowed, for a sentence: each asset once, with the sum of its loans.
-pub fn loans_text(catalogue: &Catalogue, chain: ChainNumber, found: &Extraction) -> String {
+pub fn loans_text(catalogue: &Catalogue, chain: ChainId, found: &Extraction) -> String {
     let mut sums: Vec<(Option<Address>, U256)> = Vec::new();
     for loan in found.loans.iter().filter(|loan| !loan.amount.is_zero()) {
         match sums.iter_mut().find(|(asset, _)| *asset == loan.asset) {
@@ -119,7 +119,7 @@ pub fn loans_text(catalogue: &Catalogue, chain: ChainNumber, found: &Extraction)
 }
 
 /// Who lost what, for a sentence.
-pub fn victims_text(catalogue: &Catalogue, chain: ChainNumber, found: &Extraction) -> String {
+pub fn victims_text(catalogue: &Catalogue, chain: ChainId, found: &Extraction) -> String {
     let named: Vec<String> = found
         .victims
         .iter()
@@ -139,7 +139,7 @@ pub fn victims_text(catalogue: &Catalogue, chain: ChainNumber, found: &Extractio
 }
 
 /// What a loss was made of: the asset of which most went, and whether that is all of it.
-fn assets_text(catalogue: &Catalogue, chain: ChainNumber, victim: &Victim) -> String {
+fn assets_text(catalogue: &Catalogue, chain: ChainId, victim: &Victim) -> String {
     let amount = prices::display_in(catalogue, chain, victim.asset, victim.amount);
     let paid = prices::value_in(catalogue, chain, victim.asset, victim.amount).unwrap_or(0);
     // Within a tenth it is the loss itself.

@@ -17,7 +17,7 @@ use quarterdeck_core::{
 };
 use quarterdeck_detect::{
     detector::{Alone, DetectorKind},
-    detectors::reorganization::Reorganization,
+    detectors::any::reorganization::Reorganization,
     pipeline::{GivenParams, Pipeline},
     rehearsal::{self, HOT, Rehearsal},
 };

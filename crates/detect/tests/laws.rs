@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use proptest::prelude::*;
 use quarterdeck_core::{
     catalogue::{AddressList, Catalogue},
-    chain::{Address, Block, Call, CallKind, ChainEvent, Gap, GapKind, Reorg, Transaction, U256},
+    chain::{Address, AnyBlock, Block, Call, CallKind, ChainEvent, ChainId, Gap, GapKind, Reorg, Transaction, U256},
     detector::{Knowledge, Params},
     id::{Name, kind},
     limits::{NUMBERS_MAX, TEXT_BYTES_MAX, TITLE_BYTES_MAX},
@@ -127,7 +127,7 @@ fn history(steps: &[Step]) -> Vec<ChainEvent> {
             }
             Step::Bare(deeds) => {
                 branch.push(chain.block(deeds.iter().map(transaction).collect()));
-                if let Some(ChainEvent::Block(block)) = chain.events.last_mut() {
+                if let Some(ChainEvent::Block(AnyBlock::Account(block))) = chain.events.last_mut() {
                     Arc::make_mut(block).has_receipts = false;
                 }
             }
@@ -259,11 +259,11 @@ fn the_edges_are_survived() {
             ..Block::default()
         });
         let reference = block.reference();
-        let (dropped, adopted) = (vec![reference], vec![Arc::clone(&block)]);
+        let (dropped, adopted) = (vec![reference], vec![Arc::clone(&block).into()]);
         let reorg = Reorg { chain: rehearsal::CHAIN, ancestor: reference, dropped, adopted, observed: time };
         let gap = Gap {
             source: Name::<kind::Source>::new("edge").unwrap(),
-            chain: u64::MAX,
+            chain: ChainId::evm(u64::MAX),
             kind: GapKind::MissingBlock,
             from_block: Some(u64::MAX),
             to_block: Some(0),
@@ -272,7 +272,7 @@ fn the_edges_are_survived() {
             detail: "é".repeat(100_000),
         };
         let empty = Reorg { dropped: Vec::new(), adopted: Vec::new(), ..reorg.clone() };
-        events.extend([ChainEvent::Gap(Arc::new(gap)), ChainEvent::Block(block), ChainEvent::Tick(time)]);
+        events.extend([ChainEvent::Gap(Arc::new(gap)), ChainEvent::Block(block.into()), ChainEvent::Tick(time)]);
         events.extend([reorg, empty].map(|reorg| ChainEvent::Reorg(Arc::new(reorg))));
     }
     for knowledge in worlds() {

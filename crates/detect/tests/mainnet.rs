@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use quarterdeck_core::{
     catalogue::{Asset, Catalogue, Role, WatchedAddress},
-    chain::{Address, Block, ChainEvent},
+    chain::{Address, Block, ChainEvent, ChainId},
     detector::{Knowledge, Params},
     money::Price,
     signal::{Loudness, Signal, SignalChange},
@@ -37,7 +37,7 @@ fn blocks(name: &str) -> Option<Vec<Arc<Block>>> {
 /// The large assets at rough prices of these years: without a price nothing is judged by size.
 fn prices() -> Vec<Asset> {
     let asset = |token: Option<&str>, symbol: &str, dollars: u64, decimals| Asset {
-        chain: 1,
+        chain: ChainId::evm(1),
         token: token.map(|text| text.parse::<Address>().unwrap()),
         symbol: symbol.to_owned(),
         price: Price { micro_usd: dollars * 1_000_000, decimals },
@@ -59,7 +59,7 @@ fn said(blocks: &[Arc<Block>], catalogue: &Catalogue) -> Vec<Arc<Signal>> {
         let params = Params::resolve(kind.id(), kind.params(), &BTreeMap::new()).unwrap();
         let mut detector = Alone::new(*kind, &params, knowledge.clone());
         for block in blocks {
-            detector.observe(&ChainEvent::Block(Arc::clone(block)), &mut out);
+            detector.observe(&ChainEvent::Block(Arc::clone(block).into()), &mut out);
         }
     }
     let raised = |change| match change {
@@ -120,8 +120,8 @@ fn busy_wallets_of_nine_years_give_at_most_three_false_warnings() {
     busiest.sort_unstable_by(|a, b| b.cmp(a));
     busiest.truncate(40);
     let watched = |(count, address): &(usize, Address)| WatchedAddress {
-        chain: 1,
-        address: *address,
+        chain: ChainId::evm(1),
+        address: (*address).into(),
         role: Role::Wallet,
         label: format!("busy {count}"),
     };

@@ -15,7 +15,9 @@ use quarterdeck_core::{
 };
 use quarterdeck_detect::{
     detector::DetectorKind,
-    detectors::{flash_loan_profit::FlashLoanProfit, privileged_change::PrivilegedChange, vault_drain::VaultDrain},
+    detectors::account::{
+        flash_loan_profit::FlashLoanProfit, privileged_change::PrivilegedChange, vault_drain::VaultDrain,
+    },
     facts::flow,
     pipeline::{GivenParams, Pipeline},
 };
@@ -34,7 +36,7 @@ fn loud(blocks: Vec<Block>) -> Vec<Arc<Signal>> {
     let mut pipeline = Pipeline::new(ASSET_DETECTORS, &GivenParams::new(), &Knowledge::default()).unwrap();
     let mut out = Vec::new();
     for block in blocks {
-        pipeline.observe(&ChainEvent::Block(Arc::new(block)), &mut out);
+        pipeline.observe(&ChainEvent::Block(Arc::new(block).into()), &mut out);
     }
     let signals = out.into_iter().filter_map(|change| match change {
         SignalChange::Raised { signal } => Some(signal),

@@ -15,7 +15,7 @@ use quarterdeck_core::{
 };
 use quarterdeck_detect::{
     detector::{Alone, DetectorKind},
-    detectors::{frequency_spike::FrequencySpike, sudden_outflow::SuddenOutflow, unusual_size::UnusualSize},
+    detectors::account::{frequency_spike::FrequencySpike, sudden_outflow::SuddenOutflow, unusual_size::UnusualSize},
     rehearsal::{self, COLD, HOT, Rehearsal, VAULT},
 };
 

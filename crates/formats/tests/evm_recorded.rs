@@ -8,7 +8,7 @@ mod data;
 use std::collections::BTreeSet;
 
 use data::unpack;
-use quarterdeck_core::chain::Block;
+use quarterdeck_core::chain::{Block, ChainId};
 use quarterdeck_formats::evm::{self, Recorded, Recording};
 
 fn block(name: &str, bytes: &[u8]) -> Block {
@@ -23,7 +23,7 @@ fn mainnet_blocks() {
     let Some(files) = unpack("evm-mainnet-blocks/blocks.tar.zst") else { return };
     let blocks: Vec<Block> = files.iter().map(|(name, bytes)| block(name, bytes)).collect();
     assert_eq!((blocks.len(), blocks.iter().map(|b| b.transactions.len()).sum::<usize>()), (70, 21_394));
-    assert!(blocks.iter().all(|b| b.chain == 1 && !b.has_receipts && !b.has_traces));
+    assert!(blocks.iter().all(|b| b.chain == ChainId::evm(1) && !b.has_receipts && !b.has_traces));
     let london = blocks.iter().find(|b| b.number == 12_965_000).unwrap();
     assert_eq!(london.base_fee, Some(1_000_000_000));
     assert_eq!(london.time.to_string(), "2021-08-05T12:33:42.000Z");
@@ -34,7 +34,10 @@ fn preattack_blocks() {
     let Some(files) = unpack("evm-preattack-blocks/blocks.tar.zst") else { return };
     let blocks: Vec<Block> = files.iter().map(|(name, bytes)| block(name, bytes)).collect();
     assert_eq!((blocks.len(), blocks.iter().map(|b| b.transactions.len()).sum::<usize>()), (29, 4_698));
-    assert_eq!(blocks.iter().map(|b| b.chain).collect::<BTreeSet<_>>(), BTreeSet::from([1, 56, 100, 137, 42_161]));
+    assert_eq!(
+        blocks.iter().map(|b| b.chain).collect::<BTreeSet<_>>(),
+        BTreeSet::from([1, 56, 100, 137, 42_161].map(ChainId::evm))
+    );
 }
 
 #[test]
@@ -57,7 +60,7 @@ fn attack_traces() {
     for ((name, _), block) in files.iter().zip(&blocks) {
         assert!(name.contains(&block.transactions[0].hash.to_string()), "{name}: hash from the name");
         let chain = if name.contains("BSC") { 56 } else { 1 };
-        assert_eq!(block.chain, chain, "{name}");
+        assert_eq!(block.chain, ChainId::evm(chain), "{name}");
     }
     assert_eq!(blocks.iter().flat_map(|b| &b.transactions[0].calls).map(|c| c.depth).max(), Some(64));
 }
@@ -76,7 +79,7 @@ fn lines_of_four_tables_make_blocks_with_logs() {
     assert_eq!((blocks.len(), transactions.len()), (2, 298));
     assert_eq!(transactions.iter().map(|t| t.logs.len()).sum::<usize>(), 681);
     assert_eq!(transactions.iter().filter(|t| t.status == Some(false)).count(), 9);
-    assert!(blocks.iter().all(|b| b.has_receipts && b.chain == 1));
+    assert!(blocks.iter().all(|b| b.has_receipts && b.chain == ChainId::evm(1)));
     assert_eq!(blocks[0].reference().number + 1, blocks[1].number);
     assert_eq!(blocks[1].parent, blocks[0].hash);
 }

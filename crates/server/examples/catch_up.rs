@@ -13,7 +13,12 @@
 
 use std::{collections::BTreeMap, process::Stdio, sync::Arc, time::Duration};
 
-use quarterdeck_core::{catalogue::Catalogue, chain::ChainEvent, detector::Knowledge, id::Name};
+use quarterdeck_core::{
+    catalogue::Catalogue,
+    chain::{AnyBlock, ChainEvent},
+    detector::Knowledge,
+    id::Name,
+};
 use quarterdeck_detect::{detectors::DETECTORS, pipeline::Pipeline};
 use quarterdeck_host::clock::{Clock, SystemClock};
 use quarterdeck_server::loops::detect::EVENTS_WAITING_MAX;
@@ -155,7 +160,7 @@ async fn catch_up(chain: &Chain, genesis: &Value, traces: Traces, clock: Arc<Sys
     let detecting = tokio::spawn(async move {
         let (mut blocks, mut transactions, mut out) = (0, 0, Vec::new());
         while let Some(event) = told.recv().await {
-            if let ChainEvent::Block(block) = &event {
+            if let ChainEvent::Block(AnyBlock::Account(block)) = &event {
                 blocks += 1;
                 transactions += block.transactions.len() as u64;
             }

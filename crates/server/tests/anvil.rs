@@ -18,7 +18,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use quarterdeck_core::{
     catalogue::{AddressList, Asset, Catalogue, Criticality, Role, Service, WatchedAddress},
-    chain::{Address, Block, ChainEvent, Gap, GapKind},
+    chain::{Address, Block, ChainEvent, ChainId, Gap, GapKind},
     detector::Params,
     id::{Name, SeededIds},
     incident::Severity,
@@ -96,7 +96,7 @@ impl Eyes {
     async fn block(&mut self) -> Arc<Block> {
         loop {
             match self.next().await {
-                ChainEvent::Block(block) => return block,
+                ChainEvent::Block(block) => return Arc::clone(block.account().unwrap()),
                 ChainEvent::Finalized(_) => {}
                 other => panic!("want a block, got {other:?}"),
             }
@@ -165,12 +165,12 @@ async fn a_reorganization_is_told_exactly() {
     anvil.ask("anvil_reorg", json!([3, []])).await;
     let ChainEvent::Reorg(reorg) = eyes.next().await else { panic!("want a reorganization") };
     assert_eq!((reorg.ancestor, reorg.dropped.as_slice()), (chain[3], &chain[4..]));
-    assert_eq!(reorg.adopted.iter().map(|block| block.number).collect::<Vec<_>>(), [4, 5, 6]);
+    assert_eq!(reorg.adopted.iter().map(|block| block.reference().number).collect::<Vec<_>>(), [4, 5, 6]);
     for adopted in &reorg.adopted {
-        assert_eq!(eyes.block().await.hash, adopted.hash, "the adopted ones follow");
+        assert_eq!(eyes.block().await.hash, adopted.reference().hash, "the adopted ones follow");
     }
     anvil.ask("evm_mine", json!([])).await;
-    assert_eq!(eyes.block().await.parent, reorg.adopted[2].hash);
+    assert_eq!(eyes.block().await.parent, reorg.adopted[2].reference().hash);
     eyes.stop.send(true).unwrap();
 }
 
@@ -270,8 +270,12 @@ fn configuration(data: &Path, http: &str) -> Configuration {
     let mut roster = Roster::default();
     roster.policies.insert(escalation.id.clone(), escalation);
     roster.people.insert(ana.id.clone(), ana);
-    let hot =
-        WatchedAddress { chain: 31_337, address: address(BOB), role: Role::Wallet, label: "hot wallet".to_owned() };
+    let hot = WatchedAddress {
+        chain: ChainId::evm(31_337),
+        address: address(BOB).into(),
+        role: Role::Wallet,
+        label: "hot wallet".to_owned(),
+    };
     let service = Service {
         id: Name::new("wallets").unwrap(),
         title: "Wallets".to_owned(),
@@ -285,7 +289,7 @@ fn configuration(data: &Path, http: &str) -> Configuration {
         addresses: vec![hot],
     };
     let price = Price { micro_usd: 3_000_000_000, decimals: 18 };
-    let coin = Asset { chain: 31_337, token: None, symbol: "ETH".to_owned(), price };
+    let coin = Asset { chain: ChainId::evm(31_337), token: None, symbol: "ETH".to_owned(), price };
     let mut catalogue = Catalogue::new(vec![service], vec![coin]);
     let list = AddressList { name: "exploiters".to_owned(), as_of: SystemClock::new().now() };
     catalogue.add_list(list, [(address(LISTED), "exploiter".to_owned())]);

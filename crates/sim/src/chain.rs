@@ -24,7 +24,7 @@ use std::{
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use quarterdeck_core::{
-    chain::{Block, BlockRef, ChainNumber, Log, Reorg, Transaction},
+    chain::{AnyBlock, Block, BlockRef, ChainId, ChainNumber, Log, Reorg, Transaction},
     time::Timestamp,
 };
 use revm::{
@@ -163,7 +163,7 @@ impl EmbeddedChain {
             state.set_account(*address, Account { nonce: 0, balance: *balance, code: KECCAK_EMPTY });
         }
         let mut block = Block {
-            chain,
+            chain: ChainId::evm(chain),
             time: whole_second(genesis),
             miner: account(seed, "validator", 0),
             base_fee: Some(BASE_FEE),
@@ -306,7 +306,8 @@ impl EmbeddedChain {
         queue.extend(waiting);
         adopted.push(self.build(observed, queue));
         let dropped = dropped.iter().map(|mined| mined.block.reference()).collect();
-        Ok(Reorg { chain: self.chain, ancestor, dropped, adopted, observed })
+        let adopted = adopted.into_iter().map(AnyBlock::from).collect();
+        Ok(Reorg { chain: ChainId::evm(self.chain), ancestor, dropped, adopted, observed })
     }
 
     /// Makes everything up to `number` final: it can no longer be left. None where that block is not known any more, or yet.
@@ -334,7 +335,7 @@ impl EmbeddedChain {
         let parent = Arc::clone(self.head());
         let number = parent.number + 1;
         let mut block = Block {
-            chain: self.chain,
+            chain: ChainId::evm(self.chain),
             number,
             parent: parent.hash,
             time: whole_second(at).max(parent.time.plus(Duration::from_secs(1))),

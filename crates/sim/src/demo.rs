@@ -243,8 +243,8 @@ async fn tell(running: &Running, events: Vec<ChainEvent>) -> Result<(), DemoErro
             match &event {
                 ChainEvent::Block(block) => {
                     health.head = Some(block.reference());
-                    health.node_head = Some(block.number);
-                    health.last_block = Some(block.time);
+                    health.node_head = Some(block.reference().number);
+                    health.last_block = Some(block.time());
                     health.blocks += 1;
                 }
                 ChainEvent::Reorg(_) => health.reorgs += 1,

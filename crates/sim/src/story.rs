@@ -43,7 +43,7 @@ impl World {
         let next = self.chain.head().number + 1;
         let mut events = Vec::new();
         match self.plan.take_if(|plan| plan.due <= next) {
-            None => events.push(ChainEvent::Block(self.chain.mine(at))),
+            None => events.push(ChainEvent::Block(self.chain.mine(at).into())),
             Some(plan) => {
                 let reorg = Arc::new(self.chain.reorg(plan.depth, &plan.replace, at)?);
                 let adopted: Vec<ChainEvent> = reorg.adopted.iter().cloned().map(ChainEvent::Block).collect();

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::*;
 use crate::{
     catalogue::{Catalogue, Criticality, Service},
-    chain::{B256, BlockRef},
+    chain::{B256, BlockRef, ChainId},
     id::{DetectorId, SeededIds},
     incident::{PageOutcome, Severity},
     money::Usd,
@@ -120,7 +120,7 @@ fn about(service: &str, claim: &str) -> Signal {
 
 fn on_chain(claim: &str, block: u8, transaction: Option<u8>) -> Signal {
     let position = ChainPosition {
-        block: BlockRef { chain: 1, number: u64::from(block), hash: B256::repeat_byte(block) },
+        block: BlockRef { chain: ChainId::evm(1), number: u64::from(block), hash: B256::repeat_byte(block) },
         block_time: Timestamp::default(),
         transaction: transaction.map(B256::repeat_byte),
         index: None,

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    chain::{Address, B256, BlockRef},
+    chain::{Address, B256, BlockRef, ChainId},
     id::Id,
     incident::{Actor, PageOutcome, PageReason, SeverityChange},
     money::Usd,
@@ -46,12 +46,12 @@ fn signal(number: u8, title: &str, observed: Timestamp) -> Signal {
         facts: Facts { money_at_risk: Usd::from_dollars(2_500_000), theft: true, ..Facts::default() },
         confidence_permille: 970,
         position: Some(ChainPosition {
-            block: BlockRef { chain: 1, number: 21_000_000, hash: B256::repeat_byte(number) },
+            block: BlockRef { chain: ChainId::evm(1), number: 21_000_000, hash: B256::repeat_byte(number) },
             block_time,
             transaction: Some(B256::repeat_byte(0xaa)),
             index: Some(3),
         }),
-        parties: vec![("victim".to_owned(), Address::repeat_byte(1))],
+        parties: vec![("victim".to_owned(), Address::repeat_byte(1).into())],
         labels: [].into(),
         link: None,
         event_time: block_time,

@@ -6,7 +6,7 @@
 //! Must never take the absence of logs for silence where receipts were not read. Tests below.
 
 use alloy_primitives::b256;
-use quarterdeck_core::chain::{Address, B256, Block, Call, CallKind, ChainNumber, Log, Transaction, U256};
+use quarterdeck_core::chain::{Address, B256, Block, Call, CallKind, ChainId, Log, Transaction, U256};
 
 use super::{prices, selector};
 
@@ -60,12 +60,12 @@ pub fn flows(block: &Block, transaction: &Transaction) -> Vec<Flow> {
     found
 }
 
-fn coin(chain: ChainNumber, from: Address, to: Address, amount: U256) -> Flow {
+fn coin(chain: ChainId, from: Address, to: Address, amount: U256) -> Flow {
     let wraps = prices::wraps_coin(chain, from) || prices::wraps_coin(chain, to);
     Flow { token: None, from, to, amount, wraps }
 }
 
-fn coin_flow(chain: ChainNumber, call: &Call) -> Option<Flow> {
+fn coin_flow(chain: ChainId, call: &Call) -> Option<Flow> {
     // CALLCODE runs foreign code at home: its value goes from the caller to the caller.
     let moves = matches!(call.kind, CallKind::Call | CallKind::Create | CallKind::SelfDestruct);
     if moves { Some(coin(chain, call.from, call.to?, call.value)) } else { None }
@@ -80,7 +80,7 @@ fn own_transfer(transaction: &Transaction) -> Option<Flow> {
     Some(Flow { token: Some(token), from: call.from, to, amount: argument(&call, 1)?, wraps: false })
 }
 
-fn log_flow(chain: ChainNumber, log: &Log) -> Option<Flow> {
+fn log_flow(chain: ChainId, log: &Log) -> Option<Flow> {
     let party = |place: usize| log.topics.get(place).map(|topic| Address::from_word(*topic));
     let word = |place: usize| U256::try_from_be_slice(log.data.get(32 * place..32 * place + 32)?);
     let wrapper = || prices::wraps_coin(chain, log.address);
@@ -112,7 +112,7 @@ pub fn address_argument(call: &Call, place: usize) -> Option<Address> {
 }
 
 /// What a successful call to a token moved, by its function; none for any other call.
-pub fn token_flow(chain: ChainNumber, call: &Call) -> Option<Flow> {
+pub fn token_flow(chain: ChainId, call: &Call) -> Option<Flow> {
     if call.kind != CallKind::Call {
         return None;
     }

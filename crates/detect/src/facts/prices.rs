@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use alloy_primitives::{Address, address};
 use quarterdeck_core::{
     catalogue::Catalogue,
-    chain::{ChainNumber, U256},
+    chain::{ChainId, ChainNumber, U256},
     money::{Price, Usd},
 };
 
@@ -32,18 +32,19 @@ pub struct ReferenceAsset {
 }
 
 /// The reference price of an asset, if it is well known.
-pub fn price(chain: ChainNumber, token: Option<Address>) -> Option<Price> {
+pub fn price(chain: ChainId, token: Option<Address>) -> Option<Price> {
     find(chain, token).map(|asset| asset.price)
 }
 
 /// A well-known asset; the wrapped coin has its own entry.
-pub fn find(chain: ChainNumber, token: Option<Address>) -> Option<&'static ReferenceAsset> {
-    BY_TOKEN.get(&(chain, token))
+pub fn find(chain: ChainId, token: Option<Address>) -> Option<&'static ReferenceAsset> {
+    BY_TOKEN.get(&(chain.number()?, token))
 }
 
 /// The contract that wraps a chain's coin one to one and can be unwrapped at any time.
-pub const fn wrapped_coin(chain: ChainNumber) -> Option<Address> {
-    match chain {
+pub const fn wrapped_coin(chain: ChainId) -> Option<Address> {
+    let ChainId::Eip155(number) = chain else { return None };
+    match number {
         1 => Some(address!("C02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2")),
         10 | 8_453 => Some(address!("4200000000000000000000000000000000000006")),
         56 => Some(address!("bb4CdB9CBd36B01bD1cBaEBF2De08d9173bc095c")),
@@ -56,13 +57,13 @@ pub const fn wrapped_coin(chain: ChainNumber) -> Option<Address> {
 }
 
 /// Whether `token` is the chain's wrapped coin.
-pub fn wraps_coin(chain: ChainNumber, token: Address) -> bool {
+pub fn wraps_coin(chain: ChainId, token: Address) -> bool {
     wrapped_coin(chain) == Some(token)
 }
 
 /// An amount as people read it: `1,250 USDC`. Where the token is not known its decimals are not either, and a figure would only
 /// mislead: then it names the token.
-pub fn display(chain: ChainNumber, token: Option<Address>, raw: U256) -> String {
+pub fn display(chain: ChainId, token: Option<Address>, raw: U256) -> String {
     match (find(chain, token), token) {
         (Some(asset), _) => format!("{} {}", figures::amount(raw, asset.price.decimals), asset.symbol),
         (None, Some(token)) => format!("some of token {token}"),
@@ -71,7 +72,7 @@ pub fn display(chain: ChainNumber, token: Option<Address>, raw: U256) -> String 
 }
 
 /// As [`display`], by the operator's own names first.
-pub fn display_in(catalogue: &Catalogue, chain: ChainNumber, token: Option<Address>, raw: U256) -> String {
+pub fn display_in(catalogue: &Catalogue, chain: ChainId, token: Option<Address>, raw: U256) -> String {
     match catalogue.assets.get(&(chain, token)) {
         Some(asset) => format!("{} {}", figures::amount(raw, asset.price.decimals), asset.symbol),
         None => display(chain, token, raw),
@@ -79,7 +80,7 @@ pub fn display_in(catalogue: &Catalogue, chain: ChainNumber, token: Option<Addre
 }
 
 /// An amount with every digit and its unit, for the numbers behind an explanation; raw units where the token is not known.
-pub fn exact_in(catalogue: &Catalogue, chain: ChainNumber, token: Option<Address>, raw: U256) -> (String, String) {
+pub fn exact_in(catalogue: &Catalogue, chain: ChainId, token: Option<Address>, raw: U256) -> (String, String) {
     let own = catalogue.assets.get(&(chain, token)).map(|asset| (asset.price.decimals, asset.symbol.as_str()));
     match own.or_else(|| find(chain, token).map(|asset| (asset.price.decimals, asset.symbol))) {
         Some((decimals, symbol)) => (figures::exact(raw, decimals), symbol.to_owned()),
@@ -89,7 +90,7 @@ pub fn exact_in(catalogue: &Catalogue, chain: ChainNumber, token: Option<Address
 }
 
 /// What `raw` units are worth in cents; none where nobody knows.
-pub fn value_in(catalogue: &Catalogue, chain: ChainNumber, asset: Option<Address>, raw: U256) -> Option<i128> {
+pub fn value_in(catalogue: &Catalogue, chain: ChainId, asset: Option<Address>, raw: U256) -> Option<i128> {
     let coin = asset.is_none().then(|| wrapped_coin(chain)).flatten();
     let usd = catalogue
         .value(chain, asset, raw)
@@ -99,7 +100,7 @@ pub fn value_in(catalogue: &Catalogue, chain: ChainNumber, asset: Option<Address
 }
 
 /// What `raw` units are worth at the reference price.
-pub fn value(chain: ChainNumber, token: Option<Address>, raw: U256) -> Option<Usd> {
+pub fn value(chain: ChainId, token: Option<Address>, raw: U256) -> Option<Usd> {
     price(chain, token).map(|price| price.value(raw))
 }
 
@@ -111,7 +112,7 @@ static BY_TOKEN: LazyLock<BTreeMap<(ChainNumber, Option<Address>), ReferenceAsse
             symbol,
             price: Price { micro_usd: *micro_usd, decimals: 18 },
         };
-        [Some(asset(None)), wrapped_coin(*chain).map(|wrapped| asset(Some(wrapped)))]
+        [Some(asset(None)), wrapped_coin(ChainId::evm(*chain)).map(|wrapped| asset(Some(wrapped)))]
     });
     let tokens = TOKENS.iter().map(|(chain, symbol, token, decimals, micro_usd)| ReferenceAsset {
         chain: *chain,
@@ -266,8 +267,8 @@ mod tests {
     #[test]
     fn amounts_read_well() {
         let usdc = TOKENS.first().map(|row| row.2);
-        assert_eq!(display(1, usdc, U256::from(1_250_500_000_u64)), "1,250 USDC");
-        assert_eq!(display(1, None, U256::from(1_500_000_000_000_000_000_u64)), "1.5 ETH");
-        assert_eq!(value(1, usdc, U256::from(2_000_000)), Some(Usd::from_dollars(2)));
+        assert_eq!(display(ChainId::evm(1), usdc, U256::from(1_250_500_000_u64)), "1,250 USDC");
+        assert_eq!(display(ChainId::evm(1), None, U256::from(1_500_000_000_000_000_000_u64)), "1.5 ETH");
+        assert_eq!(value(ChainId::evm(1), usdc, U256::from(2_000_000)), Some(Usd::from_dollars(2)));
     }
 }

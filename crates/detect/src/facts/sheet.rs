@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use quarterdeck_core::{
     catalogue::Catalogue,
-    chain::{Address, Block, Call, CallKind, ChainNumber, Transaction, U256},
+    chain::{Address, Block, Call, CallKind, ChainId, Transaction, U256},
 };
 
 use super::{flow::Flow, prices};
@@ -38,7 +38,7 @@ pub struct Sheet {
 
 impl Sheet {
     /// Adds up `flows`, with every party of `side` counted as `head`.
-    pub fn new(chain: ChainNumber, flows: &[Flow], side: &BTreeSet<Address>, head: Address) -> Self {
+    pub fn new(chain: ChainId, flows: &[Flow], side: &BTreeSet<Address>, head: Address) -> Self {
         let mut sheet = Self::default();
         let party = |address: Address| if side.contains(&address) { head } else { address };
         for flow in flows {
@@ -92,7 +92,7 @@ impl Worth {
 }
 
 /// Adds up a party's sheet with the prices of the catalogue, or the reference prices where it has none.
-pub fn worth(catalogue: &Catalogue, chain: ChainNumber, sheet: &Sheet, party: Address) -> Worth {
+pub fn worth(catalogue: &Catalogue, chain: ChainId, sheet: &Sheet, party: Address) -> Worth {
     let mut worth = Worth::default();
     for (asset, net) in sheet.of(party) {
         let cents = |raw: U256| prices::value_in(catalogue, chain, asset, raw);

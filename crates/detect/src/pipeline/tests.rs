@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use quarterdeck_core::{
-    chain::{Address, Block},
+    chain::{Address, AnyBlock, Block},
     signal::SignalStatus,
 };
 
@@ -20,7 +20,7 @@ fn canary(id: &str) -> ChainEvent {
 
 fn block_of(event: &ChainEvent) -> Arc<Block> {
     match event {
-        ChainEvent::Block(block) => Arc::clone(block),
+        ChainEvent::Block(AnyBlock::Account(block)) => Arc::clone(block),
         other => panic!("{other:?}"),
     }
 }
@@ -36,7 +36,7 @@ fn raised(changes: &[SignalChange]) -> Vec<SignalId> {
 #[test]
 fn a_dropped_block_retracts_and_a_final_one_confirms() {
     // Only the one: the detector of reorganizations has its own say about them.
-    let kinds: &[&dyn DetectorKind] = &[&crate::detectors::flash_loan_profit::FlashLoanProfit];
+    let kinds: &[&dyn DetectorKind] = &[&crate::detectors::account::flash_loan_profit::FlashLoanProfit];
     let mut pipeline = Pipeline::new(kinds, &GivenParams::new(), &Knowledge::default()).unwrap();
     let mut out = Vec::new();
     let event = canary("flash_loan_profit");
@@ -83,7 +83,7 @@ fn a_dropped_block_retracts_and_a_final_one_confirms() {
 
 #[test]
 fn a_fork_that_nobody_walked_retracts_what_is_known_to_be_lost_and_nothing_below() {
-    let kinds: &[&dyn DetectorKind] = &[&crate::detectors::flash_loan_profit::FlashLoanProfit];
+    let kinds: &[&dyn DetectorKind] = &[&crate::detectors::account::flash_loan_profit::FlashLoanProfit];
     let mut pipeline = Pipeline::new(kinds, &GivenParams::new(), &Knowledge::default()).unwrap();
     let event = canary("flash_loan_profit");
     let block = block_of(&event);
@@ -128,7 +128,7 @@ fn a_fork_that_nobody_walked_retracts_what_is_known_to_be_lost_and_nothing_below
     // The transaction is in a block of the other branch: what it did is said again.
     let moved = Block { number: block.number + 3, hash: B256::repeat_byte(0x77), ..(*block).clone() };
     let mut again = Vec::new();
-    pipeline.observe(&ChainEvent::Block(Arc::new(moved)), &mut again);
+    pipeline.observe(&ChainEvent::Block(Arc::new(moved).into()), &mut again);
     assert_eq!(raised(&again).len(), ids.len());
 }
 
@@ -139,7 +139,7 @@ fn without_finality_depth_confirms() {
     let event = canary("vault_drain");
     let block = block_of(&event);
     pipeline.observe(&event, &mut out);
-    let head = |number| ChainEvent::Block(Arc::new(Block { chain: block.chain, number, ..Block::default() }));
+    let head = |number| ChainEvent::Block(Arc::new(Block { chain: block.chain, number, ..Block::default() }).into());
     let mut later = Vec::new();
     pipeline.observe(&head(block.number + CONFIRM_DEPTH_BLOCKS - 1), &mut later);
     assert!(later.is_empty());
@@ -184,7 +184,7 @@ fn a_snapshot_that_cannot_be_taken_up_is_said() {
 /// Blocks from the canaries, in any order and number, with finality between.
 fn events() -> impl Strategy<Value = Vec<ChainEvent>> {
     let block = |event| match event {
-        ChainEvent::Block(block) => Some(block),
+        ChainEvent::Block(AnyBlock::Account(block)) => Some(block),
         _ => None,
     };
     let known: Vec<Arc<Block>> = DETECTORS.iter().flat_map(|kind| kind.canary().1).filter_map(block).collect();
@@ -195,7 +195,7 @@ fn events() -> impl Strategy<Value = Vec<ChainEvent>> {
         match kind {
             0 => ChainEvent::Finalized(block.reference()),
             1 => ChainEvent::Tick(block.time),
-            _ => ChainEvent::Block(Arc::new(block)),
+            _ => ChainEvent::Block(Arc::new(block).into()),
         }
     });
     proptest::collection::vec(one, 0..24)
@@ -230,5 +230,5 @@ fn what_nobody_watches_has_no_service() {
     pipeline().observe(&canary("vault_drain"), &mut out);
     let Some(SignalChange::Raised { signal }) = out.first() else { panic!() };
     assert_eq!(signal.service, None);
-    assert!(signal.parties.iter().all(|(_, address)| *address != Address::ZERO));
+    assert!(signal.parties.iter().all(|(_, address)| *address != Address::ZERO.into()));
 }

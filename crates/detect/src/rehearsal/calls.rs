@@ -2,14 +2,14 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256, address};
 use quarterdeck_core::{
-    chain::{Block, Call, CallKind, ChainNumber, Log, Transaction},
+    chain::{Block, Call, CallKind, ChainId, Log, Transaction},
     time::Timestamp,
 };
 
 use crate::facts::selector;
 
 /// Ethereum mainnet, where reference prices are known.
-pub(crate) const CHAIN: ChainNumber = 1;
+pub(crate) const CHAIN: ChainId = ChainId::evm(1);
 /// A stablecoin with a reference price of one dollar and 18 decimals.
 pub(crate) const DAI: Address = address!("6B175474E89094C44Da98b954EedeAC495271d0F");
 /// A token that nobody has a price for.

@@ -1,7 +1,7 @@
 //! `eth_getBlockByNumber` and `eth_getBlockByHash` with full transactions.
 
 use quarterdeck_core::{
-    chain::{Block, ChainNumber, Transaction},
+    chain::{Block, ChainId, ChainNumber, Transaction},
     time::Timestamp,
 };
 
@@ -55,7 +55,7 @@ fn block(reader: &mut Reader<'_>, chain: Option<ChainNumber>) -> Result<Block, D
         _ => r.skip(),
     })?;
     let mut block = Block {
-        chain: 0,
+        chain: ChainId::default(),
         number: need(h.number, "number")?,
         hash: need(h.hash, "hash")?,
         parent: need(h.parent, "parentHash")?,
@@ -89,7 +89,7 @@ fn place(block: &mut Block, found: Vec<Found>, mut chain: Option<ChainNumber>) -
         found.transaction.index = place;
         block.transactions.push(found.transaction);
     }
-    block.chain = need(chain, "chainId")?;
+    block.chain = ChainId::evm(need(chain, "chainId")?);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::B256;
 use quarterdeck_core::{
-    chain::{Block, ChainNumber, Log, Transaction},
+    chain::{Block, ChainId, ChainNumber, Log, Transaction},
     time::Timestamp,
 };
 
@@ -178,8 +178,11 @@ impl EtlRows {
     /// Puts blocks, transactions and logs together. A transaction or log of a block that is not there, a hole or a wrong count
     /// is an error.
     pub(super) fn assemble(self, chain: ChainNumber) -> Result<Vec<Block>, DecodeError> {
-        let mut blocks: BTreeMap<B256, (Block, u64)> =
-            self.blocks.into_iter().map(|(block, count)| (block.hash, (Block { chain, ..block }, count))).collect();
+        let mut blocks: BTreeMap<B256, (Block, u64)> = self
+            .blocks
+            .into_iter()
+            .map(|(block, count)| (block.hash, (Block { chain: ChainId::evm(chain), ..block }, count)))
+            .collect();
         let mut transactions = self.transactions;
         transactions.sort_by_key(|(_, transaction)| transaction.index);
         for (hash, transaction) in transactions {

@@ -4,7 +4,7 @@
 
 use alloy_primitives::{Address, B256};
 use quarterdeck_core::{
-    chain::{Block, Call, CallKind, ChainNumber, Transaction},
+    chain::{Block, Call, CallKind, ChainId, ChainNumber, Transaction},
     time::Timestamp,
 };
 
@@ -33,7 +33,7 @@ pub(super) fn block(reader: &mut Reader<'_>, chain: ChainNumber) -> Result<Block
     let traces: FlatTraces = need(traces, "traces")?;
     let receipts = receipts.unwrap_or_default();
     let mut block = Block {
-        chain,
+        chain: ChainId::evm(chain),
         number: need(number, "block_number")?,
         hash: need(traces.block, "block_hash")?,
         time: Timestamp::from_secs(time.flatten().unwrap_or(0)),

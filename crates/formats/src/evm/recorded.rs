@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256, address};
 use quarterdeck_core::{
-    chain::{Block, Call, ChainNumber},
+    chain::{Block, Call, ChainId, ChainNumber},
     signal::Fingerprint,
 };
 
@@ -254,7 +254,13 @@ fn lone(stem: &str, bytes: &[u8], calls: Vec<Call>, chain: Option<ChainNumber>) 
     let hash = stem.split('_').find_map(|part| part.parse::<B256>().ok()).unwrap_or(block_hash);
     let chain = chain_of(&calls).or(chain).unwrap_or(1);
     let transaction = mev::transaction(hash, 0, calls);
-    Block { chain, hash: block_hash, transactions: vec![transaction], has_traces: true, ..Block::default() }
+    Block {
+        chain: ChainId::evm(chain),
+        hash: block_hash,
+        transactions: vec![transaction],
+        has_traces: true,
+        ..Block::default()
+    }
 }
 
 /// The chain whose landmarks a trace touches most.

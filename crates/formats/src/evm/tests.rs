@@ -1,7 +1,7 @@
 //! Bodies as nodes write them, and bodies as nobody should.
 
 use proptest::prelude::*;
-use quarterdeck_core::chain::{B256, Block, CallKind};
+use quarterdeck_core::chain::{B256, Block, CallKind, ChainId};
 
 use super::*;
 
@@ -37,7 +37,7 @@ fn decoded() -> Block {
 #[test]
 fn a_block_bare_and_in_its_envelope() {
     let block = decoded();
-    assert_eq!((block.chain, block.number, block.gas_used, block.base_fee), (1, 16, 21_000, Some(7)));
+    assert_eq!((block.chain, block.number, block.gas_used, block.base_fee), (ChainId::evm(1), 16, 21_000, Some(7)));
     assert_eq!(block.transactions[0].gas_price, 9);
     let enveloped = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{}}}"#, body());
     assert_eq!(decode_block(enveloped.as_bytes(), Some(1)), Ok(block));
@@ -169,7 +169,7 @@ fn a_lone_trace_is_named_by_its_file() {
     let Ok(Recorded::Trace(block)) = sniff(&format!("a/{HASH_A}.json"), frame("").as_bytes(), Some(5)) else {
         panic!()
     };
-    assert_eq!((block.transactions[0].hash.to_string(), block.chain), (HASH_A.to_owned(), 5));
+    assert_eq!((block.transactions[0].hash.to_string(), block.chain), (HASH_A.to_owned(), ChainId::evm(5)));
     let Ok(Recorded::Trace(unnamed)) = sniff("trace.json", frame("").as_bytes(), None) else { panic!() };
     assert_eq!(unnamed.transactions[0].hash, unnamed.hash);
     assert!(matches!(sniff("x", b"{\"a\":1}", None), Err(DecodeError::Unrecognised { .. })));

@@ -225,7 +225,7 @@ pub fn signal(signal: &Signal, status: SignalStatus) -> api::Signal {
             .collect(),
         facts: facts(&signal.facts),
         confidence_permille: signal.confidence_permille,
-        chain: position.map(|p| p.block.chain),
+        chain: position.and_then(|p| p.block.chain.number()),
         block: position.map(|p| p.block.number),
         block_hash: position.map(|p| p.block.hash.to_string()),
         transaction: position.and_then(|p| p.transaction).map(|hash| hash.to_string()),

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::Stdio, sync::Arc, time::Duration};
 
 use axum::{Router, body::Bytes, extract::State, routing::post};
-use quarterdeck_core::chain::{Block, ChainEvent};
+use quarterdeck_core::chain::{AnyBlock, Block, ChainEvent};
 use quarterdeck_sources::Seen;
 use serde_json::{Value, json};
 use tokio::{
@@ -97,7 +97,7 @@ impl Anvil {
         let mining = async {
             while !heard || last.number < mined {
                 tokio::select! {
-                    one = seen.recv() => if let ChainEvent::Block(block) = one.unwrap().event {
+                    one = seen.recv() => if let ChainEvent::Block(AnyBlock::Account(block)) = one.unwrap().event {
                         *last = block;
                         heard = true;
                     },

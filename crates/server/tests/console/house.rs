@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc};
 
 use quarterdeck_core::{
-    chain::{Address, B256, BlockRef},
+    chain::{Address, B256, BlockRef, ChainId},
     id::{Id, SignalId},
     incident::Command,
     money::Usd,
@@ -111,7 +111,7 @@ pub(crate) async fn start(data: &Path, listen: SocketAddr) -> Running {
 
 /// A theft seen on a chain.
 pub(crate) fn theft(now: Timestamp) -> Signal {
-    let block = BlockRef { chain: 1, number: 23_456_789, hash: B256::repeat_byte(0x5c) };
+    let block = BlockRef { chain: ChainId::evm(1), number: 23_456_789, hash: B256::repeat_byte(0x5c) };
     Signal {
         position: Some(ChainPosition {
             block,
@@ -120,8 +120,8 @@ pub(crate) fn theft(now: Timestamp) -> Signal {
             index: Some(3),
         }),
         parties: vec![
-            ("victim".to_owned(), Address::repeat_byte(0x74)),
-            ("beneficiary".to_owned(), Address::repeat_byte(0x4b)),
+            ("victim".to_owned(), Address::repeat_byte(0x74).into()),
+            ("beneficiary".to_owned(), Address::repeat_byte(0x4b).into()),
         ],
         facts: Facts {
             money_at_risk: Usd::from_dollars(2_500_000),

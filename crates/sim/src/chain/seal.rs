@@ -24,7 +24,7 @@ pub fn block_hash(block: &Block) -> B256 {
         })
         .collect();
     keccak256(list(&[
-        number(block.chain),
+        number(block.chain.number().unwrap_or(0)),
         bytes(block.parent.as_slice()),
         number(block.number),
         number(u64::try_from(block.time.as_ms() / 1_000).unwrap_or(0)),

@@ -1,7 +1,10 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, Bytes, U256};
-use quarterdeck_core::{chain::CallKind, time::Timestamp};
+use quarterdeck_core::{
+    chain::{AnyBlock, CallKind},
+    time::Timestamp,
+};
 
 use super::{
     abi::{Arg, call, topic, uint},
@@ -212,13 +215,19 @@ fn a_reorganization_replaces_one_payment_and_keeps_the_rest() {
     let reorg = chain.reorg(2, &BTreeMap::from([(paid, pay(alice(), thief, 7 * ETHER))]), observed).unwrap();
 
     assert_eq!((reorg.ancestor.number, reorg.dropped.len(), reorg.adopted.len()), (1, 2, 3));
-    assert_eq!(chain.head().hash, reorg.adopted[2].hash);
+    assert_eq!(chain.head().hash, reorg.adopted[2].reference().hash);
     let mut parent = reorg.ancestor.hash;
-    for block in &reorg.adopted {
+    for block in reorg.adopted.iter().filter_map(AnyBlock::account) {
         assert_eq!(block.parent, parent);
         parent = block.hash;
     }
-    let hashes: Vec<B256> = reorg.adopted.iter().flat_map(|block| &block.transactions).map(|tx| tx.hash).collect();
+    let hashes: Vec<B256> = reorg
+        .adopted
+        .iter()
+        .filter_map(AnyBlock::account)
+        .flat_map(|block| &block.transactions)
+        .map(|tx| tx.hash)
+        .collect();
     assert!(!hashes.contains(&paid) && hashes.contains(&kept), "{hashes:?}");
     assert_eq!(chain.balance(bob()), U256::from(ETHER + 1));
     assert_eq!(chain.balance(thief), U256::from(7 * ETHER));
@@ -261,8 +270,8 @@ fn a_reorganization_without_replacement_still_makes_other_blocks() {
     let old = mine(&mut chain);
     let reorg = chain.reorg(1, &BTreeMap::new(), old.time.plus(BLOCK_TIME)).unwrap();
     assert_eq!(reorg.dropped, [old.reference()]);
-    assert_ne!(reorg.adopted[0].hash, old.hash);
-    assert_eq!(reorg.adopted[0].transactions[0].hash, old.transactions[0].hash);
+    assert_ne!(reorg.adopted[0].reference().hash, old.hash);
+    assert_eq!(reorg.adopted[0].hashes()[0].0, old.transactions[0].hash);
     assert_eq!(holds(&chain, token, bob()), U256::from(5));
 }
 

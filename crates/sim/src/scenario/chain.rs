@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use alloy_primitives::address;
 use quarterdeck_core::{
     catalogue::Catalogue,
-    chain::{Address, B256, Block, BlockRef, ChainEvent, ChainNumber, Gap, GapKind, Reorg, Transaction, U256},
+    chain::{Address, AnyBlock, B256, Block, BlockRef, ChainEvent, ChainId, Gap, GapKind, Reorg, Transaction, U256},
     id::{Name, kind},
     signal::Fingerprint,
     time::Timestamp,
@@ -137,7 +137,7 @@ fn calls(mut words: Words) -> Result<Made, String> {
 
 /// The chain of a timeline as it grows.
 pub(super) struct Chain {
-    number: ChainNumber,
+    number: ChainId,
     blocks: Vec<Arc<Block>>,
     nonces: BTreeMap<Address, u64>,
     gaps: BTreeMap<String, Gap>,
@@ -168,7 +168,7 @@ impl Chain {
             }
             OnChain::Block(made) => {
                 let transactions = self.transactions(made, catalogue)?;
-                vec![ChainEvent::Block(self.block(transactions, now))]
+                vec![ChainEvent::Block(self.block(transactions, now).into())]
             }
             OnChain::Reorg { depth, first } => self.reorg(*depth, first, now, catalogue)?,
         })
@@ -255,7 +255,8 @@ impl Chain {
         }
         self.branch = self.branch.saturating_add(1);
         let mut transactions = self.transactions(first, catalogue)?;
-        let adopted: Vec<Arc<Block>> = (0..depth).map(|_| self.block(std::mem::take(&mut transactions), now)).collect();
+        let adopted: Vec<AnyBlock> =
+            (0..depth).map(|_| self.block(std::mem::take(&mut transactions), now).into()).collect();
         let dropped = dropped.iter().map(|block| block.reference()).collect();
         let reorg = Reorg { chain: self.number, ancestor, dropped, adopted: adopted.clone(), observed: now };
         let joined = adopted.into_iter().map(ChainEvent::Block);
@@ -280,7 +281,7 @@ impl Chain {
 
 /// Names and symbols of a chain.
 struct Map<'a> {
-    chain: ChainNumber,
+    chain: ChainId,
     catalogue: &'a Catalogue,
 }
 
@@ -311,7 +312,7 @@ const DAI: Address = address!("6B175474E89094C44Da98b954EedeAC495271d0F");
 fn address(name: &str, catalogue: &Catalogue) -> Result<Address, String> {
     let mut watched = catalogue.services.values().flat_map(|service| &service.addresses);
     if let Some(found) = watched.find(|watched| watched.label == name) {
-        return Ok(found.address);
+        return found.address.evm().ok_or_else(|| format!("`{name}` is no address of an account chain"));
     }
     if let Some(digits) = name.strip_prefix("0x") {
         let parsed = format!("0x{digits:0>40}").parse();

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use alloy_primitives::Address;
 use quarterdeck_core::{
     catalogue::{AddressList, Asset, Catalogue, Criticality, Role, Service, WatchedAddress},
+    chain::ChainId,
     id::{PolicyId, ServiceId},
     money::{Price, Usd},
 };
@@ -40,7 +41,7 @@ impl World {
         let services: Result<Vec<Service>, StoryError> =
             self.rows().into_iter().map(|row| service(row, policy)).collect();
         let asset = |token, symbol: &str, dollars: u64, decimals| Asset {
-            chain: CHAIN,
+            chain: ChainId::evm(CHAIN),
             token,
             symbol: symbol.to_owned(),
             price: Price { micro_usd: dollars * MICRO, decimals },
@@ -147,8 +148,8 @@ impl World {
 fn service(row: Row, policy: &PolicyId) -> Result<Service, StoryError> {
     let depends_on: Result<BTreeSet<ServiceId>, _> = row.depends_on.iter().map(|name| ServiceId::new(name)).collect();
     let watch = |(address, role, label): (Address, Role, &str)| WatchedAddress {
-        chain: CHAIN,
-        address,
+        chain: ChainId::evm(CHAIN),
+        address: address.into(),
         role,
         label: label.to_owned(),
     };

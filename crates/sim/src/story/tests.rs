@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use alloy_primitives::{Address, B256, Bytes, U256};
 use quarterdeck_core::{
     catalogue::Role,
-    chain::{Block, Call, CallKind, Reorg, Transaction},
+    chain::{AnyBlock, Block, Call, CallKind, ChainId, Reorg, Transaction},
     id::PolicyId,
 };
 use sha2::{Digest, Sha256};
@@ -34,7 +34,7 @@ fn step(world: &mut World) -> Vec<ChainEvent> {
 /// The one block of an ordinary step.
 fn next_block(world: &mut World) -> Arc<Block> {
     let events = step(world);
-    let Some(ChainEvent::Block(block)) = events.first() else { panic!("a block: {events:?}") };
+    let Some(ChainEvent::Block(AnyBlock::Account(block))) = events.first() else { panic!("a block: {events:?}") };
     Arc::clone(block)
 }
 
@@ -65,16 +65,21 @@ fn the_world_is_ready_at_its_start() {
     for service in catalogue.services.values() {
         assert!(service.depends_on.iter().all(|needed| catalogue.services.contains_key(needed)));
         for watched in &service.addresses {
-            assert_eq!(world.chain.has_code(watched.address), watched.role != Role::Wallet, "{}", watched.label);
-            assert_eq!(catalogue.watched(CHAIN, watched.address).unwrap().0.id, service.id);
+            assert_eq!(
+                world.chain.has_code(watched.address.evm().unwrap()),
+                watched.role != Role::Wallet,
+                "{}",
+                watched.label
+            );
+            assert_eq!(catalogue.watched(ChainId::evm(CHAIN), watched.address.clone()).unwrap().0.id, service.id);
         }
     }
     assert!(catalogue.listed.contains_key(&world.cast.listed));
     assert!(!catalogue.listed.contains_key(&world.cast.listed_twin));
-    assert!(catalogue.watched(CHAIN, world.cast.thief).is_none());
+    assert!(catalogue.watched(ChainId::evm(CHAIN), world.cast.thief).is_none());
     assert_eq!(world.read(world.cast.pool, "spotPrice()", &[]).unwrap(), dollars(2));
     for (token, dollars) in [(None, 2_000), (Some(world.cast.qtr), 2)] {
-        assert_eq!(catalogue.value(CHAIN, token, COIN).unwrap().dollars(), dollars);
+        assert_eq!(catalogue.value(ChainId::evm(CHAIN), token, COIN).unwrap().dollars(), dollars);
     }
 }
 
@@ -293,7 +298,7 @@ fn until_reorg(world: &mut World) -> (Vec<Arc<Block>>, Arc<Reorg>, Vec<ChainEven
     for _ in 0..5 {
         let events = step(world);
         match &events[0] {
-            ChainEvent::Block(block) => blocks.push(Arc::clone(block)),
+            ChainEvent::Block(AnyBlock::Account(block)) => blocks.push(Arc::clone(block)),
             ChainEvent::Reorg(reorg) => return (blocks, Arc::clone(reorg), events),
             other => panic!("{other:?}"),
         }
@@ -312,7 +317,8 @@ fn a_reorganization_takes_a_deposit_back() {
     let left: Vec<_> = blocks.iter().map(|block| block.reference()).collect();
     assert_eq!((reorg.dropped.clone(), reorg.adopted.len()), (left, 4));
     assert_eq!(events.iter().filter(|event| matches!(event, ChainEvent::Block(_))).count(), 4);
-    let new: Vec<&Transaction> = reorg.adopted.iter().flat_map(|block| &block.transactions).collect();
+    let new: Vec<&Transaction> =
+        reorg.adopted.iter().filter_map(AnyBlock::account).flat_map(|block| &block.transactions).collect();
     assert!(new.iter().all(|tx| tx.hash != launched.transaction && tx.status == Some(true)));
     let old = blocks.iter().flat_map(|block| &block.transactions).filter(|tx| tx.hash != launched.transaction);
     for tx in old {
@@ -321,7 +327,7 @@ fn a_reorganization_takes_a_deposit_back() {
     assert_eq!(world.chain.balance(thief_reserve), coins(150));
     assert!(world.chain.balance(hot_wallet) < coins(3_100));
     assert_eq!(world.take_refused(), []);
-    assert_eq!(next_block(&mut world).parent, reorg.adopted[3].hash);
+    assert_eq!(next_block(&mut world).parent, reorg.adopted[3].reference().hash);
 }
 
 #[test]
@@ -334,7 +340,7 @@ fn one_reorganization_at_a_time_beside_anything_else() {
     let theft = Attack::FlashLoan.launch(&mut world).unwrap();
     assert_eq!(theft.visible, theft.block);
     let (_, branch, _) = until_reorg(&mut world);
-    let again = find(&branch.adopted[1], theft.transaction);
+    let again = find(branch.adopted[1].account().unwrap(), theft.transaction);
     assert_eq!(again.status, Some(true), "the theft is on the new branch too");
     assert!(usd_of(&world, world.cast.thief) > dollars(8_000_000));
 }

@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, future::join_all, stream::FuturesOrdered};
 use quarterdeck_core::{
-    chain::{B256, BlockRef, ChainEvent, GapKind, Reorg},
+    chain::{B256, BlockRef, ChainEvent, ChainId, GapKind, Reorg},
     limits::{BACKFILL_BLOCKS_PER_STEP_MAX, FORK_WALK_BLOCKS_MAX},
     time::Timestamp,
 };
@@ -273,7 +273,7 @@ impl Follower {
     fn accept(&mut self, fetched: Fetched, now: Timestamp, step: &mut Step) {
         self.moved = Some(now);
         self.track.push(fetched.block.reference());
-        self.tell(ChainEvent::Block(Arc::new(fetched.block)), step);
+        self.tell(ChainEvent::Block(Arc::new(fetched.block).into()), step);
     }
 
     fn tell(&self, event: ChainEvent, step: &mut Step) {
@@ -299,8 +299,8 @@ impl Follower {
             adopted.push(fetched);
         }
         let dropped = self.track.cut(ancestor);
-        let blocks = adopted.iter().map(|fetched| Arc::new(fetched.block.clone())).collect();
-        let reorg = Reorg { chain: self.source.chain, ancestor, dropped, adopted: blocks, observed: now };
+        let blocks = adopted.iter().map(|fetched| Arc::new(fetched.block.clone()).into()).collect();
+        let reorg = Reorg { chain: ChainId::evm(self.source.chain), ancestor, dropped, adopted: blocks, observed: now };
         self.tell(ChainEvent::Reorg(Arc::new(reorg)), step);
         for fetched in adopted {
             self.accept(fetched, now, step);

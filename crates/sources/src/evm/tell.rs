@@ -14,7 +14,7 @@ mod tests;
 use std::{sync::Arc, time::Duration};
 
 use quarterdeck_core::{
-    chain::{ChainEvent, Gap, GapKind},
+    chain::{ChainEvent, ChainId, Gap, GapKind},
     id::SourceId,
     time::Timestamp,
 };
@@ -225,7 +225,7 @@ impl Teller {
         }
         let gap = Gap {
             source: self.source.clone(),
-            chain: self.chain,
+            chain: ChainId::evm(self.chain),
             kind: GapKind::Overload,
             from_block: Some(self.cursor.place.last),
             to_block: None,
@@ -255,7 +255,7 @@ impl Teller {
         }
         let gap = Gap {
             source: self.source.clone(),
-            chain: self.chain,
+            chain: ChainId::evm(self.chain),
             kind: wanted.kind,
             from_block: wanted.from,
             to_block: wanted.to,

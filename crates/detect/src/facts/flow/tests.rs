@@ -33,7 +33,10 @@ fn word(address: Address) -> U256 {
 }
 
 fn traced(calls: Vec<Call>) -> (Block, Transaction) {
-    (Block { chain: 1, ..Block::default() }, Transaction { from: A, to: Some(B), calls, ..Transaction::default() })
+    (
+        Block { chain: ChainId::evm(1), ..Block::default() },
+        Transaction { from: A, to: Some(B), calls, ..Transaction::default() },
+    )
 }
 
 fn log(address: Address, topics: Vec<B256>, amount: u64) -> Log {
@@ -73,7 +76,7 @@ fn wrapping_and_unwrapping_nets_to_nothing() {
     let (block, transaction) = traced(calls);
     let found = flows(&block, &transaction);
     assert_eq!(found.len(), 4);
-    let sheet = Sheet::new(1, &found, &BTreeSet::new(), A);
+    let sheet = Sheet::new(ChainId::evm(1), &found, &BTreeSet::new(), A);
     assert!(sheet.of(A).all(|(asset, net)| asset.is_none() && net.got == net.gave));
 }
 
@@ -112,7 +115,7 @@ fn a_log_of_another_shape_is_no_movement() {
         log(vec![DEPOSIT; 1], vec![1; 32]),
         log(vec![WITHDRAWAL; 3], vec![1; 32]),
     ] {
-        assert_eq!(log_flow(1, &log), None, "{log:?}");
+        assert_eq!(log_flow(ChainId::evm(1), &log), None, "{log:?}");
     }
 }
 
@@ -229,7 +232,7 @@ proptest! {
             .collect();
         let side: BTreeSet<Address> = side.into_iter().map(address).collect();
         let head = side.first().copied().unwrap_or_default();
-        let sheet = Sheet::new(1, &found, &side, head);
+        let sheet = Sheet::new(ChainId::evm(1), &found, &side, head);
         let mut totals: BTreeMap<Option<Address>, (U256, U256)> = BTreeMap::new();
         for ((_, asset), net) in &sheet.nets {
             let total = totals.entry(*asset).or_default();

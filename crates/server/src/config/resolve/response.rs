@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use quarterdeck_core::{
     catalogue::{AddressList, Asset, Catalogue, Criticality, Role, Service, WatchedAddress},
-    chain::Address,
+    chain::{Address, ChainId},
     id::{PolicyId, ServiceId},
     incident::Severity,
     money::{Price, Usd},
@@ -273,7 +273,7 @@ fn addresses(section: &shape::ServiceSection, nth: usize, faults: &mut Faults<'_
         let role = word::<Role>(&one.role, place, faults);
         if let (Some(address), Some(role)) = (address, role) {
             let label = one.label.clone().unwrap_or_else(|| one.role.clone());
-            addresses.push(WatchedAddress { chain: one.chain, address, role, label });
+            addresses.push(WatchedAddress { chain: ChainId::evm(one.chain), address: address.into(), role, label });
         }
     }
     addresses
@@ -300,7 +300,12 @@ fn assets(sections: &[shape::AssetSection], faults: &mut Faults<'_>) -> Vec<Asse
         }
         if let Some(micro_usd) = price {
             let price = Price { micro_usd, decimals: section.decimals };
-            assets.push(Asset { chain: section.chain, token, symbol: section.symbol.get_ref().clone(), price });
+            assets.push(Asset {
+                chain: ChainId::evm(section.chain),
+                token,
+                symbol: section.symbol.get_ref().clone(),
+                price,
+            });
         }
     }
     assets

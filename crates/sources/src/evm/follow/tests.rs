@@ -6,7 +6,7 @@ mod node;
 use std::{sync::Arc, time::Duration};
 
 use quarterdeck_core::{
-    chain::{B256, BlockRef, ChainEvent, GapKind, Reorg},
+    chain::{AnyBlock, B256, BlockRef, ChainEvent, GapKind, Reorg},
     id::Name,
     time::Timestamp,
 };
@@ -31,7 +31,7 @@ impl Model {
     fn hear(&mut self, step: &Step) {
         for told in &step.events {
             match &told.event {
-                ChainEvent::Block(block) => {
+                ChainEvent::Block(AnyBlock::Account(block)) => {
                     if let Some(last) = self.chain.last() {
                         assert_eq!((block.parent, block.number), (last.hash, last.number + 1), "it links");
                     }
@@ -50,7 +50,9 @@ impl Model {
                     assert!(self.chain.contains(block));
                     self.finalized = block.number;
                 }
-                ChainEvent::Gap(_) | ChainEvent::Tick(_) => panic!("a follower tells neither"),
+                other @ (ChainEvent::Block(AnyBlock::Output(_)) | ChainEvent::Gap(_) | ChainEvent::Tick(_)) => {
+                    panic!("a follower of this family does not tell {other:?}")
+                }
             }
             let place = &told.place;
             assert_eq!(place.last, self.chain.last().unwrap().number, "the place is that after this very event");
@@ -145,7 +147,7 @@ async fn a_reorganization_names_exactly_what_was_left_and_joined() {
         let [reorg] = model.reorgs.as_slice() else { panic!("one reorganization: {:?}", model.reorgs.len()) };
         assert_eq!(reorg.dropped, before.chain[10 - dropped..]);
         assert_eq!(reorg.ancestor, before.chain[10 - dropped - 1]);
-        assert!(reorg.adopted.first().is_some_and(|first| first.parent == reorg.ancestor.hash));
+        assert!(reorg.adopted.first().is_some_and(|first| first.account().unwrap().parent == reorg.ancestor.hash));
     }
 }
 

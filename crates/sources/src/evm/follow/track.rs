@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use alloy_primitives::hex;
 use quarterdeck_core::{
-    chain::{B256, BlockRef, ChainNumber},
+    chain::{B256, BlockRef, ChainId, ChainNumber},
     limits::FORK_WALK_BLOCKS_MAX,
 };
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,11 @@ impl Track {
         let Some(oldest) = oldest.filter(|_| rest.is_empty()) else {
             return Err(format!("{} bytes of hashes do not fit height {}", bytes.len(), place.last));
         };
-        let recent = (oldest..).zip(hashes).map(|(number, hash)| BlockRef { chain, number, hash: B256::from(*hash) });
+        let recent = (oldest..).zip(hashes).map(|(number, hash)| BlockRef {
+            chain: ChainId::evm(chain),
+            number,
+            hash: B256::from(*hash),
+        });
         Ok(Self { recent: recent.collect(), finalized: place.finalized })
     }
 
@@ -96,7 +100,11 @@ mod tests {
     fn a_place_reads_back_and_nonsense_is_refused() {
         let mut track = Track::default();
         for number in 7..10 {
-            track.push(BlockRef { chain: 1, number, hash: B256::repeat_byte(u8::try_from(number).unwrap()) });
+            track.push(BlockRef {
+                chain: ChainId::evm(1),
+                number,
+                hash: B256::repeat_byte(u8::try_from(number).unwrap()),
+            });
         }
         assert_eq!(track.finalize(8).map(|block| block.number), Some(8));
         let back = Track::at(1, &track.place()).unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use quarterdeck_core::{
-    chain::{Block, ChainEvent, Gap, GapKind},
+    chain::{Block, ChainEvent, ChainId, Gap, GapKind},
     id::Name,
     time::Timestamp,
 };
@@ -59,8 +59,8 @@ fn step(head: u64, more: bool) -> Step {
 }
 
 fn block(number: u64) -> Told {
-    let block = Block { chain: 1, number, ..Block::default() };
-    Told { event: ChainEvent::Block(Arc::new(block)), place: Place { last: number, ..place() } }
+    let block = Block { chain: ChainId::evm(1), number, ..Block::default() };
+    Told { event: ChainEvent::Block(Arc::new(block).into()), place: Place { last: number, ..place() } }
 }
 
 /// The gaps told so far.
@@ -134,7 +134,7 @@ async fn detectors_that_take_nothing_in_are_shown_at_once_and_told_afterwards_an
     let mut events = Vec::new();
     while let Some(seen) = hears.recv().await {
         events.push(match seen.event {
-            ChainEvent::Block(block) => format!("block {}", block.number),
+            ChainEvent::Block(block) => format!("block {}", block.reference().number),
             ChainEvent::Gap(gap) => format!("{:?} {:?} {}", gap.kind, gap.from_block, gap.closed.is_some()),
             other => panic!("{other:?}"),
         });

@@ -15,7 +15,12 @@ use crate::{
 const MULTISIG: Address = Address::repeat_byte(0x35);
 
 fn watching() -> Knowledge {
-    let watched = |address, role, label: &str| WatchedAddress { chain: CHAIN, address, role, label: label.to_owned() };
+    let watched = |address: Address, role, label: &str| WatchedAddress {
+        chain: CHAIN,
+        address: address.into(),
+        role,
+        label: label.to_owned(),
+    };
     let service = Service {
         id: Name::new("bridge").unwrap(),
         title: "Bridge".to_owned(),
@@ -37,7 +42,7 @@ fn watching() -> Knowledge {
 fn signals(knowledge: &Knowledge, block: Block) -> Vec<Arc<Signal>> {
     let mut detector = testing::build(&PrivilegedChange, knowledge, &[]);
     let mut out = Vec::new();
-    detector.observe(&ChainEvent::Block(Arc::new(block)), &mut out);
+    detector.observe(&ChainEvent::Block(Arc::new(block).into()), &mut out);
     out.into_iter()
         .map(|change| match change {
             SignalChange::Raised { signal } => signal,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use quarterdeck_core::{
     catalogue::Role,
-    chain::{Address, Block, BlockRef, ChainEvent, ChainNumber, U256},
+    chain::{Address, AnyBlock, Block, BlockRef, ChainEvent, ChainId, U256},
     detector::{Knowledge, ParamSpec, Params},
     money::Usd,
     signal::{Facts, Loudness, SignalChange},
@@ -236,7 +236,7 @@ impl Limits {
 /// Whose transfers are compared with each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 struct Population {
-    chain: ChainNumber,
+    chain: ChainId,
     token: Option<Address>,
     who: Who,
     outgoing: bool,
@@ -312,14 +312,14 @@ struct Observer {
 impl Detector for Observer {
     fn observe(&mut self, event: &ChainEvent, evidence: &Evidence<'_>, out: &mut Vec<SignalChange>) {
         let block = match event {
-            ChainEvent::Block(block) => block,
+            ChainEvent::Block(AnyBlock::Account(block)) => block,
             ChainEvent::Finalized(block) => return self.windows.finalized(*block),
             ChainEvent::Reorg(reorg) => {
                 // What lies too deep to unlearn is a few samples of many.
                 self.windows.unlearn(reorg);
                 return;
             }
-            ChainEvent::Gap(_) | ChainEvent::Tick(_) => return,
+            ChainEvent::Block(AnyBlock::Output(_)) | ChainEvent::Gap(_) | ChainEvent::Tick(_) => return,
         };
         let watching = self.watch.chain(block.chain).is_some();
         for case in evidence.cases() {
@@ -392,7 +392,7 @@ impl Observer {
             found.samples,
             block.chain
         );
-        let claim = Claim::on_block(&self.voice, block, "everyone", &[&block.chain.to_be_bytes(), token_bytes(flow)])
+        let claim = Claim::on_block(&self.voice, block, "everyone", &[&block.chain.bytes(), token_bytes(flow)])
             .loudness(Loudness::Info)
             .title(format!("{amount} ({worth}) moved at once on chain {}", block.chain))
             .text(text)
@@ -430,8 +430,7 @@ impl Observer {
             true if found.sigma >= self.limits.loud_sigma && worth >= self.limits.loud => Loudness::Error,
             true => Loudness::Warning,
         };
-        let entity: [&[u8]; 4] =
-            [&block.chain.to_be_bytes(), ours.as_slice(), token_bytes(flow), &[u8::from(outgoing)]];
+        let entity: [&[u8]; 4] = [&block.chain.bytes(), ours.as_slice(), token_bytes(flow), &[u8::from(outgoing)]];
         let claim = Claim::on_block(&self.voice, block, "size", &entity)
             .loudness(loudness)
             .service(Some(watched.service.clone()))

@@ -96,7 +96,7 @@ impl DetectorKind for FlashLoanProfit {
         })
     }
     fn canary(&self) -> (Knowledge, Vec<ChainEvent>) {
-        (Knowledge::default(), vec![ChainEvent::Block(Arc::new(calls::flash_loan_theft(400_000)))])
+        (Knowledge::default(), vec![ChainEvent::Block(Arc::new(calls::flash_loan_theft(400_000)).into())])
     }
 }
 

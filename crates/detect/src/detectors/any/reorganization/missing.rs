@@ -6,23 +6,22 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use alloy_primitives::map::HashMap;
 use quarterdeck_core::{
-    chain::{Address, B256, Block, BlockRef, Reorg, Transaction},
+    chain::{AnyBlock, B256, BlockRef, Reorg},
     id::SignalId,
     signal::SignalChange,
 };
 use serde::{Deserialize, Serialize};
 
-use super::ours::{Ours, Purpose};
+use super::{
+    branch::{Branch, Found},
+    ours::Ours,
+};
 
 /// Missing transactions that are followed; the longest followed goes first.
 const MISSING_MAX: usize = 1_024;
 /// Transactions named in the reason of a retraction; the rest are counted.
 const NAMED_MAX: usize = 8;
-
-/// What a branch has by sender and nonce.
-pub(super) type Branch<'a> = HashMap<(Address, u64), (&'a Block, &'a Transaction)>;
 
 /// Ours, once in a block that was dropped, and not on the branch that stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +29,7 @@ pub(super) struct Missing {
     pub(super) ours: Ours,
     /// Height of the block that had it, or of the last that a claim about it hung on: it is followed from there.
     number: u64,
-    /// Another of the same sender and nonce that does something else. Known even while its own block is dropped as well.
+    /// Another in its place that does something else. Known even while its own block is dropped as well.
     #[serde(default)]
     pub(super) rival: Option<Rival>,
     /// Claims that name it and stand.
@@ -75,16 +74,19 @@ impl Missing {
         Self { ours, number, rival, told: Vec::new() }
     }
 
-    fn key(&self) -> (Address, u64) {
-        (self.ours.from, self.ours.nonce)
+    /// Itself, or what took its place, in a branch.
+    fn find<'a>(&self, branch: &Branch<'a>) -> Option<Found<'a>> {
+        branch.find(self.ours.uses.slots(), self.ours.hash)
     }
 
-    /// Whether `found`, in the block at this height, is it again: the same, or the same with another fee.
-    fn returned(&self, found: &Transaction, number: u64) -> Option<Fate> {
-        if found.hash == self.ours.hash {
+    /// Whether `found` is it again: the same, or the same with another fee.
+    fn returned(&self, found: Found<'_>) -> Option<Fate> {
+        let number = found.block.number;
+        if found.hash() == self.ours.hash {
             return Some(Fate::Back(number));
         }
-        (Purpose::of(found) == self.ours.purpose).then_some(Fate::Repriced(number))
+        let same = self.ours.purpose.is_served_by(&found.transaction.purpose(), &self.ours.watched);
+        same.then_some(Fate::Repriced(number))
     }
 
     /// Takes a reorganization in: the claims that hang on dropped blocks fall, and with them it gives what became of it.
@@ -92,8 +94,8 @@ impl Missing {
         if let Some(rival) = &mut self.rival {
             rival.block = rival.block.filter(|block| !dropped.contains(block));
         }
-        let fate = match adopted.get(&self.key()) {
-            Some((block, found)) => self.returned(found, block.number).unwrap_or(Fate::Replaced(block.number)),
+        let fate = match self.find(adopted) {
+            Some(found) => self.returned(found).unwrap_or(Fate::Replaced(found.block.number)),
             None => {
                 self.rival.and_then(|rival| rival.block).map_or(Fate::Neither, |block| Fate::Replaced(block.number))
             }
@@ -129,7 +131,7 @@ impl AllMissing {
         let (mut fallen, mut again) = (Fallen::new(), Vec::new());
         for missing in &mut self.0 {
             missing.step(&dropped, adopted, &mut fallen);
-            if missing.unsaid() && !adopted.contains_key(&missing.key()) {
+            if missing.unsaid() && missing.find(adopted).is_none() {
                 again.push(missing.clone());
             }
         }
@@ -158,25 +160,25 @@ impl AllMissing {
 
     /// What a block of the branch that stands does: it brings some back and replaces others. A claim that said of what is back
     /// that it is lost, and of nothing else that still is, is retracted. Those that were last told of `reach` blocks ago are let go.
-    pub(super) fn meet<'a>(&mut self, block: &'a Block, reach: u64, out: &mut Vec<SignalChange>) -> Met<'a> {
-        self.0.retain(|missing| missing.number.saturating_add(reach) > block.number);
+    pub(super) fn meet<'a>(&mut self, block: &'a AnyBlock, reach: u64, out: &mut Vec<SignalChange>) -> Met<'a> {
+        let on = block.reference();
+        self.0.retain(|missing| missing.number.saturating_add(reach) > on.number);
         if self.0.is_empty() {
             return Met::default();
         }
-        let has: HashMap<(Address, u64), &Transaction> =
-            block.transactions.iter().map(|found| ((found.from, found.nonce), found)).collect();
+        let has = Branch::of([block]);
         let (mut met, mut fallen) = (Met::default(), Fallen::new());
         self.0.retain_mut(|missing| {
-            let Some(found) = has.get(&missing.key()) else { return true };
-            if let Some(fate) = missing.returned(found, block.number) {
+            let Some(found) = missing.find(&has) else { return true };
+            if let Some(fate) = missing.returned(found) {
                 for told in missing.told.iter().filter(|told| told.lost) {
                     fallen.entry(told.id).or_insert_with(|| (None, Vec::new())).1.push((missing.ours.hash, fate));
                 }
                 return false;
             }
-            let rival = Rival { by: found.hash, block: Some(block.reference()) };
+            let rival = Rival { by: found.hash(), block: Some(on) };
             if missing.rival.replace(rival) != Some(rival) {
-                met.replaced.push((missing.ours.clone(), *found));
+                met.replaced.push((missing.ours.clone(), found));
             }
             true
         });
@@ -184,7 +186,7 @@ impl AllMissing {
         for missing in self.0.iter_mut().filter(|_| !fallen.is_empty()) {
             let before = missing.told.len();
             missing.told.retain(|told| !fallen.contains_key(&told.id));
-            if missing.told.len() < before && missing.unsaid() && !has.contains_key(&missing.key()) {
+            if missing.told.len() < before && missing.unsaid() && missing.find(&has).is_none() {
                 met.unsaid.push(missing.clone());
             }
         }
@@ -197,7 +199,7 @@ impl AllMissing {
 #[derive(Default)]
 pub(super) struct Met<'a> {
     /// Replaced, each with the transaction in its place.
-    pub(super) replaced: Vec<(Ours, &'a Transaction)>,
+    pub(super) replaced: Vec<(Ours, Found<'a>)>,
     /// Still missing, and the claim that said so was retracted because of others.
     pub(super) unsaid: Vec<Missing>,
 }

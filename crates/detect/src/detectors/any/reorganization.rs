@@ -8,7 +8,11 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use quarterdeck_core::{
-    chain::{Address, B256, Block, BlockRef, ChainEvent, ChainNumber, Reorg, Transaction},
+    account::Account,
+    chain::{
+        Address, AnyBlock, B256, BlockRef, ChainEvent, ChainId, Reorg, Transaction, U256,
+        output::{self, Output},
+    },
     detector::{Knowledge, ParamSpec, Params},
     id::ServiceId,
     money::Usd,
@@ -26,19 +30,21 @@ use crate::{
 };
 
 mod ours;
+mod branch;
 mod missing;
 #[cfg(test)]
 mod tests;
 
 use self::{
-    missing::{AllMissing, Branch, Missing, Rival},
-    ours::{Ours, Purpose},
+    branch::{Branch, Found, transactions},
+    missing::{AllMissing, Missing, Rival},
+    ours::{AnyTransaction, Entry, Ours, Uses},
 };
 
 const ID: &str = "reorganization";
 /// Blocks kept per chain: as far as a fork is walked back (`FORK_WALK_BLOCKS_MAX`).
 const BLOCKS_MAX: usize = 256;
-/// Transactions kept per chain, about 80 bytes each: 256 blocks of 2,000. Of larger blocks fewer are kept.
+/// Transactions kept per chain, about 80 bytes each (on an output chain each two of the outputs spent count as one more): 256 blocks of 2,000. Of larger blocks fewer are kept.
 const ENTRIES_MAX: usize = 512_000;
 /// Chains followed.
 const CHAINS_MAX: usize = 256;
@@ -67,7 +73,8 @@ const PARAMS: &[ParamSpec] = &[WARN_DEPTH_BLOCKS, ERROR_DEPTH_BLOCKS];
 const DOC: &str = "## What it watches
 
 Every time a chain leaves blocks for others: how many, and what became of their transactions. A transaction of the old branch is
-in the new one too, in neither, or replaced: another with the same sender and nonce took its place. Replaced by one that pays the
+in the new one too, in neither, or replaced: another with the same sender and nonce, or on an output chain one that spends the
+same output, took its place. Replaced by one that pays the
 same to the same is a fee bump and harmless; replaced by anything else is a double spend. A transaction of yours that is in neither
 branch is followed for 256 blocks, and told if it is replaced later. A further reorganization changes nothing about a loss: what is
 claimed is compared with the branch that stands now, said again if it is still so, and retracted with the reason if the transaction
@@ -135,10 +142,6 @@ impl DetectorKind for Reorganization {
     }
 }
 
-/// A transaction as a branch remembers it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Entry(B256, Address, u64);
-
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Remembered {
     number: u64,
@@ -160,7 +163,7 @@ struct Observer {
     warn_depth: usize,
     error_depth: usize,
     watch: Watch,
-    chains: BTreeMap<ChainNumber, Branches>,
+    chains: BTreeMap<ChainId, Branches>,
 }
 
 /// One of ours, and the transaction that took its place.
@@ -226,32 +229,41 @@ impl Detector for Observer {
 }
 
 impl Observer {
-    fn remember(&mut self, block: &Block, evidence: &Evidence<'_>) {
-        let ours = evidence.cases().filter_map(|case| self.ours(case)).collect();
-        if !self.chains.contains_key(&block.chain) && self.chains.len() >= CHAINS_MAX {
+    fn remember(&mut self, block: &AnyBlock, evidence: &Evidence<'_>) {
+        let on = block.reference();
+        let ours = match block {
+            AnyBlock::Account(_) => evidence.cases().filter_map(|case| self.ours(case)).collect(),
+            AnyBlock::Output(block) => block
+                .transactions
+                .iter()
+                .filter_map(|transaction| self.ours_of_outputs(block.chain, transaction))
+                .collect(),
+        };
+        if !self.chains.contains_key(&on.chain) && self.chains.len() >= CHAINS_MAX {
             return;
         }
-        let blocks = &mut self.chains.entry(block.chain).or_default().blocks;
-        if blocks.iter().rev().any(|known| known.hash == block.hash) {
+        let blocks = &mut self.chains.entry(on.chain).or_default().blocks;
+        if blocks.iter().rev().any(|known| known.hash == on.hash) {
             return;
         }
-        let mut entries = block.transactions.len() + blocks.iter().map(|known| known.entries.len()).sum::<usize>();
-        while blocks.len() >= BLOCKS_MAX || (entries > ENTRIES_MAX && !blocks.is_empty()) {
-            entries -= blocks.pop_front().map_or(0, |oldest| oldest.entries.len());
+        let entries = transactions(block).into_iter().filter_map(Entry::of).take(ENTRIES_MAX).collect();
+        let new = Remembered { number: on.number, hash: on.hash, entries, ours };
+        let mut weight = new.weight() + blocks.iter().map(Remembered::weight).sum::<usize>();
+        while blocks.len() >= BLOCKS_MAX || (weight > ENTRIES_MAX && !blocks.is_empty()) {
+            weight -= blocks.pop_front().map_or(0, |oldest| oldest.weight());
         }
-        let entries = block.transactions.iter().take(ENTRIES_MAX).map(|t| Entry(t.hash, t.from, t.nonce)).collect();
-        blocks.push_back(Remembered { number: block.number, hash: block.hash, entries, ours });
+        blocks.push_back(new);
     }
 
     /// What to remember of a transaction if it touches a watched address.
     fn ours(&self, case: Case<'_>) -> Option<Ours> {
-        let (block, transaction) = (case.block, case.transaction);
-        let watched = self.watch.chain(block.chain)?;
-        let mut met: Vec<Address> = Vec::new();
+        let (chain, transaction) = (case.block.chain, case.transaction);
+        let watched = self.watch.chain(chain)?;
+        let mut met: Vec<Account> = Vec::new();
         let mut worth = Usd::ZERO;
         let mut note = |address: Address| {
-            if watched.contains_key(&address) && !met.contains(&address) {
-                met.push(address);
+            if watched.contains_key(&address) && !met.contains(&address.into()) {
+                met.push(address.into());
             }
         };
         note(transaction.from);
@@ -260,21 +272,32 @@ impl Observer {
             if watched.contains_key(&flow.from) || watched.contains_key(&flow.to) {
                 note(flow.from);
                 note(flow.to);
-                worth = worth + self.watch.value(block.chain, flow.token, flow.amount).unwrap_or_default();
+                worth = worth + self.watch.value(chain, flow.token, flow.amount).unwrap_or_default();
             }
         }
-        let Transaction { hash, from, nonce, .. } = *transaction;
-        (!met.is_empty()).then(|| Ours { hash, from, nonce, purpose: Purpose::of(transaction), watched: met, worth })
+        (!met.is_empty()).then(|| Ours::new(AnyTransaction::Account(transaction), met, worth))
+    }
+
+    /// The same on an output chain: what comes back to us of what we spend is change, and no loss.
+    fn ours_of_outputs(&self, chain: ChainId, transaction: &output::Transaction) -> Option<Ours> {
+        let watched = self.watch.scripts(chain)?;
+        let is_ours = |output: &&Output| watched.contains_key(&output.script);
+        let mut met: Vec<Account> = Vec::new();
+        for output in transaction.outputs.iter().chain(ours::spent(transaction)).filter(is_ours) {
+            let account = Account::Script(output.script.clone());
+            if !met.contains(&account) {
+                met.push(account);
+            }
+        }
+        let got = Output::sum(transaction.outputs.iter().filter(is_ours));
+        let gave = Output::sum(ours::spent(transaction).filter(is_ours));
+        let moved = got.zip(gave).map(|(got, gave)| U256::from(got.abs_diff(gave)));
+        let worth = moved.and_then(|moved| self.watch.value(chain, None, moved)).unwrap_or_default();
+        (!met.is_empty()).then(|| Ours::new(AnyTransaction::Output(transaction), met, worth))
     }
 
     fn compare(&mut self, reorg: &Reorg, out: &mut Vec<SignalChange>) {
-        let adopted: Branch<'_> = reorg
-            .adopted
-            .iter()
-            .flat_map(|block| {
-                block.transactions.iter().map(move |found| ((found.from, found.nonce), (&**block, found)))
-            })
-            .collect();
+        let adopted = Branch::of(&reorg.adopted);
         let branches = self.chains.entry(reorg.chain).or_default();
         let mut impact =
             Impact { still_missing: branches.missing.step_back(reorg, &adopted, out), ..Impact::default() };
@@ -300,7 +323,7 @@ impl Observer {
     }
 
     fn claim(&self, reorg: &Reorg, impact: &Impact) -> Claim {
-        let (tip, time) = reorg.adopted.last().map_or((reorg.ancestor, reorg.observed), |b| (b.reference(), b.time));
+        let (tip, time) = reorg.adopted.last().map_or((reorg.ancestor, reorg.observed), |b| (b.reference(), b.time()));
         let depth = reorg.dropped.len();
         let (stolen, still_lost) = (impact.stolen().count(), impact.still_lost());
         let gone = impact.gone().next().is_some();
@@ -312,7 +335,7 @@ impl Observer {
         };
         let at_risk: Usd = impact.gone().map(|ours| ours.worth).sum();
         // Shallow ones without impact are one claim over and over; any other is its own.
-        let chain = reorg.chain.to_be_bytes();
+        let chain = reorg.chain.bytes();
         let entity: &[&[u8]] = if loudness == Loudness::Info { &[&chain] } else { &[&chain, tip.hash.as_slice()] };
         Claim::on_reference(&self.voice, tip, time, "reorganization", entity)
             .loudness(loudness)
@@ -336,14 +359,15 @@ impl Observer {
 
     fn explain(&self, reorg: &Reorg, impact: &Impact, at_risk: Usd) -> String {
         let mut sentences = vec![format!(
-            "Chain {} left {} after height {} and joined {}. Of the transactions in what it left, {} are in the new branch too, {} in neither yet, and {} replaced by another of the same sender and nonce.",
+            "Chain {} left {} after height {} and joined {}. Of the transactions in what it left, {} are in the new branch too, {} in neither yet, and {} replaced by another {}.",
             reorg.chain,
             blocks(reorg.dropped.len()),
             reorg.ancestor.number,
             blocks(reorg.adopted.len()),
             impact.included_again,
             impact.dropped,
-            impact.conflicted
+            impact.conflicted,
+            in_its_place(reorg.chain)
         )];
         if impact.blocks_unknown > 0 {
             let unknown = impact.blocks_unknown;
@@ -366,12 +390,12 @@ impl Observer {
         sentences.join(" ")
     }
 
-    fn name(&self, chain: ChainNumber, conflict: &Conflict) -> String {
+    fn name(&self, chain: ChainId, conflict: &Conflict) -> String {
         let ours = &conflict.ours;
         format!("{} of {} → {} ({}).", ours.hash, self.whose(chain, ours), conflict.by, ours.worth)
     }
 
-    fn name_missing(&self, chain: ChainNumber, ours: &Ours, rival: Option<Rival>) -> String {
+    fn name_missing(&self, chain: ChainId, ours: &Ours, rival: Option<Rival>) -> String {
         let (hash, whose, worth) = (ours.hash, self.whose(chain, ours), ours.worth);
         match rival {
             None => format!("{hash} of {whose} is in neither branch ({worth})."),
@@ -384,14 +408,15 @@ impl Observer {
         }
     }
 
-    fn whose(&self, chain: ChainNumber, ours: &Ours) -> String {
-        let names: Vec<String> = ours.watched.iter().map(|address| self.watch.name(chain, *address)).collect();
+    fn whose(&self, chain: ChainId, ours: &Ours) -> String {
+        let names: Vec<String> = ours.watched.iter().map(|account| self.watch.name_account(chain, account)).collect();
         names.join(", ")
     }
 
     /// The service of our touched transactions, if it is one; without any, the chain's only one.
-    fn service<'a>(&self, chain: ChainNumber, ours: impl Iterator<Item = &'a Ours>) -> Option<ServiceId> {
-        let mut services = ours.flat_map(|ours| &ours.watched).filter_map(|address| self.watch.find(chain, *address));
+    fn service<'a>(&self, chain: ChainId, ours: impl Iterator<Item = &'a Ours>) -> Option<ServiceId> {
+        let mut services =
+            ours.flat_map(|ours| &ours.watched).filter_map(|account| self.watch.find_account(chain, account));
         match services.next() {
             None => self.watch.only_service(chain),
             Some(first) => services.all(|other| other.service == first.service).then(|| first.service.clone()),
@@ -399,8 +424,9 @@ impl Observer {
     }
 
     /// A dropped transaction of ours may be replaced, or come back, many blocks later.
-    fn meet_missing(&mut self, block: &Block, out: &mut Vec<SignalChange>) {
-        let Some(branches) = self.chains.get_mut(&block.chain) else { return };
+    fn meet_missing(&mut self, block: &AnyBlock, out: &mut Vec<SignalChange>) {
+        let on = block.reference();
+        let Some(branches) = self.chains.get_mut(&on.chain) else { return };
         let met = branches.missing.meet(block, BLOCKS_MAX as u64, out);
         let mut told = Vec::new();
         for (ours, found) in met.replaced {
@@ -411,45 +437,52 @@ impl Observer {
             told.push((claim, met.unsaid.into_iter().map(|missing| missing.ours).collect()));
         }
         for (signal, named) in told {
-            if let Some(branches) = self.chains.get_mut(&block.chain) {
-                branches.missing.told(signal.id, block.reference(), &named);
+            if let Some(branches) = self.chains.get_mut(&on.chain) {
+                branches.missing.told(signal.id, on, &named);
             }
             out.push(SignalChange::Raised { signal });
         }
     }
 
     /// That is the double spend that matters.
-    fn replaced(&self, block: &Block, ours: &Ours, found: &Transaction) -> Claim {
+    fn replaced(&self, block: &AnyBlock, ours: &Ours, found: Found<'_>) -> Claim {
+        let BlockRef { chain, number, .. } = block.reference();
         let text = format!(
-            "A reorganization dropped a transaction of ours, and block {} now has another of the same sender and nonce in its place: {}",
-            block.number,
-            self.name(block.chain, &Conflict::new(ours, block.reference(), found))
+            "A reorganization dropped a transaction of ours, and block {number} now has another {} in its place: {}",
+            in_its_place(chain),
+            self.name(chain, &Conflict::new(ours, found))
         );
-        Claim::on_block(&self.voice, block, "replaced", &[ours.hash.as_slice()])
-            .transaction(found)
-            .loudness(Loudness::Critical)
-            .service(self.service(block.chain, std::iter::once(ours)))
-            .title(format!("chain {}: our dropped transaction was replaced ({})", block.chain, ours.worth))
-            .text(text)
-            .number("nonce", ours.nonce, "")
+        let claim =
+            Claim::on_reference(&self.voice, block.reference(), block.time(), "replaced", &[ours.hash.as_slice()])
+                .at(found.hash(), found.transaction.index())
+                .loudness(Loudness::Critical)
+                .service(self.service(chain, std::iter::once(ours)))
+                .title(format!("chain {chain}: our dropped transaction was replaced ({})", ours.worth))
+                .text(text);
+        let claim = match &ours.uses {
+            Uses::Nonce { nonce, .. } => claim.number("nonce", nonce, ""),
+            Uses::Outputs { spends } => claim.number("outputs spent", spends.len(), ""),
+        };
+        claim
             .number("worth", ours.worth, "USD")
             .facts(Facts { money_at_risk: ours.worth, irreversible: true, ..Facts::default() })
             .parties(parties(ours))
     }
 
     /// What is left of a claim when the rest of what it named came back.
-    fn still_missing(&self, block: &Block, all: &[Missing]) -> Claim {
+    fn still_missing(&self, block: &AnyBlock, all: &[Missing]) -> Claim {
+        let (on, time) = (block.reference(), block.time());
         let (count, worth): (usize, Usd) = (all.len(), all.iter().map(|missing| missing.ours.worth).sum());
-        let named = all.iter().take(NAMED_MAX).map(|one| self.name_missing(block.chain, &one.ours, one.rival));
+        let named = all.iter().take(NAMED_MAX).map(|one| self.name_missing(on.chain, &one.ours, one.rival));
         let named: Vec<String> = named.collect();
         let ours = || all.iter().map(|missing| &missing.ours);
-        Claim::on_block(&self.voice, block, "still missing", &[&block.chain.to_be_bytes(), block.hash.as_slice()])
+        Claim::on_reference(&self.voice, on, time, "still missing", &[&on.chain.bytes(), on.hash.as_slice()])
             .loudness(if all.iter().any(|one| one.rival.is_some()) { Loudness::Critical } else { Loudness::Warning })
-            .service(self.service(block.chain, ours()))
-            .title(format!("chain {}: {count} of our transactions still missing ({worth})", block.chain))
+            .service(self.service(on.chain, ours()))
+            .title(format!("chain {}: {count} of our transactions still missing ({worth})", on.chain))
             .text(format!(
                 "Of what a reorganization took from us, some is back in block {}; {count} are not: {}",
-                block.number,
+                on.number,
                 named.join(" ")
             ))
             .number("still missing", count, "")
@@ -459,20 +492,27 @@ impl Observer {
     }
 }
 
+impl Remembered {
+    /// Its part of the bound.
+    fn weight(&self) -> usize {
+        self.entries.iter().map(Entry::weight).sum()
+    }
+}
+
 impl Impact {
     /// Compares a block that was left with the branch that was joined.
     fn add(&mut self, left: &Remembered, adopted: &Branch<'_>) {
-        for Entry(hash, from, nonce) in &left.entries {
-            match adopted.get(&(*from, *nonce)) {
-                Some((_, found)) if found.hash == *hash => self.included_again += 1,
+        for entry in &left.entries {
+            match adopted.find(entry.slots(), entry.hash()) {
+                Some(found) if found.hash() == entry.hash() => self.included_again += 1,
                 Some(_) => self.conflicted += 1,
                 None => self.dropped += 1,
             }
         }
         for ours in &left.ours {
-            match adopted.get(&(ours.from, ours.nonce)) {
-                Some((_, found)) if found.hash == ours.hash => self.ours_again += 1,
-                Some((block, found)) => self.conflicts.push(Conflict::new(ours, block.reference(), found)),
+            match adopted.find(ours.uses.slots(), ours.hash) {
+                Some(found) if found.hash() == ours.hash => self.ours_again += 1,
+                Some(found) => self.conflicts.push(Conflict::new(ours, found)),
                 None => self.waiting.push((ours.clone(), left.number)),
             }
         }
@@ -480,8 +520,17 @@ impl Impact {
 }
 
 impl Conflict {
-    fn new(ours: &Ours, block: BlockRef, found: &Transaction) -> Self {
-        Self { ours: ours.clone(), by: found.hash, block, same_purpose: Purpose::of(found) == ours.purpose }
+    fn new(ours: &Ours, found: Found<'_>) -> Self {
+        let same_purpose = ours.purpose.is_served_by(&found.transaction.purpose(), &ours.watched);
+        Self { ours: ours.clone(), by: found.hash(), block: found.block, same_purpose }
+    }
+}
+
+/// What makes another transaction take the place of one.
+const fn in_its_place(chain: ChainId) -> &'static str {
+    match chain {
+        ChainId::Eip155(_) => "of the same sender and nonce",
+        ChainId::Bip122(_) => "that spends the same output",
     }
 }
 
@@ -506,7 +555,11 @@ fn blocks(count: usize) -> String {
     if count == 1 { "1 block".to_owned() } else { format!("{count} blocks") }
 }
 
-/// Who sent, and whom of us it touched.
-fn parties(ours: &Ours) -> impl Iterator<Item = (&'static str, Address)> {
-    std::iter::once(("sender", ours.from)).chain(ours.watched.iter().map(|address| ("watched", *address)))
+/// Who sent, where a transaction has one sender, and whom of us it touched.
+fn parties(ours: &Ours) -> impl Iterator<Item = (&'static str, Account)> {
+    let sender = match &ours.uses {
+        Uses::Nonce { from, .. } => Some(("sender", Account::Evm(*from))),
+        Uses::Outputs { .. } => None,
+    };
+    sender.into_iter().chain(ours.watched.iter().map(|account| ("watched", account.clone())))
 }

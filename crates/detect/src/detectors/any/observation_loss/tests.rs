@@ -96,7 +96,7 @@ fn receipts_that_stop_are_told_and_those_that_never_came_are_not() {
     let mut events = chain.events.clone();
     let bare = |events: &mut Vec<ChainEvent>| {
         for event in &mut *events {
-            if let ChainEvent::Block(block) = event {
+            if let ChainEvent::Block(AnyBlock::Account(block)) = event {
                 Arc::make_mut(block).has_receipts = false;
             }
         }

@@ -4,7 +4,7 @@
 //! Tests: `tests.rs`, and `scenarios/detectors/sudden_outflow.md`.
 
 use quarterdeck_core::{
-    chain::{Address, Block, BlockRef, ChainEvent, ChainNumber, Transaction, U256},
+    chain::{Address, AnyBlock, Block, BlockRef, ChainEvent, ChainId, Transaction, U256},
     detector::{Knowledge, ParamSpec, Params},
     money::Usd,
     signal::{Facts, Loudness, SignalChange},
@@ -181,7 +181,7 @@ impl Limits {
             nonce_max: whole(&NONCE_MAX),
         }
     }
-    fn on(&self, chain: ChainNumber, watch: &Watch) -> Bounds {
+    fn on(&self, chain: ChainId, watch: &Watch) -> Bounds {
         let priced = watch.asset(chain, None).map(|asset| asset.price).filter(|price| price.micro_usd > 0);
         let out_min = priced.map_or(self.out_min_gwei, |price| {
             // Cents × 10^4 are millionths of a dollar; × 10^9 gwei a coin, ÷ the price of a coin.
@@ -253,7 +253,7 @@ impl Purse {
 #[derive(Clone)]
 struct Purses {
     quarter_blocks: u64,
-    all: Bounded<(ChainNumber, Address), Purse>,
+    all: Bounded<(ChainId, Address), Purse>,
 }
 
 /// What a block teaches, in its order.
@@ -337,7 +337,7 @@ struct Outflow {
 impl Detector for Observer {
     fn observe(&mut self, event: &ChainEvent, evidence: &Evidence<'_>, out: &mut Vec<SignalChange>) {
         match event {
-            ChainEvent::Block(block) => {
+            ChainEvent::Block(AnyBlock::Account(block)) => {
                 let bounds = self.limits.on(block.chain, &self.watch);
                 let watching = self.watch.chain(block.chain).is_some();
                 for case in evidence.cases() {
@@ -357,7 +357,7 @@ impl Detector for Observer {
                 }
             }
             ChainEvent::Finalized(block) => self.purses.finalized(*block),
-            ChainEvent::Gap(_) | ChainEvent::Tick(_) => {}
+            ChainEvent::Block(AnyBlock::Output(_)) | ChainEvent::Gap(_) | ChainEvent::Tick(_) => {}
         }
     }
     fn snapshot(&self) -> Value {
@@ -483,7 +483,7 @@ impl Observer {
             Some(_) => String::new(),
             None => format!(" It is the sender's transaction number {}.", transaction.nonce.saturating_add(1)),
         };
-        Claim::on_block(&self.voice, block, "outflow", &[&block.chain.to_be_bytes(), outflow.from.as_slice()])
+        Claim::on_block(&self.voice, block, "outflow", &[&block.chain.bytes(), outflow.from.as_slice()])
             .transaction(transaction)
             .loudness(if watched.is_some() { Loudness::Warning } else { Loudness::Info })
             .service(watched.map(|watched| watched.service.clone()))

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use alloy_primitives::{Address, U256};
 use quarterdeck_core::{
     catalogue::Catalogue,
-    chain::{BlockRef, ChainNumber},
+    chain::{BlockRef, ChainId},
 };
 use serde::{Deserialize, Serialize};
 
@@ -48,7 +48,7 @@ pub(super) struct Reserves {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Key {
-    chain: ChainNumber,
+    chain: ChainId,
     address: Address,
     asset: Option<Address>,
 }

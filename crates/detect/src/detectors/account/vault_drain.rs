@@ -124,7 +124,7 @@ impl DetectorKind for VaultDrain {
         })
     }
     fn canary(&self) -> (Knowledge, Vec<ChainEvent>) {
-        (Knowledge::default(), vec![ChainEvent::Block(Arc::new(calls::reentrant_drain(300_000)))])
+        (Knowledge::default(), vec![ChainEvent::Block(Arc::new(calls::reentrant_drain(300_000)).into())])
     }
 }
 
@@ -139,9 +139,9 @@ struct Watch {
 impl Detector for Watch {
     fn observe(&mut self, event: &ChainEvent, evidence: &Evidence<'_>, out: &mut Vec<SignalChange>) {
         match event {
-            ChainEvent::Block(block) => {
+            ChainEvent::Block(_) => {
                 for case in evidence.cases() {
-                    let transaction = case.transaction;
+                    let (block, transaction) = (case.block, case.transaction);
                     let way = taking::may_take(transaction)
                         .then(|| case.extraction())
                         .and_then(|found| self.judge(block, transaction, found));

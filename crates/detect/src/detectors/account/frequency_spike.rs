@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use quarterdeck_core::{
-    chain::{Address, B256, Block, CallKind, ChainEvent, ChainNumber, Reorg, Transaction},
+    chain::{Address, AnyBlock, B256, Block, CallKind, ChainEvent, ChainId, Reorg, Transaction},
     detector::{Knowledge, ParamSpec, Params},
     signal::{Loudness, SignalChange},
 };
@@ -110,7 +110,9 @@ struct Observer {
 impl Detector for Observer {
     fn observe(&mut self, event: &ChainEvent, _: &Evidence<'_>, out: &mut Vec<SignalChange>) {
         match event {
-            ChainEvent::Block(block) if self.watch.chain(block.chain).is_some() => self.look(block, out),
+            ChainEvent::Block(AnyBlock::Account(block)) if self.watch.chain(block.chain).is_some() => {
+                self.look(block, out)
+            }
             ChainEvent::Reorg(reorg) => self.step_back(reorg),
             ChainEvent::Finalized(block) => self.levels.finalized(*block),
             ChainEvent::Block(_) | ChainEvent::Gap(_) | ChainEvent::Tick(_) => {}
@@ -169,7 +171,7 @@ impl Observer {
     }
 
     /// What of ours a transaction calls or comes from.
-    fn subjects(&self, chain: ChainNumber, transaction: &Transaction) -> Vec<Subject> {
+    fn subjects(&self, chain: ChainId, transaction: &Transaction) -> Vec<Subject> {
         let Some(ours) = self.watch.chain(chain) else { return Vec::new() };
         let selector = |input: &[u8]| input.first_chunk::<4>().copied().unwrap_or_default();
         let mut met: Vec<Subject> = Vec::new();

@@ -96,8 +96,11 @@ fn a_spike_whose_block_was_dropped_is_raised_anew() {
     windows(&mut chain, 2, 40);
     let first = raised(&observe(&FrequencySpike, &rehearsal::knowledge(), &chain.events));
     let on = first[0].position.as_ref().unwrap().block.hash;
-    let blocks: Vec<_> =
-        chain.events.iter().filter_map(|e| if let ChainEvent::Block(b) = e { Some(b.clone()) } else { None }).collect();
+    let blocks: Vec<_> = chain
+        .events
+        .iter()
+        .filter_map(|e| if let ChainEvent::Block(AnyBlock::Account(b)) = e { Some(b.clone()) } else { None })
+        .collect();
     let from = blocks.iter().position(|block| block.hash == on).unwrap();
     chain.reorg(&blocks[from..], vec![vec![]; blocks.len() - from]);
     windows(&mut chain, 3, 40);
@@ -117,7 +120,9 @@ fn a_spike_whose_end_was_on_a_dropped_block_is_raised_anew_if_it_goes_on() {
     assert_eq!((raised(&changes).len(), ended(&changes).len()), (1, 1));
     let quiet: Vec<_> = chain.events[spiking..]
         .iter()
-        .filter_map(|event| if let ChainEvent::Block(block) = event { Some(block.clone()) } else { None })
+        .filter_map(
+            |event| if let ChainEvent::Block(AnyBlock::Account(block)) = event { Some(block.clone()) } else { None },
+        )
         .collect();
     let busy = vec![vec![call(STRANGER, VAULT, *b"draw"); 40]; quiet.len()];
     chain.reorg(&quiet, busy);

@@ -10,7 +10,7 @@ use std::{
 };
 
 use quarterdeck_core::{
-    chain::{Block, ChainEvent, ChainNumber, Gap, GapKind},
+    chain::{AnyBlock, Block, ChainEvent, ChainId, Gap, GapKind},
     detector::{Knowledge, ParamSpec, Params},
     id::{Name, SourceId, kind},
     signal::{Loudness, SignalChange},
@@ -214,7 +214,7 @@ struct Layer {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 struct State {
     blinds: Vec<Blind>,
-    heads: BTreeMap<ChainNumber, Head>,
+    heads: BTreeMap<ChainId, Head>,
     now: Timestamp,
     /// The last gaps that were closed, so that hearing of one twice is harmless.
     closed: VecDeque<(SourceId, GapKind, Stretch)>,
@@ -232,7 +232,7 @@ impl Detector for Observer {
         match event {
             ChainEvent::Block(block) => {
                 self.follow_head(block, out);
-                self.tell_overdue(block.time, out);
+                self.tell_overdue(block.time(), out);
             }
             ChainEvent::Tick(now) => {
                 self.state.now = *now;
@@ -261,7 +261,7 @@ const fn at_once(kind: GapKind) -> bool {
 }
 
 /// What makes a stretch the same, however often it is reported: chain, beginning, first height.
-type Stretch = (ChainNumber, Timestamp, Option<u64>);
+type Stretch = (ChainId, Timestamp, Option<u64>);
 
 fn stretch(gap: &Gap) -> Stretch {
     (gap.chain, gap.since, gap.from_block)
@@ -388,24 +388,30 @@ impl Observer {
         }
     }
 
-    fn follow_head(&mut self, block: &Block, out: &mut Vec<SignalChange>) {
-        let chain = block.chain.to_be_bytes();
-        if !self.state.heads.contains_key(&block.chain) && self.state.heads.len() >= CHAINS_MAX {
+    fn follow_head(&mut self, block: &AnyBlock, out: &mut Vec<SignalChange>) {
+        let (on, time) = (block.reference(), block.time());
+        let chain = on.chain.bytes();
+        if !self.state.heads.contains_key(&on.chain) && self.state.heads.len() >= CHAINS_MAX {
             return;
         }
-        let head = self.state.heads.entry(block.chain).or_default();
+        let head = self.state.heads.entry(on.chain).or_default();
         let known = head.block_time != Timestamp::default();
-        if known && block.number == head.number.wrapping_add(1) && block.time > head.block_time {
-            head.learn_interval(block.time.as_ms() - head.block_time.as_ms());
+        if known && on.number == head.number.wrapping_add(1) && time > head.block_time {
+            head.learn_interval(time.as_ms() - head.block_time.as_ms());
         }
-        (head.number, head.block_time, head.seen) = (block.number, block.time, None);
+        (head.number, head.block_time, head.seen) = (on.number, time, None);
         if std::mem::take(&mut head.stale) {
-            out.push(self.voice.ended("stale head", &[&chain], block.time));
+            out.push(self.voice.ended("stale head", &[&chain], time));
         }
-        if block.transactions.is_empty() {
-            // Without transactions there is nothing that could be missing.
-            return;
+        // Only an account chain has receipts and traces; without transactions there is nothing that could be missing.
+        if let Some(block) = block.account().filter(|block| !block.transactions.is_empty()) {
+            self.follow_layers(block, out);
         }
+    }
+
+    fn follow_layers(&mut self, block: &Block, out: &mut Vec<SignalChange>) {
+        let chain = block.chain.bytes();
+        let Some(head) = self.state.heads.get_mut(&block.chain) else { return };
         let traced = block.has_traces;
         for (layer, present, rule) in
             [(&mut head.receipts, block.has_receipts, "no receipts"), (&mut head.traces, traced, "no traces")]
@@ -438,7 +444,7 @@ impl Observer {
             head.stale = true;
             let (silent, bound) = (human_span(now.since(seen)), human_span(bound));
             let seconds = |span: Duration| span.as_secs();
-            let claim = Claim::at_time(&self.voice, now, "stale head", &[&chain.to_be_bytes()])
+            let claim = Claim::at_time(&self.voice, now, "stale head", &[&chain.bytes()])
                 .loudness(Loudness::Error)
                 .service(self.watch.only_service(*chain))
                 .title(format!("no block of chain {chain} for {silent}"))

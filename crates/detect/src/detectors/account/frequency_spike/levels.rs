@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use quarterdeck_core::{
-    chain::{Address, B256, BlockRef, ChainNumber},
+    chain::{Address, B256, BlockRef, ChainId},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ const CANDIDATE_SIGMA: f64 = 3.0;
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct Subject {
-    pub(super) chain: ChainNumber,
+    pub(super) chain: ChainId,
     /// The watched address.
     pub(super) address: Address,
     pub(super) what: What,
@@ -54,7 +54,7 @@ impl Subject {
             What::InnerCalls(selector) => (1, selector),
             What::Sends => (2, [0; 4]),
         };
-        [&self.chain.to_be_bytes(), self.address.as_slice(), &[tag], &selector].concat()
+        [&self.chain.bytes(), self.address.as_slice(), &[tag], &selector].concat()
     }
 }
 
@@ -91,13 +91,13 @@ struct Clock {
 #[derive(Clone)]
 pub(super) struct Levels {
     limits: Limits,
-    clocks: BTreeMap<ChainNumber, Clock>,
+    clocks: BTreeMap<ChainId, Clock>,
     subjects: Bounded<Subject, Frequency>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct LevelsAtRest {
-    clocks: BTreeMap<ChainNumber, Clock>,
+    clocks: BTreeMap<ChainId, Clock>,
     subjects: Saved<Subject, Frequency>,
 }
 
@@ -217,7 +217,7 @@ impl Levels {
     }
 
     /// Subjects of a chain whose spike is told and not over.
-    pub(super) fn raised(&mut self, chain: ChainNumber) -> BTreeMap<Subject, B256> {
+    pub(super) fn raised(&mut self, chain: ChainId) -> BTreeMap<Subject, B256> {
         let all = self.subjects.iter_mut().filter(|(subject, _)| subject.chain == chain);
         all.filter_map(|(subject, frequency)| Some((subject, frequency.raised_on?))).collect()
     }

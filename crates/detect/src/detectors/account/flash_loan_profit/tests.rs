@@ -11,7 +11,7 @@ use crate::{
 fn signals(block: Block) -> Vec<Arc<Signal>> {
     let mut detector = testing::build(&FlashLoanProfit, &Knowledge::default(), &[]);
     let mut out = Vec::new();
-    detector.observe(&ChainEvent::Block(Arc::new(block)), &mut out);
+    detector.observe(&ChainEvent::Block(Arc::new(block).into()), &mut out);
     out.into_iter()
         .map(|change| match change {
             SignalChange::Raised { signal } => signal,
@@ -28,8 +28,8 @@ fn a_vault_relieved_with_borrowed_money_fires() {
     assert_eq!(signal.facts.money_at_risk, Usd::from_dollars(400_000));
     assert!(signal.facts.theft && signal.facts.irreversible && !signal.facts.key_compromise);
     assert!(
-        signal.parties.contains(&("victim".to_owned(), VAULT))
-            && signal.parties.contains(&("lender".to_owned(), LENDER))
+        signal.parties.contains(&("victim".to_owned(), VAULT.into()))
+            && signal.parties.contains(&("lender".to_owned(), LENDER.into()))
     );
     assert_eq!(signal.title, format!("flash loan: {VAULT} lost $400,000"));
     assert!(

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use quarterdeck_core::signal::Signal;
+use quarterdeck_core::{chain::Block, signal::Signal};
 
 use super::*;
 use crate::rehearsal::{HOT, coin};

@@ -88,7 +88,7 @@ impl DetectorKind for PrivilegedChange {
     fn canary(&self) -> (Knowledge, Vec<ChainEvent>) {
         let mut story = calls::Story::begin(calls::MACHINE);
         story.call(calls::MACHINE, calls::PROXY, "upgradeTo(address)", &[calls::word(calls::MACHINE)], |_| {});
-        (Knowledge::default(), vec![ChainEvent::Block(Arc::new(story.end()))])
+        (Knowledge::default(), vec![ChainEvent::Block(Arc::new(story.end()).into())])
     }
 }
 

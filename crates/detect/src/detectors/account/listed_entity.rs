@@ -172,7 +172,7 @@ impl Detector for Observer {
     fn observe(&mut self, event: &ChainEvent, evidence: &Evidence<'_>, out: &mut Vec<SignalChange>) {
         match event {
             ChainEvent::Block(block) => {
-                self.check_lists(block.time, out);
+                self.check_lists(block.time(), out);
                 if !self.listed.is_empty() {
                     evidence.cases().for_each(|case| self.look(case, out));
                 }
@@ -325,7 +325,7 @@ impl Observer {
         };
         let outcome = if failed { " The transaction failed, so nothing moved." } else { "" };
         let entity: [&[u8]; 3] =
-            [&block.chain.to_be_bytes(), hit.entry.address.as_slice(), hit.ours.as_ref().map_or(&[], |o| o.as_slice())];
+            [&block.chain.bytes(), hit.entry.address.as_slice(), hit.ours.as_ref().map_or(&[], |o| o.as_slice())];
         let claim = Claim::on_block(&self.voice, block, "listed", &entity)
             .transaction(transaction)
             .loudness(loudness)

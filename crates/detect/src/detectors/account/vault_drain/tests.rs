@@ -23,7 +23,7 @@ fn detector(knowledge: &Knowledge) -> Alone {
 }
 
 fn watching(role: Role) -> Knowledge {
-    let watched = WatchedAddress { chain: CHAIN, address: VAULT, role, label: "main vault".to_owned() };
+    let watched = WatchedAddress { chain: CHAIN, address: VAULT.into(), role, label: "main vault".to_owned() };
     let service = Service {
         id: Name::new("lending").unwrap(),
         title: "Lending".to_owned(),
@@ -41,7 +41,7 @@ fn watching(role: Role) -> Knowledge {
 
 fn observe(detector: &mut Alone, block: Block) -> Vec<Arc<Signal>> {
     let mut out = Vec::new();
-    detector.observe(&ChainEvent::Block(Arc::new(block)), &mut out);
+    detector.observe(&ChainEvent::Block(Arc::new(block).into()), &mut out);
     out.into_iter()
         .map(|change| match change {
             SignalChange::Raised { signal } => signal,

@@ -1,0 +1,125 @@
+//! A block of an account chain (the EVM family): transactions of accounts, with their logs and calls.
+//!
+//! A field that a source cannot give is `None`, never a zero.
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+use serde::{Deserialize, Serialize};
+
+use super::id::{BlockRef, ChainId};
+use crate::time::Timestamp;
+
+/// A full block.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Block {
+    /// The chain.
+    pub chain: ChainId,
+    /// Height.
+    pub number: u64,
+    /// Hash.
+    pub hash: B256,
+    /// Hash of the block before.
+    pub parent: B256,
+    /// What the header says, to the second.
+    pub time: Timestamp,
+    /// Fee recipient.
+    pub miner: Address,
+    /// Wei per gas; none before London.
+    pub base_fee: Option<u64>,
+    /// Gas used.
+    pub gas_used: u64,
+    /// Gas limit.
+    pub gas_limit: u64,
+    /// In block order.
+    pub transactions: Vec<Transaction>,
+    /// Whether receipts (status, logs) were read. False: a detector must not take the absence of logs for silence.
+    pub has_receipts: bool,
+    /// Whether call traces were read.
+    pub has_traces: bool,
+}
+
+impl Block {
+    /// This block by chain, height and hash.
+    pub const fn reference(&self) -> BlockRef {
+        BlockRef { chain: self.chain, number: self.number, hash: self.hash }
+    }
+}
+
+/// A transaction with what its receipt and trace add.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Transaction {
+    /// Hash.
+    pub hash: B256,
+    /// Place in the block.
+    pub index: u32,
+    /// Sender.
+    pub from: Address,
+    /// Receiver; none for a contract creation.
+    pub to: Option<Address>,
+    /// Wei sent.
+    pub value: U256,
+    /// Sender's transaction count.
+    pub nonce: u64,
+    /// Call data.
+    pub input: Bytes,
+    /// Gas limit.
+    pub gas: u64,
+    /// Wei per gas offered (the maximum, for EIP-1559 transactions).
+    pub gas_price: u128,
+    /// From the receipt: whether it succeeded.
+    pub status: Option<bool>,
+    /// From the receipt.
+    pub logs: Vec<Log>,
+    /// From the trace: all calls in the order in which they began, the first is the transaction itself. Empty if not traced.
+    pub calls: Vec<Call>,
+}
+
+/// An event log.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Log {
+    /// The contract that emitted it.
+    pub address: Address,
+    /// One to four topics, usually; the first is the event's signature.
+    pub topics: Vec<B256>,
+    /// The rest, ABI-encoded.
+    pub data: Bytes,
+}
+
+/// How a call began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallKind {
+    /// CALL, or the transaction itself.
+    #[default]
+    Call,
+    /// STATICCALL: cannot change anything.
+    Static,
+    /// DELEGATECALL: runs foreign code in the caller's name.
+    Delegate,
+    /// CALLCODE, the old form of the above.
+    Code,
+    /// CREATE or CREATE2.
+    Create,
+    /// SELFDESTRUCT, which also moves the balance.
+    SelfDestruct,
+}
+
+/// One call of a trace, flattened. The tree is in `depth`: the parent is the nearest earlier call that is one less deep.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Call {
+    /// How it began.
+    pub kind: CallKind,
+    /// 0 for the transaction itself.
+    pub depth: u32,
+    /// Caller.
+    pub from: Address,
+    /// Callee, or the contract created; none where a creation failed.
+    pub to: Option<Address>,
+    /// Wei moved. Zero for static and delegate calls.
+    pub value: U256,
+    /// Call data; for a creation, the init code.
+    pub input: Bytes,
+    /// Return data, where the source has it.
+    pub output: Bytes,
+    /// Whether this call, or one above it, failed: then nothing it did remains.
+    pub reverted: bool,
+}

@@ -1,0 +1,9 @@
+//! Detectors that read the blocks of account chains.
+
+pub mod unusual_size;
+pub mod frequency_spike;
+pub mod sudden_outflow;
+pub mod privileged_change;
+pub mod listed_entity;
+pub mod flash_loan_profit;
+pub mod vault_drain;

@@ -1,0 +1,4 @@
+//! Detectors that read the blocks of every family of chains.
+
+pub mod reorganization;
+pub mod observation_loss;
