@@ -52,7 +52,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let mut out = Vec::new();
             let cost = cost(|| events.iter().for_each(|event| detector.observe(event, &mut out)));
             *sum += cost;
-            largest = largest.max(detector.snapshot().to_string().len());
+            largest = largest.max(detector.snapshot().len());
             cells.push_str(&format!("{:>20}", format!("{cost:.1} ({})", out.len())));
         }
         println!("{:<20} {cells} {:>12}", kind.id(), format!("{} KiB", largest / 1_024));

@@ -1,22 +1,21 @@
-//! What a detector has learned, as JSON and back.
+//! What a detector has learned, as bytes and back: JSON, so that a person can read what a program remembered.
 
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
 
 use crate::detector::SnapshotError;
 
-/// A learned state as JSON.
+/// A learned state as bytes.
 #[expect(
     clippy::expect_used,
     reason = "states are plain data with text or whole-number keys; tests/laws.rs saves every one"
 )]
-pub fn save(state: &impl Serialize) -> Value {
-    serde_json::to_value(state).expect("invariant: a detector's state is representable in JSON")
+pub fn save(state: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(state).expect("invariant: a detector's state is representable in JSON")
 }
 
-/// A learned state from JSON.
-pub fn load<T: DeserializeOwned>(detector: &'static str, snapshot: &Value) -> Result<T, SnapshotError> {
-    T::deserialize(snapshot).map_err(|source| SnapshotError { detector, source })
+/// A learned state from bytes.
+pub fn load<T: DeserializeOwned>(detector: &'static str, snapshot: &[u8]) -> Result<T, SnapshotError> {
+    serde_json::from_slice(snapshot).map_err(|source| SnapshotError { detector, source })
 }
 
 /// Floats as their bits: decimal text may come back one unit in the last place away, and then a restored detector is not the

@@ -16,10 +16,11 @@ pub trait Detector: Send {
     /// Looks at one event and says what it makes of it. `evidence` is what that event shows, worked out once for all detectors.
     /// Never fails: what cannot be judged is a gap in the input already.
     fn observe(&mut self, event: &ChainEvent, evidence: &Evidence<'_>, out: &mut Vec<SignalChange>);
-    /// Everything learned, so that a restart forgets nothing.
-    fn snapshot(&self) -> serde_json::Value;
+    /// Everything learned, so that a restart forgets nothing. The same memory gives the same bytes: what did not change is not
+    /// stored again.
+    fn snapshot(&self) -> Vec<u8>;
     /// Takes up a snapshot. On error the detector is as new.
-    fn restore(&mut self, snapshot: &serde_json::Value) -> Result<(), SnapshotError>;
+    fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError>;
 }
 
 /// A snapshot that this detector cannot take up: from another version, or damaged.
@@ -69,11 +70,11 @@ impl Alone {
         self.detector.observe(event, &Evidence::of(event, &self.knowledge.catalogue), out);
     }
     /// See [`Detector::snapshot`].
-    pub fn snapshot(&self) -> serde_json::Value {
+    pub fn snapshot(&self) -> Vec<u8> {
         self.detector.snapshot()
     }
     /// See [`Detector::restore`].
-    pub fn restore(&mut self, snapshot: &serde_json::Value) -> Result<(), SnapshotError> {
+    pub fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
         self.detector.restore(snapshot)
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`figures`] (how amounts are shown), [`facts`] (what an event shows: what moved, what was there before, who took
 //! what from whom, and how), [`detector`] (what a detector is), [`memory`] (how what was learnt is unlearnt), [`taking`] and
-//! [`claim`] (how it is said), [`pipeline`] (all detectors side by side). A detector is one file in `detectors/` and one line in
+//! [`claim`] (how it is said), [`pipeline`] (all detectors side by side), [`keeping`] (what of it is stored when). A detector is one file in `detectors/` and one line in
 //! [`detectors::DETECTORS`].
 
 pub mod figures;
@@ -17,6 +17,7 @@ pub mod rehearsal;
 pub mod taking;
 pub mod detectors;
 pub mod pipeline;
+pub mod keeping;
 
 #[cfg(test)]
 mod testing;

@@ -15,7 +15,6 @@ use quarterdeck_core::{
     limits::FORK_WALK_BLOCKS_MAX,
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
 
 use crate::at_rest;
 
@@ -31,10 +30,12 @@ pub trait Learned: Clone {
     fn learn(&mut self, block: BlockRef, lesson: &Self::Lesson);
     /// The parts of a lesson, for the bound.
     fn weight(lesson: &Self::Lesson) -> usize;
+    /// Its form at rest.
+    type AtRest: Serialize + DeserializeOwned;
     /// At rest.
-    fn save(&self) -> Value;
-    /// From rest. On error the state is as new.
-    fn load(&mut self, saved: &Value) -> Result<(), serde_json::Error>;
+    fn save(&self) -> Self::AtRest;
+    /// From rest.
+    fn load(&mut self, saved: Self::AtRest);
 }
 
 /// How much of what was dropped could be unlearnt.
@@ -108,19 +109,20 @@ impl<S: Learned> Memory<S> {
     }
 
     /// At rest: the settled state and the lessons; the state now follows from them.
-    pub fn save(&self) -> Value {
+    pub fn save(&self) -> Vec<u8> {
         let young: Vec<&Young<S::Lesson>> = self.young.iter().collect();
         at_rest::save(&Saved { settled: self.settled.save(), settled_to: self.settled_to.clone(), young })
     }
     /// From rest; also from a state that was saved before lessons were kept. On error the memory must be made anew.
-    pub fn load(&mut self, saved: &Value) -> Result<(), serde_json::Error> {
-        if saved.get("settled").is_none() {
-            self.settled.load(saved)?;
-            self.relearn();
-            return Ok(());
-        }
-        let saved: Saved<Young<S::Lesson>> = Saved::deserialize(saved)?;
-        self.settled.load(&saved.settled)?;
+    pub fn load(&mut self, saved: &[u8]) -> Result<(), serde_json::Error> {
+        let saved: Saved<S::AtRest, Young<S::Lesson>> = match serde_json::from_slice(saved) {
+            Ok(saved) => saved,
+            Err(error) => {
+                let Ok(settled) = serde_json::from_slice(saved) else { return Err(error) };
+                Saved { settled, settled_to: BTreeMap::new(), young: Vec::new() }
+            }
+        };
+        self.settled.load(saved.settled);
         self.parts = saved.young.iter().map(|young| S::weight(&young.lesson)).sum();
         (self.young, self.settled_to) = (saved.young.into(), saved.settled_to);
         self.relearn();
@@ -152,8 +154,8 @@ impl<S: Learned> Memory<S> {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Saved<Y> {
-    settled: Value,
+struct Saved<A, Y> {
+    settled: A,
     settled_to: BTreeMap<ChainId, u64>,
     young: Vec<Y>,
 }
@@ -176,12 +178,12 @@ mod tests {
         fn weight(lesson: &Self::Lesson) -> usize {
             lesson.1
         }
-        fn save(&self) -> Value {
-            at_rest::save(self)
+        type AtRest = Self;
+        fn save(&self) -> Self {
+            self.clone()
         }
-        fn load(&mut self, saved: &Value) -> Result<(), serde_json::Error> {
-            *self = Self::deserialize(saved)?;
-            Ok(())
+        fn load(&mut self, saved: Self) {
+            *self = saved;
         }
     }
 
@@ -256,10 +258,10 @@ mod tests {
                 memory.learn(block(chain, *tip), (lesson, 1));
                 plain.push((chain, *tip, lesson));
                 if place == cut {
-                    let text = memory.save().to_string();
+                    let kept = memory.save();
                     memory = Memory::new(Diary::default());
-                    memory.load(&serde_json::from_str(&text).unwrap()).unwrap();
-                    proptest::prop_assert_eq!(memory.save().to_string(), text);
+                    memory.load(&kept).unwrap();
+                    proptest::prop_assert_eq!(memory.save(), kept);
                 }
                 proptest::prop_assert_eq!(&memory.now().0, &plain);
             }
@@ -272,6 +274,6 @@ mod tests {
         let mut memory = Memory::new(Diary::default());
         memory.load(&old).unwrap();
         assert_eq!(memory.now().0, [(1, 2, 3)]);
-        assert!(memory.load(&serde_json::json!({ "settled": 7, "settled_to": {}, "young": [] })).is_err());
+        assert!(memory.load(br#"{ "settled": 7, "settled_to": {}, "young": [] }"#).is_err());
     }
 }

@@ -21,9 +21,11 @@ use quarterdeck_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    detector::{Detector, DetectorKind, SnapshotError},
+    detector::{Detector, DetectorKind},
     facts::Evidence,
 };
+
+pub mod kept;
 
 /// Blocks above a signal's own after which it counts as confirmed even where nobody reports finality. A fork deeper than
 /// [`FORK_WALK_BLOCKS_MAX`] is not followed but handed to a person, so nothing that deep is ever retracted; sixteen times that
@@ -74,6 +76,10 @@ pub struct Pipeline {
     said: BTreeMap<SignalId, Arc<Signal>>,
     /// What was retracted with its block, by transaction: said again if the transaction is in a block of the new branch.
     dropped: BTreeMap<(ChainId, B256), Vec<Dropped>>,
+    /// What was raised on a block since the last snapshot that was stored.
+    since: Vec<(BlockRef, SignalId, usize)>,
+    /// Blocks that had signals before a restart and have not been read again: the chain may have left them meanwhile.
+    doubtful: BTreeSet<BlockRef>,
 }
 
 /// A signal whose block was dropped.
@@ -112,14 +118,25 @@ impl Pipeline {
             slots.push(Slot { id: kind.id(), params, detector, counts: Counts::default() });
         }
         let catalogue = Arc::clone(&knowledge.catalogue);
-        Ok(Self { catalogue, slots, standing: BTreeMap::new(), said: BTreeMap::new(), dropped: BTreeMap::new() })
+        Ok(Self {
+            catalogue,
+            slots,
+            standing: BTreeMap::new(),
+            said: BTreeMap::new(),
+            dropped: BTreeMap::new(),
+            since: Vec::new(),
+            doubtful: BTreeSet::new(),
+        })
     }
 
     /// Shows `event` to every detector. `observed` of each signal stays what the detector put there.
     pub fn observe(&mut self, event: &ChainEvent, out: &mut Vec<SignalChange>) {
         match event {
             ChainEvent::Reorg(reorg) => return self.step_back(reorg, event, out),
-            ChainEvent::Block(block) => self.confirm_deep(block.reference(), out),
+            ChainEvent::Block(block) => {
+                self.resolve_doubt(block.reference(), out);
+                self.confirm_deep(block.reference(), out);
+            }
             ChainEvent::Gap(gap) => self.retract_lost(gap, out),
             ChainEvent::Finalized(_) | ChainEvent::Tick(_) => {}
         }
@@ -222,62 +239,6 @@ impl Pipeline {
         self.standing.values().flat_map(BTreeMap::values).map(BTreeSet::len).sum()
     }
 
-    /// Everything learned and everything standing, so that a restart forgets nothing.
-    pub fn snapshot(&self) -> serde_json::Value {
-        let detectors: BTreeMap<&str, serde_json::Value> = self
-            .slots
-            .iter()
-            .map(|slot| (slot.id, serde_json::json!({ "counts": slot.counts, "state": slot.detector.snapshot() })))
-            .collect();
-        let mut standing = Vec::new();
-        for ((_, block), signals) in self.standing.values().flatten() {
-            for (id, place) in signals {
-                let detector = self.slots.get(*place).map_or("", |slot| slot.id);
-                let said = self.said.get(id);
-                standing.push(serde_json::json!({ "block": block, "signal": id, "detector": detector, "said": said }));
-            }
-        }
-        let dropped: Vec<&Dropped> = self.dropped.values().flatten().collect();
-        serde_json::json!({ "version": SNAPSHOT_VERSION, "detectors": detectors, "standing": standing, "dropped": dropped })
-    }
-
-    /// Takes up a snapshot. A detector that is new, or cannot take up its part, starts as new; the latter are returned, for
-    /// what was forgotten must be said.
-    #[must_use]
-    pub fn restore(&mut self, snapshot: &serde_json::Value) -> Vec<SnapshotError> {
-        let stored = match PipelineSnapshot::deserialize(snapshot) {
-            Ok(stored) if stored.version == SNAPSHOT_VERSION => stored,
-            Ok(stored) => {
-                let text = format!("version {} of the snapshot: want {SNAPSHOT_VERSION}", stored.version);
-                return vec![SnapshotError { detector: "pipeline", source: serde::de::Error::custom(text) }];
-            }
-            Err(source) => return vec![SnapshotError { detector: "pipeline", source }],
-        };
-        let mut failed = Vec::new();
-        for slot in &mut self.slots {
-            let Some(part) = stored.detectors.get(slot.id) else { continue };
-            slot.counts = part.counts;
-            failed.extend(slot.detector.restore(&part.state).err());
-        }
-        self.standing.clear();
-        for row in stored.standing {
-            // A detector that is gone can no longer speak, but what it said still stands: the first slot keeps the books.
-            let place = self.slots.iter().position(|slot| slot.id == row.detector).unwrap_or(0);
-            self.stand(row.block, row.signal, place);
-            if let Some(said) = row.said {
-                self.said.insert(row.signal, said);
-            }
-        }
-        self.dropped.clear();
-        for one in stored.dropped {
-            let Some(position) = &one.signal.position else { continue };
-            if let Some(transaction) = position.transaction {
-                self.dropped.entry((position.block.chain, transaction)).or_default().push(one);
-            }
-        }
-        failed
-    }
-
     fn book(&mut self, place: usize, change: &SignalChange) {
         let Some(slot) = self.slots.get_mut(place) else { return };
         match change {
@@ -289,6 +250,7 @@ impl Pipeline {
                         self.said.insert(signal.id, Arc::clone(signal));
                     }
                     self.stand(position.block, signal.id, place);
+                    self.since.push((position.block, signal.id, place));
                 }
             }
             SignalChange::Ended { .. } => slot.counts.ended += 1,
@@ -348,6 +310,20 @@ impl Pipeline {
         }
     }
 
+    /// After a restart blocks are read again from where the snapshot was. If another block comes at the height of one that had
+    /// signals before, the chain left it while nobody looked, and no reorganization will be told.
+    fn resolve_doubt(&mut self, seen: BlockRef, out: &mut Vec<SignalChange>) {
+        let from = BlockRef { hash: B256::ZERO, ..seen };
+        let at_this_height = |block: &BlockRef| (block.chain, block.number) == (seen.chain, seen.number);
+        let doubtful: Vec<BlockRef> = self.doubtful.range(from..).copied().take_while(at_this_height).collect();
+        for block in doubtful {
+            self.doubtful.remove(&block);
+            if block != seen {
+                self.retract_block(block, "was not there any more when it was read again after a restart", out);
+            }
+        }
+    }
+
     fn confirm_deep(&mut self, head: BlockRef, out: &mut Vec<SignalChange>) {
         if let Some(deep) = head.number.checked_sub(CONFIRM_DEPTH_BLOCKS) {
             self.confirm(head.chain, deep, out);
@@ -357,6 +333,12 @@ impl Pipeline {
     /// Confirms what stands at `height` or below.
     fn confirm(&mut self, chain: ChainId, height: u64, out: &mut Vec<SignalChange>) {
         let Some(blocks) = self.standing.get_mut(&chain) else { return };
+        if blocks.first_key_value().is_none_or(|((lowest, _), _)| *lowest > height) {
+            return;
+        }
+        let open = |block: &BlockRef| block.chain != chain || block.number > height;
+        self.since.retain(|(block, ..)| open(block));
+        self.doubtful.retain(open);
         while let Some(first) = blocks.first_entry().filter(|entry| entry.key().0 <= height) {
             for (id, place) in first.remove() {
                 self.said.remove(&id);
@@ -367,30 +349,6 @@ impl Pipeline {
             }
         }
     }
-}
-
-const SNAPSHOT_VERSION: u32 = 2;
-
-#[derive(Deserialize)]
-struct PipelineSnapshot {
-    version: u32,
-    detectors: BTreeMap<String, DetectorSnapshot>,
-    standing: Vec<StandingRow>,
-    dropped: Vec<Dropped>,
-}
-
-#[derive(Deserialize)]
-struct DetectorSnapshot {
-    counts: Counts,
-    state: serde_json::Value,
-}
-
-#[derive(Deserialize)]
-struct StandingRow {
-    block: BlockRef,
-    signal: SignalId,
-    detector: String,
-    said: Option<Arc<Signal>>,
 }
 
 #[cfg(test)]

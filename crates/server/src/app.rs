@@ -286,10 +286,18 @@ impl House {
             let reason = "it did not hear its canary".to_owned();
             self.note(JournalEvent::DetectorSilent { detector: detector.clone(), reason }).await?;
         }
-        loops::detect::take_up(&mut pipeline, &*self.store).await?;
+        let (keeping, failed) = loops::detect::take_up(&mut pipeline, &*self.store).await?;
+        for error in failed {
+            let reason = format!("it starts anew: {error}: {}", error.source);
+            tracing::warn!(detector = error.detector, reason, "what was learned cannot be taken up");
+            if let Ok(detector) = error.detector.parse() {
+                self.note(JournalEvent::DetectorSilent { detector, reason }).await?;
+            }
+        }
         let (seen, events) = mpsc::channel(loops::detect::EVENTS_WAITING_MAX);
-        let (engine, clock) = (self.engine.clone(), Arc::clone(&self.clock));
-        self.early.spawn(loops::detect::run(pipeline, events, engine, clock, self.stopping.clone()));
+        let (engine, store, clock) = (self.engine.clone(), Arc::clone(&self.store), Arc::clone(&self.clock));
+        let detection = loops::detect::Detection { pipeline, keeping, engine, store, clock };
+        self.early.spawn(detection.run(events, self.stopping.clone()));
         Ok((seen, deaf))
     }
 

@@ -6,7 +6,10 @@ use quarterdeck_core::{
     signal::SignalStatus,
 };
 
-use super::*;
+use super::{
+    kept::{Parts, WHOLE},
+    *,
+};
 use crate::detectors::DETECTORS;
 
 fn pipeline() -> Pipeline {
@@ -170,15 +173,58 @@ fn bad_parameters_name_what_there_is() {
     assert!(given("vault_drain", "window_blocks", 1).contains("want 2 to 1000 blocks"));
 }
 
+/// The books and each detector's memory are parts of their own: what is damaged costs itself only.
 #[test]
-fn a_snapshot_that_cannot_be_taken_up_is_said() {
-    let mut pipeline = pipeline();
-    assert_eq!(pipeline.restore(&serde_json::json!({ "version": 99, "detectors": {}, "standing": [] })).len(), 1);
-    assert_eq!(pipeline.restore(&serde_json::json!("rubbish")).len(), 1);
-    let mut snapshot = pipeline.snapshot();
-    snapshot["detectors"]["vault_drain"]["state"] = serde_json::json!({ "not": "rows" });
-    let failed = pipeline.restore(&snapshot);
-    assert_eq!(failed.iter().map(|error| error.detector).collect::<Vec<_>>(), ["vault_drain"]);
+fn a_part_that_cannot_be_taken_up_costs_itself_only_and_is_said() {
+    let mut before = pipeline();
+    let mut out = Vec::new();
+    before.observe(&canary("vault_drain"), &mut out);
+    let parts = before.snapshot();
+    let damaged = |name: &str| {
+        let mut parts = parts.clone();
+        *parts.get_mut(name).unwrap() = b"rubbish".to_vec();
+        let mut after = pipeline();
+        let failed = after.restore(&parts);
+        (failed.iter().map(|error| error.detector).collect::<Vec<_>>(), after)
+    };
+    let (failed, after) = damaged("detector/unusual_size");
+    assert_eq!((failed, after.standing()), (vec!["unusual_size"], before.standing()));
+    let mut expected = parts.clone();
+    expected.insert("detector/unusual_size".to_owned(), pipeline().snapshot()["detector/unusual_size"].clone());
+    assert_eq!(after.snapshot(), expected);
+    let (failed, after) = damaged("pipeline");
+    assert_eq!((failed, after.standing()), (vec!["pipeline"], 0));
+    assert_eq!(after.snapshot()["detector/reorganization"], parts["detector/reorganization"]);
+}
+
+/// As it was kept in one piece before each detector's memory had a name of its own.
+#[test]
+fn what_was_kept_in_one_piece_is_taken_up() {
+    let mut before = pipeline();
+    let mut out = Vec::new();
+    for kind in DETECTORS {
+        kind.canary().1.iter().for_each(|event| before.observe(event, &mut out));
+    }
+    let parts = before.snapshot();
+    let books: serde_json::Value = serde_json::from_slice(&parts["pipeline"]).unwrap();
+    let state = |id: &str| -> serde_json::Value {
+        serde_json::from_slice(&parts[&format!("detector/{id}")]).unwrap_or_default()
+    };
+    let detectors: BTreeMap<&str, serde_json::Value> = DETECTORS
+        .iter()
+        .map(|kind| (kind.id(), serde_json::json!({ "counts": books["counts"][kind.id()], "state": state(kind.id()) })))
+        .collect();
+    let whole = serde_json::json!({
+        "version": 2, "detectors": detectors, "standing": books["standing"], "dropped": books["dropped"]
+    });
+    let mut after = pipeline();
+    let parts_of_old = Parts::from([(WHOLE.to_owned(), whole.to_string().into_bytes())]);
+    assert!(after.restore(&parts_of_old).is_empty());
+    assert_eq!(after.snapshot(), parts);
+    // Once there are parts, the old piece is no longer asked.
+    let both = parts.into_iter().chain([(WHOLE.to_owned(), b"rubbish".to_vec())]).collect();
+    assert!(pipeline().restore(&both).is_empty());
+    assert_eq!(pipeline().restore(&Parts::from([(WHOLE.to_owned(), b"rubbish".to_vec())])).len(), 1);
 }
 
 /// Blocks from the canaries, in any order and number, with finality between.
@@ -210,9 +256,9 @@ proptest! {
         for event in &before {
             original.observe(event, &mut ignored);
         }
-        let text = original.snapshot().to_string();
+        let kept = original.snapshot();
         let mut restored = pipeline();
-        prop_assert!(restored.restore(&serde_json::from_str(&text).unwrap()).is_empty());
+        prop_assert!(restored.restore(&kept).is_empty());
         let (mut one, mut other) = (Vec::new(), Vec::new());
         for event in &after {
             original.observe(event, &mut one);

@@ -114,11 +114,11 @@ impl Detector for Watch {
             evidence.cases().filter(|case| taking::may_take(case.transaction)).filter_map(|case| self.judge(case)),
         );
     }
-    fn snapshot(&self) -> serde_json::Value {
+    fn snapshot(&self) -> Vec<u8> {
         // Each transaction is judged by itself: there is nothing to remember.
-        serde_json::Value::Null
+        Vec::new()
     }
-    fn restore(&mut self, _: &serde_json::Value) -> Result<(), SnapshotError> {
+    fn restore(&mut self, _: &[u8]) -> Result<(), SnapshotError> {
         Ok(())
     }
 }

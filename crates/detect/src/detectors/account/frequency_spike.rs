@@ -10,7 +10,6 @@ use quarterdeck_core::{
     detector::{Knowledge, ParamSpec, Params},
     signal::{Loudness, SignalChange},
 };
-use serde_json::Value;
 
 use crate::{
     claim::{Claim, Voice},
@@ -118,10 +117,10 @@ impl Detector for Observer {
             ChainEvent::Block(_) | ChainEvent::Gap(_) | ChainEvent::Tick(_) => {}
         }
     }
-    fn snapshot(&self) -> Value {
+    fn snapshot(&self) -> Vec<u8> {
         self.levels.save()
     }
-    fn restore(&mut self, snapshot: &Value) -> Result<(), SnapshotError> {
+    fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
         let fresh = || Memory::new(Levels::new(self.limits));
         self.levels = fresh();
         self.levels.load(snapshot).map_err(|source| {

@@ -181,10 +181,10 @@ impl Detector for Observer {
             _ => {}
         }
     }
-    fn snapshot(&self) -> serde_json::Value {
+    fn snapshot(&self) -> Vec<u8> {
         at_rest::save(&self.stale)
     }
-    fn restore(&mut self, snapshot: &serde_json::Value) -> Result<(), SnapshotError> {
+    fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
         self.stale = Stale::default();
         self.stale = at_rest::load(ID, snapshot)?;
         Ok(())

@@ -10,10 +10,8 @@ use quarterdeck_core::{
     signal::{Facts, Loudness, SignalChange},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::{
-    at_rest,
     claim::{Claim, Voice},
     detector::{Detector, DetectorKind, SnapshotError},
     facts::{Case, Evidence, flow::Flow},
@@ -300,6 +298,7 @@ impl Purses {
 
 impl Learned for Purses {
     type Lesson = Vec<Lesson>;
+    type AtRest = Saved<(ChainId, Address), Purse>;
     fn learn(&mut self, block: BlockRef, lesson: &Vec<Lesson>) {
         for lesson in lesson {
             self.take(block, *lesson);
@@ -308,12 +307,11 @@ impl Learned for Purses {
     fn weight(lesson: &Vec<Lesson>) -> usize {
         1 + lesson.len()
     }
-    fn save(&self) -> Value {
-        at_rest::save(&self.all.save())
+    fn save(&self) -> Self::AtRest {
+        self.all.save()
     }
-    fn load(&mut self, saved: &Value) -> Result<(), serde_json::Error> {
-        self.all = Bounded::load(ADDRESSES_MAX, Saved::deserialize(saved)?);
-        Ok(())
+    fn load(&mut self, saved: Self::AtRest) {
+        self.all = Bounded::load(ADDRESSES_MAX, saved);
     }
 }
 
@@ -360,10 +358,10 @@ impl Detector for Observer {
             ChainEvent::Block(AnyBlock::Output(_)) | ChainEvent::Gap(_) | ChainEvent::Tick(_) => {}
         }
     }
-    fn snapshot(&self) -> Value {
+    fn snapshot(&self) -> Vec<u8> {
         self.purses.save()
     }
-    fn restore(&mut self, snapshot: &Value) -> Result<(), SnapshotError> {
+    fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
         let fresh = || Memory::new(Purses::new(self.limits.quarter_blocks));
         self.purses = fresh();
         self.purses.load(snapshot).map_err(|source| {

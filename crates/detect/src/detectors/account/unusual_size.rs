@@ -13,10 +13,8 @@ use quarterdeck_core::{
     signal::{Facts, Loudness, SignalChange},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::{
-    at_rest,
     claim::{Claim, Voice},
     detector::{Detector, DetectorKind, SnapshotError},
     facts::{Evidence, flow::Flow},
@@ -280,6 +278,7 @@ impl Sizes {
 
 impl Learned for Windows {
     type Lesson = Sizes;
+    type AtRest = Saved<Population, RobustWindow>;
     fn learn(&mut self, _: BlockRef, lesson: &Sizes) {
         for (place, size) in &lesson.all {
             if let Some(window) = lesson.of.get(*place).and_then(|of| self.0.entry(*of, RobustWindow::default).0) {
@@ -291,12 +290,11 @@ impl Learned for Windows {
         // A population takes as much room as two sizes.
         1 + lesson.of.len() * 2 + lesson.all.len()
     }
-    fn save(&self) -> Value {
-        at_rest::save(&self.0.save())
+    fn save(&self) -> Self::AtRest {
+        self.0.save()
     }
-    fn load(&mut self, saved: &Value) -> Result<(), serde_json::Error> {
-        self.0 = Bounded::load(POPULATIONS_MAX, Saved::deserialize(saved)?);
-        Ok(())
+    fn load(&mut self, saved: Self::AtRest) {
+        self.0 = Bounded::load(POPULATIONS_MAX, saved);
     }
 }
 
@@ -336,10 +334,10 @@ impl Detector for Observer {
         let taught = std::mem::take(&mut self.taught);
         self.windows.keep(block.reference(), (!taught.all.is_empty()).then_some(taught));
     }
-    fn snapshot(&self) -> Value {
+    fn snapshot(&self) -> Vec<u8> {
         self.windows.save()
     }
-    fn restore(&mut self, snapshot: &Value) -> Result<(), SnapshotError> {
+    fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
         let fresh = || Memory::new(Windows(Bounded::new(POPULATIONS_MAX)));
         self.windows = fresh();
         self.windows.load(snapshot).map_err(|source| {

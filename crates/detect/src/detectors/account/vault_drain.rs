@@ -157,10 +157,10 @@ impl Detector for Watch {
             ChainEvent::Finalized(_) | ChainEvent::Gap(_) | ChainEvent::Tick(_) => {}
         }
     }
-    fn snapshot(&self) -> serde_json::Value {
+    fn snapshot(&self) -> Vec<u8> {
         self.reserves.snapshot()
     }
-    fn restore(&mut self, snapshot: &serde_json::Value) -> Result<(), SnapshotError> {
+    fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
         self.reserves.restore(snapshot).map_err(|source| SnapshotError { detector: ID, source })
     }
 }

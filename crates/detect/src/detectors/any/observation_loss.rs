@@ -245,10 +245,10 @@ impl Detector for Observer {
             ChainEvent::Reorg(_) | ChainEvent::Finalized(_) => {}
         }
     }
-    fn snapshot(&self) -> serde_json::Value {
+    fn snapshot(&self) -> Vec<u8> {
         at_rest::save(&self.state)
     }
-    fn restore(&mut self, snapshot: &serde_json::Value) -> Result<(), SnapshotError> {
+    fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
         self.state = State::default();
         self.state = at_rest::load(ID, snapshot)?;
         Ok(())

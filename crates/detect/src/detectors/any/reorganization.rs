@@ -218,10 +218,10 @@ impl Detector for Observer {
             _ => {}
         }
     }
-    fn snapshot(&self) -> serde_json::Value {
+    fn snapshot(&self) -> Vec<u8> {
         at_rest::save(&self.chains)
     }
-    fn restore(&mut self, snapshot: &serde_json::Value) -> Result<(), SnapshotError> {
+    fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
         self.chains = BTreeMap::new();
         self.chains = at_rest::load(ID, snapshot)?;
         Ok(())

@@ -8,11 +8,9 @@ use quarterdeck_core::{
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::limits::Limits;
 use crate::{
-    at_rest,
     memory::Learned,
     statistics::{Bounded, EwmaRate, bounded::Saved, magnitude::f64_of, tail::negative_binomial_ln},
 };
@@ -96,7 +94,7 @@ pub(super) struct Levels {
 }
 
 #[derive(Serialize, Deserialize)]
-struct LevelsAtRest {
+pub(super) struct LevelsAtRest {
     clocks: BTreeMap<ChainId, Clock>,
     subjects: Saved<Subject, Frequency>,
 }
@@ -123,6 +121,7 @@ pub(super) struct Counted {
 
 impl Learned for Levels {
     type Lesson = Lesson;
+    type AtRest = LevelsAtRest;
     fn learn(&mut self, block: BlockRef, lesson: &Lesson) {
         match lesson {
             Lesson::Block { time, met } => {
@@ -155,13 +154,11 @@ impl Learned for Levels {
             Lesson::Broken => 1,
         }
     }
-    fn save(&self) -> Value {
-        at_rest::save(&LevelsAtRest { clocks: self.clocks.clone(), subjects: self.subjects.save() })
+    fn save(&self) -> LevelsAtRest {
+        LevelsAtRest { clocks: self.clocks.clone(), subjects: self.subjects.save() }
     }
-    fn load(&mut self, saved: &Value) -> Result<(), serde_json::Error> {
-        let LevelsAtRest { clocks, subjects } = LevelsAtRest::deserialize(saved)?;
-        (self.clocks, self.subjects) = (clocks, Bounded::load(SUBJECTS_MAX, subjects));
-        Ok(())
+    fn load(&mut self, saved: LevelsAtRest) {
+        (self.clocks, self.subjects) = (saved.clocks, Bounded::load(SUBJECTS_MAX, saved.subjects));
     }
 }
 

@@ -13,6 +13,7 @@ use quarterdeck_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    at_rest,
     facts::{Case, prices},
     taking,
 };
@@ -148,14 +149,14 @@ impl Reserves {
         }
     }
 
-    pub(super) fn snapshot(&self) -> serde_json::Value {
+    pub(super) fn snapshot(&self) -> Vec<u8> {
         let rows: Vec<(&Key, &Reserve)> = self.held.iter().collect();
-        serde_json::json!(rows)
+        at_rest::save(&rows)
     }
 
-    pub(super) fn restore(&mut self, snapshot: &serde_json::Value) -> Result<(), serde_json::Error> {
+    pub(super) fn restore(&mut self, snapshot: &[u8]) -> Result<(), serde_json::Error> {
         self.held.clear();
-        self.held = Vec::<(Key, Reserve)>::deserialize(snapshot)?.into_iter().collect();
+        self.held = serde_json::from_slice::<Vec<(Key, Reserve)>>(snapshot)?.into_iter().collect();
         Ok(())
     }
 }

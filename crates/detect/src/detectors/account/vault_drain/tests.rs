@@ -171,9 +171,9 @@ proptest! {
         for (number, dollars, held) in before {
             observe(&mut original, withdrawal(number, dollars, held));
         }
-        let text = original.snapshot().to_string();
+        let kept = original.snapshot();
         let mut restored = detector(&knowledge);
-        restored.restore(&serde_json::from_str(&text).unwrap()).unwrap();
+        restored.restore(&kept).unwrap();
         for (number, dollars, held) in after {
             let (one, other) = (withdrawal(number, dollars, held), withdrawal(number, dollars, held));
             prop_assert_eq!(observe(&mut original, one), observe(&mut restored, other));
