@@ -30,6 +30,8 @@ pub mod kind {
         Signal = "sig",
         /// A page.
         Page = "pag",
+        /// Something that is to reach somebody outside: a page, an all-clear.
+        Delivery = "dlv",
         /// A silence.
         Silence = "sil",
         /// A service of the catalogue.
@@ -58,6 +60,8 @@ pub type IncidentId = Id<kind::Incident>;
 pub type SignalId = Id<kind::Signal>;
 /// Identifies a page.
 pub type PageId = Id<kind::Page>;
+/// Identifies something that is to reach somebody outside. That of a page has the page's own bytes.
+pub type DeliveryId = Id<kind::Delivery>;
 /// Identifies a silence.
 pub type SilenceId = Id<kind::Silence>;
 

@@ -31,6 +31,7 @@ pub mod incident;
 pub mod silence;
 pub mod journal;
 pub mod duty;
+pub mod outbox;
 pub mod correlate;
 pub mod board;
 pub mod review;

@@ -1,6 +1,7 @@
 //! A board to drive in tests: every step checks that the board is the fold of what was recorded.
 
 mod correlation;
+mod outbox;
 mod paging;
 
 use std::{collections::BTreeMap, time::Duration};

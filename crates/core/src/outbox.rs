@@ -1,0 +1,125 @@
+//! Who is to receive what because of an event, and whether they still want it when it leaves.
+//!
+//! A decided event is the intent; what is in here says what follows from it outside. The shell keeps the deliveries in an outbox,
+//! in the transaction that makes the event durable, and hands them over. It must ask [`wanted`] when a delivery is about to
+//! leave, because the incident goes on while the delivery waits. Nothing here sends anything, and nothing is concluded from
+//! what is absent: a delivery says what it is. Tests: below, and in `board/tests/`.
+
+use std::{collections::BTreeSet, fmt};
+
+use crate::{
+    id::{ChannelId, DeliveryId, IncidentId, PageId, PersonId},
+    incident::{Incident, IncidentEvent, PageOutcome, PageReason, PageRecord},
+};
+
+/// What a delivery is. Stored as a number: never change one, add one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DeliveryKind {
+    /// Somebody is needed. The delivery has the page's own bytes as its identifier.
+    Page,
+    /// It is over: for whoever a page of the incident reached.
+    AllClear,
+}
+
+/// Who receives a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Audience {
+    /// A person, by one of their contacts.
+    Contact {
+        /// The person.
+        person: PersonId,
+        /// The notifier that reaches them.
+        channel: ChannelId,
+        /// The address there.
+        address: String,
+    },
+}
+
+/// Something that is to reach somebody outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Tells it from all others, for channels that know an idempotency key, too.
+    pub id: DeliveryId,
+    /// What it is.
+    pub kind: DeliveryKind,
+    /// The incident that it is about.
+    pub incident: IncidentId,
+    /// Who receives it.
+    pub to: Audience,
+}
+
+impl Delivery {
+    /// The page that this is; none: it is no page.
+    pub fn page(&self) -> Option<PageId> {
+        (self.kind == DeliveryKind::Page).then(|| PageId::from_bytes(*self.id.bytes()))
+    }
+}
+
+/// Why a delivery is not wanted any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unwanted {
+    /// A page whose question was answered while it waited.
+    Answered,
+    /// An all-clear of an incident that goes on again.
+    Reopened,
+}
+
+impl fmt::Display for Unwanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Answered => "not sent: somebody answered, or it is over",
+            Self::Reopened => "not sent: the incident was reopened",
+        })
+    }
+}
+
+/// What is to leave because of `event`, which `incident` has taken in.
+pub fn deliveries(incident: &Incident, event: &IncidentEvent) -> Vec<Delivery> {
+    match event {
+        IncidentEvent::PageRequested { page, person, channel, address, .. } => vec![Delivery {
+            id: DeliveryId::from_bytes(*page.bytes()),
+            kind: DeliveryKind::Page,
+            incident: incident.id(),
+            to: Audience::Contact { person: person.clone(), channel: channel.clone(), address: address.clone() },
+        }],
+        IncidentEvent::Resolved { .. } | IncidentEvent::MergedInto { .. } => all_clear(incident),
+        _ => Vec::new(),
+    }
+}
+
+/// Everybody whom a page of the incident reached, or may have reached, is told by the same way, once.
+fn all_clear(incident: &Incident) -> Vec<Delivery> {
+    let mut told = BTreeSet::new();
+    let reached = incident.pages().values().filter(|page| !matches!(page.outcome, Some(PageOutcome::Failed { .. })));
+    let new = reached.filter(|page| told.insert((&page.person, &page.channel, &page.address)));
+    let delivery = |page: &PageRecord| Delivery {
+        id: DeliveryId::digest(&[page.id.bytes(), b"all clear", &incident.version().to_be_bytes()]),
+        kind: DeliveryKind::AllClear,
+        incident: incident.id(),
+        to: Audience::Contact {
+            person: page.person.clone(),
+            channel: page.channel.clone(),
+            address: page.address.clone(),
+        },
+    };
+    new.map(delivery).collect()
+}
+
+/// Whether a delivery is still wanted now. Somebody may have answered, or it may be over, or not over after all, while it waited
+/// for its turn or for another attempt. A page that somebody asked for is wanted as long as the incident is open.
+pub fn wanted(incident: &Incident, delivery: &Delivery) -> Result<(), Unwanted> {
+    match delivery.kind {
+        DeliveryKind::Page => {
+            let record = delivery.page().and_then(|page| incident.pages().get(&page));
+            let asked = record.is_some_and(|record| record.reason == PageReason::Asked) && incident.is_open();
+            if asked || incident.wants_answer() { Ok(()) } else { Err(Unwanted::Answered) }
+        }
+        DeliveryKind::AllClear => {
+            if incident.is_open() {
+                Err(Unwanted::Reopened)
+            } else {
+                Ok(())
+            }
+        }
+    }
+}
