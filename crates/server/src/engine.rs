@@ -14,13 +14,17 @@ mod work;
 pub mod signals;
 mod draft;
 
-use std::sync::{Arc, RwLock};
+use std::{
+    sync::{Arc, RwLock},
+    time::Duration,
+};
 
 use quarterdeck_core::{
     board::{Board, Fate},
     id::{IdSource, IncidentId},
-    incident::{Command, IllegalHistory, Incident},
+    incident::{Command, IllegalHistory, PageOutcome},
     journal::{Body, JournalEvent, Recorded, Stream},
+    outbox::{Audience, Delivery},
     setting::Setting,
     signal::SignalChange,
     time::Timestamp,
@@ -37,7 +41,7 @@ use tokio::sync::{Notify, broadcast};
 use self::draft::Draft;
 pub use self::work::{Answer, EngineError, Job, Work, incident_of, words};
 use crate::log_tree::LogTree;
-use quarterdeck_store::{Batch, OutboxPage, Store, StoreError, StoredEvent};
+use quarterdeck_store::{Batch, Store, StoreError, StoredEvent};
 
 /// Why an engine could not start.
 #[derive(Debug, thiserror::Error)]
@@ -112,7 +116,7 @@ pub struct Published {
     pub head: RwLock<LogHead>,
     /// The tree of the log, for proofs. Never behind `head`.
     pub tree: LogTree,
-    /// Rings when the outbox has new pages.
+    /// Rings when the outbox has something new.
     pub outbox: Notify,
     /// News, for server-sent events and wake-ups. A slow listener misses some and reads the board instead.
     pub news: broadcast::Sender<News>,
@@ -138,7 +142,7 @@ struct Flight {
     leaves: Vec<Hash>,
     head: LogHead,
     frontier: Frontier,
-    has_pages: bool,
+    rings: bool,
 }
 
 /// The engine. Lives in one task (or in a simulation's hands); see `loops/engine.rs` for the task.
@@ -279,7 +283,7 @@ impl Engine {
             self.fall_back();
         } else if !flight.recorded.is_empty() && *read(&self.published.head) == flight.head {
             tracing::warn!(%error, "the store has what it said it had not");
-            self.tell(flight.recorded, flight.has_pages);
+            self.tell(flight.recorded, flight.rings);
             return Ok(());
         }
         Err(EngineError::Store(Arc::new(error)))
@@ -300,16 +304,7 @@ impl Engine {
                 Answer::Heard(fates)
             }
             Work::Command { incident, command } => self.command(incident, command, now),
-            Work::Settle { page, outcome, latency } => {
-                self.draft.batch.settled.push(page);
-                let Some(incident) = self.working.incident_of_page(page).map(Incident::id) else { return Answer::Done };
-                self.command(incident, Command::SettlePage { page, outcome, latency }, now)
-            }
-            Work::SettleAllClear { page, outcome } => {
-                self.draft.batch.settled.push(page.page);
-                let OutboxPage { incident, person, channel, .. } = page;
-                self.note(JournalEvent::AllClearSettled { incident, person, channel, outcome }, now)
-            }
+            Work::Settle { delivery, outcome, latency } => self.settle(delivery, outcome, latency, now),
             Work::Journal(event) => self.note(event, now),
             Work::Silence(silence) => match self.working.set_silence(silence, now) {
                 Ok(recorded) => {
@@ -344,6 +339,21 @@ impl Engine {
                 if after > before { Answer::Logged { last: after - 1 } } else { Answer::Done }
             }
             Err(refusal) => Answer::Refused(refusal),
+        }
+    }
+
+    /// Takes a delivery out of the outbox and records what became of it: of a page in its incident, of an all-clear in the journal.
+    fn settle(&mut self, delivery: Delivery, outcome: PageOutcome, latency: Duration, now: Timestamp) -> Answer {
+        self.draft.batch.settled.push(delivery.id);
+        match delivery.page() {
+            Some(page) => {
+                let command = Command::SettlePage { page, outcome, latency };
+                self.command(delivery.incident, command, now)
+            }
+            None => {
+                let (incident, Audience::Contact { person, channel, .. }) = (delivery.incident, delivery.to);
+                self.note(JournalEvent::AllClearSettled { incident, person, channel, outcome }, now)
+            }
         }
     }
 
@@ -396,14 +406,15 @@ impl Engine {
             head = LogHead { size, root: to_hex(root.bytes()), checkpoint: Some(note) };
         }
         let now = deadlines.into_iter().map(|(id, before)| (id, before, deadline(&self.working, id)));
-        batch.timers = now.filter(|(_, before, now)| before != now).map(|(id, _, now)| (id, now)).collect();
-        let has_pages = !batch.pages.is_empty();
+        batch.timers =
+            now.filter(|(_, before, now)| before != now).map(|(id, _, now)| (Stream::Incident(id), now)).collect();
+        let rings = !batch.outgoing.is_empty();
         let board = Arc::new(self.working.clone());
-        Ok((batch, Flight { recorded, board, leaves, head, frontier, has_pages }))
+        Ok((batch, Flight { recorded, board, leaves, head, frontier, rings }))
     }
 
     fn publish(&mut self, flight: Flight) {
-        let Flight { recorded, board, leaves, head, frontier, has_pages } = flight;
+        let Flight { recorded, board, leaves, head, frontier, rings } = flight;
         let before = std::mem::replace(&mut *write(&self.published.board), board);
         // Given back outside the lock.
         drop(before);
@@ -412,18 +423,18 @@ impl Engine {
         // Before the news: who is told and looks sees where the log stands.
         self.published.tree.extend(leaves);
         *write(&self.published.head) = head;
-        self.tell(recorded, has_pages);
+        self.tell(recorded, rings);
     }
 
     /// Tells who watches what the last events of the log are.
-    fn tell(&self, recorded: Vec<Arc<Recorded>>, has_pages: bool) {
+    fn tell(&self, recorded: Vec<Arc<Recorded>>, rings: bool) {
         metrics::counter!("quarterdeck_log_events_total").increment(recorded.len() as u64);
         let first = self.size.saturating_sub(recorded.len() as u64);
         for (index, recorded) in (first..).zip(recorded) {
             // Nobody listening is no fault: the board has it.
             drop(self.published.news.send(News { index, recorded }));
         }
-        if has_pages {
+        if rings {
             self.published.outbox.notify_one();
         }
     }
@@ -460,7 +471,7 @@ pub fn entry_of(event: &StoredEvent) -> Result<Entry, StartError> {
 /// The event behind a stored row; none where it was erased.
 pub fn recorded_of(event: &StoredEvent) -> Result<Option<Recorded>, StartError> {
     let unreadable = |detail: String| StartError::Unreadable { index: event.index, detail };
-    let Some((json, _)) = &event.content else { return Ok(None) };
+    let Some(json) = event.content.json() else { return Ok(None) };
     let stream: Stream = event.stream.parse().map_err(|_| unreadable(format!("stream `{}`", event.stream)))?;
     let body = Body::from_json(&stream, json).map_err(|error| unreadable(error.to_string()))?;
     Ok(Some(Recorded { stream, version: event.version, at: event.at, body }))

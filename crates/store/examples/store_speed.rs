@@ -12,7 +12,7 @@ use quarterdeck_core::{
     time::Timestamp,
 };
 use quarterdeck_host::clock::{Clock, SystemClock};
-use quarterdeck_store::{Batch, SignalRow, Store, StoredEvent, memory::MemoryStore, sqlite::SqliteStore};
+use quarterdeck_store::{Batch, Content, SignalRow, Store, StoredEvent, memory::MemoryStore, sqlite::SqliteStore};
 
 /// How long each batch size is measured.
 const SPAN: Duration = Duration::from_secs(4);
@@ -36,7 +36,7 @@ fn event(index: u64) -> StoredEvent {
         stream: IncidentId::digest(&[&(index / 50).to_be_bytes()]).to_string(),
         version: index % 50,
         at: instant(index),
-        content: Some((format!("{{\"event\":\"{}\"}}", "e".repeat(EVENT_BYTES)), [7; 16])),
+        content: Content::Whole { json: format!("{{\"event\":\"{}\"}}", "e".repeat(EVENT_BYTES)), salt: [7; 16] },
         digest: [9; 32],
     }
 }

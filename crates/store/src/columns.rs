@@ -3,6 +3,8 @@
 
 use quarterdeck_core::{
     id::{BadName, Kind, Name},
+    journal::Stream,
+    outbox::DeliveryKind,
     signal::SignalStatus,
 };
 
@@ -27,6 +29,28 @@ pub(super) fn status_of(doing: &'static str, code: i64) -> Result<SignalStatus, 
         3 => Ok(SignalStatus::Ended),
         _ => Err(damaged(doing, "signal status", format!("{code} stands for none"))),
     }
+}
+
+/// The number that stands for what a delivery is.
+pub(super) const fn kind_code(kind: DeliveryKind) -> i16 {
+    match kind {
+        DeliveryKind::Page => 0,
+        DeliveryKind::AllClear => 1,
+    }
+}
+
+/// What a delivery is, by its number.
+pub(super) fn kind_of(doing: &'static str, code: i64) -> Result<DeliveryKind, StoreError> {
+    match code {
+        0 => Ok(DeliveryKind::Page),
+        1 => Ok(DeliveryKind::AllClear),
+        _ => Err(damaged(doing, "kind of delivery", format!("{code} stands for none"))),
+    }
+}
+
+/// A stored stream.
+pub(super) fn stream_of(doing: &'static str, text: &str) -> Result<Stream, StoreError> {
+    text.parse().map_err(|_| damaged(doing, "stream", format!("`{text}` is none")))
 }
 
 /// A stored name.
@@ -63,6 +87,15 @@ pub(super) fn damaged(doing: &'static str, what: &'static str, detail: String) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kind_of_delivery_reads_back_as_written_and_a_strange_one_is_damage() {
+        for kind in [DeliveryKind::Page, DeliveryKind::AllClear] {
+            assert_eq!(kind_of("test", i64::from(kind_code(kind))).unwrap(), kind);
+        }
+        assert!(kind_of("test", 2).is_err());
+        assert!(stream_of("test", "pag_x").is_err());
+    }
 
     #[test]
     fn a_status_reads_back_as_written_and_a_strange_one_is_damage() {

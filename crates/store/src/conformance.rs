@@ -10,12 +10,14 @@ mod signals;
 use std::{fmt::Debug, future::Future, pin::Pin, sync::Arc};
 
 use quarterdeck_core::{
-    id::{IncidentId, Kind, Name, PageId, SignalId},
+    id::{DeliveryId, IncidentId, Kind, Name, SignalId},
+    journal::Stream,
+    outbox::{Audience, Delivery, DeliveryKind},
     signal::SignalStatus,
     time::Timestamp,
 };
 
-use super::{Batch, FoundSignal, OutboxPage, SignalRow, Store, StoreError, StoredEvent};
+use super::{Batch, Content, FoundSignal, Outgoing, SignalRow, Store, StoreError, StoredEvent};
 
 /// A promise: its name, and the check of it on an empty store.
 pub type Case = (&'static str, fn(Arc<dyn Store>) -> Checking);
@@ -50,22 +52,44 @@ pub const CASES: &[Case] = &[
     ("of many writers at one place, one wins", |store| Box::pin(log::one_winner(store))),
     ("a reader never sees half a batch", |store| Box::pin(log::whole_batches(store))),
     ("the latest checkpoint stays", |store| Box::pin(log::checkpoint(store))),
-    ("erasure takes the content and leaves the proof", |store| Box::pin(log::erasure(store))),
+    ("erasure leaves what is left of an event, and its proof", |store| Box::pin(log::erasure(store))),
     ("cursors and snapshots are replaced", |store| Box::pin(log::cursors_and_snapshots(store))),
-    ("a page is claimed once, released, settled", |store| Box::pin(duties::page_life(store))),
-    ("pages leave in order of time", |store| Box::pin(duties::page_order(store))),
-    ("a page that is there stays as it is", |store| Box::pin(duties::page_twice(store))),
-    ("many claimers never share a page", |store| Box::pin(duties::claimed_once(store))),
+    ("a delivery is claimed once, released, settled", |store| Box::pin(duties::life(store))),
+    ("deliveries leave in order of time", |store| Box::pin(duties::order(store))),
+    ("a delivery that is there stays as it is", |store| Box::pin(duties::twice(store))),
+    ("many claimers never share a delivery", |store| Box::pin(duties::claimed_once(store))),
     ("timers are set, moved and cleared", |store| Box::pin(duties::timers(store))),
     ("signals are listed newest first, filtered and capped", |store| Box::pin(signals::lists(store))),
     ("a list goes on where it ended, within a millisecond too", |store| Box::pin(signals::goes_on(store))),
-    ("a signal is found with its event, until that is erased", |store| Box::pin(signals::with_events(store))),
+    ("a signal is found with its event, and with what is left of it", |store| Box::pin(signals::with_events(store))),
     ("a signal that is seen anew moves in the list", |store| Box::pin(signals::moved(store))),
     ("a signal that is there becomes as it is written", |store| Box::pin(signals::twice_and_updated(store))),
     ("live signals are found in steps, oldest first", |store| Box::pin(signals::live(store))),
     ("forgetting spares what an incident holds", |store| Box::pin(signals::forgetting(store))),
     ("many signals are forgotten", |store| Box::pin(signals::forgets_many(store))),
 ];
+
+/// A promise about a place: one store has it at a time, a second one hears who does, and gets it when the first is gone. `open`
+/// opens the place, which nobody has yet.
+pub async fn one_writer<Opening>(mut open: impl FnMut() -> Opening) -> Result<(), Broken>
+where
+    Opening: Future<Output = Result<Arc<dyn Store>, StoreError>>,
+{
+    let first = open().await?;
+    first.append(journal(0, 2)).await?;
+    for _ in 0..2 {
+        match open().await {
+            Err(StoreError::InUse { place, by }) if !place.is_empty() && !by.is_empty() => {}
+            other => return Err(differs("a second one", &other.map(|_| "a store"), &"in use by somebody with a name")),
+        }
+        first.append(journal(first.size().await?, 1)).await?;
+    }
+    drop(first);
+    let next = open().await?;
+    same("what the first wrote", &next.events(0, 10).await?, &journal(0, 4).events)?;
+    next.append(journal(4, 1)).await?;
+    same("size", &next.size().await?, &5)
+}
 
 /// Compares an answer with what it should be.
 fn same<T: PartialEq + Debug>(what: &'static str, got: &T, want: &T) -> Result<(), Broken> {
@@ -93,8 +117,8 @@ fn incident(n: u64) -> IncidentId {
     IncidentId::digest(&[b"incident", &n.to_be_bytes()])
 }
 
-fn page_id(n: u64) -> PageId {
-    PageId::digest(&[b"page", &n.to_be_bytes()])
+fn delivery_id(n: u64) -> DeliveryId {
+    DeliveryId::digest(&[b"delivery", &n.to_be_bytes()])
 }
 
 fn signal_id(n: u64) -> SignalId {
@@ -109,7 +133,10 @@ fn event(index: u64, stream: &str, version: u64) -> StoredEvent {
         stream: stream.to_owned(),
         version,
         at: second(i64::try_from(index).unwrap_or(0)),
-        content: Some((format!("{{\"event\":{index},\"text\":\"Brücke 桥 🌉 \\u0000\"}}"), [byte; 16])),
+        content: Content::Whole {
+            json: format!("{{\"event\":{index},\"text\":\"Brücke 桥 🌉 \\u0000\"}}"),
+            salt: [byte; 16],
+        },
         digest: [byte ^ 0xff; 32],
     }
 }
@@ -119,17 +146,18 @@ fn journal(first: u64, count: u64) -> Batch {
     Batch { events: (first..first + count).map(|index| event(index, "journal", index)).collect(), ..Batch::default() }
 }
 
-fn page(n: u64, not_before: Timestamp) -> Result<OutboxPage, Broken> {
-    Ok(OutboxPage {
-        page: page_id(n),
-        incident: incident(n),
-        person: name("alice")?,
-        channel: name("sms-primary")?,
-        address: format!("+49 30 {n:06}"),
-        not_before,
-        attempts: 0,
-        under_way: false,
-    })
+/// A delivery: every third is an all-clear; all else follows from its number.
+fn outgoing(n: u64, not_before: Timestamp) -> Result<Outgoing, Broken> {
+    let kind = if n.is_multiple_of(3) { DeliveryKind::AllClear } else { DeliveryKind::Page };
+    let to =
+        Audience::Contact { person: name("alice")?, channel: name("sms-primary")?, address: format!("+49 30 {n:06}") };
+    let delivery = Delivery { id: delivery_id(n), kind, incident: incident(n), to };
+    Ok(Outgoing::new(delivery, n * 7, not_before))
+}
+
+/// The timers of incidents.
+fn timer(n: u64) -> Stream {
+    Stream::Incident(incident(n))
 }
 
 fn name<K: Kind>(text: &str) -> Result<Name<K>, Broken> {

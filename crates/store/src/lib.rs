@@ -1,4 +1,4 @@
-//! What is kept: the events of the log, the pages that still have to leave, the instants at which something is due, the signals,
+//! What is kept: the events of the log, the deliveries that still have to leave, the instants at which something is due, the signals,
 //! the cursors of the sources and the snapshots of the detectors.
 //!
 //! A store keeps and finds; it knows no rule. One [`Batch`] is one transaction: all of it is durable when `append` returns, or
@@ -7,17 +7,20 @@
 //! `tests/store.rs` runs.
 
 mod columns;
+mod upgrade;
 pub mod conformance;
 pub mod memory;
+pub mod sqlite;
 #[cfg(feature = "postgres")]
 pub mod postgres;
-pub mod sqlite;
 
 use std::collections::HashMap;
 
 use async_trait::async_trait;
 use quarterdeck_core::{
-    id::{ChannelId, IncidentId, PageId, PersonId, SignalId},
+    id::{DeliveryId, IncidentId, SignalId},
+    journal::Stream,
+    outbox::Delivery,
     signal::SignalStatus,
     time::Timestamp,
 };
@@ -36,31 +39,76 @@ pub struct StoredEvent {
     pub version: u64,
     /// When it was decided.
     pub at: Timestamp,
-    /// The event as JSON and the salt of its leaf; none after erasure.
-    pub content: Option<(String, [u8; 16])>,
+    /// What it says, as far as that is kept.
+    pub content: Content,
     /// The salted digest that the leaf commits to. Stays after erasure.
     pub digest: [u8; 32],
 }
 
-/// A page that has to leave, or may have left.
+/// What is kept of what an event says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutboxPage {
-    /// The page; one row for each.
-    pub page: PageId,
-    /// Of which incident.
-    pub incident: IncidentId,
-    /// To whom.
-    pub person: PersonId,
-    /// By which notifier.
-    pub channel: ChannelId,
-    /// The address there.
-    pub address: String,
+pub enum Content {
+    /// All of it.
+    Whole {
+        /// The event as JSON.
+        json: String,
+        /// The salt of its leaf.
+        salt: [u8; 16],
+    },
+    /// What the rules need of it. The rest was erased, with the salt; a later event of the log commits to what is left.
+    Redacted {
+        /// What is left of the event, as JSON.
+        json: String,
+    },
+    /// Nothing: a version of before redactions erased it.
+    Erased,
+}
+
+impl Content {
+    /// The event as JSON, whole or redacted; none: nothing is left.
+    pub fn json(&self) -> Option<&str> {
+        match self {
+            Self::Whole { json, .. } | Self::Redacted { json } => Some(json),
+            Self::Erased => None,
+        }
+    }
+
+    /// From the two columns that databases keep it in.
+    fn of_columns(json: Option<String>, salt: Option<[u8; 16]>) -> Self {
+        match (json, salt) {
+            (Some(json), Some(salt)) => Self::Whole { json, salt },
+            (Some(json), None) => Self::Redacted { json },
+            (None, _) => Self::Erased,
+        }
+    }
+
+    /// As two columns.
+    fn columns(&self) -> (Option<&str>, Option<&[u8]>) {
+        let salt = if let Self::Whole { salt, .. } = self { Some(salt.as_slice()) } else { None };
+        (self.json(), salt)
+    }
+}
+
+/// A delivery that has to leave, or may have left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// What is to reach whom.
+    pub delivery: Delivery,
+    /// The place in the log of the event that decided it.
+    pub decided: u64,
     /// When it may be tried (next).
     pub not_before: Timestamp,
     /// Attempts begun. Written before an attempt begins, so that after a crash we know that it may have arrived.
     pub attempts: u32,
     /// Whether an attempt is under way; after a restart: whether one was when we stopped.
     pub under_way: bool,
+}
+
+impl Outgoing {
+    /// A delivery that the event at `decided` of the log asks for, to leave from now on.
+    pub const fn new(delivery: Delivery, decided: u64, now: Timestamp) -> Self {
+        Self { delivery, decided, not_before: now, attempts: 0, under_way: false }
+    }
 }
 
 /// Where a signal is in the log, as lists and searches need it.
@@ -83,7 +131,7 @@ pub struct SignalRow {
 pub struct FoundSignal {
     /// Where it is.
     pub row: SignalRow,
-    /// The event that has it, as JSON; none after erasure.
+    /// The event that has it, as JSON, redacted after erasure; none: nothing is left of it.
     pub event: Option<String>,
 }
 
@@ -103,14 +151,18 @@ pub struct SignalUpdate {
 pub struct Batch {
     /// Next in the log, in order.
     pub events: Vec<StoredEvent>,
+    /// Events of the log, these included, of which less is kept from now on: by place, what is left of each as JSON. Their salts go.
+    /// Where that is in nobody's way any more the old text is in no file of the store when `append` returns; else that is said in
+    /// the program's own log, and soon made good.
+    pub redactions: Vec<(u64, String)>,
     /// The signed checkpoint after these events.
     pub checkpoint: Option<String>,
-    /// New pages to deliver. One that is there already stays as it is.
-    pub pages: Vec<OutboxPage>,
-    /// Pages whose outcome is among the events, or that nobody needs any more.
-    pub settled: Vec<PageId>,
-    /// When something is due next, by incident; none: nothing is.
-    pub timers: Vec<(IncidentId, Option<Timestamp>)>,
+    /// New deliveries for the outbox. One that is there already stays as it is.
+    pub outgoing: Vec<Outgoing>,
+    /// Deliveries whose outcome is among the events, or that nobody needs any more.
+    pub settled: Vec<DeliveryId>,
+    /// When something is due next, by stream; none: nothing is.
+    pub timers: Vec<(Stream, Option<Timestamp>)>,
     /// Signals to take off the list, before the others are put on it: seen anew, they stand elsewhere.
     pub signals_moved: Vec<(Timestamp, SignalId)>,
     /// Signals with the events that have them. One that is there already becomes as it is here.
@@ -160,8 +212,8 @@ pub enum StoreError {
         /// What was being done.
         doing: &'static str,
     },
-    /// Another process, or another store of this one, writes there.
-    #[error("open store {place}: in use by {by}")]
+    /// Another process, or another store of this one, writes there. At the opening, or later, if it took over.
+    #[error("store {place} is in use by {by}")]
     InUse {
         /// The file or the database.
         place: String,
@@ -215,15 +267,15 @@ pub trait Store: Send + Sync + 'static {
     async fn stream_before(&self, stream: &str, before: u64, limit: usize) -> Result<Vec<StoredEvent>, StoreError>;
     /// The latest checkpoint.
     async fn checkpoint(&self) -> Result<Option<String>, StoreError>;
-    /// Takes up to `limit` pages that may be tried at `now` and marks an attempt as begun, durably, before it returns them. A page
+    /// Takes up to `limit` deliveries that may be tried at `now` and marks an attempt as begun, durably, before it returns them. One
     /// under way is not given out again until it is released or settled.
-    async fn claim_pages(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxPage>, StoreError>;
-    /// Puts a claimed page back, to be tried at `not_before`.
-    async fn release_page(&self, page: PageId, not_before: Timestamp) -> Result<(), StoreError>;
-    /// All pages not settled, in the order in which they came.
-    async fn outbox(&self, limit: usize) -> Result<Vec<OutboxPage>, StoreError>;
+    async fn claim(&self, now: Timestamp, limit: usize) -> Result<Vec<Outgoing>, StoreError>;
+    /// Puts a claimed delivery back, to be tried at `not_before`.
+    async fn release(&self, delivery: DeliveryId, not_before: Timestamp) -> Result<(), StoreError>;
+    /// All deliveries not settled, in the order in which they came.
+    async fn outbox(&self, limit: usize) -> Result<Vec<Outgoing>, StoreError>;
     /// Timers due at or before `now`, earliest first.
-    async fn timers_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(IncidentId, Timestamp)>, StoreError>;
+    async fn timers_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(Stream, Timestamp)>, StoreError>;
     /// Signals, newest first; those seen in one millisecond by id, highest first.
     async fn signals(&self, filter: &SignalFilter) -> Result<Vec<FoundSignal>, StoreError>;
     /// The signal seen at this instant.
@@ -239,8 +291,6 @@ pub trait Store: Send + Sync + 'static {
     async fn cursor(&self, name: &str) -> Result<Option<String>, StoreError>;
     /// What a detector learned.
     async fn snapshot(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
-    /// Erases the content of an event, for good; its place, digest and proof stay. Twice does no harm.
-    async fn erase(&self, index: u64) -> Result<(), StoreError>;
     /// Drops signals that no incident holds and that were seen before `before`. Returns how many.
     async fn forget_signals(&self, before: Timestamp) -> Result<u64, StoreError>;
 }

@@ -9,14 +9,15 @@ use std::{
 
 use async_trait::async_trait;
 use quarterdeck_core::{
-    id::{IncidentId, PageId, SignalId},
+    id::{DeliveryId, SignalId},
+    journal::Stream,
     signal::SignalStatus,
     time::Timestamp,
 };
 
 use super::{
-    Batch, FoundSignal, OutboxPage, SignalFilter, SignalRow, Store, StoreError, StoredEvent, check_follows, columns,
-    no_such_event,
+    Batch, Content, FoundSignal, Outgoing, SignalFilter, SignalRow, Store, StoreError, StoredEvent, check_follows,
+    columns, no_such_event,
 };
 
 /// Keeps everything in memory.
@@ -30,20 +31,21 @@ struct State {
     streams: BTreeMap<String, Vec<usize>>,
     checkpoint: Option<String>,
     outbox: Outbox,
-    timers: BTreeMap<IncidentId, Timestamp>,
-    due: BTreeSet<(Timestamp, IncidentId)>,
+    timers: BTreeMap<Stream, Timestamp>,
+    /// In the order of the streams' names, as a database has them.
+    due: BTreeSet<(Timestamp, String, Stream)>,
     /// In the order of lists.
     signals: BTreeMap<(Timestamp, SignalId), SignalRow>,
     cursors: BTreeMap<String, String>,
     snapshots: BTreeMap<String, Vec<u8>>,
 }
 
-/// Pages in the order in which they came.
+/// Deliveries in the order in which they came.
 #[derive(Debug, Default)]
 struct Outbox {
     next: u64,
-    pages: BTreeMap<u64, OutboxPage>,
-    places: BTreeMap<PageId, u64>,
+    rows: BTreeMap<u64, Outgoing>,
+    places: BTreeMap<DeliveryId, u64>,
     /// Those not under way, by the instant from which they may be tried.
     ready: BTreeSet<(Timestamp, u64)>,
 }
@@ -61,46 +63,46 @@ impl MemoryStore {
 }
 
 impl Outbox {
-    fn insert(&mut self, page: OutboxPage) {
-        if self.places.contains_key(&page.page) {
+    fn insert(&mut self, row: Outgoing) {
+        if self.places.contains_key(&row.delivery.id) {
             return;
         }
         let place = self.next;
         self.next += 1;
-        self.places.insert(page.page, place);
-        if !page.under_way {
-            self.ready.insert((page.not_before, place));
+        self.places.insert(row.delivery.id, place);
+        if !row.under_way {
+            self.ready.insert((row.not_before, place));
         }
-        self.pages.insert(place, page);
+        self.rows.insert(place, row);
     }
 
-    fn settle(&mut self, id: PageId) {
+    fn settle(&mut self, id: DeliveryId) {
         let Some(place) = self.places.remove(&id) else { return };
-        if let Some(page) = self.pages.remove(&place) {
-            self.ready.remove(&(page.not_before, place));
+        if let Some(row) = self.rows.remove(&place) {
+            self.ready.remove(&(row.not_before, place));
         }
     }
 
-    fn claim(&mut self, now: Timestamp, limit: usize) -> Vec<OutboxPage> {
+    fn claim(&mut self, now: Timestamp, limit: usize) -> Vec<Outgoing> {
         let due: Vec<_> = self.ready.range(..=(now, u64::MAX)).take(limit).copied().collect();
         let mut claimed = Vec::with_capacity(due.len());
         for entry in due {
             self.ready.remove(&entry);
-            if let Some(page) = self.pages.get_mut(&entry.1) {
-                page.attempts = page.attempts.saturating_add(1);
-                page.under_way = true;
-                claimed.push(page.clone());
+            if let Some(row) = self.rows.get_mut(&entry.1) {
+                row.attempts = row.attempts.saturating_add(1);
+                row.under_way = true;
+                claimed.push(row.clone());
             }
         }
         claimed
     }
 
-    fn release(&mut self, id: PageId, not_before: Timestamp) {
+    fn release(&mut self, id: DeliveryId, not_before: Timestamp) {
         let Some(place) = self.places.get(&id) else { return };
-        if let Some(page) = self.pages.get_mut(place) {
-            self.ready.remove(&(page.not_before, *place));
-            page.under_way = false;
-            page.not_before = not_before;
+        if let Some(row) = self.rows.get_mut(place) {
+            self.ready.remove(&(row.not_before, *place));
+            row.under_way = false;
+            row.not_before = not_before;
             self.ready.insert((not_before, *place));
         }
     }
@@ -112,16 +114,26 @@ impl State {
         check_follows(&batch.events, size, |stream| {
             Ok(self.streams.get(stream).map_or(0, |places| places.len() as u64))
         })?;
+        let end = size + batch.events.len() as u64;
+        if let Some((absent, _)) = batch.redactions.iter().find(|(index, _)| *index >= end) {
+            return Err(no_such_event("redact event", *absent));
+        }
         for event in batch.events {
             self.streams.entry(event.stream.clone()).or_default().push(self.events.len());
             self.events.push(event);
         }
+        for (index, json) in batch.redactions {
+            let place = usize::try_from(index).unwrap_or(usize::MAX);
+            if let Some(event) = self.events.get_mut(place) {
+                event.content = Content::Redacted { json };
+            }
+        }
         if batch.checkpoint.is_some() {
             self.checkpoint = batch.checkpoint;
         }
-        batch.pages.into_iter().for_each(|page| self.outbox.insert(page));
-        batch.settled.into_iter().for_each(|page| self.outbox.settle(page));
-        batch.timers.into_iter().for_each(|(incident, due)| self.set_timer(incident, due));
+        batch.outgoing.into_iter().for_each(|row| self.outbox.insert(row));
+        batch.settled.into_iter().for_each(|id| self.outbox.settle(id));
+        batch.timers.into_iter().for_each(|(stream, due)| self.set_timer(stream, due));
         for moved in batch.signals_moved {
             self.signals.remove(&moved);
         }
@@ -140,25 +152,25 @@ impl State {
         self.events.len() as u64
     }
 
-    fn set_timer(&mut self, incident: IncidentId, due: Option<Timestamp>) {
+    fn set_timer(&mut self, stream: Stream, due: Option<Timestamp>) {
         let before = match due {
             Some(due) => {
-                self.due.insert((due, incident));
-                self.timers.insert(incident, due)
+                self.due.insert((due, stream.to_string(), stream));
+                self.timers.insert(stream, due)
             }
-            None => self.timers.remove(&incident),
+            None => self.timers.remove(&stream),
         };
         if let Some(before) = before
             && due != Some(before)
         {
-            self.due.remove(&(before, incident));
+            self.due.remove(&(before, stream.to_string(), stream));
         }
     }
 
     fn found(&self, row: &SignalRow) -> FoundSignal {
         let place = usize::try_from(row.place).unwrap_or(usize::MAX);
-        let content = self.events.get(place).and_then(|event| event.content.as_ref());
-        FoundSignal { row: *row, event: content.map(|(json, _)| json.clone()) }
+        let json = self.events.get(place).and_then(|event| event.content.json());
+        FoundSignal { row: *row, event: json.map(str::to_owned) }
     }
 
     fn list_signals(&self, filter: &SignalFilter) -> Vec<FoundSignal> {
@@ -217,20 +229,20 @@ impl Store for MemoryStore {
     async fn checkpoint(&self) -> Result<Option<String>, StoreError> {
         Ok(self.state().checkpoint.clone())
     }
-    async fn claim_pages(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxPage>, StoreError> {
+    async fn claim(&self, now: Timestamp, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
         Ok(self.state().outbox.claim(now, limit))
     }
-    async fn release_page(&self, page: PageId, not_before: Timestamp) -> Result<(), StoreError> {
-        self.state().outbox.release(page, not_before);
+    async fn release(&self, delivery: DeliveryId, not_before: Timestamp) -> Result<(), StoreError> {
+        self.state().outbox.release(delivery, not_before);
         Ok(())
     }
-    async fn outbox(&self, limit: usize) -> Result<Vec<OutboxPage>, StoreError> {
-        Ok(self.state().outbox.pages.values().take(limit).cloned().collect())
+    async fn outbox(&self, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
+        Ok(self.state().outbox.rows.values().take(limit).cloned().collect())
     }
-    async fn timers_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(IncidentId, Timestamp)>, StoreError> {
+    async fn timers_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(Stream, Timestamp)>, StoreError> {
         let state = self.state();
-        let due = state.due.iter().take_while(|(due, _)| *due <= now);
-        Ok(due.take(limit).map(|(due, incident)| (*incident, *due)).collect())
+        let due = state.due.iter().take_while(|(due, ..)| *due <= now);
+        Ok(due.take(limit).map(|(due, _, stream)| (*stream, *due)).collect())
     }
     async fn signals(&self, filter: &SignalFilter) -> Result<Vec<FoundSignal>, StoreError> {
         Ok(self.state().list_signals(filter))
@@ -251,13 +263,6 @@ impl Store for MemoryStore {
     }
     async fn snapshot(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(self.state().snapshots.get(name).cloned())
-    }
-    async fn erase(&self, index: u64) -> Result<(), StoreError> {
-        let mut state = self.state();
-        let place = usize::try_from(index).unwrap_or(usize::MAX);
-        let event = state.events.get_mut(place).ok_or_else(|| no_such_event("erase event", index))?;
-        event.content = None;
-        Ok(())
     }
     async fn forget_signals(&self, before: Timestamp) -> Result<u64, StoreError> {
         Ok(self.state().forget_signals(before))

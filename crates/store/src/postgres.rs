@@ -1,26 +1,30 @@
 //! The store for when one machine is not enough: a PostgreSQL database (13 or newer).
 //!
 //! Whoever writes holds one row, `log_head`, so that places are given out in the order of commits. A connection that is lost is
-//! replaced and the work done again; an append whose answer was lost finds out, holding that row, whether it was made. It must
-//! never append twice and never report as refused what was written. Tests: `conformance.rs` and `tests/store.rs`.
+//! replaced and the work done again; an append whose answer was lost finds out, holding that row, whether it was made. Of several
+//! programs one has the lease (`postgres/lease.rs`). It must never append twice, never report as refused what was written, and
+//! never write beside another program. Tests: `conformance.rs` and `tests/store.rs`.
 
 mod append;
 mod claim;
+mod lease;
 mod pool;
 mod read;
 mod schema;
 mod tls;
+mod upgrade;
 
 use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use quarterdeck_core::{
-    id::{IncidentId, PageId, SignalId},
+    id::{DeliveryId, SignalId},
+    journal::Stream,
     time::Timestamp,
 };
 
-use self::pool::Pool;
-use super::{Batch, FoundSignal, OutboxPage, SignalFilter, Store, StoreError, StoredEvent};
+use self::{lease::Lease, pool::Pool};
+use super::{Batch, FoundSignal, Outgoing, SignalFilter, Store, StoreError, StoredEvent};
 
 /// Signals forgotten in one transaction, so that no append waits long for the cleaning.
 const FORGET_CHUNK: usize = 5_000;
@@ -28,7 +32,8 @@ const FORGET_CHUNK: usize = 5_000;
 /// Keeps everything in one schema of a PostgreSQL database.
 #[derive(Debug)]
 pub struct PostgresStore {
-    pool: Pool,
+    pool: Arc<Pool>,
+    lease: Lease,
 }
 
 impl PostgresStore {
@@ -36,21 +41,31 @@ impl PostgresStore {
     /// schema up to date. With `sslmode=require` the server's certificate must be signed, for the host's name, by an authority
     /// of the PEM file `authorities`, or of this system if none is given; without it the connection is not encrypted.
     ///
-    /// A server that does not answer yet is waited for, about ten seconds.
+    /// A server that does not answer yet is waited for, about ten seconds. `InUse` if another program writes to this schema: it
+    /// is waited for two seconds, since it may be the one before us that is just ending.
     pub async fn connect(url: &str, authorities: Option<&Path>) -> Result<Arc<Self>, StoreError> {
-        let pool = Pool::new(url, authorities)?;
+        let pool = Arc::new(Pool::new(url, authorities)?);
+        let held = lease::lock(&pool).await?;
         schema::migrate(&pool).await?;
-        Ok(Arc::new(Self { pool }))
+        let lease = lease::begin(&pool, held).await?;
+        Ok(Arc::new(Self { pool, lease }))
     }
 }
 
 #[async_trait]
 impl Store for PostgresStore {
-    /// As the trait says. A page in a batch without events may come again if the answer was lost and the page was settled before
+    /// As the trait says. What is erased is vacuumed away; what the server's write-ahead log, its archive, replicas and backups
+    /// still hold is for their own retention to end. A delivery in a batch without events may come again if the answer was lost and it was settled before
     /// the second try; with events this cannot happen.
     async fn append(&self, batch: Batch) -> Result<(), StoreError> {
-        let batch = &batch;
-        self.pool.run(append::DOING, |session, nth_try| append::append(session, batch, nth_try)).await
+        let (batch, epoch) = (&batch, self.lease.epoch);
+        self.pool.run(append::DOING, |session, nth_try| append::append(session, batch, epoch, nth_try)).await?;
+        if !batch.redactions.is_empty()
+            && let Err(error) = self.pool.run("vacuum events", |session, _| append::vacuum(session)).await
+        {
+            tracing::warn!(%error, "what was erased stays in the table until the server vacuums it by itself");
+        }
+        Ok(())
     }
     async fn size(&self) -> Result<u64, StoreError> {
         self.pool.run("read size of log", |session, _| read::size(session)).await
@@ -67,17 +82,19 @@ impl Store for PostgresStore {
     async fn checkpoint(&self) -> Result<Option<String>, StoreError> {
         self.pool.run("read checkpoint", |session, _| read::checkpoint(session)).await
     }
-    async fn claim_pages(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxPage>, StoreError> {
-        let token = claim::fresh_token()?;
-        self.pool.run(claim::DOING, |session, nth_try| claim::claim_pages(session, (now, limit), token, nth_try)).await
+    async fn claim(&self, now: Timestamp, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
+        let (token, epoch) = (claim::fresh_token()?, self.lease.epoch);
+        let claim = |session, nth_try| claim::claim(session, (now, limit), epoch, token, nth_try);
+        self.pool.run(claim::DOING, claim).await
     }
-    async fn release_page(&self, page: PageId, not_before: Timestamp) -> Result<(), StoreError> {
-        self.pool.run("release page", |session, _| claim::release_page(session, page, not_before)).await
+    async fn release(&self, delivery: DeliveryId, not_before: Timestamp) -> Result<(), StoreError> {
+        let release = |session, _| claim::release(session, delivery, not_before, self.lease.epoch);
+        self.pool.run("release delivery", release).await
     }
-    async fn outbox(&self, limit: usize) -> Result<Vec<OutboxPage>, StoreError> {
+    async fn outbox(&self, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
         self.pool.run("list outbox", |session, _| claim::outbox(session, limit)).await
     }
-    async fn timers_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(IncidentId, Timestamp)>, StoreError> {
+    async fn timers_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(Stream, Timestamp)>, StoreError> {
         self.pool.run("list timers", |session, _| read::timers_due(session, now, limit)).await
     }
     async fn signals(&self, filter: &SignalFilter) -> Result<Vec<FoundSignal>, StoreError> {
@@ -99,15 +116,10 @@ impl Store for PostgresStore {
     async fn snapshot(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.pool.run("read snapshot", |session, _| read::snapshot(session, name)).await
     }
-    /// As the trait says. The old row is vacuumed away; what the server's write-ahead log, its archive, replicas and backups still
-    /// hold is for their own retention to end.
-    async fn erase(&self, index: u64) -> Result<(), StoreError> {
-        self.pool.run("erase event", |session, _| append::erase(session, index)).await
-    }
     async fn forget_signals(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut forgotten = 0;
         loop {
-            let chunk = |session, _| append::forget_signals(session, before, FORGET_CHUNK);
+            let chunk = |session, _| append::forget_signals(session, before, FORGET_CHUNK, self.lease.epoch);
             let gone = self.pool.run("forget signals", chunk).await?;
             forgotten += gone;
             if gone < FORGET_CHUNK as u64 {

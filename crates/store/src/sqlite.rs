@@ -6,6 +6,7 @@
 
 mod append;
 mod claim;
+mod upgrade;
 mod open;
 mod read;
 mod writer;
@@ -14,13 +15,14 @@ use std::{path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use quarterdeck_core::{
-    id::{IncidentId, PageId, SignalId},
+    id::{DeliveryId, SignalId},
+    journal::Stream,
     time::Timestamp,
 };
 use rusqlite::ErrorCode;
 
 use self::{open::Limits, read::Readers, writer::Writer};
-use super::{Batch, FoundSignal, OutboxPage, SignalFilter, Store, StoreError, StoredEvent};
+use super::{Batch, FoundSignal, Outgoing, SignalFilter, Store, StoreError, StoredEvent};
 
 /// Signals forgotten in one transaction, so that no append waits long for the cleaning.
 const FORGET_CHUNK: usize = 5_000;
@@ -51,7 +53,12 @@ impl SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn append(&self, batch: Batch) -> Result<(), StoreError> {
-        self.writer.run(append::DOING, move |connection| append::append(connection, &batch)).await
+        let erases = !batch.redactions.is_empty();
+        self.writer.run(append::DOING, move |connection| append::append(connection, &batch)).await?;
+        if erases && let Err(error) = self.writer.empty_wal("erase events").await {
+            tracing::warn!(%error, "what was erased is still in the write-ahead log; the writer tries again with each commit");
+        }
+        Ok(())
     }
     async fn size(&self) -> Result<u64, StoreError> {
         self.readers.run("read size of log", read::size).await
@@ -71,16 +78,16 @@ impl Store for SqliteStore {
     async fn checkpoint(&self) -> Result<Option<String>, StoreError> {
         self.readers.run("read checkpoint", read::checkpoint).await
     }
-    async fn claim_pages(&self, now: Timestamp, limit: usize) -> Result<Vec<OutboxPage>, StoreError> {
-        self.writer.run(claim::DOING, move |connection| claim::claim_pages(connection, now, limit)).await
+    async fn claim(&self, now: Timestamp, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
+        self.writer.run(claim::DOING, move |connection| claim::claim(connection, now, limit)).await
     }
-    async fn release_page(&self, page: PageId, not_before: Timestamp) -> Result<(), StoreError> {
-        self.writer.run("release page", move |connection| claim::release_page(connection, page, not_before)).await
+    async fn release(&self, delivery: DeliveryId, not_before: Timestamp) -> Result<(), StoreError> {
+        self.writer.run("release delivery", move |connection| claim::release(connection, delivery, not_before)).await
     }
-    async fn outbox(&self, limit: usize) -> Result<Vec<OutboxPage>, StoreError> {
+    async fn outbox(&self, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
         self.readers.run("list outbox", move |connection| claim::outbox(connection, limit)).await
     }
-    async fn timers_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(IncidentId, Timestamp)>, StoreError> {
+    async fn timers_due(&self, now: Timestamp, limit: usize) -> Result<Vec<(Stream, Timestamp)>, StoreError> {
         self.readers.run("list timers", move |connection| read::timers_due(connection, now, limit)).await
     }
     async fn signals(&self, filter: &SignalFilter) -> Result<Vec<FoundSignal>, StoreError> {
@@ -105,10 +112,6 @@ impl Store for SqliteStore {
         let name = name.to_owned();
         self.readers.run("read snapshot", move |connection| read::snapshot(connection, &name)).await
     }
-    async fn erase(&self, index: u64) -> Result<(), StoreError> {
-        self.writer.run("erase event", move |connection| append::erase(connection, index)).await?;
-        self.writer.empty_wal("erase event").await
-    }
     async fn forget_signals(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut forgotten = 0;
         loop {
@@ -125,7 +128,7 @@ impl Store for SqliteStore {
 /// The numbers and names of the migrations, which both databases share.
 #[cfg(all(test, feature = "postgres"))]
 pub(super) fn migrations() -> Vec<(u32, &'static str)> {
-    open::MIGRATIONS.iter().map(|(number, name, _)| (*number, *name)).collect()
+    open::MIGRATIONS.iter().map(|migration| (migration.number, migration.name)).collect()
 }
 
 /// What an error of SQLite means for us.

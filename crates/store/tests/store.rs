@@ -26,7 +26,7 @@ use std::{future::Future, sync::Arc};
 
 use quarterdeck_store::{
     Store,
-    conformance::{Broken, CASES},
+    conformance::{Broken, CASES, one_writer},
     memory::MemoryStore,
     sqlite::SqliteStore,
 };
@@ -44,6 +44,13 @@ async fn conforms<Opening: Future<Output = Arc<dyn Store>>>(mut fresh: impl FnMu
         }
     }
     assert!(broken.is_empty(), "{} of {} promises broken:\n{}", broken.len(), CASES.len(), broken.join("\n"));
+}
+
+#[tokio::test]
+async fn of_two_programs_on_one_file_the_second_hears_who_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("quarterdeck.db");
+    one_writer(|| async { Ok(SqliteStore::open(&path)? as Arc<dyn Store>) }).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,42 +1,78 @@
-//! What a page says: composed from the incident as it stands when the page leaves.
+//! What a delivery says: composed from the incident as it stands when the delivery leaves. Where the incident's history cannot be
+//! read, a page says that, and leaves all the same: somebody has to look. Tests: below, and `tests/it/pages.rs` of the server.
 
 use quarterdeck_core::{
-    incident::{Incident, PageReason},
+    id::{IncidentId, PageId},
+    incident::{Incident, PageReason, PageRecord, Severity},
     limits::TITLE_BYTES_MAX,
+    outbox::{Audience, Delivery, DeliveryKind},
     setting::Setting,
+    time::Timestamp,
 };
 
 use crate::notify::{Message, MessageKind};
-use quarterdeck_store::OutboxPage;
 
-/// The message of a page.
-pub fn compose(incident: &Incident, page: &OutboxPage, setting: &Setting, base_url: &str, repeated: bool) -> Message {
-    let record = incident.pages().get(&page.page);
-    let reason = record.map(|record| &record.reason);
-    let repeat = repeated || matches!(reason, Some(PageReason::MayHaveArrived));
-    let person = setting.roster.people.get(&page.person).map_or(page.person.as_str(), |person| person.name.as_str());
+/// What only the sender knows of a delivery.
+#[derive(Debug, Clone, Copy)]
+pub struct Sending<'a> {
+    /// People's names.
+    pub setting: &'a Setting,
+    /// The console's address, for the link.
+    pub base_url: &'a str,
+    /// When it was decided, or put back last: for what has no instant of its own.
+    pub at: Timestamp,
+    /// Whether an earlier attempt may have arrived.
+    pub repeated: bool,
+}
+
+/// The message of a delivery about an incident; none: its history cannot be read.
+pub fn compose(incident: Option<&Incident>, delivery: &Delivery, sending: Sending<'_>) -> Message {
+    let Sending { setting, base_url, at, repeated } = sending;
+    let Audience::Contact { person, address, .. } = &delivery.to;
+    let record = delivery.page().and_then(|page| incident?.pages().get(&page));
+    let repeat = repeated || record.is_some_and(|record| record.reason == PageReason::MayHaveArrived);
+    let person = setting.roster.people.get(person).map_or(person.as_str(), |person| person.name.as_str());
+    let text = match (incident, delivery.kind) {
+        (Some(incident), DeliveryKind::Page) => page_text(incident, record, repeat),
+        (Some(incident), DeliveryKind::AllClear) if incident.merged_into().is_some() => {
+            "It became part of another incident. No answer is needed.".to_owned()
+        }
+        (_, DeliveryKind::AllClear) => "It is over. No answer is needed.".to_owned(),
+        (None, DeliveryKind::Page) => UNREADABLE_TEXT.to_owned(),
+    };
     Message {
-        page: page.page,
-        incident: incident.id(),
-        severity: incident.severity(),
-        title: shortened(incident.title(), TITLE_BYTES_MAX),
-        text: text(incident, reason, repeat),
+        page: PageId::from_bytes(*delivery.id.bytes()),
+        incident: delivery.incident,
+        // Of one that cannot be read the worst is taken: who is paged for nothing can go back to bed.
+        severity: incident.map_or(Severity::Sev1, Incident::severity),
+        title: incident.map_or_else(
+            || unreadable_title(delivery.incident),
+            |incident| shortened(incident.title(), TITLE_BYTES_MAX),
+        ),
+        text,
         person: person.to_owned(),
-        address: page.address.clone(),
-        link: format!("{}/incidents/{}", base_url.trim_end_matches('/'), incident.id()),
+        address: address.clone(),
+        link: format!("{}/incidents/{}", base_url.trim_end_matches('/'), delivery.incident),
         repeat,
-        drill: incident.is_drill(),
-        kind: if record.is_some() { MessageKind::Page } else { MessageKind::Resolved },
-        at: record.map_or(page.not_before, |record| record.requested),
+        drill: incident.is_some_and(Incident::is_drill),
+        kind: match delivery.kind {
+            DeliveryKind::Page => MessageKind::Page,
+            DeliveryKind::AllClear => MessageKind::Resolved,
+        },
+        at: record.map_or(at, |record| record.requested),
     }
 }
 
-fn text(incident: &Incident, reason: Option<&PageReason>, repeat: bool) -> String {
+/// What a page says whose incident cannot be read.
+const UNREADABLE_TEXT: &str = "You were to be paged for it, and the history of this incident cannot be read any more. \
+    Look at what is going on, and at the faults that Quarterdeck shows of itself.";
+
+fn unreadable_title(incident: IncidentId) -> String {
+    format!("{incident}: its history cannot be read")
+}
+
+fn page_text(incident: &Incident, record: Option<&PageRecord>, repeat: bool) -> String {
     let mut lines = Vec::new();
-    let Some(reason) = reason else {
-        let word = if incident.merged_into().is_some() { "It became part of another incident." } else { "It is over." };
-        return format!("{word} No answer is needed.");
-    };
     let mut signals = incident.signals().values();
     let opening = signals.clone().find(|attached| attached.signal.title == incident.title()).or_else(|| signals.next());
     lines.extend(opening.map(|attached| attached.signal.explanation.text.clone()));
@@ -44,7 +80,7 @@ fn text(incident: &Incident, reason: Option<&PageReason>, repeat: bool) -> Strin
     let service = incident.service().map_or("no known service", |service| service.as_str());
     lines.push(format!("Service: {service}. Money at risk: {money}. Signals: {}.", incident.signals().len()));
     lines.push(format!("Why {}: {}.", incident.severity(), incident.score().in_short()));
-    lines.push(format!("Why you, why now: {}.", why(reason)));
+    lines.extend(record.map(|record| format!("Why you, why now: {}.", why(&record.reason))));
     if repeat {
         lines.push("This page may have reached you before: it is a repeat.".to_owned());
     }
@@ -76,4 +112,47 @@ fn shortened(text: &str, bytes_max: usize) -> String {
         kept.push(if character.is_control() { ' ' } else { character });
     }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use quarterdeck_core::{
+        catalogue::Catalogue,
+        id::{DeliveryId, Name},
+    };
+
+    use super::*;
+
+    /// A page that was decided must reach somebody even when nothing can be told of its incident any more.
+    #[test]
+    fn a_page_of_an_incident_that_cannot_be_read_leaves_and_says_so() {
+        let setting = Setting {
+            roster: quarterdeck_core::policy::Roster::default(),
+            catalogue: std::sync::Arc::new(Catalogue::new(Vec::new(), Vec::new())),
+            rules: quarterdeck_core::setting::Rules::default(),
+            default_policy: Name::new("all").unwrap(),
+            weights: quarterdeck_core::priority::Weights::default(),
+        };
+        let to = Audience::Contact {
+            person: Name::new("ann").unwrap(),
+            channel: Name::new("push").unwrap(),
+            address: "ann@push".to_owned(),
+        };
+        let page = Delivery {
+            id: DeliveryId::from_bytes([7; 16]),
+            kind: DeliveryKind::Page,
+            incident: IncidentId::from_bytes([9; 16]),
+            to,
+        };
+        let at = Timestamp::from_secs(1_700_000_000);
+        let sending = Sending { setting: &setting, base_url: "https://deck/", at, repeated: false };
+        let message = compose(None, &page, sending);
+        assert_eq!(message.page, PageId::from_bytes([7; 16]));
+        assert_eq!((message.kind, message.severity, message.at), (MessageKind::Page, Severity::Sev1, at));
+        assert_eq!((message.person.as_str(), message.address.as_str()), ("ann", "ann@push"));
+        assert!(message.title.ends_with("its history cannot be read"), "{}", message.title);
+        assert_eq!(message.link, format!("https://deck/incidents/{}", page.incident));
+        let clear = compose(None, &Delivery { kind: DeliveryKind::AllClear, ..page }, sending);
+        assert_eq!((clear.kind, clear.text.as_str()), (MessageKind::Resolved, "It is over. No answer is needed."));
+    }
 }

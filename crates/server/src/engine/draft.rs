@@ -3,21 +3,19 @@
 //! Everything that needs no other decision is done at once (the text, the salt, the digest of an event), so that the work is over
 //! when the store has time for the batch.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use quarterdeck_core::{
-    id::{IdSource, IncidentId, PageId},
-    incident::{Incident, IncidentEvent, PageOutcome, PageRecord},
+    id::{IdSource, IncidentId},
+    incident::Incident,
     journal::{Body, Recorded},
+    outbox,
     time::Timestamp,
 };
 use quarterdeck_ledger::{hash::Hash, leaf::Entry};
 
 use super::{EngineError, signals};
-use quarterdeck_store::{Batch, OutboxPage, StoredEvent};
+use quarterdeck_store::{Batch, Content, Outgoing, StoredEvent};
 
 /// Decisions on top of the durable board, in their order.
 #[derive(Default)]
@@ -58,8 +56,8 @@ impl Draft {
         }
         signals::list(&recorded, index, seen, &mut self.batch);
         if let (Body::Incident(event), Some(incident)) = (&recorded.body, incident) {
-            self.batch.pages.extend(page(incident.id(), recorded.at, event));
-            self.batch.pages.extend(all_clear(incident, recorded.at, event));
+            let leaving = outbox::deliveries(incident, event).into_iter();
+            self.batch.outgoing.extend(leaving.map(|delivery| Outgoing::new(delivery, index, recorded.at)));
         }
         self.recorded.push(Arc::new(recorded));
     }
@@ -71,40 +69,15 @@ fn seal(recorded: &Recorded, index: u64, salt: [u8; 16]) -> Result<(StoredEvent,
     let (version, at) = (recorded.version, recorded.at);
     let entry = Entry::seal(&stream, version, &at.to_string(), &salt, body.as_bytes())?;
     let leaf = entry.leaf_hash();
-    Ok((StoredEvent { index, stream, version, at, content: Some((body, salt)), digest: *entry.digest() }, leaf))
-}
-
-fn page(incident: IncidentId, at: Timestamp, event: &IncidentEvent) -> Option<OutboxPage> {
-    let IncidentEvent::PageRequested { page, person, channel, address, .. } = event else { return None };
-    Some(OutboxPage {
-        page: *page,
-        incident,
-        person: person.clone(),
-        channel: channel.clone(),
-        address: address.clone(),
-        not_before: at,
-        attempts: 0,
-        under_way: false,
-    })
-}
-
-/// Everybody whom a page of the incident reached is told, by the same way, that it is over. The event is the intent.
-fn all_clear(incident: &Incident, at: Timestamp, event: &IncidentEvent) -> Vec<OutboxPage> {
-    if !matches!(event, IncidentEvent::Resolved { .. } | IncidentEvent::MergedInto { .. }) {
-        return Vec::new();
-    }
-    let mut told = BTreeSet::new();
-    let reached = incident.pages().values().filter(|page| !matches!(page.outcome, Some(PageOutcome::Failed { .. })));
-    let new = reached.filter(|page| told.insert((&page.person, &page.channel, &page.address)));
-    let row = |page: &PageRecord| OutboxPage {
-        page: PageId::digest(&[page.id.bytes(), b"all clear", &incident.version().to_be_bytes()]),
-        incident: incident.id(),
-        person: page.person.clone(),
-        channel: page.channel.clone(),
-        address: page.address.clone(),
-        not_before: at,
-        attempts: 0,
-        under_way: false,
-    };
-    new.map(row).collect()
+    Ok((
+        StoredEvent {
+            index,
+            stream,
+            version,
+            at,
+            content: Content::Whole { json: body, salt },
+            digest: *entry.digest(),
+        },
+        leaf,
+    ))
 }

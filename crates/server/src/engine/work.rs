@@ -4,16 +4,17 @@ use std::{sync::Arc, time::Duration};
 
 use quarterdeck_core::{
     board::Fate,
-    id::{IncidentId, PageId, SilenceId},
+    id::{IncidentId, SilenceId},
     incident::{Actor, Command, PageOutcome, Refusal},
     journal::JournalEvent,
+    outbox::Delivery,
     signal::SignalChange,
     silence::{BadSilence, Silence},
 };
 use quarterdeck_ledger::{leaf::EntryError, note::NoteError};
 use tokio::sync::oneshot;
 
-use quarterdeck_store::{OutboxPage, StoreError};
+use quarterdeck_store::StoreError;
 
 /// What the engine is asked to do.
 #[derive(Debug)]
@@ -35,21 +36,14 @@ pub enum Work {
         /// What.
         command: Command,
     },
-    /// What became of a page.
+    /// What became of a delivery.
     Settle {
-        /// Which.
-        page: PageId,
-        /// What.
+        /// The delivery.
+        delivery: Delivery,
+        /// Whether it arrived.
         outcome: PageOutcome,
         /// From hand-over to answer.
         latency: Duration,
-    },
-    /// What became of an all-clear.
-    SettleAllClear {
-        /// Its place in the outbox.
-        page: OutboxPage,
-        /// What.
-        outcome: PageOutcome,
     },
     /// Something of the product itself, for the log.
     Journal(JournalEvent),

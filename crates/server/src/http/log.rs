@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::{Asked, Refused, Shared, Viewer};
 use crate::engine::{entry_of, read};
+use quarterdeck_store::Content;
 
 /// Their routes.
 pub fn routes() -> Router<Shared> {
@@ -95,8 +96,8 @@ pub async fn bundle(app: &Shared, incident: IncidentId) -> Result<Vec<u8>, Refus
     for event in stored.iter().filter(|event| event.index < head.size) {
         let entry = entry_of(event).map_err(|error| ours(&error))?;
         let body = match &event.content {
-            Some((body, salt)) => Kept::Kept { salt: *salt, bytes: body.clone().into_bytes() },
-            None => Kept::Erased,
+            Content::Whole { json, salt } => Kept::Kept { salt: *salt, bytes: json.clone().into_bytes() },
+            Content::Redacted { .. } | Content::Erased => Kept::Erased,
         };
         events.push((event.index, Sealed { entry, body }));
     }

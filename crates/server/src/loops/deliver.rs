@@ -1,7 +1,10 @@
-//! Hands pages to channels. The intent is durable before we look (the outbox), the outcome is a command to the engine.
+//! Hands deliveries to channels. The intent is durable before we look (the outbox), the outcome is a command to the engine.
+//!
+//! A delivery says what it is, and which event of the log decided it; nothing leaves before that event is published, and nothing
+//! is concluded from what is absent. Whether it is still wanted is a rule (`core/src/outbox.rs`).
 //!
 //! What happens when we stop in between: the outbox says that an attempt was under way. It may have arrived, so it is sent once
-//! more, labelled a repeat; if we stop in between again, the page is settled as unknown and the rules turn to the next channel.
+//! more, labelled a repeat; if we stop in between again, it is settled as unknown and the rules turn to the next channel.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,9 +13,10 @@ use std::{
 };
 
 use quarterdeck_core::{
-    id::{ChannelId, PageId},
-    incident::{Incident, PageOutcome, PageReason},
+    id::{ChannelId, DeliveryId, IncidentId},
+    incident::{Incident, PageOutcome},
     limits::{ATTEMPTS_PER_CHANNEL_MAX, DELIVERIES_IN_FLIGHT_MAX, DELIVERY_TIMEOUT, RETRY_AFTER_MAX},
+    outbox::{self, Audience, Unwanted},
     setting::Setting,
     time::Timestamp,
 };
@@ -26,8 +30,11 @@ use crate::{
     loops::engine::EngineHandle,
 };
 use quarterdeck_host::clock::Clock;
-use quarterdeck_reach::notify::{Notifier, SendError, message::compose};
-use quarterdeck_store::{OutboxPage, Store, StoreError};
+use quarterdeck_reach::notify::{
+    Message, Notifier, SendError,
+    message::{Sending, compose},
+};
+use quarterdeck_store::{Outgoing, Store, StoreError};
 
 /// The pause before the second attempt on a channel that said nothing about when; doubles with each attempt.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -36,7 +43,7 @@ const LOOK_AT_LEAST_EVERY: Duration = Duration::from_millis(500);
 
 /// Everything a delivery needs.
 pub struct Deliver {
-    /// Where pages wait.
+    /// Where deliveries wait.
     pub store: Arc<dyn Store>,
     /// Where outcomes go.
     pub engine: EngineHandle,
@@ -48,27 +55,28 @@ pub struct Deliver {
     pub base_url: String,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Pages whose attempt was under way when we stopped last.
-    pub may_have_arrived: Mutex<BTreeSet<PageId>>,
+    /// Deliveries whose attempt was under way when we stopped last.
+    pub may_have_arrived: Mutex<BTreeSet<DeliveryId>>,
 }
 
 impl Deliver {
     /// Takes up what was under way when we stopped. Call once, before [`Deliver::run`].
     pub async fn take_up(&self) -> Result<(), StoreError> {
-        for page in self.store.outbox(usize::MAX).await? {
-            if !page.under_way {
+        for row in self.store.outbox(usize::MAX).await? {
+            let id = row.delivery.id;
+            if !row.under_way {
                 // Put back by us after a stop, and stopped again before it left? We cannot tell, so it says that it may be a repeat.
-                if page.attempts > 0 {
-                    lock(&self.may_have_arrived).insert(page.page);
+                if row.attempts > 0 {
+                    lock(&self.may_have_arrived).insert(id);
                 }
                 continue;
             }
-            if page.attempts > 1 {
+            if row.attempts > 1 {
                 let error = "stopped again while it was under way".to_owned();
-                self.settle(&page, PageOutcome::Unknown { error }, Duration::ZERO).await;
+                self.settle(&row, PageOutcome::Unknown { error }, Duration::ZERO).await;
             } else {
-                lock(&self.may_have_arrived).insert(page.page);
-                self.store.release_page(page.page, self.clock.now()).await?;
+                lock(&self.may_have_arrived).insert(id);
+                self.store.release(id, self.clock.now()).await?;
             }
         }
         Ok(())
@@ -92,11 +100,11 @@ impl Deliver {
                     _ = attempts.join_next(), if !attempts.is_empty() => {}
                 }
             }
-            for page in claimed {
+            for row in claimed {
                 let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
                 let this = Arc::clone(&self);
                 attempts.spawn(async move {
-                    this.deliver(page).await;
+                    this.deliver(row).await;
                     drop(place);
                 });
             }
@@ -104,52 +112,45 @@ impl Deliver {
         while attempts.join_next().await.is_some() {}
     }
 
-    async fn claim(&self, limit: usize) -> Vec<OutboxPage> {
-        match self.store.claim_pages(self.clock.now(), limit).await {
-            Ok(pages) => pages,
+    async fn claim(&self, limit: usize) -> Vec<Outgoing> {
+        match self.store.claim(self.clock.now(), limit).await {
+            Ok(rows) => rows,
             Err(error) => {
-                tracing::error!(%error, "cannot look for pages to deliver");
+                tracing::error!(%error, "cannot look for what is to be delivered");
                 Vec::new()
             }
         }
     }
 
-    /// One attempt on one page, and what follows from its answer.
-    pub async fn deliver(&self, page: OutboxPage) {
+    /// One attempt, and what follows from its answer.
+    pub async fn deliver(&self, row: Outgoing) {
         let began = self.clock.elapsed();
-        let outcome = self.attempt(&page).await;
+        let outcome = self.attempt(&row).await;
         let latency = self.clock.elapsed().saturating_sub(began);
         let settled = match outcome {
             Ok(receipt) => PageOutcome::Delivered { receipt },
             Err(SendError::Permanent { reason }) => PageOutcome::Failed { error: reason },
             Err(SendError::Unknown { reason }) => PageOutcome::Unknown { error: reason },
-            Err(SendError::Retry { reason, .. }) if page.attempts >= ATTEMPTS_PER_CHANNEL_MAX => {
-                PageOutcome::Failed { error: format!("{reason} (attempt {})", page.attempts) }
+            Err(SendError::Retry { reason, .. }) if row.attempts >= ATTEMPTS_PER_CHANNEL_MAX => {
+                PageOutcome::Failed { error: format!("{reason} (attempt {})", row.attempts) }
             }
             Err(SendError::Retry { after, .. }) => {
-                self.put_back(&page, after).await;
+                self.put_back(&row, after).await;
                 return;
             }
         };
-        Self::count(&page, &settled, latency);
-        self.settle(&page, settled, latency).await;
+        Self::count(&row, &settled, latency);
+        self.settle(&row, settled, latency).await;
     }
 
-    async fn attempt(&self, page: &OutboxPage) -> Result<String, SendError> {
-        let Some(channel) = self.channels.get(&page.channel) else {
-            return Err(SendError::Permanent { reason: format!("no channel `{}` is configured", page.channel) });
+    async fn attempt(&self, row: &Outgoing) -> Result<String, SendError> {
+        let Audience::Contact { channel, .. } = &row.delivery.to;
+        let Some(notifier) = self.channels.get(channel) else {
+            return Err(SendError::Permanent { reason: format!("no channel `{channel}` is configured") });
         };
-        self.caught_up().await?;
-        let repeated = lock(&self.may_have_arrived).contains(&page.page);
-        let message = {
-            let board = read(&self.engine.published().board);
-            let Some(incident) = board.incident(page.incident) else {
-                return Err(SendError::Permanent { reason: format!("incident {} is not there", page.incident) });
-            };
-            unwanted(incident, page)?;
-            compose(incident, page, &self.setting, &self.base_url, repeated)
-        };
-        match tokio::time::timeout(DELIVERY_TIMEOUT, channel.send(&message)).await {
+        self.shown(row.decided).await?;
+        let message = self.message(row).map_err(|unwanted| SendError::Permanent { reason: unwanted.to_string() })?;
+        match tokio::time::timeout(DELIVERY_TIMEOUT, notifier.send(&message)).await {
             Ok(sent) => {
                 sent.map(|receipt| if message.repeat { format!("{} (repeat)", receipt.text) } else { receipt.text })
             }
@@ -157,15 +158,28 @@ impl Deliver {
         }
     }
 
-    /// Waits until the board shows everything that the store holds. A page is in the outbox a moment before its event is published:
-    /// whoever looked in between would take it for one that nobody wants.
-    async fn caught_up(&self) -> Result<(), SendError> {
+    /// What a delivery says now, if anybody still wants it. Of an incident that cannot be read somebody hears that.
+    fn message(&self, row: &Outgoing) -> Result<Message, Unwanted> {
+        let repeated = lock(&self.may_have_arrived).contains(&row.delivery.id);
+        let (setting, base_url) = (&*self.setting, self.base_url.as_str());
+        let sending = Sending { setting, base_url, at: row.not_before, repeated };
+        self.about(row.delivery.incident, |incident| {
+            incident.map_or(Ok(()), |incident| outbox::wanted(incident, &row.delivery))?;
+            Ok(compose(incident, &row.delivery, sending))
+        })
+    }
+
+    /// Looks at the incident of a delivery as it is now; none: its history cannot be read.
+    fn about<T>(&self, incident: IncidentId, look: impl FnOnce(Option<&Incident>) -> T) -> T {
+        look(self.engine.published().board().incident(incident))
+    }
+
+    /// Waits until the event at this place of the log is published: it is in the outbox a moment before.
+    async fn shown(&self, place: u64) -> Result<(), SendError> {
         let published = self.engine.published();
         let mut news = published.news.subscribe();
-        let size = self.store.size().await;
-        let size = size.map_err(|error| SendError::retry(format!("read the length of the log: {error}")))?;
         let shown = async {
-            while read(&published.head).size < size {
+            while read(&published.head).size <= place {
                 // Told, or told more than is kept: the head is looked at again either way.
                 if matches!(news.recv().await, Err(broadcast::error::RecvError::Closed)) {
                     break;
@@ -173,67 +187,50 @@ impl Deliver {
             }
         };
         let waited = tokio::time::timeout(DELIVERY_TIMEOUT, shown).await;
-        waited.map_err(|_| SendError::retry("the board does not catch up with the log"))
+        waited.map_err(|_| {
+            SendError::retry(format!("the event at {place} of the log, which decided it, is not published"))
+        })
     }
 
-    async fn put_back(&self, page: &OutboxPage, after: Option<Duration>) {
-        let doubled = FIRST_PAUSE.saturating_mul(1 << page.attempts.saturating_sub(1).min(6));
+    async fn put_back(&self, row: &Outgoing, after: Option<Duration>) {
+        let doubled = FIRST_PAUSE.saturating_mul(1 << row.attempts.saturating_sub(1).min(6));
         let pause = after.unwrap_or(doubled).min(RETRY_AFTER_MAX);
         let not_before: Timestamp = self.clock.now().plus(pause);
-        if let Err(error) = self.store.release_page(page.page, not_before).await {
-            tracing::error!(%error, page = %page.page, "cannot put a page back");
+        if let Err(error) = self.store.release(row.delivery.id, not_before).await {
+            tracing::error!(%error, delivery = %row.delivery.id, "cannot put a delivery back");
         }
     }
 
-    /// Counts what became of a page.
-    fn count(page: &OutboxPage, outcome: &PageOutcome, latency: Duration) {
+    /// Counts what became of a delivery.
+    fn count(row: &Outgoing, outcome: &PageOutcome, latency: Duration) {
         let word = match outcome {
             PageOutcome::Delivered { .. } => "delivered",
             PageOutcome::Failed { .. } => "failed",
             PageOutcome::Unknown { .. } => "unknown",
         };
-        let channel = page.channel.to_string();
+        let Audience::Contact { channel, .. } = &row.delivery.to;
+        let channel = channel.to_string();
         metrics::counter!("quarterdeck_pages_total", "channel" => channel.clone(), "outcome" => word).increment(1);
         metrics::histogram!("quarterdeck_page_seconds", "channel" => channel).record(latency.as_secs_f64());
     }
 
     /// Tells the engine until it is durable: an outcome that is not told would be sent again.
-    async fn settle(&self, row: &OutboxPage, outcome: PageOutcome, latency: Duration) {
-        let page = row.page;
-        let is_page = read(&self.engine.published().board).incident_of_page(page).is_some();
+    async fn settle(&self, row: &Outgoing, outcome: PageOutcome, latency: Duration) {
+        let id = row.delivery.id;
         loop {
-            let outcome = outcome.clone();
-            let work = if is_page {
-                Work::Settle { page, outcome, latency }
-            } else {
-                Work::SettleAllClear { page: row.clone(), outcome }
-            };
-            let told = self.engine.ask(work).await;
-            match told {
+            let (delivery, outcome) = (row.delivery.clone(), outcome.clone());
+            match self.engine.ask(Work::Settle { delivery, outcome, latency }).await {
                 Ok(_) | Err(crate::engine::EngineError::Stopped) => {
-                    lock(&self.may_have_arrived).remove(&page);
+                    lock(&self.may_have_arrived).remove(&id);
                     return;
                 }
                 Err(error) => {
-                    tracing::error!(%error, %page, "cannot record the outcome of a page, trying again");
+                    tracing::error!(%error, delivery = %id, "cannot record what became of a delivery, trying again");
                     tokio::time::sleep(LOOK_AT_LEAST_EVERY).await;
                 }
             }
         }
     }
-}
-
-/// Why a message is not wanted any more: somebody answered, or it is over, while it waited for its turn or for a second attempt.
-/// An all-clear is not wanted once the incident was reopened.
-fn unwanted(incident: &Incident, page: &OutboxPage) -> Result<(), SendError> {
-    let reason = match incident.pages().get(&page.page) {
-        Some(record) if record.reason == PageReason::Asked && incident.is_open() => return Ok(()),
-        Some(_) if incident.wants_answer() => return Ok(()),
-        None if !incident.is_open() => return Ok(()),
-        Some(_) => "not sent: somebody answered, or it is over",
-        None => "not sent: the incident was reopened",
-    };
-    Err(SendError::Permanent { reason: reason.to_owned() })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

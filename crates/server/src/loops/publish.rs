@@ -16,7 +16,7 @@ use quarterdeck_ledger::{
 use tokio::sync::watch;
 
 use crate::engine::{Published, StartError, entry_of, read};
-use quarterdeck_store::{Store, StoreError, StoredEvent};
+use quarterdeck_store::{Content, Store, StoreError, StoredEvent};
 
 /// How far the folder may lag behind the store.
 const PUBLISH_EVERY: Duration = Duration::from_millis(500);
@@ -141,8 +141,9 @@ fn write_slice(
     for event in events {
         let entry = entry_of(&event)?;
         let body = match event.content {
-            Some((body, salt)) => Body::Kept { salt, bytes: body.into_bytes() },
-            None => Body::Erased,
+            Content::Whole { json, salt } => Body::Kept { salt, bytes: json.into_bytes() },
+            // What is left of it does not open its leaf.
+            Content::Redacted { .. } | Content::Erased => Body::Erased,
         };
         sealed.push(Sealed { entry, body });
     }

@@ -51,8 +51,8 @@ pub async fn run(store: Arc<dyn Store>, clock: Arc<dyn Clock>, watched: Arc<Watc
         let now = clock.now();
         let overdue = match store.timers_due(now.minus(LATE), TIMERS).await {
             Ok(timers) => {
-                for (incident, due) in &timers {
-                    tracing::error!(%incident, %due, "a duty is overdue: the escalation of this incident has stalled");
+                for (stream, due) in &timers {
+                    tracing::error!(%stream, %due, "a duty is overdue: what this stream owes is not carried out");
                 }
                 i64::try_from(timers.len()).unwrap_or(i64::MAX)
             }

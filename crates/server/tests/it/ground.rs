@@ -57,6 +57,14 @@ impl Ground {
         }
     }
 
+    /// What a second program that starts meanwhile hears; none: this place is a program's own.
+    pub(crate) async fn second(&self) -> Option<Result<(), StoreError>> {
+        match self {
+            Self::Memory(_) => None,
+            _ => Some(self.try_open().await.map(drop)),
+        }
+    }
+
     async fn try_open(&self) -> Result<Arc<dyn Store>, StoreError> {
         Ok(match self {
             Self::Memory(store) => Arc::clone(store) as Arc<dyn Store>,

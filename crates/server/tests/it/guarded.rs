@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use quarterdeck_core::{
-    id::{IncidentId, PageId, SignalId},
+    id::{DeliveryId, SignalId},
+    journal::Stream,
     time::Timestamp,
 };
-use quarterdeck_store::{Batch, FoundSignal, OutboxPage, SignalFilter, Store, StoreError, StoredEvent};
+use quarterdeck_store::{Batch, FoundSignal, Outgoing, SignalFilter, Store, StoreError, StoredEvent};
 
 /// Decides about appends.
 #[async_trait]
@@ -45,16 +46,16 @@ impl<G: Guard> Store for Guarded<G> {
     async fn checkpoint(&self) -> Said<Option<String>> {
         self.inner.checkpoint().await
     }
-    async fn claim_pages(&self, now: Timestamp, limit: usize) -> Said<Vec<OutboxPage>> {
-        self.inner.claim_pages(now, limit).await
+    async fn claim(&self, now: Timestamp, limit: usize) -> Said<Vec<Outgoing>> {
+        self.inner.claim(now, limit).await
     }
-    async fn release_page(&self, page: PageId, not_before: Timestamp) -> Said<()> {
-        self.inner.release_page(page, not_before).await
+    async fn release(&self, delivery: DeliveryId, not_before: Timestamp) -> Said<()> {
+        self.inner.release(delivery, not_before).await
     }
-    async fn outbox(&self, limit: usize) -> Said<Vec<OutboxPage>> {
+    async fn outbox(&self, limit: usize) -> Said<Vec<Outgoing>> {
         self.inner.outbox(limit).await
     }
-    async fn timers_due(&self, now: Timestamp, limit: usize) -> Said<Vec<(IncidentId, Timestamp)>> {
+    async fn timers_due(&self, now: Timestamp, limit: usize) -> Said<Vec<(Stream, Timestamp)>> {
         self.inner.timers_due(now, limit).await
     }
     async fn signals(&self, filter: &SignalFilter) -> Said<Vec<FoundSignal>> {
@@ -71,9 +72,6 @@ impl<G: Guard> Store for Guarded<G> {
     }
     async fn snapshot(&self, name: &str) -> Said<Option<Vec<u8>>> {
         self.inner.snapshot(name).await
-    }
-    async fn erase(&self, index: u64) -> Said<()> {
-        self.inner.erase(index).await
     }
     async fn forget_signals(&self, before: Timestamp) -> Said<u64> {
         self.inner.forget_signals(before).await

@@ -150,6 +150,11 @@ impl Deck {
         Self { clock, receiver, http: http(), base, running, ground, folder }
     }
 
+    /// What a second program hears that starts on the same store, in words; none: it cannot.
+    pub(crate) async fn second_program(&self) -> Option<Result<(), String>> {
+        Some(self.ground.second().await?.map_err(|refused| refused.to_string()))
+    }
+
     /// The typed client with a token.
     pub(crate) fn client(&self, token: &str) -> Client {
         Client::new(&self.base, token, self.http.clone())

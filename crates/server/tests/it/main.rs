@@ -26,6 +26,8 @@ mod history;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod one_writer;
+#[cfg(test)]
 mod pages;
 #[cfg(test)]
 mod permissions;

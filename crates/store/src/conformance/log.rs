@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 use super::{
-    super::{Batch, SignalFilter, Store, StoreError, StoredEvent},
-    Broken, conflicts, differs, event, incident, journal, page, same, second, signal, signal_id,
+    super::{Batch, Content, SignalFilter, Store, StoreError, StoredEvent},
+    Broken, conflicts, differs, event, incident, journal, outgoing, same, second, signal, signal_id, timer,
 };
 use quarterdeck_core::{signal::SignalStatus, time::Timestamp};
 
@@ -16,7 +16,7 @@ pub(super) async fn empty(store: Arc<dyn Store>) -> Result<(), Broken> {
     same("events", &store.events(0, 10).await?.len(), &0)?;
     same("stream", &store.stream("journal").await?.len(), &0)?;
     same("checkpoint", &store.checkpoint().await?, &None)?;
-    same("claimed pages", &store.claim_pages(Timestamp::MAX, 10).await?.len(), &0)?;
+    same("claimed", &store.claim(Timestamp::MAX, 10).await?.len(), &0)?;
     same("outbox", &store.outbox(10).await?.len(), &0)?;
     same("timers", &store.timers_due(Timestamp::MAX, 10).await?.len(), &0)?;
     same("signals", &store.signals(&all).await?.len(), &0)?;
@@ -36,8 +36,8 @@ pub(super) async fn reads_back(store: Arc<dyn Store>) -> Result<(), Broken> {
     if let [first, second, third, _] = events.as_mut_slice() {
         first.at = Timestamp::MIN;
         second.at = Timestamp::MAX;
-        second.content = Some((String::new(), [0; 16]));
-        third.content = None;
+        second.content = Content::Whole { json: String::new(), salt: [0; 16] };
+        third.content = Content::Redacted { json: "{}".to_owned() };
     }
     store.append(Batch { events: events.iter().take(1).cloned().collect(), ..Batch::default() }).await?;
     store.append(Batch { events: events.iter().skip(1).cloned().collect(), ..Batch::default() }).await?;
@@ -76,10 +76,11 @@ pub(super) async fn ranges(store: Arc<dyn Store>) -> Result<(), Broken> {
 fn wide(events: Vec<StoredEvent>) -> Result<Batch, Broken> {
     Ok(Batch {
         events,
+        redactions: vec![(0, "{}".to_owned())],
         checkpoint: Some("must not be kept".to_owned()),
-        pages: vec![page(1, second(0))?],
-        settled: vec![super::page_id(0)],
-        timers: vec![(incident(0), None), (incident(1), Some(second(1)))],
+        outgoing: vec![outgoing(1, second(0))?],
+        settled: vec![super::delivery_id(0)],
+        timers: vec![(timer(0), None), (timer(1), Some(second(1)))],
         signals: vec![signal(1, second(0), SignalStatus::Confirmed)],
         signal_updates: vec![super::super::SignalUpdate {
             id: signal_id(0),
@@ -97,8 +98,8 @@ async fn prepare(store: &Arc<dyn Store>) -> Result<(), Broken> {
     let before = Batch {
         events: vec![event(0, "journal", 0), event(1, "a", 0), event(2, "a", 1)],
         checkpoint: Some("kept".to_owned()),
-        pages: vec![page(0, second(0))?],
-        timers: vec![(incident(0), Some(second(0)))],
+        outgoing: vec![outgoing(0, second(0))?],
+        timers: vec![(timer(0), Some(second(0)))],
         signals: vec![signal(0, second(0), SignalStatus::Provisional)],
         cursors: vec![("mainnet".to_owned(), "1".to_owned())],
         snapshots: vec![("large-outflow".to_owned(), vec![1])],
@@ -109,9 +110,10 @@ async fn prepare(store: &Arc<dyn Store>) -> Result<(), Broken> {
 
 async fn untouched(store: &Arc<dyn Store>) -> Result<(), Broken> {
     same("size", &store.size().await?, &3)?;
+    same("first event", &store.events(0, 1).await?, &vec![event(0, "journal", 0)])?;
     same("checkpoint", &store.checkpoint().await?.as_deref(), &Some("kept"))?;
-    same("outbox", &store.outbox(10).await?, &vec![page(0, second(0))?])?;
-    same("timers", &store.timers_due(second(9), 10).await?, &vec![(incident(0), second(0))])?;
+    same("outbox", &store.outbox(10).await?, &vec![outgoing(0, second(0))?])?;
+    same("timers", &store.timers_due(second(9), 10).await?, &vec![(timer(0), second(0))])?;
     let live: Vec<_> = store.live_signals(None, 10).await?.iter().map(|found| found.row).collect();
     same("live signals", &live, &vec![signal(0, second(0), SignalStatus::Provisional)])?;
     same("cursor", &store.cursor("mainnet").await?.as_deref(), &Some("1"))?;
@@ -213,20 +215,33 @@ pub(super) async fn checkpoint(store: Arc<dyn Store>) -> Result<(), Broken> {
 
 pub(super) async fn erasure(store: Arc<dyn Store>) -> Result<(), Broken> {
     store.append(journal(0, 3)).await?;
-    for _twice in 0..2 {
-        store.erase(1).await?;
-        let mut want = journal(0, 3).events;
-        if let Some(event) = want.get_mut(1) {
-            event.content = None;
+    let left = |nth: u64| format!("{{\"left\":\"é {nth}\"}}");
+    let mut want = journal(0, 3).events;
+    // With the event that says so, in one batch; twice; and an event of the batch itself.
+    for nth in 3..6 {
+        let redactions = vec![(1, left(nth)), (nth - 1, left(0))];
+        store.append(Batch { redactions, ..journal(nth, 1) }).await?;
+        want.extend(journal(nth, 1).events);
+        for (index, json) in [(1, left(nth)), (nth - 1, left(0))] {
+            if let Some(event) = usize::try_from(index).ok().and_then(|index| want.get_mut(index)) {
+                event.content = Content::Redacted { json };
+            }
         }
         same("events", &store.events(0, 10).await?, &want)?;
         same("stream", &store.stream("journal").await?, &want)?;
     }
-    for absent in [3, u64::MAX] {
-        let outcome = store.erase(absent).await;
-        same("erasure of an event that is not there fails", &outcome.is_err(), &true)?;
+    let itself = Batch { redactions: vec![(6, left(1)), (6, left(2))], ..journal(6, 1) };
+    store.append(itself).await?;
+    let last = store.events(6, 1).await?.pop().map(|event| (event.content, event.digest));
+    let digest = event(6, "journal", 6).digest;
+    same("the last of two", &last, &Some((Content::Redacted { json: left(2) }, digest)))?;
+    for absent in [8, u64::MAX] {
+        let refused = store.append(Batch { redactions: vec![(0, left(9)), (absent, left(9))], ..journal(7, 1) }).await;
+        same("erasure of an event that is not there fails", &refused.is_err(), &true)?;
     }
-    Ok(store.append(journal(3, 1)).await?)
+    same("nothing of those batches", &store.size().await?, &7)?;
+    same("nor of their erasures", &store.events(0, 1).await?, &journal(0, 1).events)?;
+    Ok(store.append(journal(7, 1)).await?)
 }
 
 pub(super) async fn cursors_and_snapshots(store: Arc<dyn Store>) -> Result<(), Broken> {

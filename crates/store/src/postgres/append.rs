@@ -4,25 +4,23 @@
 use std::collections::{BTreeMap, HashMap};
 
 use futures_util::future::{join_all, join3};
-use quarterdeck_core::{
-    id::{IncidentId, SignalId},
-    time::Timestamp,
-};
+use quarterdeck_core::{id::SignalId, journal::Stream, outbox::Audience, time::Timestamp};
 use tokio_postgres::types::ToSql;
 
-use super::pool::{Call, Fault, Session, fault};
+use super::{
+    lease::{hold_head, overtaken},
+    pool::{Call, Fault, Session, fault},
+};
 use crate::{
-    Batch, OutboxPage, SignalRow, StoreError, StoredEvent, check_follows,
-    columns::{count_of, damaged, integer, status_code},
+    Batch, Outgoing, SignalRow, StoreError, StoredEvent, check_follows,
+    columns::{count_of, integer, kind_code, status_code},
     no_such_event,
 };
 
 pub(super) const DOING: &str = "append to log";
 
 /// Takes the one row that whoever writes holds, and the places for our events.
-const TAKE_PLACES: &str = "UPDATE log_head SET size = size + $1 WHERE sole RETURNING size - $1";
-/// Takes the row alone.
-pub(super) const TAKE_HEAD: &str = "SELECT size FROM log_head WHERE sole FOR UPDATE";
+const TAKE_PLACES: &str = "UPDATE log_head SET size = size + $1 WHERE sole AND epoch = $2 RETURNING size - $1";
 const STREAM_SIZES: &str = "SELECT asked.stream,
     (SELECT coalesce(max(event.version) + 1, 0) FROM event WHERE event.stream = asked.stream)
     FROM unnest($1::text[]) AS asked (stream)";
@@ -31,16 +29,17 @@ const INSERT_EVENTS: &str = "INSERT INTO event (place, stream, version, at_ms, j
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::bytea[], $7::bytea[])";
 const UPSERT_CHECKPOINT: &str =
     "INSERT INTO checkpoint (sole, note) VALUES (true, $1) ON CONFLICT (sole) DO UPDATE SET note = excluded.note";
-const INSERT_PAGES: &str = "INSERT INTO outbox
-    (page, incident, person, channel, address, not_before_ms, attempts, under_way)
-    SELECT page, incident, person, channel, address, not_before_ms, attempts, under_way
-    FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::boolean[])
-        WITH ORDINALITY AS new (page, incident, person, channel, address, not_before_ms, attempts, under_way, nth)
-    ORDER BY nth ON CONFLICT (page) DO NOTHING";
-const DELETE_PAGES: &str = "DELETE FROM outbox WHERE page = ANY ($1::bytea[])";
-const UPSERT_TIMERS: &str = "INSERT INTO timer (incident, due_ms) SELECT * FROM unnest($1::bytea[], $2::bigint[])
-    ON CONFLICT (incident) DO UPDATE SET due_ms = excluded.due_ms";
-const DELETE_TIMERS: &str = "DELETE FROM timer WHERE incident = ANY ($1::bytea[])";
+const INSERT_DELIVERIES: &str = "INSERT INTO delivery
+    (id, kind, decided, incident, person, channel, address, not_before_ms, attempts, under_way)
+    SELECT id, kind, decided, incident, person, channel, address, not_before_ms, attempts, under_way
+    FROM unnest($1::bytea[], $2::smallint[], $3::bigint[], $4::bytea[], $5::text[], $6::text[], $7::text[], $8::bigint[],
+        $9::bigint[], $10::boolean[]) WITH ORDINALITY
+        AS new (id, kind, decided, incident, person, channel, address, not_before_ms, attempts, under_way, nth)
+    ORDER BY nth ON CONFLICT (id) DO NOTHING";
+const DELETE_DELIVERIES: &str = "DELETE FROM delivery WHERE id = ANY ($1::bytea[])";
+const UPSERT_TIMERS: &str = "INSERT INTO deadline (stream, due_ms) SELECT * FROM unnest($1::text[], $2::bigint[])
+    ON CONFLICT (stream) DO UPDATE SET due_ms = excluded.due_ms";
+const DELETE_TIMERS: &str = "DELETE FROM deadline WHERE stream = ANY ($1::text[])";
 const UPSERT_SIGNALS: &str = "INSERT INTO signal (id, status, incident, observed_ms, place)
     SELECT * FROM unnest($1::bytea[], $2::smallint[], $3::bytea[], $4::bigint[], $5::bigint[])
     ON CONFLICT (observed_ms, id) DO UPDATE SET status = excluded.status, incident = excluded.incident, place = excluded.place";
@@ -53,19 +52,19 @@ const UPSERT_CURSORS: &str = "INSERT INTO cursor (name, json) SELECT * FROM unne
     ON CONFLICT (name) DO UPDATE SET json = excluded.json";
 const UPSERT_SNAPSHOTS: &str = "INSERT INTO snapshot (name, bytes) SELECT * FROM unnest($1::text[], $2::bytea[])
     ON CONFLICT (name) DO UPDATE SET bytes = excluded.bytes";
-const ERASE_EVENT: &str = "UPDATE event SET json = NULL, salt = NULL WHERE place = $1";
+const REDACT_EVENTS: &str = "UPDATE event SET json = left_over.json, salt = NULL
+    FROM unnest($1::bigint[], $2::text[]) AS left_over (place, json) WHERE event.place = left_over.place";
 const FORGET: &str = "DELETE FROM signal WHERE (observed_ms, id) IN
     (SELECT observed_ms, id FROM signal WHERE status IN (0, 1, 2, 3) AND observed_ms < $1 AND incident IS NULL LIMIT $2)";
 
 pub(super) const STATEMENTS: &[&str] = &[
     TAKE_PLACES,
-    TAKE_HEAD,
     STREAM_SIZES,
     DIGEST,
     INSERT_EVENTS,
     UPSERT_CHECKPOINT,
-    INSERT_PAGES,
-    DELETE_PAGES,
+    INSERT_DELIVERIES,
+    DELETE_DELIVERIES,
     UPSERT_TIMERS,
     DELETE_TIMERS,
     UPSERT_SIGNALS,
@@ -73,7 +72,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     MOVE_SIGNALS,
     UPSERT_CURSORS,
     UPSERT_SNAPSHOTS,
-    ERASE_EVENT,
+    REDACT_EVENTS,
     FORGET,
 ];
 
@@ -82,9 +81,14 @@ pub(super) const STATEMENTS: &[&str] = &[
 /// On a later try the earlier one may have been committed and its answer lost, or may even be committing still. `log_head` settles
 /// it: we get the row only when that transaction is over, and then the log either ends where our batch begins, or has our last
 /// digest in its place (digests are salted: no other writer has the same), or belongs to somebody else.
-pub(super) async fn append(session: Session, batch: &Batch, nth_try: usize) -> Result<(Session, ()), Fault> {
+pub(super) async fn append(
+    session: Session,
+    batch: &Batch,
+    epoch: i64,
+    nth_try: usize,
+) -> Result<(Session, ()), Fault> {
     let failed = fault(DOING);
-    match take_places(&session, batch).await? {
+    match take_places(&session, batch, epoch).await? {
         Ok(()) => {}
         Err(conflict) => {
             let is_ours = nth_try > 0 && is_written(&session, batch).await?;
@@ -101,19 +105,22 @@ pub(super) async fn append(session: Session, batch: &Batch, nth_try: usize) -> R
     Ok((session, ()))
 }
 
-/// Begins the transaction and takes the places of the events. The inner error: they are not free.
-async fn take_places(session: &Session, batch: &Batch) -> Result<Result<(), StoreError>, Fault> {
+/// Begins the transaction and takes the places of the events. The inner error: they are not free, or not ours to take.
+async fn take_places(session: &Session, batch: &Batch, epoch: i64) -> Result<Result<(), StoreError>, Fault> {
     let failed = fault(DOING);
     let count: i64 = integer(batch.events.len());
     let mut streams: Vec<&str> = batch.events.iter().map(|event| event.stream.as_str()).collect();
     streams.sort_unstable();
     streams.dedup();
-    let (begun, size, heads) =
-        join3(session.plain("BEGIN"), session.query(TAKE_PLACES, &[&count]), session.query(STREAM_SIZES, &[&streams]))
-            .await;
+    let (begun, size, heads) = join3(
+        session.plain("BEGIN"),
+        session.query(TAKE_PLACES, &[&count, &epoch]),
+        session.query(STREAM_SIZES, &[&streams]),
+    )
+    .await;
     begun.map_err(failed)?;
     let size = size.map_err(failed)?;
-    let row = size.first().ok_or_else(|| damaged(DOING, "log head", "its row is missing".to_owned()))?;
+    let Some(row) = size.first() else { return Ok(Err(overtaken(session, DOING).await?)) };
     let size = count_of(DOING, row.try_get(0).map_err(failed)?)?;
     let mut next_versions: HashMap<String, i64> = HashMap::new();
     for row in heads.map_err(failed)? {
@@ -121,7 +128,11 @@ async fn take_places(session: &Session, batch: &Batch) -> Result<Result<(), Stor
     }
     let next_version = |stream: &str| count_of(DOING, next_versions.get(stream).copied().unwrap_or(0));
     match check_follows(&batch.events, size, next_version) {
-        Ok(()) => Ok(Ok(())),
+        Ok(()) => {
+            let end = size + batch.events.len() as u64;
+            let absent = batch.redactions.iter().map(|(index, _)| *index).find(|index| *index >= end);
+            Ok(absent.map_or(Ok(()), |index| Err(no_such_event("redact event", index))))
+        }
         Err(conflict @ StoreError::Conflict { .. }) => Ok(Err(conflict)),
         Err(other) => Err(other.into()),
     }
@@ -142,15 +153,22 @@ fn calls(batch: &Batch) -> Vec<Call<'_>> {
     if !batch.events.is_empty() {
         calls.push(insert_events(&batch.events));
     }
+    if !batch.redactions.is_empty() {
+        // One statement changes a row once: the last of a batch holds.
+        let last: BTreeMap<u64, &str> = batch.redactions.iter().map(|(index, json)| (*index, json.as_str())).collect();
+        let (places, texts): (Vec<i64>, Vec<&str>) =
+            last.into_iter().map(|(index, json)| (integer(index), json)).unzip();
+        calls.push(Call { sql: REDACT_EVENTS, values: vec![Box::new(places), Box::new(texts)] });
+    }
     if let Some(checkpoint) = &batch.checkpoint {
         calls.push(Call { sql: UPSERT_CHECKPOINT, values: vec![Box::new(checkpoint)] });
     }
-    if !batch.pages.is_empty() {
-        calls.push(insert_pages(&batch.pages));
+    if !batch.outgoing.is_empty() {
+        calls.push(insert_deliveries(&batch.outgoing));
     }
     if !batch.settled.is_empty() {
-        let ids: Vec<&[u8]> = batch.settled.iter().map(|page| page.bytes().as_slice()).collect();
-        calls.push(Call { sql: DELETE_PAGES, values: vec![Box::new(ids)] });
+        let ids: Vec<&[u8]> = batch.settled.iter().map(|id| id.bytes().as_slice()).collect();
+        calls.push(Call { sql: DELETE_DELIVERIES, values: vec![Box::new(ids)] });
     }
     calls.extend(set_timers(&batch.timers));
     if !batch.signals_moved.is_empty() {
@@ -193,25 +211,33 @@ fn insert_events(events: &[StoredEvent]) -> Call<'_> {
             column(events, |event| event.stream.as_str()),
             column(events, |event| integer(event.version)),
             column(events, |event| event.at.as_ms()),
-            column(events, |event| event.content.as_ref().map(|(json, _)| json.as_str())),
-            column(events, |event| event.content.as_ref().map(|(_, salt)| salt.as_slice())),
+            column(events, |event| event.content.columns().0),
+            column(events, |event| event.content.columns().1),
             column(events, |event| event.digest.as_slice()),
         ],
     }
 }
 
-fn insert_pages(pages: &[OutboxPage]) -> Call<'_> {
+/// Person, channel and address.
+fn contact(row: &Outgoing) -> (&str, &str, &str) {
+    let Audience::Contact { person, channel, address } = &row.delivery.to;
+    (person.as_str(), channel.as_str(), address.as_str())
+}
+
+fn insert_deliveries(rows: &[Outgoing]) -> Call<'_> {
     Call {
-        sql: INSERT_PAGES,
+        sql: INSERT_DELIVERIES,
         values: vec![
-            column(pages, |page| page.page.bytes().as_slice()),
-            column(pages, |page| page.incident.bytes().as_slice()),
-            column(pages, |page| page.person.as_str()),
-            column(pages, |page| page.channel.as_str()),
-            column(pages, |page| page.address.as_str()),
-            column(pages, |page| page.not_before.as_ms()),
-            column(pages, |page| i64::from(page.attempts)),
-            column(pages, |page| page.under_way),
+            column(rows, |row| row.delivery.id.bytes().as_slice()),
+            column(rows, |row| kind_code(row.delivery.kind)),
+            column(rows, |row| integer(row.decided)),
+            column(rows, |row| row.delivery.incident.bytes().as_slice()),
+            column(rows, |row| contact(row).0),
+            column(rows, |row| contact(row).1),
+            column(rows, |row| contact(row).2),
+            column(rows, |row| row.not_before.as_ms()),
+            column(rows, |row| i64::from(row.attempts)),
+            column(rows, |row| row.under_way),
         ],
     }
 }
@@ -233,16 +259,15 @@ fn upsert_signals(signals: &[SignalRow]) -> Call<'_> {
     }
 }
 
-fn set_timers(timers: &[(IncidentId, Option<Timestamp>)]) -> Vec<Call<'_>> {
-    let last: BTreeMap<&IncidentId, Option<Timestamp>> =
-        timers.iter().map(|(incident, due)| (incident, *due)).collect();
+fn set_timers(timers: &[(Stream, Option<Timestamp>)]) -> Vec<Call<'_>> {
+    let last: BTreeMap<&Stream, Option<Timestamp>> = timers.iter().map(|(stream, due)| (stream, *due)).collect();
     let (mut set, mut due_ms, mut cleared) = (Vec::new(), Vec::new(), Vec::new());
-    for (incident, due) in last {
+    for (stream, due) in last {
         if let Some(due) = due {
-            set.push(incident.bytes().as_slice());
+            set.push(stream.to_string());
             due_ms.push(due.as_ms());
         } else {
-            cleared.push(incident.bytes().as_slice());
+            cleared.push(stream.to_string());
         }
     }
     let mut calls = Vec::new();
@@ -263,28 +288,27 @@ where
     Box::new(rows.iter().map(value).collect::<Vec<Value>>())
 }
 
-/// Takes an event's content away.
-pub(super) async fn erase(session: Session, index: u64) -> Result<(Session, ()), Fault> {
-    const DOING: &str = "erase event";
-    let place: i64 = integer(index);
-    let erased =
-        session.execute(Call { sql: ERASE_EVENT, values: vec![Box::new(place)] }).await.map_err(fault(DOING))?;
-    if erased == 0 {
-        return Err(no_such_event(DOING, index).into());
-    }
+/// Has the server give up the rows that hold what was erased.
+pub(super) async fn vacuum(session: Session) -> Result<(Session, ()), Fault> {
+    let failed = fault("vacuum events");
     // A vacuum of a long log may take its time.
-    session.plain("SET statement_timeout = 0").await.map_err(fault(DOING))?;
-    session.plain("VACUUM event").await.map_err(fault(DOING))?;
-    session.plain("SET statement_timeout = '60s'").await.map_err(fault(DOING))?;
+    session.plain("SET statement_timeout = 0").await.map_err(failed)?;
+    session.plain("VACUUM event").await.map_err(failed)?;
+    session.plain("SET statement_timeout = '60s'").await.map_err(failed)?;
     Ok((session, ()))
 }
 
 /// Drops up to `limit` signals that nobody needs. Returns how many; fewer than `limit`: there are no more.
-pub(super) async fn forget_signals(session: Session, before: Timestamp, limit: usize) -> Result<(Session, u64), Fault> {
-    let failed = fault("forget signals");
+pub(super) async fn forget_signals(
+    session: Session,
+    before: Timestamp,
+    limit: usize,
+    epoch: i64,
+) -> Result<(Session, u64), Fault> {
+    const DOING: &str = "forget signals";
+    let failed = fault(DOING);
     // Holding the head: two transactions that change many signals in different orders would wait for each other for ever.
-    session.plain("BEGIN").await.map_err(failed)?;
-    session.query(TAKE_HEAD, &[]).await.map_err(failed)?;
+    let session = hold_head(session, DOING, epoch).await?;
     let limit: i64 = integer(limit);
     let values: Vec<Box<dyn ToSql + Sync + Send>> = vec![Box::new(before.as_ms()), Box::new(limit)];
     let gone = session.execute(Call { sql: FORGET, values }).await.map_err(failed)?;

@@ -1,32 +1,35 @@
-//! The statements of the outbox. A claim whose answer was lost finds its pages again by its token, or they would stay under way,
+//! The statements of the outbox. A claim whose answer was lost finds its deliveries again by its token, or they would stay under way,
 //! tried by nobody, until the next start. Tests: `conformance.rs`; lost answers in `tests/store.rs`.
 
 use quarterdeck_core::{
-    id::{Id, PageId},
+    id::{DeliveryId, Id},
+    outbox::{Audience, Delivery},
     time::Timestamp,
 };
 use tokio_postgres::Row;
 
 use super::{
-    append::TAKE_HEAD,
+    lease::hold_head,
     pool::{Call, Fault, Session, fault},
 };
 use crate::{
-    OutboxPage, StoreError,
-    columns::{bytes_of, damaged, integer, name_of},
+    Outgoing, StoreError,
+    columns::{bytes_of, count_of, damaged, integer, kind_of, name_of},
 };
 
-pub(super) const DOING: &str = "claim pages";
+pub(super) const DOING: &str = "claim deliveries";
 
-const IS_ANY_READY: &str = "SELECT 1 FROM outbox WHERE NOT under_way AND not_before_ms <= $1 LIMIT 1";
-const CLAIM: &str = "UPDATE outbox SET attempts = least(attempts + 1, 4294967295), under_way = true, claim = $3
-    WHERE seq IN (SELECT seq FROM outbox WHERE NOT under_way AND not_before_ms <= $1 ORDER BY not_before_ms, seq LIMIT $2)
-    RETURNING page, incident, person, channel, address, not_before_ms, attempts, under_way, seq";
-const CLAIMED: &str = "SELECT page, incident, person, channel, address, not_before_ms, attempts, under_way, seq
-    FROM outbox WHERE claim = $1 AND under_way";
-const RELEASE: &str = "UPDATE outbox SET under_way = false, not_before_ms = $2, claim = NULL WHERE page = $1";
-const ALL: &str = "SELECT page, incident, person, channel, address, not_before_ms, attempts, under_way, seq
-    FROM outbox ORDER BY seq LIMIT $1";
+const IS_ANY_READY: &str = "SELECT 1 FROM delivery WHERE NOT under_way AND not_before_ms <= $1 LIMIT 1";
+const CLAIM: &str = "UPDATE delivery SET attempts = least(attempts + 1, 4294967295), under_way = true, claim = $3
+    WHERE seq IN (SELECT seq FROM delivery WHERE NOT under_way AND not_before_ms <= $1 ORDER BY not_before_ms, seq LIMIT $2)
+    RETURNING id, kind, decided, incident, person, channel, address, not_before_ms, attempts, under_way, seq";
+const CLAIMED: &str =
+    "SELECT id, kind, decided, incident, person, channel, address, not_before_ms, attempts, under_way, seq
+    FROM delivery WHERE claim = $1 AND under_way";
+const RELEASE: &str = "UPDATE delivery SET under_way = false, not_before_ms = $2, claim = NULL WHERE id = $1";
+const ALL: &str =
+    "SELECT id, kind, decided, incident, person, channel, address, not_before_ms, attempts, under_way, seq
+    FROM delivery ORDER BY seq LIMIT $1";
 
 pub(super) const STATEMENTS: &[&str] = &[IS_ANY_READY, CLAIM, CLAIMED, RELEASE, ALL];
 
@@ -41,70 +44,81 @@ pub(super) fn fresh_token() -> Result<Token, StoreError> {
     Ok(token)
 }
 
-/// Takes pages that may be tried and marks an attempt as begun.
-pub(super) async fn claim_pages(
+/// Takes deliveries that may be tried and marks an attempt as begun.
+pub(super) async fn claim(
     session: Session,
     (now, limit): (Timestamp, usize),
+    epoch: i64,
     token: Token,
     nth_try: usize,
-) -> Result<(Session, Vec<OutboxPage>), Fault> {
+) -> Result<(Session, Vec<Outgoing>), Fault> {
     let failed = fault(DOING);
     let (now_ms, limit): (i64, i64) = (now.as_ms(), integer(limit));
     // Asked ten times a second; mostly there is nothing, and then nothing is locked or written.
     if nth_try == 0 && session.query(IS_ANY_READY, &[&now_ms]).await.map_err(failed)?.is_empty() {
         return Ok((session, Vec::new()));
     }
-    session.plain("BEGIN").await.map_err(failed)?;
     // Waits for the end of an earlier try of ours whose answer was lost.
-    session.query(TAKE_HEAD, &[]).await.map_err(failed)?;
+    let session = hold_head(session, DOING, epoch).await?;
     let token = token.as_slice();
     let mut rows = if nth_try == 0 { Vec::new() } else { session.query(CLAIMED, &[&token]).await.map_err(failed)? };
     if rows.is_empty() {
         rows = session.query(CLAIM, &[&now_ms, &limit, &token]).await.map_err(failed)?;
     }
     session.plain("COMMIT").await.map_err(failed)?;
-    let mut pages = rows.iter().map(|row| page_of(DOING, row)).collect::<Result<Vec<_>, _>>()?;
-    pages.sort_by_key(|(seq, page)| (page.not_before, *seq));
-    Ok((session, pages.into_iter().map(|(_, page)| page).collect()))
+    let mut found = rows.iter().map(|row| outgoing_of(DOING, row)).collect::<Result<Vec<_>, _>>()?;
+    found.sort_by_key(|(seq, row)| (row.not_before, *seq));
+    Ok((session, found.into_iter().map(|(_, row)| row).collect()))
 }
 
-/// Puts a page back. One that was settled meanwhile stays settled.
-pub(super) async fn release_page(
+/// Puts a delivery back. One that was settled meanwhile stays settled.
+pub(super) async fn release(
     session: Session,
-    page: PageId,
+    id: DeliveryId,
     not_before: Timestamp,
+    epoch: i64,
 ) -> Result<(Session, ()), Fault> {
+    const DOING: &str = "release delivery";
+    let session = hold_head(session, DOING, epoch).await?;
     let values: Vec<Box<dyn tokio_postgres::types::ToSql + Sync + Send>> =
-        vec![Box::new(page.bytes().to_vec()), Box::new(not_before.as_ms())];
-    session.execute(Call { sql: RELEASE, values }).await.map_err(fault("release page"))?;
+        vec![Box::new(id.bytes().to_vec()), Box::new(not_before.as_ms())];
+    session.execute(Call { sql: RELEASE, values }).await.map_err(fault(DOING))?;
+    session.plain("COMMIT").await.map_err(fault(DOING))?;
     Ok((session, ()))
 }
 
-/// All pages, in the order in which they came.
-pub(super) async fn outbox(session: Session, limit: usize) -> Result<(Session, Vec<OutboxPage>), Fault> {
+/// All deliveries, in the order in which they came.
+pub(super) async fn outbox(session: Session, limit: usize) -> Result<(Session, Vec<Outgoing>), Fault> {
     const DOING: &str = "list outbox";
     let limit: i64 = integer(limit);
     let rows = session.query(ALL, &[&limit]).await.map_err(fault(DOING))?;
-    let pages = rows.iter().map(|row| page_of(DOING, row).map(|(_, page)| page)).collect::<Result<Vec<_>, _>>()?;
-    Ok((session, pages))
+    let found = rows.iter().map(|row| outgoing_of(DOING, row).map(|(_, row)| row)).collect::<Result<Vec<_>, _>>()?;
+    Ok((session, found))
 }
 
-/// A page and its place in the order in which they came.
-fn page_of(doing: &'static str, row: &Row) -> Result<(i64, OutboxPage), Fault> {
+/// A delivery and its place in the order in which they came.
+fn outgoing_of(doing: &'static str, row: &Row) -> Result<(i64, Outgoing), Fault> {
     let failed = fault(doing);
     let id = |column: usize| Ok::<_, Fault>(bytes_of(doing, row.try_get(column).map_err(failed)?)?);
-    let attempts: i64 = row.try_get(6).map_err(failed)?;
+    let kind: i16 = row.try_get(1).map_err(failed)?;
+    let attempts: i64 = row.try_get(8).map_err(failed)?;
     let attempts = u32::try_from(attempts)
         .map_err(|_| damaged(doing, "count", format!("{attempts} attempts are not possible")))?;
-    let page = OutboxPage {
-        page: Id::from_bytes(id(0)?),
-        incident: Id::from_bytes(id(1)?),
-        person: name_of(doing, row.try_get(2).map_err(failed)?)?,
-        channel: name_of(doing, row.try_get(3).map_err(failed)?)?,
-        address: row.try_get(4).map_err(failed)?,
-        not_before: Timestamp::from_ms(row.try_get(5).map_err(failed)?),
+    let outgoing = Outgoing {
+        delivery: Delivery {
+            id: Id::from_bytes(id(0)?),
+            kind: kind_of(doing, i64::from(kind))?,
+            incident: Id::from_bytes(id(3)?),
+            to: Audience::Contact {
+                person: name_of(doing, row.try_get(4).map_err(failed)?)?,
+                channel: name_of(doing, row.try_get(5).map_err(failed)?)?,
+                address: row.try_get(6).map_err(failed)?,
+            },
+        },
+        decided: count_of(doing, row.try_get(2).map_err(failed)?)?,
+        not_before: Timestamp::from_ms(row.try_get(7).map_err(failed)?),
         attempts,
-        under_way: row.try_get(7).map_err(failed)?,
+        under_way: row.try_get(9).map_err(failed)?,
     };
-    Ok((row.try_get(8).map_err(failed)?, page))
+    Ok((row.try_get(10).map_err(failed)?, outgoing))
 }

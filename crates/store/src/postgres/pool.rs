@@ -15,11 +15,11 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_postgres::{Client, Config, NoTls, Row, Statement, config::SslMode, error::SqlState, types::ToSql};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{append, claim, read, tls};
+use super::{append, claim, lease, read, tls};
 use crate::{StoreError, columns::damaged};
 
 /// Connections at once: the engine, the loops and a few people's pages. A PostgreSQL server allows 100 by default.
@@ -212,25 +212,30 @@ impl Pool {
         let idle = self.idle().pop();
         match idle {
             Some(session) if !session.client.is_closed() => Ok(session),
-            Some(_) | None => self.connect().await.map_err(fault(doing)),
+            Some(_) | None => self.prepared().await.map_err(fault(doing)),
         }
     }
 
-    async fn connect(&self) -> Result<Session, tokio_postgres::Error> {
-        let client = if let Some(tls) = &self.tls {
-            let (client, connection) = self.config.connect(tls.clone()).await?;
-            drive(connection);
-            client
+    /// A connection and its end. Named for the server's list of sessions, if `name` says how.
+    pub(super) async fn connect(&self, name: Option<&str>) -> Result<(Client, JoinHandle<()>), tokio_postgres::Error> {
+        let mut config = self.config.clone();
+        name.map(|name| config.application_name(name));
+        if let Some(tls) = &self.tls {
+            let (client, connection) = config.connect(tls.clone()).await?;
+            Ok((client, drive(connection)))
         } else {
-            let (client, connection) = self.config.connect(NoTls).await?;
-            drive(connection);
-            client
-        };
+            let (client, connection) = config.connect(NoTls).await?;
+            Ok((client, drive(connection)))
+        }
+    }
+
+    async fn prepared(&self) -> Result<Session, tokio_postgres::Error> {
+        let (client, _driven) = self.connect(None).await?;
         client.batch_execute(PREPARE_SESSION).await?;
         let mut statements = HashMap::new();
         if self.has_schema.load(Ordering::Acquire) {
             let all: Vec<&'static str> =
-                [append::STATEMENTS, claim::STATEMENTS, read::STATEMENTS].into_iter().flatten().copied().collect();
+                [append::STATEMENTS, claim::STATEMENTS, lease::STATEMENTS, read::STATEMENTS].concat();
             let prepared = join_all(all.iter().map(|sql| client.prepare(sql))).await;
             for (sql, statement) in all.into_iter().zip(prepared) {
                 statements.insert(sql, statement?);
@@ -258,7 +263,7 @@ impl fmt::Debug for Pool {
 }
 
 /// Has a connection's bytes moved until it ends.
-fn drive<S, T>(connection: tokio_postgres::Connection<S, T>)
+fn drive<S, T>(connection: tokio_postgres::Connection<S, T>) -> JoinHandle<()>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
@@ -267,5 +272,5 @@ where
         if let Err(error) = connection.await {
             tracing::debug!(error = %error, "a connection to PostgreSQL ended");
         }
-    });
+    })
 }

@@ -1,7 +1,8 @@
 //! The statements that find. Tests: `conformance.rs`.
 
 use quarterdeck_core::{
-    id::{Id, IncidentId, SignalId},
+    id::{Id, SignalId},
+    journal::Stream,
     time::Timestamp,
 };
 use tokio_postgres::{
@@ -11,8 +12,8 @@ use tokio_postgres::{
 
 use super::pool::{Fault, Session, fault};
 use crate::{
-    FoundSignal, SignalFilter, SignalRow, StoredEvent, check_unbroken,
-    columns::{bytes_of, count_of, integer, signals_limit, status_code, status_of},
+    Content, FoundSignal, SignalFilter, SignalRow, StoredEvent, check_unbroken,
+    columns::{bytes_of, count_of, integer, signals_limit, status_code, status_of, stream_of},
     first_version,
 };
 
@@ -24,7 +25,7 @@ const STREAM: &str = "SELECT place, stream, version, at_ms, json, salt, digest
 const STREAM_BEFORE: &str = "SELECT place, stream, version, at_ms, json, salt, digest
     FROM event WHERE stream = $1 AND version < $2 ORDER BY version DESC LIMIT $3";
 const CHECKPOINT: &str = "SELECT note FROM checkpoint WHERE sole";
-const TIMERS_DUE: &str = "SELECT incident, due_ms FROM timer WHERE due_ms <= $1 ORDER BY due_ms, incident LIMIT $2";
+const TIMERS_DUE: &str = "SELECT stream, due_ms FROM deadline WHERE due_ms <= $1 ORDER BY due_ms, stream LIMIT $2";
 /// The signals of a list with their events; the condition follows.
 macro_rules! found {
     ($where:literal) => {
@@ -114,11 +115,11 @@ pub(super) async fn checkpoint(session: Session) -> Found<Option<String>> {
     Ok((session, note))
 }
 
-pub(super) async fn timers_due(session: Session, now: Timestamp, limit: usize) -> Found<Vec<(IncidentId, Timestamp)>> {
+pub(super) async fn timers_due(session: Session, now: Timestamp, limit: usize) -> Found<Vec<(Stream, Timestamp)>> {
     let (now_ms, limit): (i64, i64) = (now.as_ms(), integer(limit));
     let read = |doing, row: &Row| {
-        let incident = Id::from_bytes(bytes_of(doing, row.try_get(0).map_err(fault(doing))?)?);
-        Ok((incident, Timestamp::from_ms(row.try_get(1).map_err(fault(doing))?)))
+        let stream = stream_of(doing, row.try_get(0).map_err(fault(doing))?)?;
+        Ok((stream, Timestamp::from_ms(row.try_get(1).map_err(fault(doing))?)))
     };
     let timers = list(&session, "list timers", TIMERS_DUE, &[&now_ms, &limit], read).await?;
     Ok((session, timers))
@@ -202,7 +203,7 @@ fn event_of(doing: &'static str, row: &Row) -> Result<StoredEvent, Fault> {
         stream: row.try_get(1).map_err(failed)?,
         version: count_of(doing, row.try_get(2).map_err(failed)?)?,
         at: Timestamp::from_ms(row.try_get(3).map_err(failed)?),
-        content: json.zip(salt),
+        content: Content::of_columns(json, salt),
         digest: bytes_of(doing, row.try_get(6).map_err(failed)?)?,
     })
 }

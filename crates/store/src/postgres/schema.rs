@@ -1,13 +1,21 @@
-//! Brings the schema up to date. Two processes that start at once wait for each other. Tests: `tests/store.rs`.
+//! Brings the schema up to date. Whoever does that holds the lease already; the lock here is for programs of before it was.
+//! Tests: `tests/store.rs`.
 
-use super::pool::{Fault, Pool, Session, fault};
+use super::{
+    lease::PLACE,
+    pool::{Fault, Pool, Session, fault},
+    upgrade,
+};
 use crate::StoreError;
 
 const DOING: &str = "migrate store";
 
 /// Forward only, never edited once released: the number is what the database remembers.
-pub(super) const MIGRATIONS: &[(i32, &str, &str)] =
-    &[(1, "first", include_str!("../../migrations/postgres/0001_first.sql"))];
+pub(super) const MIGRATIONS: &[(i32, &str, &str)] = &[
+    (1, "first", include_str!("../../migrations/postgres/0001_first.sql")),
+    (2, "one_writer", include_str!("../../migrations/postgres/0002_one_writer.sql")),
+    (3, "deliveries", include_str!("../../migrations/postgres/0003_deliveries.sql")),
+];
 
 /// Held to the end of the transaction. The number is only a name: `QDCK` in ASCII.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(1363428171)";
@@ -15,7 +23,6 @@ const MAKE_MIGRATION_TABLE: &str = "CREATE TABLE IF NOT EXISTS migration (
     number integer PRIMARY KEY, name text NOT NULL, applied timestamptz NOT NULL DEFAULT now())";
 const LATEST_MIGRATION: &str = "SELECT coalesce(max(number), 0) FROM migration";
 const RECORD_MIGRATION: &str = "INSERT INTO migration (number, name) VALUES ($1, $2)";
-const PLACE: &str = "SELECT current_database()::text || '.' || current_schema()::text";
 
 pub(super) async fn migrate(pool: &Pool) -> Result<(), StoreError> {
     while pool.run(DOING, |session, _| migrate_once(session)).await? {}
@@ -40,6 +47,9 @@ async fn migrate_once(session: Session) -> Result<(Session, bool), Fault> {
     let next = MIGRATIONS.iter().find(|(number, ..)| *number > found);
     if let Some((number, name, sql)) = next {
         session.plain(sql).await.map_err(failed)?;
+        if *number == 3 {
+            upgrade::deliveries(&session).await?;
+        }
         session.query(RECORD_MIGRATION, &[number, name]).await.map_err(failed)?;
         tracing::info!(migration.number = number, migration.name = name, "migrated the store");
     }

@@ -1,13 +1,13 @@
 //! The statements that change the log and what hangs on it. Each runs inside a transaction that the writer opened.
 //! It must never half-do: an error rolls everything back. Tests: `conformance.rs`.
 
-use quarterdeck_core::{id::Id, time::Timestamp};
+use quarterdeck_core::{id::Id, outbox::Audience, time::Timestamp};
 use rusqlite::{Connection, params};
 
 use super::fault;
 use crate::{
-    Batch, SignalRow, StoreError, StoredEvent, check_follows,
-    columns::{count_of, integer, status_code},
+    Batch, Outgoing, SignalRow, StoreError, StoredEvent, check_follows,
+    columns::{count_of, integer, kind_code, status_code},
     no_such_event,
 };
 
@@ -19,12 +19,13 @@ const INSERT_EVENT: &str =
     "INSERT INTO event (place, stream, version, at_ms, json, salt, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const UPSERT_CHECKPOINT: &str =
     "INSERT INTO checkpoint (sole, note) VALUES (1, ?1) ON CONFLICT (sole) DO UPDATE SET note = excluded.note";
-const INSERT_PAGE: &str = "INSERT INTO outbox
-    (page, incident, person, channel, address, not_before_ms, attempts, under_way)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (page) DO NOTHING";
-const DELETE_PAGE: &str = "DELETE FROM outbox WHERE page = ?1";
-const UPSERT_TIMER: &str = "INSERT INTO timer (incident, due_ms) VALUES (?1, ?2) ON CONFLICT (incident) DO UPDATE SET due_ms = excluded.due_ms";
-const DELETE_TIMER: &str = "DELETE FROM timer WHERE incident = ?1";
+const INSERT_DELIVERY: &str = "INSERT INTO delivery
+    (id, kind, decided, incident, person, channel, address, not_before_ms, attempts, under_way)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO NOTHING";
+const DELETE_DELIVERY: &str = "DELETE FROM delivery WHERE id = ?1";
+const UPSERT_TIMER: &str =
+    "INSERT INTO deadline (stream, due_ms) VALUES (?1, ?2) ON CONFLICT (stream) DO UPDATE SET due_ms = excluded.due_ms";
+const DELETE_TIMER: &str = "DELETE FROM deadline WHERE stream = ?1";
 const UPSERT_SIGNAL: &str = "INSERT INTO signal (id, status, incident, observed_ms, place) VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT (observed_ms, id) DO UPDATE SET status = excluded.status, incident = excluded.incident, place = excluded.place";
 const UPDATE_SIGNAL: &str = "UPDATE signal SET status = ?3 WHERE observed_ms = ?1 AND id = ?2 AND status <> ?3";
@@ -33,7 +34,7 @@ const UPSERT_CURSOR: &str =
     "INSERT INTO cursor (name, json) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET json = excluded.json";
 const UPSERT_SNAPSHOT: &str =
     "INSERT INTO snapshot (name, bytes) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET bytes = excluded.bytes";
-const ERASE_EVENT: &str = "UPDATE event SET json = NULL, salt = NULL WHERE place = ?1";
+const REDACT_EVENT: &str = "UPDATE event SET json = ?2, salt = NULL WHERE place = ?1";
 /// Those that are over, by status; then those that are old. The indexes give both in the order of time.
 const FORGET: &str = "DELETE FROM signal WHERE (observed_ms, id) IN
     (SELECT observed_ms, id FROM signal WHERE status IN (0, 1, 2, 3) AND observed_ms < ?1 AND incident IS NULL LIMIT ?2)";
@@ -44,8 +45,8 @@ pub(super) const STATEMENTS: &[&str] = &[
     STREAM_SIZE,
     INSERT_EVENT,
     UPSERT_CHECKPOINT,
-    INSERT_PAGE,
-    DELETE_PAGE,
+    INSERT_DELIVERY,
+    DELETE_DELIVERY,
     UPSERT_TIMER,
     DELETE_TIMER,
     UPSERT_SIGNAL,
@@ -53,7 +54,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     MOVE_SIGNAL,
     UPSERT_CURSOR,
     UPSERT_SNAPSHOT,
-    ERASE_EVENT,
+    REDACT_EVENT,
     FORGET,
 ];
 
@@ -69,7 +70,9 @@ pub(super) fn append(connection: &Connection, batch: &Batch) -> Result<(), Store
             count_of(DOING, count(STREAM_SIZE, &[&stream]).map_err(fault(DOING))?)
         })?;
     }
-    write_log(connection, batch).and_then(|()| write_duties(connection, batch)).map_err(fault(DOING))?;
+    write_log(connection, batch).map_err(fault(DOING))?;
+    redact(connection, &batch.redactions)?;
+    write_duties(connection, batch).map_err(fault(DOING))?;
     write_signals(connection, batch).map_err(fault(DOING))
 }
 
@@ -77,7 +80,7 @@ fn write_log(connection: &Connection, batch: &Batch) -> Result<(), rusqlite::Err
     let mut insert = connection.prepare_cached(INSERT_EVENT)?;
     for event in &batch.events {
         let StoredEvent { index, stream, version, at, content, digest } = event;
-        let (json, salt) = content.as_ref().map(|(json, salt)| (json, salt.as_slice())).unzip();
+        let (json, salt) = content.columns();
         let (place, version) = (integer(*index), integer(*version));
         insert.execute(params![place, stream, version, at.as_ms(), json, salt, digest.as_slice()])?;
     }
@@ -88,27 +91,32 @@ fn write_log(connection: &Connection, batch: &Batch) -> Result<(), rusqlite::Err
 }
 
 fn write_duties(connection: &Connection, batch: &Batch) -> Result<(), rusqlite::Error> {
-    let mut insert = connection.prepare_cached(INSERT_PAGE)?;
-    for page in &batch.pages {
+    let mut insert = connection.prepare_cached(INSERT_DELIVERY)?;
+    for row in &batch.outgoing {
+        let Outgoing { delivery, decided, not_before, attempts, under_way } = row;
+        let Audience::Contact { person, channel, address } = &delivery.to;
         insert.execute(params![
-            page.page.bytes(),
-            page.incident.bytes(),
-            page.person.as_str(),
-            page.channel.as_str(),
-            page.address,
-            page.not_before.as_ms(),
-            page.attempts,
-            page.under_way,
+            delivery.id.bytes(),
+            kind_code(delivery.kind),
+            integer(*decided),
+            delivery.incident.bytes(),
+            person.as_str(),
+            channel.as_str(),
+            address,
+            not_before.as_ms(),
+            attempts,
+            under_way,
         ])?;
     }
-    let mut delete = connection.prepare_cached(DELETE_PAGE)?;
-    for page in &batch.settled {
-        delete.execute([page.bytes()])?;
+    let mut delete = connection.prepare_cached(DELETE_DELIVERY)?;
+    for id in &batch.settled {
+        delete.execute([id.bytes()])?;
     }
-    for (incident, due) in &batch.timers {
+    for (stream, due) in &batch.timers {
+        let stream = stream.to_string();
         match due {
-            Some(due) => connection.prepare_cached(UPSERT_TIMER)?.execute(params![incident.bytes(), due.as_ms()])?,
-            None => connection.prepare_cached(DELETE_TIMER)?.execute([incident.bytes()])?,
+            Some(due) => connection.prepare_cached(UPSERT_TIMER)?.execute(params![stream, due.as_ms()])?,
+            None => connection.prepare_cached(DELETE_TIMER)?.execute([stream])?,
         };
     }
     Ok(())
@@ -138,14 +146,16 @@ fn write_signals(connection: &Connection, batch: &Batch) -> Result<(), rusqlite:
     Ok(())
 }
 
-/// Takes an event's content away.
-pub(super) fn erase(connection: &Connection, index: u64) -> Result<(), StoreError> {
-    const DOING: &str = "erase event";
-    let erase = |connection: &Connection| connection.prepare_cached(ERASE_EVENT)?.execute([integer(index)]);
-    match erase(connection).map_err(fault(DOING))? {
-        0 => Err(no_such_event(DOING, index)),
-        _ => Ok(()),
+/// Puts what is left of events in the place of what they said.
+fn redact(connection: &Connection, redactions: &[(u64, String)]) -> Result<(), StoreError> {
+    const DOING: &str = "redact event";
+    for (index, json) in redactions {
+        let redact = || connection.prepare_cached(REDACT_EVENT)?.execute(params![integer(*index), json]);
+        if redact().map_err(fault(DOING))? == 0 {
+            return Err(no_such_event(DOING, *index));
+        }
     }
+    Ok(())
 }
 
 /// Drops up to `limit` signals that nobody needs. Returns how many; fewer than `limit`: there are no more.

@@ -1,58 +1,55 @@
-//! The statements of the outbox. Claiming and releasing run inside a transaction that the writer opened, so no page is ever given
+//! The statements of the outbox. Claiming and releasing run inside a transaction that the writer opened, so nothing is ever given
 //! out twice. Tests: `conformance.rs`.
 
 use quarterdeck_core::{
-    id::{Id, PageId},
+    id::{DeliveryId, Id},
+    outbox::{Audience, Delivery},
     time::Timestamp,
 };
 use rusqlite::{Connection, Row, params};
 
 use super::fault;
 use crate::{
-    OutboxPage, StoreError,
-    columns::{integer, name_of},
+    Outgoing, StoreError,
+    columns::{count_of, integer, kind_of, name_of},
 };
 
-pub(super) const DOING: &str = "claim pages";
+pub(super) const DOING: &str = "claim deliveries";
 
-const READY: &str = "SELECT page, incident, person, channel, address, not_before_ms, attempts, under_way
-    FROM outbox WHERE under_way = 0 AND not_before_ms <= ?1 ORDER BY not_before_ms, seq LIMIT ?2";
-const BEGIN_ATTEMPT: &str = "UPDATE outbox SET attempts = ?2, under_way = 1 WHERE page = ?1";
-const RELEASE: &str = "UPDATE outbox SET under_way = 0, not_before_ms = ?2 WHERE page = ?1";
-const ALL: &str = "SELECT page, incident, person, channel, address, not_before_ms, attempts, under_way
-    FROM outbox ORDER BY seq LIMIT ?1";
+const READY: &str = "SELECT id, kind, decided, incident, person, channel, address, not_before_ms, attempts, under_way
+    FROM delivery WHERE under_way = 0 AND not_before_ms <= ?1 ORDER BY not_before_ms, seq LIMIT ?2";
+const BEGIN_ATTEMPT: &str = "UPDATE delivery SET attempts = ?2, under_way = 1 WHERE id = ?1";
+const RELEASE: &str = "UPDATE delivery SET under_way = 0, not_before_ms = ?2 WHERE id = ?1";
+const ALL: &str = "SELECT id, kind, decided, incident, person, channel, address, not_before_ms, attempts, under_way
+    FROM delivery ORDER BY seq LIMIT ?1";
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[READY, BEGIN_ATTEMPT, RELEASE, ALL];
 
-/// Takes pages that may be tried and marks an attempt as begun.
-pub(super) fn claim_pages(
-    connection: &Connection,
-    now: Timestamp,
-    limit: usize,
-) -> Result<Vec<OutboxPage>, StoreError> {
-    let mut pages = list(connection, DOING, READY, params![now.as_ms(), integer(limit)])?;
-    let mark = |pages: &mut [OutboxPage]| {
+/// Takes deliveries that may be tried and marks an attempt as begun.
+pub(super) fn claim(connection: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
+    let mut rows = list(connection, DOING, READY, params![now.as_ms(), integer(limit)])?;
+    let mark = |rows: &mut [Outgoing]| {
         let mut begin = connection.prepare_cached(BEGIN_ATTEMPT)?;
-        for page in pages {
-            page.attempts = page.attempts.saturating_add(1);
-            page.under_way = true;
-            begin.execute(params![page.page.bytes(), page.attempts])?;
+        for row in rows {
+            row.attempts = row.attempts.saturating_add(1);
+            row.under_way = true;
+            begin.execute(params![row.delivery.id.bytes(), row.attempts])?;
         }
         Ok(())
     };
-    mark(&mut pages).map_err(fault(DOING))?;
-    Ok(pages)
+    mark(&mut rows).map_err(fault(DOING))?;
+    Ok(rows)
 }
 
-/// Puts a page back. One that was settled meanwhile stays settled.
-pub(super) fn release_page(connection: &Connection, page: PageId, not_before: Timestamp) -> Result<(), StoreError> {
-    let release = || connection.prepare_cached(RELEASE)?.execute(params![page.bytes(), not_before.as_ms()]);
-    release().map(|_| ()).map_err(fault("release page"))
+/// Puts a delivery back. One that was settled meanwhile stays settled.
+pub(super) fn release(connection: &Connection, id: DeliveryId, not_before: Timestamp) -> Result<(), StoreError> {
+    let release = || connection.prepare_cached(RELEASE)?.execute(params![id.bytes(), not_before.as_ms()]);
+    release().map(|_| ()).map_err(fault("release delivery"))
 }
 
-/// All pages, in the order in which they came.
-pub(super) fn outbox(connection: &Connection, limit: usize) -> Result<Vec<OutboxPage>, StoreError> {
+/// All deliveries, in the order in which they came.
+pub(super) fn outbox(connection: &Connection, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
     list(connection, "list outbox", ALL, params![integer(limit)])
 }
 
@@ -61,26 +58,32 @@ fn list(
     doing: &'static str,
     sql: &str,
     parameters: impl rusqlite::Params,
-) -> Result<Vec<OutboxPage>, StoreError> {
+) -> Result<Vec<Outgoing>, StoreError> {
     let mut statement = connection.prepare_cached(sql).map_err(fault(doing))?;
     let mut rows = statement.query(parameters).map_err(fault(doing))?;
-    let mut pages = Vec::new();
+    let mut found = Vec::new();
     while let Some(row) = rows.next().map_err(fault(doing))? {
-        pages.push(page_of(doing, row)?);
+        found.push(outgoing_of(doing, row)?);
     }
-    Ok(pages)
+    Ok(found)
 }
 
-fn page_of(doing: &'static str, row: &Row<'_>) -> Result<OutboxPage, StoreError> {
+fn outgoing_of(doing: &'static str, row: &Row<'_>) -> Result<Outgoing, StoreError> {
     let text = |column| row.get_ref(column).and_then(|value| Ok(value.as_str()?)).map_err(fault(doing));
-    Ok(OutboxPage {
-        page: Id::from_bytes(row.get(0).map_err(fault(doing))?),
-        incident: Id::from_bytes(row.get(1).map_err(fault(doing))?),
-        person: name_of(doing, text(2)?)?,
-        channel: name_of(doing, text(3)?)?,
-        address: text(4)?.to_owned(),
-        not_before: Timestamp::from_ms(row.get(5).map_err(fault(doing))?),
-        attempts: row.get(6).map_err(fault(doing))?,
-        under_way: row.get(7).map_err(fault(doing))?,
+    Ok(Outgoing {
+        delivery: Delivery {
+            id: Id::from_bytes(row.get(0).map_err(fault(doing))?),
+            kind: kind_of(doing, row.get(1).map_err(fault(doing))?)?,
+            incident: Id::from_bytes(row.get(3).map_err(fault(doing))?),
+            to: Audience::Contact {
+                person: name_of(doing, text(4)?)?,
+                channel: name_of(doing, text(5)?)?,
+                address: text(6)?.to_owned(),
+            },
+        },
+        decided: count_of(doing, row.get(2).map_err(fault(doing))?)?,
+        not_before: Timestamp::from_ms(row.get(7).map_err(fault(doing))?),
+        attempts: row.get(8).map_err(fault(doing))?,
+        under_way: row.get(9).map_err(fault(doing))?,
     })
 }

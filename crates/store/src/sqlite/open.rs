@@ -9,17 +9,40 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 
-use super::{super::columns::damaged, fault};
-use crate::StoreError;
+use super::{fault, upgrade};
+use crate::{StoreError, columns::damaged};
 
 const DOING: &str = "open store";
 
 /// Forward only, never edited once released: the number is what the database remembers.
-pub(super) const MIGRATIONS: &[(u32, &str, &str)] =
-    &[(1, "first", include_str!("../../migrations/sqlite/0001_first.sql"))];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "first", sql: include_str!("../../migrations/sqlite/0001_first.sql"), carry: None },
+    Migration {
+        number: 2,
+        name: "one_writer",
+        sql: include_str!("../../migrations/sqlite/0002_one_writer.sql"),
+        carry: None,
+    },
+    Migration {
+        number: 3,
+        name: "deliveries",
+        sql: include_str!("../../migrations/sqlite/0003_deliveries.sql"),
+        carry: Some(upgrade::deliveries),
+    },
+];
+
+/// One step forward.
+pub(super) struct Migration {
+    /// From 1, without holes.
+    pub(super) number: u32,
+    pub(super) name: &'static str,
+    pub(super) sql: &'static str,
+    /// Carries rows over that SQL cannot, in the same transaction.
+    pub(super) carry: Option<fn(&Connection) -> Result<(), StoreError>>,
+}
 
 /// Marks a file as ours: `QDCK` in ASCII. See SQLite's `PRAGMA application_id`.
-const APPLICATION_ID: i64 = 0x5144_434B;
+pub(super) const APPLICATION_ID: i64 = 0x5144_434B;
 /// How long a statement waits for a lock. Only checkpoints and recovery ever hold one against us, for milliseconds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pages (4 kB) of the write-ahead log before they are copied home: 32 MB, so that a hot page is copied once for many commits.
@@ -31,7 +54,7 @@ const CACHE_KIB: i32 = 16 * 1024;
 /// Prepared statements kept by a connection: all that this store has.
 const STATEMENTS_KEPT: usize = 64;
 
-const MAKE_MIGRATION_TABLE: &str = "CREATE TABLE IF NOT EXISTS migration (
+pub(super) const MAKE_MIGRATION_TABLE: &str = "CREATE TABLE IF NOT EXISTS migration (
     number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied TEXT NOT NULL DEFAULT CURRENT_TIMESTAMP) STRICT";
 const COUNT_TABLES: &str = "SELECT count(*) FROM sqlite_schema WHERE type = 'table'";
 const LATEST_MIGRATION: &str = "SELECT coalesce(max(number), 0) FROM migration";
@@ -172,18 +195,19 @@ fn set_up(connection: &Connection, limits: &Limits) -> Result<(), rusqlite::Erro
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     connection.execute_batch(MAKE_MIGRATION_TABLE).map_err(fault(DOING))?;
     let found: u32 = connection.query_row(LATEST_MIGRATION, [], |row| row.get(0)).map_err(fault(DOING))?;
-    let known = MIGRATIONS.last().map_or(0, |(number, ..)| *number);
+    let known = MIGRATIONS.last().map_or(0, |migration| migration.number);
     if found > known {
         return Err(StoreError::Newer { place: path.display().to_string(), found, known });
     }
-    for (number, name, sql) in MIGRATIONS.iter().filter(|(number, ..)| *number > found) {
-        let run = |connection: &mut Connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            transaction.execute_batch(sql)?;
-            transaction.execute(RECORD_MIGRATION, (number, name))?;
-            transaction.commit()
-        };
-        run(connection).map_err(fault("migrate store"))?;
+    for Migration { number, name, sql, carry } in MIGRATIONS.iter().filter(|migration| migration.number > found) {
+        let failed = fault("migrate store");
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
+        transaction.execute_batch(sql).map_err(&failed)?;
+        if let Some(carry) = carry {
+            carry(&transaction)?;
+        }
+        transaction.execute(RECORD_MIGRATION, (number, name)).map_err(&failed)?;
+        transaction.commit().map_err(&failed)?;
         tracing::info!(migration.number = number, migration.name = name, "migrated the store");
     }
     Ok(())

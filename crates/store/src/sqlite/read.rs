@@ -7,7 +7,8 @@ use std::{
 };
 
 use quarterdeck_core::{
-    id::{Id, IncidentId, SignalId},
+    id::{Id, SignalId},
+    journal::Stream,
     time::Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
@@ -15,8 +16,8 @@ use tokio::sync::Semaphore;
 
 use super::{append::SIZE, fault, open::open_reader};
 use crate::{
-    FoundSignal, SignalFilter, SignalRow, StoreError, StoredEvent, check_unbroken,
-    columns::{count_of, integer, signals_limit, status_code, status_of},
+    Content, FoundSignal, SignalFilter, SignalRow, StoreError, StoredEvent, check_unbroken,
+    columns::{count_of, integer, signals_limit, status_code, status_of, stream_of},
     first_version,
 };
 
@@ -30,7 +31,7 @@ const STREAM: &str = "SELECT place, stream, version, at_ms, json, salt, digest
 const STREAM_BEFORE: &str = "SELECT place, stream, version, at_ms, json, salt, digest
     FROM event WHERE stream = ?1 AND version < ?2 ORDER BY version DESC LIMIT ?3";
 const CHECKPOINT: &str = "SELECT note FROM checkpoint WHERE sole = 1";
-const TIMERS_DUE: &str = "SELECT incident, due_ms FROM timer WHERE due_ms <= ?1 ORDER BY due_ms, incident LIMIT ?2";
+const TIMERS_DUE: &str = "SELECT stream, due_ms FROM deadline WHERE due_ms <= ?1 ORDER BY due_ms, stream LIMIT ?2";
 /// The signals of a list with their events; the condition follows.
 macro_rules! found {
     ($where:literal) => {
@@ -160,10 +161,10 @@ pub(super) fn timers_due(
     connection: &Connection,
     now: Timestamp,
     limit: usize,
-) -> Result<Vec<(IncidentId, Timestamp)>, StoreError> {
+) -> Result<Vec<(Stream, Timestamp)>, StoreError> {
     list(connection, "list timers", TIMERS_DUE, params![now.as_ms(), integer(limit)], |doing, row| {
-        let incident = Id::from_bytes(row.get(0).map_err(fault(doing))?);
-        Ok((incident, Timestamp::from_ms(row.get(1).map_err(fault(doing))?)))
+        let stream = row.get_ref(0).and_then(|value| Ok(value.as_str()?)).map_err(fault(doing))?;
+        Ok((stream_of(doing, stream)?, Timestamp::from_ms(row.get(1).map_err(fault(doing))?)))
     })
 }
 
@@ -245,7 +246,7 @@ fn event_of(doing: &'static str, row: &Row<'_>) -> Result<StoredEvent, StoreErro
         stream: row.get(1).map_err(fault(doing))?,
         version: count_of(doing, row.get(2).map_err(fault(doing))?)?,
         at: Timestamp::from_ms(row.get(3).map_err(fault(doing))?),
-        content: json.zip(salt),
+        content: Content::of_columns(json, salt),
         digest: row.get(6).map_err(fault(doing))?,
     })
 }

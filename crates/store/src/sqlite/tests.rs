@@ -2,11 +2,12 @@
 
 use std::{fs, path::PathBuf};
 
-use quarterdeck_core::signal::SignalStatus;
+use quarterdeck_core::{id::SignalId, signal::SignalStatus};
+use rusqlite::params;
 use tempfile::TempDir;
 
 use super::{
-    super::{SignalFilter, SignalRow},
+    super::{Content, SignalFilter, SignalRow},
     *,
 };
 
@@ -22,7 +23,7 @@ fn event(index: u64, text: &str) -> StoredEvent {
         stream: "journal".to_owned(),
         version: index,
         at: Timestamp::from_ms(0),
-        content: Some((text.to_owned(), [7; 16])),
+        content: Content::Whole { json: text.to_owned(), salt: [7; 16] },
         digest: [9; 32],
     }
 }
@@ -183,7 +184,7 @@ async fn what_is_erased_is_in_no_file_any_more() {
         found
     };
     assert_eq!(files_with_secret().len(), 1, "in the write-ahead log, or this test shows nothing");
-    store.erase(1).await.unwrap();
+    store.append(Batch { redactions: vec![(1, "{}".to_owned())], ..Batch::default() }).await.unwrap();
     assert_eq!(files_with_secret(), Vec::<PathBuf>::new());
     assert_eq!(store.events(1, 1).await.unwrap()[0].digest, [9; 32]);
 }
@@ -201,9 +202,61 @@ async fn the_file_is_for_its_owner_only() {
     }
 }
 
+/// A file as the first version left it: a page under way, one that waits, an all-clear, a timer.
+fn first_version(path: &std::path::Path) {
+    let old = rusqlite::Connection::open(path).unwrap();
+    old.pragma_update(None, "application_id", open::APPLICATION_ID).unwrap();
+    old.execute_batch(open::MAKE_MIGRATION_TABLE).unwrap();
+    old.execute_batch(open::MIGRATIONS[0].sql).unwrap();
+    old.execute("INSERT INTO migration (number, name) VALUES (1, 'first')", []).unwrap();
+    let incident = quarterdeck_core::id::IncidentId::from_bytes([5; 16]);
+    let asked = |byte| {
+        let page = quarterdeck_core::id::PageId::from_bytes([byte; 16]);
+        format!(r#"{{"type":"page_requested.v1","page":"{page}","person":"ann"}}"#)
+    };
+    let texts = [r#"{"type":"opened.v1"}"#.to_owned(), asked(1), asked(2), r#"{"type":"resolved.v1"}"#.to_owned()];
+    for (place, json) in (0_i64..).zip(texts) {
+        let insert =
+            "INSERT INTO event (place, stream, version, at_ms, json, salt, digest) VALUES (?1, ?2, ?1, 7, ?3, ?4, ?5)";
+        old.execute(insert, params![place, incident.to_string(), json, [7_u8; 16], [9_u8; 32]]).unwrap();
+    }
+    old.execute("UPDATE event SET json = NULL, salt = NULL WHERE place = 0", []).unwrap();
+    for (byte, under_way) in [(2_u8, true), (1, false), (3, false)] {
+        let insert = "INSERT INTO outbox (page, incident, person, channel, address, not_before_ms, attempts, under_way)
+            VALUES (?1, ?2, 'ann', 'push', 'ann@push', 60, ?3, ?3)";
+        old.execute(insert, params![[byte; 16], incident.bytes(), under_way]).unwrap();
+    }
+    old.execute("INSERT INTO timer (incident, due_ms) VALUES (?1, 70)", [incident.bytes()]).unwrap();
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_version_goes_on_and_knows_what_its_outbox_holds() {
+    let (_folder, path) = place();
+    first_version(&path);
+    let store = SqliteStore::open(&path).unwrap();
+    let said =
+        |row: &Outgoing| (row.delivery.id.bytes()[0], row.delivery.kind, row.decided, row.attempts, row.under_way);
+    let (page, clear) =
+        (quarterdeck_core::outbox::DeliveryKind::Page, quarterdeck_core::outbox::DeliveryKind::AllClear);
+    let outbox = store.outbox(10).await.unwrap();
+    let want = [(2, page, 2, 1, true), (1, page, 1, 0, false), (3, clear, 3, 0, false)];
+    assert_eq!(outbox.iter().map(said).collect::<Vec<_>>(), want);
+    assert!(outbox.iter().all(|row| row.not_before == Timestamp::from_ms(60)));
+    let stream = Stream::Incident(quarterdeck_core::id::IncidentId::from_bytes([5; 16]));
+    assert_eq!(store.timers_due(Timestamp::MAX, 10).await.unwrap(), [(stream, Timestamp::from_ms(70))]);
+    let events = store.stream(&stream.to_string()).await.unwrap();
+    assert_eq!((events.len(), &events[0].content), (4, &Content::Erased));
+    store
+        .append(Batch { events: vec![StoredEvent { index: 4, ..event(0, "next") }], ..Batch::default() })
+        .await
+        .unwrap();
+    drop(store);
+    assert_eq!(SqliteStore::open(&path).unwrap().outbox(10).await.unwrap(), outbox);
+}
+
 #[test]
 fn migrations_are_numbered_without_holes_and_named_as_their_files() {
-    for (place, (number, name, _)) in (1..).zip(open::MIGRATIONS) {
+    for (place, open::Migration { number, name, .. }) in (1..).zip(open::MIGRATIONS) {
         assert_eq!(*number, place);
         let file = format!("migrations/sqlite/{number:04}_{name}.sql");
         assert!(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(&file).exists(), "{file}");
@@ -220,7 +273,7 @@ fn every_statement_finds_its_rows_by_an_index() {
         let values = vec![rusqlite::types::Null; plan.parameter_count()];
         let steps = plan.query_map(rusqlite::params_from_iter(values), |row| row.get::<_, String>(3)).unwrap();
         for step in steps.map(Result::unwrap) {
-            let walks_in_order = step == "SCAN outbox" && sql.ends_with("ORDER BY seq LIMIT ?1");
+            let walks_in_order = step == "SCAN delivery" && sql.ends_with("ORDER BY seq LIMIT ?1");
             let good = walks_in_order || !(step.starts_with("SCAN") || step.contains("TEMP B-TREE"));
             assert!(good, "{step}: {sql}");
         }

@@ -101,7 +101,8 @@ impl Writer {
         answer.await.map_err(|_| stopped(doing))?
     }
 
-    /// Empties the write-ahead log, so that what was erased is in no file of ours.
+    /// Empties the write-ahead log, so that what was erased is in no file of ours. If a reader is in the way it is tried again
+    /// after each commit.
     pub(super) async fn empty_wal(&self, doing: &'static str) -> Result<(), StoreError> {
         let (reply, answer) = oneshot::channel();
         self.order(doing, Order::EmptyWal { doing, reply }).await?;
@@ -126,6 +127,8 @@ impl Drop for Writer {
 }
 
 fn serve(connection: &Connection, mut orders: mpsc::Receiver<Order>) {
+    // What was erased before a crash may be in the log of that time.
+    let mut owes_emptying = empty_wal(connection, "open store").is_err();
     let mut next = orders.blocking_recv();
     while let Some(order) = next {
         let mut group = Vec::new();
@@ -135,10 +138,14 @@ fn serve(connection: &Connection, mut orders: mpsc::Receiver<Order>) {
             left = if group.len() < GROUP_MAX { orders.try_recv().ok() } else { None };
         }
         commit(connection, group);
-        if let Some(Order::EmptyWal { doing, reply }) = left
-            && reply.send(empty_wal(connection, doing)).is_err()
-        {
-            tracing::debug!(store.doing = doing, "nobody waits for the emptied log any more");
+        if let Some(Order::EmptyWal { doing, reply }) = left {
+            let emptied = empty_wal(connection, doing);
+            owes_emptying = emptied.is_err();
+            if reply.send(emptied).is_err() {
+                tracing::debug!(store.doing = doing, "nobody waits for the emptied log any more");
+            }
+        } else if owes_emptying {
+            owes_emptying = empty_wal(connection, "empty write-ahead log").is_err();
         }
         next = orders.blocking_recv();
     }

@@ -5,13 +5,15 @@ use std::{future::Future, sync::Arc};
 
 use proptest::prelude::*;
 use quarterdeck_core::{
-    id::{IncidentId, Name, PageId, SignalId},
+    id::{DeliveryId, IncidentId, Name, SignalId},
+    journal::Stream,
+    outbox::{Audience, Delivery, DeliveryKind},
     signal::SignalStatus,
     time::Timestamp,
 };
 use quarterdeck_store::{
-    Batch, OutboxPage, SignalFilter, SignalRow, SignalUpdate, Store, StoreError, StoredEvent, memory::MemoryStore,
-    sqlite::SqliteStore,
+    Batch, Content, Outgoing, SignalFilter, SignalRow, SignalUpdate, Store, StoreError, StoredEvent,
+    memory::MemoryStore, sqlite::SqliteStore,
 };
 
 /// Ids, instants and names are drawn from so few that histories collide often.
@@ -21,8 +23,7 @@ const FEW: u8 = 12;
 pub(crate) enum Step {
     Append { batch: Box<Batch>, spoil: Option<u64> },
     Claim { now: Timestamp, limit: usize },
-    Release { page: PageId, not_before: Timestamp },
-    Erase { index: u64 },
+    Release { id: DeliveryId, not_before: Timestamp },
     Forget { before: Timestamp },
     Reopen,
 }
@@ -33,8 +34,8 @@ fn instant() -> impl Strategy<Value = Timestamp> {
 fn incident() -> impl Strategy<Value = IncidentId> {
     (0..FEW).prop_map(|n| IncidentId::from_bytes([n; 16]))
 }
-fn page_id() -> impl Strategy<Value = PageId> {
-    (0..FEW).prop_map(|n| PageId::from_bytes([n; 16]))
+fn delivery_id() -> impl Strategy<Value = DeliveryId> {
+    (0..FEW).prop_map(|n| DeliveryId::from_bytes([n; 16]))
 }
 fn signal_id() -> impl Strategy<Value = SignalId> {
     (0..4 * FEW).prop_map(|n| SignalId::from_bytes([n.wrapping_mul(37); 16]))
@@ -51,25 +52,38 @@ fn text() -> impl Strategy<Value = String> {
     "[a-z \"'\\\\%_;é桥🌉\n]{0,12}"
 }
 
+fn content() -> impl Strategy<Value = Content> {
+    prop_oneof![
+        5 => (text(), any::<[u8; 16]>()).prop_map(|(json, salt)| Content::Whole { json, salt }),
+        1 => text().prop_map(|json| Content::Redacted { json }),
+        1 => Just(Content::Erased),
+    ]
+}
+
 /// Events without their places: those follow from the history when the step is made.
 fn event() -> impl Strategy<Value = StoredEvent> {
-    (0..4_u8, instant(), prop::option::of((text(), any::<[u8; 16]>())), any::<[u8; 32]>()).prop_map(
-        |(stream, at, content, digest)| StoredEvent {
-            index: 0,
-            stream: format!("s{stream}"),
-            version: 0,
-            at,
-            content,
-            digest,
-        },
-    )
+    (0..4_u8, instant(), content(), any::<[u8; 32]>()).prop_map(|(stream, at, content, digest)| StoredEvent {
+        index: 0,
+        stream: format!("s{stream}"),
+        version: 0,
+        at,
+        content,
+        digest,
+    })
+}
+
+fn kind() -> impl Strategy<Value = DeliveryKind> {
+    prop::sample::select(vec![DeliveryKind::Page, DeliveryKind::AllClear])
+}
+fn stream() -> impl Strategy<Value = Stream> {
+    prop_oneof![1 => Just(Stream::Journal), 5 => incident().prop_map(Stream::Incident)]
 }
 
 prop_compose! {
-    fn page()(page in page_id(), incident in incident(), address in text(), not_before in instant(),
-              attempts in 0..3_u32, under_way in prop::bool::weighted(0.1)) -> OutboxPage {
-        let (person, channel) = (Name::new("alice").unwrap(), Name::new("sms").unwrap());
-        OutboxPage { page, incident, person, channel, address, not_before, attempts, under_way }
+    fn outgoing()(id in delivery_id(), kind in kind(), decided in 0..40_u64, incident in incident(), address in text(),
+                  not_before in instant(), attempts in 0..3_u32, under_way in prop::bool::weighted(0.1)) -> Outgoing {
+        let to = Audience::Contact { person: Name::new("alice").unwrap(), channel: Name::new("sms").unwrap(), address };
+        Outgoing { delivery: Delivery { id, kind, incident, to }, decided, not_before, attempts, under_way }
     }
 }
 
@@ -85,8 +99,8 @@ fn few<S: Strategy>(of: S) -> impl Strategy<Value = Vec<S::Value>> {
 }
 
 prop_compose! {
-    fn batch()(events in few(event()), checkpoint in prop::option::of(text()), pages in few(page()),
-               settled in few(page_id()), timers in few((incident(), prop::option::of(instant()))),
+    fn batch()(events in few(event()), redactions in few((0..8_u64, text())), checkpoint in prop::option::of(text()), outgoing in few(outgoing()),
+               settled in few(delivery_id()), timers in few((stream(), prop::option::of(instant()))),
                (signals, moved, updates) in
                    (few(signal()), few((instant(), signal_id())), few((signal_id(), instant(), status()))),
                cursors in few((text(), text())),
@@ -94,7 +108,7 @@ prop_compose! {
         let signal_updates = updates.into_iter().map(|(id, observed, status)| SignalUpdate { id, observed, status }).collect();
         let signals_moved = moved;
         Batch {
-            events, checkpoint, pages, settled, timers, signals_moved, signals, signal_updates, cursors, snapshots,
+            events, redactions, checkpoint, outgoing, settled, timers, signals_moved, signals, signal_updates, cursors, snapshots,
         }
     }
 }
@@ -103,8 +117,7 @@ pub(crate) fn steps(reopen: bool) -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         10 => (batch(), prop::option::weighted(0.15, 0..30_u64)).prop_map(|(batch, spoil)| Step::Append { batch: Box::new(batch), spoil }),
         3 => (instant(), 0..4_usize).prop_map(|(now, limit)| Step::Claim { now, limit }),
-        3 => (page_id(), instant()).prop_map(|(page, not_before)| Step::Release { page, not_before }),
-        1 => (0..20_u64).prop_map(|index| Step::Erase { index }),
+        3 => (delivery_id(), instant()).prop_map(|(id, not_before)| Step::Release { id, not_before }),
         1 => instant().prop_map(|before| Step::Forget { before }),
         1 => Just(if reopen { Step::Reopen } else { Step::Claim { now: Timestamp::MIN, limit: 0 } }),
     ];
@@ -123,6 +136,9 @@ async fn place(model: &dyn Store, batch: &mut Batch, spoil: Option<u64>) {
         (event.index, event.version) = (index, *head);
         *head += 1;
     }
+    // Mostly of events that are there: else hardly a batch would be taken.
+    let end = size + batch.events.len() as u64;
+    batch.redactions.retain(|(index, _)| *index < end || *index == 7);
     if let (Some(spoil), Some(last)) = (spoil, batch.events.last_mut()) {
         if spoil % 2 == 0 {
             last.index = spoil;
@@ -143,9 +159,8 @@ fn outcome<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
 async fn make(store: &dyn Store, step: &Step) -> String {
     match step.clone() {
         Step::Append { batch, .. } => outcome(store.append(*batch).await),
-        Step::Claim { now, limit } => outcome(store.claim_pages(now, limit).await),
-        Step::Release { page, not_before } => outcome(store.release_page(page, not_before).await),
-        Step::Erase { index } => outcome(store.erase(index).await),
+        Step::Claim { now, limit } => outcome(store.claim(now, limit).await),
+        Step::Release { id, not_before } => outcome(store.release(id, not_before).await),
         Step::Forget { before } => outcome(store.forget_signals(before).await),
         Step::Reopen => String::new(),
     }

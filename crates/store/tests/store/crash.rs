@@ -8,11 +8,12 @@ use std::{
 };
 
 use quarterdeck_core::{
-    id::{IncidentId, Name, PageId, SignalId},
+    id::{DeliveryId, IncidentId, Name, SignalId},
+    outbox::{Audience, Delivery, DeliveryKind},
     signal::SignalStatus,
     time::Timestamp,
 };
-use quarterdeck_store::{Batch, OutboxPage, SignalRow, Store, StoredEvent, sqlite::SqliteStore};
+use quarterdeck_store::{Batch, Content, Outgoing, SignalRow, Store, StoredEvent, sqlite::SqliteStore};
 use sha2::{Digest, Sha256};
 
 /// Tells the re-executed test binary to be the writer, and on which file.
@@ -30,7 +31,7 @@ fn event(index: u64) -> StoredEvent {
         stream: "journal".to_owned(),
         version: index,
         at: Timestamp::from_ms(i64::try_from(index).unwrap()),
-        content: Some((json, salt)),
+        content: Content::Whole { json, salt },
         digest,
     }
 }
@@ -45,28 +46,26 @@ fn signal(index: u64) -> SignalRow {
     }
 }
 
-fn page(index: u64) -> OutboxPage {
-    OutboxPage {
-        page: PageId::digest(&[&index.to_be_bytes()]),
-        incident: IncidentId::digest(&[]),
+fn outgoing(index: u64) -> Outgoing {
+    let to = Audience::Contact {
         person: Name::new("alice").unwrap(),
         channel: Name::new("sms").unwrap(),
         address: "+49 30".to_owned(),
-        not_before: Timestamp::MIN,
-        attempts: 0,
-        under_way: false,
-    }
+    };
+    let id = DeliveryId::digest(&[&index.to_be_bytes()]);
+    let delivery = Delivery { id, kind: DeliveryKind::Page, incident: IncidentId::digest(&[]), to };
+    Outgoing::new(delivery, index, Timestamp::MIN)
 }
 
-/// Batches of uneven length: each brings a page and settles the one before.
+/// Batches of uneven length: each brings a delivery and settles the one before.
 fn batch(first: u64) -> Batch {
     let indexes = first..first + 1 + first % 13;
     let next = indexes.end;
     Batch {
         events: indexes.clone().map(event).collect(),
         checkpoint: Some(next.to_string()),
-        pages: vec![page(next)],
-        settled: vec![page(first)].into_iter().map(|page| page.page).collect(),
+        outgoing: vec![outgoing(next)],
+        settled: vec![outgoing(first).delivery.id],
         signals: indexes.map(signal).collect(),
         cursors: vec![("chain".to_owned(), next.to_string())],
         ..Batch::default()
@@ -87,14 +86,14 @@ async fn writer_until_killed() {
         store.append(batch).await.unwrap();
         writeln!(out, "acknowledged {size}").unwrap();
         out.flush().unwrap();
-        store.claim_pages(Timestamp::MAX, 1).await.unwrap();
+        store.claim(Timestamp::MAX, 1).await.unwrap();
         writeln!(out, "claimed {size}").unwrap();
         out.flush().unwrap();
     }
 }
 
 /// Runs the writer until it has acknowledged `lines` lines, lets it run on for a moment, and kills it.
-/// Returns the last size acknowledged and the last size whose page was claimed.
+/// Returns the last size acknowledged and the last size whose delivery was claimed.
 fn run_and_kill(path: &Path, lines: u64, moment: Duration) -> (u64, u64) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crash::writer_until_killed", "--nocapture"])
@@ -142,7 +141,7 @@ async fn what_was_acknowledged_survives_a_kill_at_any_instant() {
             let found = store.signal(signal(index).observed, signal(index).id).await.unwrap().unwrap();
             assert_eq!(
                 (found.row, found.event),
-                (signal(index), event(index).content.map(|(json, _)| json)),
+                (signal(index), event(index).content.json().map(str::to_owned)),
                 "kill {kill}"
             );
         }
@@ -150,7 +149,7 @@ async fn what_was_acknowledged_survives_a_kill_at_any_instant() {
         assert_eq!(store.cursor("chain").await.unwrap(), Some(size.to_string()), "kill {kill}");
         let outbox = store.outbox(10).await.unwrap();
         let [left] = outbox.as_slice() else { panic!("kill {kill}: {outbox:?}") };
-        assert_eq!(left.page, page(size).page, "kill {kill}");
+        assert_eq!(left.delivery, outgoing(size).delivery, "kill {kill}");
         if claimed == size {
             assert!(left.under_way && left.attempts == 1, "kill {kill}: an attempt begun was forgotten: {left:?}");
         }

@@ -26,9 +26,10 @@ pub(crate) enum Cut {
     After,
 }
 
-/// The proxy, and what it is to do with the next COMMIT.
+/// The proxy, what it is to do with the next COMMIT, and whether it lets anybody in.
 pub(crate) struct Proxy {
     next: Arc<Mutex<Option<Cut>>>,
+    open: Arc<AtomicBool>,
 }
 
 impl Proxy {
@@ -36,13 +37,21 @@ impl Proxy {
     pub(crate) fn start(folder: &Path, server: &Path) -> Self {
         let listener = UnixListener::bind(socket(folder)).unwrap();
         let next = Arc::new(Mutex::new(None));
-        let (plan, server) = (Arc::clone(&next), socket(server));
+        let open = Arc::new(AtomicBool::new(true));
+        let (plan, server, lets_in) = (Arc::clone(&next), socket(server), Arc::clone(&open));
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(pass(client, server.clone(), Arc::clone(&plan)));
+                if lets_in.load(Ordering::SeqCst) {
+                    tokio::spawn(pass(client, server.clone(), Arc::clone(&plan)));
+                }
             }
         });
-        Self { next }
+        Self { next, open }
+    }
+
+    /// Lets new connections in, or none.
+    pub(crate) fn lets_in(&self, anybody: bool) {
+        self.open.store(anybody, Ordering::SeqCst);
     }
 
     /// Cuts the connection of the next COMMIT.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use quarterdeck_core::time::Timestamp;
-use quarterdeck_store::{Batch, Store, StoreError, StoredEvent, sqlite::SqliteStore};
+use quarterdeck_store::{Batch, Content, Store, StoreError, StoredEvent, sqlite::SqliteStore};
 
 /// A file system of 8 MB in memory, unmounted at the end.
 struct SmallDisk(PathBuf);
@@ -31,7 +31,7 @@ fn batch(index: u64, bytes: usize) -> Batch {
         stream: "journal".to_owned(),
         version: index,
         at: Timestamp::from_ms(0),
-        content: Some(("x".repeat(bytes), [1; 16])),
+        content: Content::Whole { json: "x".repeat(bytes), salt: [1; 16] },
         digest: [2; 32],
     };
     Batch { events: vec![event], ..Batch::default() }

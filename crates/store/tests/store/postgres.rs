@@ -4,10 +4,12 @@ use std::{cell::Cell, net::TcpListener, path::Path, process::Command, sync::Arc}
 
 use proptest::test_runner::{Config, TestRunner};
 use quarterdeck_core::{
-    id::{IncidentId, Name, PageId},
+    id::{DeliveryId, IncidentId, Name},
+    journal::Stream,
+    outbox::{Audience, Delivery, DeliveryKind},
     time::Timestamp,
 };
-use quarterdeck_store::{Batch, OutboxPage, Store, StoreError, StoredEvent, postgres::PostgresStore};
+use quarterdeck_store::{Batch, Content, Outgoing, Store, StoreError, StoredEvent, postgres::PostgresStore};
 use tokio::sync::{Mutex, watch};
 use tokio_postgres::SimpleQueryMessage;
 
@@ -21,30 +23,28 @@ async fn connect(url: &str) -> Arc<dyn Store> {
     PostgresStore::connect(url, None).await.unwrap()
 }
 
-/// One event, one page, one cursor; all of it tells the place and the writer.
+/// One event, one delivery; all of it tells the place and the writer.
 fn batch(index: u64, writer: u8) -> Batch {
     let event = StoredEvent {
         index,
         stream: "journal".to_owned(),
         version: index,
         at: Timestamp::from_ms(0),
-        content: Some((format!("{index} by {writer}"), [writer; 16])),
+        content: Content::Whole { json: format!("{index} by {writer}"), salt: [writer; 16] },
         digest: [writer ^ u8::try_from(index % 256).unwrap(); 32],
     };
-    Batch { events: vec![event], pages: vec![page(index)], ..Batch::default() }
+    Batch { events: vec![event], outgoing: vec![outgoing(index)], ..Batch::default() }
 }
 
-fn page(index: u64) -> OutboxPage {
-    OutboxPage {
-        page: PageId::digest(&[&index.to_be_bytes()]),
-        incident: IncidentId::digest(&[]),
+fn outgoing(index: u64) -> Outgoing {
+    let to = Audience::Contact {
         person: Name::new("alice").unwrap(),
         channel: Name::new("sms").unwrap(),
         address: "+49 30".to_owned(),
-        not_before: Timestamp::MIN,
-        attempts: 0,
-        under_way: false,
-    }
+    };
+    let id = DeliveryId::digest(&[&index.to_be_bytes()]);
+    let delivery = Delivery { id, kind: DeliveryKind::Page, incident: IncidentId::digest(&[]), to };
+    Outgoing::new(delivery, index, Timestamp::MIN)
 }
 
 /// The first column of an answer.
@@ -91,8 +91,7 @@ fn postgres_answers_as_memory_does() {
 #[tokio::test]
 async fn a_commit_whose_answer_is_lost_is_made_once() {
     let Some(mut server) = Postgres::start("lost answers of PostgreSQL") else { return };
-    let url = server.fresh().await;
-    let direct = connect(&url).await;
+    server.fresh().await;
     let folder = tempfile::tempdir().unwrap();
     let proxy = Proxy::start(folder.path(), server.folder());
     let store = connect(&url_through(folder.path(), "test_1")).await;
@@ -103,47 +102,122 @@ async fn a_commit_whose_answer_is_lost_is_made_once() {
         store.append(batch(size, 1)).await.unwrap();
         assert!(proxy.has_cut(), "{cut:?}");
         size += 1;
-        holds(direct.as_ref(), size, 1).await;
+        holds(store.as_ref(), size, 1).await;
 
         proxy.cut_next(cut);
-        let claimed = store.claim_pages(Timestamp::MAX, 10).await.unwrap();
+        let claimed = store.claim(Timestamp::MAX, 10).await.unwrap();
         assert!(proxy.has_cut(), "{cut:?}");
-        let wanted = OutboxPage { attempts: 1, under_way: true, ..page(size - 1) };
+        let wanted = Outgoing { attempts: 1, under_way: true, ..outgoing(size - 1) };
         assert_eq!(claimed, vec![wanted.clone()], "{cut:?}");
-        assert_eq!(direct.outbox(10).await.unwrap(), claimed, "{cut:?}");
+        assert_eq!(store.outbox(10).await.unwrap(), claimed, "{cut:?}");
 
         proxy.cut_next(cut);
-        let settled = Batch { settled: vec![wanted.page], timers: vec![(wanted.incident, None)], ..Batch::default() };
+        let stream = Stream::Incident(wanted.delivery.incident);
+        let settled = Batch { settled: vec![wanted.delivery.id], timers: vec![(stream, None)], ..Batch::default() };
         store.append(settled).await.unwrap();
-        assert_eq!(direct.outbox(10).await.unwrap(), vec![], "{cut:?}");
+        assert_eq!(store.outbox(10).await.unwrap(), vec![], "{cut:?}");
     }
 }
 
 #[tokio::test]
-async fn a_retry_does_not_take_another_writers_event_for_its_own() {
-    let Some(mut server) = Postgres::start("two writers on PostgreSQL") else { return };
+async fn of_two_programs_on_one_database_the_second_hears_who_has_it() {
+    let Some(mut server) = Postgres::start("one writer on PostgreSQL") else { return };
     let url = server.fresh().await;
-    let direct = connect(&url).await;
-    let folder = tempfile::tempdir().unwrap();
-    let proxy = Proxy::start(folder.path(), server.folder());
-    let store = connect(&url_through(folder.path(), "test_1")).await;
-    store.append(batch(0, 1)).await.unwrap();
-    direct.append(batch(1, 2)).await.unwrap();
-    for cut in [Cut::Before, Cut::After] {
-        // The cut falls on a batch without events; the one with events comes late all the same.
+    let open = || async { Ok(PostgresStore::connect(&url, None).await? as Arc<dyn Store>) };
+    quarterdeck_store::conformance::one_writer(open).await.unwrap();
+}
+
+/// Ends every session of ours, as a network that breaks does.
+const END_ALL: &str =
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'quarterdeck%'";
+/// The sessions that hold a lock of ours.
+const LOCKS: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 1363428171 AND granted";
+
+fn is_in_use<T: std::fmt::Debug>(refused: Result<T, StoreError>) {
+    let Err(StoreError::InUse { place, by }) = &refused else { panic!("{refused:?}") };
+    assert_eq!(place, "test_1.public");
+    assert!(by.starts_with(&format!("quarterdeck, process {}", std::process::id())), "{by}");
+}
+
+#[tokio::test]
+async fn a_program_that_was_overtaken_writes_nothing_more_and_hears_by_whom() {
+    for cut in [Cut::Before, Cut::During, Cut::After] {
+        let Some(mut server) = Postgres::start("a program that is overtaken on PostgreSQL") else { return };
+        let url = server.fresh().await;
+        let folder = tempfile::tempdir().unwrap();
+        let proxy = Proxy::start(folder.path(), server.folder());
+        let old = connect(&url_through(folder.path(), "test_1")).await;
+        old.append(batch(0, 1)).await.unwrap();
+        is_in_use(PostgresStore::connect(&url, None).await);
+
+        // Its network breaks around a commit, and heals when another program has begun to write.
         proxy.cut_next(cut);
-        store.append(Batch { checkpoint: Some("x".to_owned()), ..Batch::default() }).await.unwrap();
-        let late = store.append(batch(1, 1)).await;
-        assert!(matches!(late, Err(StoreError::Conflict { index: 1, size: 2, .. })), "{late:?}");
+        let overtake = async {
+            while !proxy.has_cut() {
+                tokio::task::yield_now().await;
+            }
+            proxy.lets_in(false);
+            server.admin(END_ALL).await;
+            let new = connect(&url).await;
+            let size = new.size().await.unwrap();
+            if size == 1 {
+                new.append(batch(1, 2)).await.unwrap();
+            }
+            proxy.lets_in(true);
+            (new, size)
+        };
+        let (late, (new, size)) = tokio::join!(old.append(batch(1, 1)), overtake);
+        let writer = if size == 1 { 2 } else { 1 };
+        if size == 1 {
+            is_in_use(late);
+        } else {
+            late.expect("it was written before it was overtaken");
+        }
+        assert_eq!(new.events(1, 10).await.unwrap(), batch(1, writer).events, "{cut:?}");
+
+        is_in_use(old.append(batch(2, 1)).await);
+        is_in_use(old.append(Batch { timers: vec![(Stream::Journal, None)], ..Batch::default() }).await);
+        is_in_use(old.claim(Timestamp::MAX, 10).await);
+        is_in_use(old.release(outgoing(0).delivery.id, Timestamp::MIN).await);
+        is_in_use(old.forget_signals(Timestamp::MAX).await);
+        assert_eq!(old.size().await.unwrap(), 2, "it may still read");
+        assert_eq!(new.claim(Timestamp::MAX, 10).await.unwrap().len(), 2);
+        drop(new);
+        let third = connect(&url).await;
+        third.append(batch(2, 3)).await.unwrap();
+        is_in_use(old.append(batch(3, 1)).await);
     }
-    // Lost before its commit, and overtaken before its next try: both writers race for the place, one is refused.
-    for index in 2..40 {
-        proxy.cut_next(Cut::Before);
-        let (ours, theirs) = tokio::join!(store.append(batch(index, 1)), direct.append(batch(index, 2)));
-        assert!(ours.is_ok() != theirs.is_ok(), "{index}: {ours:?} {theirs:?}");
-        let writer = if ours.is_ok() { 1 } else { 2 };
-        assert_eq!(direct.events(index, 10).await.unwrap(), batch(index, writer).events);
+}
+
+#[tokio::test]
+async fn a_lock_whose_connection_is_lost_is_taken_again() {
+    let Some(mut server) = Postgres::start("a lost lock of PostgreSQL") else { return };
+    let url = server.fresh().await;
+    let store = connect(&url).await;
+    for index in 0..5 {
+        server.admin(END_ALL).await;
+        store.append(batch(index, 1)).await.unwrap();
+        while rows(&server.admin(LOCKS).await) != ["1"] {
+            tokio::task::yield_now().await;
+        }
+        is_in_use(PostgresStore::connect(&url, None).await);
     }
+    holds(store.as_ref(), 5, 1).await;
+}
+
+#[tokio::test]
+async fn schemas_of_one_database_have_a_writer_each() {
+    let Some(mut server) = Postgres::start("two schemas of PostgreSQL") else { return };
+    let url = server.fresh().await;
+    let first = connect(&url).await;
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client.batch_execute("CREATE SCHEMA other").await.unwrap();
+    let second = connect(&format!("{url} options='-c search_path=other'")).await;
+    first.append(batch(0, 1)).await.unwrap();
+    second.append(batch(0, 2)).await.unwrap();
+    holds(first.as_ref(), 1, 1).await;
+    holds(second.as_ref(), 1, 2).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -159,8 +233,7 @@ async fn nothing_is_lost_or_doubled_while_backends_are_killed() {
         let mut next = 0;
         while seen.wait_for(|index| *index >= next).await.is_ok() {
             next = *seen.borrow() + 4;
-            let all =
-                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'quarterdeck'";
+            let all = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'quarterdeck%'";
             kills.set(kills.get() + rows(&server.admin(all).await)[0].parse::<u64>().unwrap());
         }
     };
@@ -171,15 +244,15 @@ async fn nothing_is_lost_or_doubled_while_backends_are_killed() {
             progress.send(size).unwrap();
             store.append(batch(size, 1)).await.unwrap();
             size += 1;
-            claimed += store.claim_pages(Timestamp::MAX, 10).await.unwrap().len() as u64;
+            claimed += store.claim(Timestamp::MAX, 10).await.unwrap().len() as u64;
         }
         (size, claimed)
     };
     let ((size, claimed), ()) = tokio::join!(write, kill);
-    assert_eq!(claimed, size, "each page was handed out once");
+    assert_eq!(claimed, size, "each delivery was handed out once");
     holds(store.as_ref(), size, 1).await;
     let outbox = store.outbox(usize::MAX).await.unwrap();
-    assert!(outbox.iter().all(|page| page.under_way && page.attempts == 1));
+    assert!(outbox.iter().all(|row| row.under_way && row.attempts == 1));
 }
 
 #[tokio::test]
@@ -204,21 +277,62 @@ async fn a_database_of_a_newer_program_is_refused_and_a_bad_url_named() {
     let Some(mut server) = Postgres::start("a newer schema in PostgreSQL") else { return };
     let url = server.fresh().await;
     let (first, second) = tokio::join!(PostgresStore::connect(&url, None), PostgresStore::connect(&url, None));
-    first.expect("of two programs that start at once, both find the schema");
-    second.unwrap();
+    let (won, lost) = if first.is_ok() { (first, second) } else { (second, first) };
+    is_in_use(lost);
+    drop(won.expect("of two programs that start at once, one gets the store"));
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     client.batch_execute("INSERT INTO migration (number, name) VALUES (99, 'later')").await.unwrap();
     let error = PostgresStore::connect(&url, None).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "open store test_1.public: it was written by a newer version (schema 99; this program knows 1)"
+        "open store test_1.public: it was written by a newer version (schema 99; this program knows 3)"
     );
     let error = PostgresStore::connect("postgres://u:secret@host/db?sslmod=require", None).await.unwrap_err();
     let text = format!("{error:?}");
     assert!(text.contains("sslmod") && !text.contains("secret"), "{text}");
     let error = PostgresStore::connect(&server.url("absent"), None).await.unwrap_err();
     assert!(format!("{error:?}").contains("absent"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_version_goes_on_and_knows_what_its_outbox_holds() {
+    let Some(mut server) = Postgres::start("a database of the first version of PostgreSQL") else { return };
+    let url = server.fresh().await;
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client.batch_execute(include_str!("../../migrations/postgres/0001_first.sql")).await.unwrap();
+    let made = "CREATE TABLE migration (number integer PRIMARY KEY, name text NOT NULL, applied timestamptz NOT NULL DEFAULT now());
+        INSERT INTO migration (number, name) VALUES (1, 'first'); UPDATE log_head SET size = 3";
+    client.batch_execute(made).await.unwrap();
+    let incident = IncidentId::from_bytes([5; 16]);
+    let page = quarterdeck_core::id::PageId::from_bytes([1; 16]);
+    let asked = format!(r#"{{"type":"page_requested.v1","page":"{page}","person":"ann"}}"#);
+    for (place, json) in (0_i64..).zip(["{}", &asked, r#"{"type":"merged_into.v1"}"#]) {
+        let insert =
+            "INSERT INTO event (place, stream, version, at_ms, json, salt, digest) VALUES ($1, $2, $1, 7, $3, $4, $5)";
+        let (salt, digest) = ([7_u8; 16].as_slice(), [9_u8; 32].as_slice());
+        client.execute(insert, &[&place, &incident.to_string(), &json, &salt, &digest]).await.unwrap();
+    }
+    for (byte, under_way) in [(2_u8, false), (1, true)] {
+        let insert = "INSERT INTO outbox (page, incident, person, channel, address, not_before_ms, attempts, under_way)
+            VALUES ($1, $2, 'ann', 'push', 'ann@push', 60, 1, $3)";
+        let (id, incident) = ([byte; 16], incident.bytes().as_slice());
+        client.execute(insert, &[&id.as_slice(), &incident, &under_way]).await.unwrap();
+    }
+    client
+        .execute("INSERT INTO timer (incident, due_ms) VALUES ($1, 70)", &[&incident.bytes().as_slice()])
+        .await
+        .unwrap();
+
+    let store = connect(&url).await;
+    let said = |row: &Outgoing| (row.delivery.id.bytes()[0], row.delivery.kind, row.decided, row.under_way);
+    let outbox: Vec<_> = store.outbox(10).await.unwrap().iter().map(said).collect();
+    assert_eq!(outbox, [(2, DeliveryKind::AllClear, 2, false), (1, DeliveryKind::Page, 1, true)]);
+    let timers = store.timers_due(Timestamp::MAX, 10).await.unwrap();
+    assert_eq!(timers, [(Stream::Incident(incident), Timestamp::from_ms(70))]);
+    let event = StoredEvent { index: 3, ..batch(0, 1).events.remove(0) };
+    store.append(Batch { events: vec![event], ..Batch::default() }).await.unwrap();
 }
 
 /// Makes a certificate authority's file and a server's key and certificate; false where `openssl` is missing.

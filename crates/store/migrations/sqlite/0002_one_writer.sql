@@ -1,0 +1,1 @@
+-- Nothing to change: the lock beside the file keeps a second writer away.
