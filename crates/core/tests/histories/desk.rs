@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use quarterdeck_core::{
     board::{Board, Fate, Matcher, Recorded, Silence},
     catalogue::{Catalogue, Criticality, Service},
-    chain::{B256, BlockRef},
+    chain::{B256, BlockRef, ChainId},
     id::{Id, IncidentId, Kind, Name, PageId, SeededIds},
     incident::{Actor, Command, Incident, PageOutcome, Severity},
     money::Usd,
@@ -104,7 +104,7 @@ pub(crate) fn signal(claim: &str, occurrence: u64, service: Option<&str>, at: Ti
 /// What a detector says about a block that may still be dropped.
 pub(crate) fn on_chain(claim: &str, block: u8, dollars: u64, at: Timestamp) -> Signal {
     let position = ChainPosition {
-        block: BlockRef { chain: 1, number: u64::from(block), hash: B256::repeat_byte(block) },
+        block: BlockRef { chain: ChainId::evm(1), number: u64::from(block), hash: B256::repeat_byte(block) },
         block_time: at,
         transaction: Some(B256::repeat_byte(block)),
         index: Some(3),
