@@ -64,7 +64,7 @@ pub struct Step {
     pub tier: Option<usize>,
     /// From 1.
     pub round: u32,
-    /// Why.
+    /// What made the step due; the page says it to its reader.
     pub reason: PageReason,
 }
 
