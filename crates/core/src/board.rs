@@ -25,7 +25,10 @@ use crate::{
     chain::{ChainId, Gap, GapKind},
     correlate::Groups,
     id::{Id, IdSource, IncidentId, PageId, SignalId, SilenceId, SourceId},
-    incident::{Actor, Command, Ctx, Incident, IncidentEvent, Phase, Refusal, listen::Reception},
+    incident::{
+        Actor, ClaimsCommand, ClaimsEvent, Command, Ctx, Incident, IncidentEvent, LifeCommand, Phase, Refusal,
+        claims::listen::Reception,
+    },
     limits::{MERGE_DEPTH_MAX, SILENCES_MAX},
     signal::{Fingerprint, Signal, SignalChange, SignalStatus},
     time::Timestamp,
@@ -131,9 +134,10 @@ impl Board {
         let change = settled(change);
         match found {
             // An incident refuses no change to a signal of its own.
-            Some((id, fate)) => {
-                (self.command(id, Command::Signal(change), setting, now, ids).unwrap_or_default(), fate)
-            }
+            Some((id, fate)) => (
+                self.command(id, Command::Claims(ClaimsCommand::Signal(change)), setting, now, ids).unwrap_or_default(),
+                fate,
+            ),
             None => match self.loose.turn(&change) {
                 Some(event) => (vec![self.journal(event, now)], Fate::Noted),
                 None => (Vec::new(), Fate::Unknown),
@@ -152,18 +156,18 @@ impl Board {
     ) -> Result<Vec<Recorded>, Refusal> {
         let incident = self.incidents.get(&id).ok_or(Refusal::NoSuchIncident { id })?;
         let mut other = None;
-        if let Command::MergeInto { by, into } = &command {
+        if let Command::Life(LifeCommand::MergeInto { by, into }) = &command {
             let target = self.incidents.get(into).ok_or(Refusal::NoSuchIncident { id: *into })?;
             if target.is_drill() != incident.is_drill() {
                 let why = "one is an exercise and the other is not";
                 return Err(Refusal::BadMerge { from: id, into: *into, why });
             }
-            let absorb = Command::Absorb {
+            let absorb = Command::Claims(ClaimsCommand::Absorb {
                 by: by.clone(),
                 from: id,
                 facts: incident.stated().clone(),
                 signals: standing(incident),
-            };
+            });
             if target.is_open() || *into == id {
                 other = (*into != id).then_some((target, absorb));
             } else {
@@ -366,7 +370,7 @@ impl Board {
             Err(_) => return None,
         };
         let count = self.tally.count(incident, repeated, signal.id, setting.rules.window / 2, now);
-        let events = count.map(|count| IncidentEvent::SignalsAbsorbed { count, signal: repeated });
+        let events = count.map(|count| IncidentEvent::Claims(ClaimsEvent::SignalsAbsorbed { count, signal: repeated }));
         Some((record(incident, events, now), Fate::Repeated(home)))
     }
 

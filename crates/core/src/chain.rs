@@ -117,7 +117,7 @@ pub struct Gap {
     pub source: SourceId,
     /// The chain.
     pub chain: ChainId,
-    /// Why we could not look.
+    /// Why.
     pub kind: GapKind,
     /// First height not seen, where known.
     pub from_block: Option<u64>,
@@ -129,6 +129,14 @@ pub struct Gap {
     pub closed: Option<Timestamp>,
     /// What happened, for a person: names the endpoint (without credentials) and the value.
     pub detail: String,
+}
+
+impl Gap {
+    /// The gap without the words about it.
+    #[must_use]
+    pub fn redacted(&self) -> Self {
+        Self { detail: String::new(), ..self.clone() }
+    }
 }
 
 /// What a detector observes.

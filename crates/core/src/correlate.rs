@@ -21,7 +21,7 @@ use crate::{
     id::{DetectorId, IncidentId, ServiceId},
     limits::GROUP_CANDIDATES_MAX,
     setting::Setting,
-    signal::Signal,
+    signal::{ERASED, Signal},
 };
 
 /// What signals of one incident have in common.
@@ -61,7 +61,10 @@ impl Group {
     }
 
     fn all(signal: &Signal) -> impl Iterator<Item = Self> {
-        Self::tight(signal).chain([Self::loose(signal)])
+        let loose = Self::loose(signal);
+        // What was erased is no kind of its own: otherwise all that was erased would be one.
+        let said = !matches!(&loose, Self::Kind(_, kind) if **kind == *ERASED);
+        Self::tight(signal).chain(said.then_some(loose))
     }
 }
 

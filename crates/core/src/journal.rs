@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     chain::Gap,
     id::{BadId, ChannelId, DetectorId, IncidentId, PersonId, SignalId, SilenceId},
-    incident::{Actor, IncidentEvent, PageOutcome},
+    incident::{Actor, IncidentEvent, PageOutcome, family::erased},
     signal::{Signal, SignalStatus},
     silence::Silence,
     time::Timestamp,
@@ -72,11 +72,19 @@ impl Body {
     pub fn from_json(stream: &Stream, text: &str) -> Result<Self, serde_json::Error> {
         match stream {
             Stream::Journal => serde_json::from_str(text).map(Self::Journal),
-            Stream::Incident(_) => serde_json::from_str(text).map(Self::Incident),
+            Stream::Incident(_) => IncidentEvent::from_json(text).map(Self::Incident),
+        }
+    }
+    /// The same without what was written by or about a person.
+    #[must_use]
+    pub fn redacted(&self) -> Self {
+        match self {
+            Self::Incident(event) => Self::Incident(event.redacted()),
+            Self::Journal(event) => Self::Journal(event.redacted()),
         }
     }
     /// The event's type with its version: `opened.v1`.
-    pub const fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &'static str {
         match self {
             Self::Incident(event) => event.kind(),
             Self::Journal(event) => event.kind(),
@@ -105,9 +113,9 @@ pub enum JournalEvent {
     /// A silence was ended by hand.
     #[serde(rename = "silence_expired.v1")]
     SilenceExpired {
-        /// The silence that was ended.
+        /// Which.
         id: SilenceId,
-        /// Who ended it.
+        /// Who.
         by: Actor,
     },
     /// We could not look.
@@ -125,9 +133,9 @@ pub enum JournalEvent {
     /// A detector cannot be trusted to speak: it did not hear its canary, or could not take up its snapshot.
     #[serde(rename = "detector_silent.v1")]
     DetectorSilent {
-        /// The detector that cannot be trusted.
+        /// Which.
         detector: DetectorId,
-        /// What it did not hear, or why its snapshot was refused.
+        /// Why.
         reason: String,
     },
     /// A signal was heard that belongs to no incident: too quiet to open one, or silenced.
@@ -141,7 +149,7 @@ pub enum JournalEvent {
     /// Such a signal was confirmed, undone, or is over.
     #[serde(rename = "signal_turned.v1")]
     SignalTurned {
-        /// The signal, noted before.
+        /// Which.
         signal: SignalId,
         /// How it stands now.
         status: SignalStatus,
@@ -154,12 +162,25 @@ pub enum JournalEvent {
     AllClearSettled {
         /// Of which incident.
         incident: IncidentId,
-        /// Who was to be told.
+        /// Whom.
         person: PersonId,
         /// By which notifier.
         channel: ChannelId,
         /// What became of it.
         outcome: PageOutcome,
+    },
+    /// Personal data was erased. Each event is kept as its redaction, to which this commits: whoever has the log can check that
+    /// nothing else was put in the place of what was erased.
+    #[serde(rename = "erased.v1")]
+    Erased {
+        /// Whose history.
+        stream: Stream,
+        /// What was erased there.
+        events: Vec<ErasedEvent>,
+        /// Who had it erased.
+        by: Actor,
+        /// On what ground.
+        reason: String,
     },
     /// The history of an incident could not be read and was set aside.
     #[serde(rename = "stream_set_aside.v1")]
@@ -184,8 +205,71 @@ impl JournalEvent {
             Self::SignalNoted { .. } => "signal_noted.v1",
             Self::SignalTurned { .. } => "signal_turned.v1",
             Self::AllClearSettled { .. } => "all_clear_settled.v1",
+            Self::Erased { .. } => "erased.v1",
             Self::StreamSetAside { .. } => "stream_set_aside.v1",
         }
+    }
+}
+
+impl JournalEvent {
+    /// The event without what was written by or about a person, as [`crate::incident::Family::redacted`] does it. The matchers of a
+    /// silence stay: without them it would silence something else.
+    #[must_use]
+    pub fn redacted(&self) -> Self {
+        match self {
+            Self::SilenceSet { silence } => {
+                let Silence { id, matchers, starts, ends, created_by: _, comment: _ } = silence;
+                let (id, matchers, starts, ends) = (*id, matchers.clone(), *starts, *ends);
+                Self::SilenceSet {
+                    silence: Silence { id, matchers, starts, ends, created_by: erased(), comment: erased() },
+                }
+            }
+            Self::GapOpened { gap } => Self::GapOpened { gap: gap.redacted() },
+            Self::GapClosed { gap } => Self::GapClosed { gap: gap.redacted() },
+            Self::DetectorSilent { detector, reason: _ } => {
+                Self::DetectorSilent { detector: detector.clone(), reason: erased() }
+            }
+            Self::SignalNoted { signal, silence } => {
+                Self::SignalNoted { signal: Arc::new(signal.redacted()), silence: *silence }
+            }
+            Self::SignalTurned { signal, status, reason: _ } => {
+                Self::SignalTurned { signal: *signal, status: *status, reason: erased() }
+            }
+            Self::AllClearSettled { incident, person, channel, outcome } => Self::AllClearSettled {
+                incident: *incident,
+                person: person.clone(),
+                channel: channel.clone(),
+                outcome: outcome.redacted(),
+            },
+            Self::Erased { stream, events, by, reason: _ } => {
+                Self::Erased { stream: *stream, events: events.clone(), by: by.clone(), reason: erased() }
+            }
+            Self::StreamSetAside { incident, reason: _ } => {
+                Self::StreamSetAside { incident: *incident, reason: erased() }
+            }
+            Self::Started { version: _, configuration: _ } | Self::SilenceExpired { id: _, by: _ } => self.clone(),
+        }
+    }
+}
+
+/// An event that was erased, and what stands in its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasedEvent {
+    /// The version of the event.
+    pub version: u64,
+    /// SHA-256 of the redaction's stored text, in hex.
+    pub redaction: String,
+}
+
+impl Serialize for Stream {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+impl<'de> Deserialize<'de> for Stream {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -30,6 +30,7 @@ pub mod setting;
 pub mod incident;
 pub mod silence;
 pub mod journal;
+pub mod erasure;
 pub mod duty;
 pub mod outbox;
 pub mod correlate;

@@ -19,6 +19,8 @@ pub const NUMBERS_MAX: usize = 32;
 pub const SIGNALS_PER_INCIDENT_MAX: usize = 2_000;
 /// Events of one incident; past this only acknowledge, merge and resolve are accepted.
 pub const EVENTS_PER_INCIDENT_MAX: u64 = 10_000;
+/// Events erased by one event of the journal: all of an incident, whose digests make a leaf of about one megabyte.
+pub const ERASED_AT_ONCE_MAX: usize = 10_000;
 /// Bytes of a request body: a full block with traces is about 2 MB; 100 alerts about 100 kB.
 pub const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Bytes of one answer of a node: `debug_traceBlock` of a full block reaches tens of megabytes.

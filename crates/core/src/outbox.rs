@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, fmt};
 
 use crate::{
     id::{ChannelId, DeliveryId, IncidentId, PageId, PersonId},
-    incident::{Incident, IncidentEvent, PageOutcome, PageReason, PageRecord},
+    incident::{ERASED, Incident, IncidentEvent, LifeEvent, PageOutcome, PageReason, PageRecord, PagingEvent},
 };
 
 /// What a delivery is. Stored as a number: never change one, add one.
@@ -76,13 +76,15 @@ impl fmt::Display for Unwanted {
 /// What is to leave because of `event`, which `incident` has taken in.
 pub fn deliveries(incident: &Incident, event: &IncidentEvent) -> Vec<Delivery> {
     match event {
-        IncidentEvent::PageRequested { page, person, channel, address, .. } => vec![Delivery {
+        IncidentEvent::Paging(PagingEvent::PageRequested { page, person, channel, address, .. }) => vec![Delivery {
             id: DeliveryId::from_bytes(*page.bytes()),
             kind: DeliveryKind::Page,
             incident: incident.id(),
             to: Audience::Contact { person: person.clone(), channel: channel.clone(), address: address.clone() },
         }],
-        IncidentEvent::Resolved { .. } | IncidentEvent::MergedInto { .. } => all_clear(incident),
+        IncidentEvent::Life(LifeEvent::Resolved { .. }) | IncidentEvent::Life(LifeEvent::MergedInto { .. }) => {
+            all_clear(incident)
+        }
         _ => Vec::new(),
     }
 }
@@ -91,6 +93,8 @@ pub fn deliveries(incident: &Incident, event: &IncidentEvent) -> Vec<Delivery> {
 fn all_clear(incident: &Incident) -> Vec<Delivery> {
     let mut told = BTreeSet::new();
     let reached = incident.pages().values().filter(|page| !matches!(page.outcome, Some(PageOutcome::Failed { .. })));
+    // Where the address was erased there is nobody left to tell.
+    let reached = reached.filter(|page| page.address != ERASED);
     let new = reached.filter(|page| told.insert((&page.person, &page.channel, &page.address)));
     let delivery = |page: &PageRecord| Delivery {
         id: DeliveryId::digest(&[page.id.bytes(), b"all clear", &incident.version().to_be_bytes()]),

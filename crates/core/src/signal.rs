@@ -205,7 +205,7 @@ pub struct Signal {
     pub service: Option<ServiceId>,
     /// One line: what is wrong with what.
     pub title: String,
-    /// What was seen and why it is wrong, with the numbers behind it.
+    /// Why.
     pub explanation: Explanation,
     /// What it claims about impact.
     pub facts: Facts,
@@ -239,6 +239,39 @@ impl Signal {
     #[must_use]
     pub fn into_drill(self) -> Self {
         Self { id: drill_id(self.id), fingerprint: drill_claim(self.fingerprint), drill: true, ..self }
+    }
+}
+
+/// Stands where a text was erased.
+pub const ERASED: &str = "(erased)";
+
+impl Signal {
+    /// The signal without what was written about anybody: texts, parties, labels and the link. What the rules read stays, and what
+    /// a chain shows to everybody.
+    #[must_use]
+    pub fn redacted(&self) -> Self {
+        let Self { id, fingerprint, detector, parameters, status, loudness, service, facts, .. } = self;
+        let Self { confidence_permille, position, event_time, observed, drill, .. } = self;
+        Self {
+            id: *id,
+            fingerprint: *fingerprint,
+            detector: detector.clone(),
+            parameters: parameters.clone(),
+            status: *status,
+            loudness: *loudness,
+            service: service.clone(),
+            title: ERASED.to_owned(),
+            explanation: Explanation::default(),
+            facts: facts.clone(),
+            confidence_permille: *confidence_permille,
+            position: position.clone(),
+            parties: Vec::new(),
+            labels: BTreeMap::new(),
+            link: None,
+            event_time: *event_time,
+            observed: *observed,
+            drill: *drill,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Instant};
 
 use quarterdeck_core::{
     id::{IncidentId, Name, SeededIds},
-    incident::{Actor, Command},
+    incident::{Actor, Command, RoomCommand},
     journal::JournalEvent,
     policy::Roster,
     priority::Weights,
@@ -83,7 +83,10 @@ async fn main() -> Outcome<()> {
         for line in 1..EACH {
             let note = |incident: &IncidentId| Work::Command {
                 incident: *incident,
-                command: Command::Note { by: Actor::System, text: format!("line {line}: nothing new to report") },
+                command: Command::Room(RoomCommand::Note {
+                    by: Actor::System,
+                    text: format!("line {line}: nothing new to report"),
+                }),
             };
             engine.step(incidents.iter().map(note).collect(), now).await?;
         }

@@ -54,7 +54,7 @@ pub enum RunError {
     /// The log's key cannot be read or made.
     #[error("the log's key in `{path}`: {detail}")]
     Key {
-        /// The key's file in the data folder.
+        /// Where.
         path: PathBuf,
         /// What is wrong.
         detail: String,
@@ -71,7 +71,7 @@ pub enum RunError {
     /// A store that this build does not have.
     #[error("this build has no {what}: build it with `--features {feature}`")]
     NotBuilt {
-        /// The store that was asked for, as people call it.
+        /// What.
         what: &'static str,
         /// The cargo feature.
         feature: &'static str,
@@ -82,9 +82,9 @@ pub enum RunError {
 pub struct World {
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Where fresh identifiers come from.
+    /// Identifiers.
     pub ids: Box<dyn IdSource + Send>,
-    /// Where salts of leaves come from. Not the same source: a leaked identifier must not tell a salt.
+    /// Salts.
     pub salts: Box<dyn IdSource + Send>,
     /// The log's key; none: from the data folder, made there at the first start.
     pub signer: Option<SignerKey>,

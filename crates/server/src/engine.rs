@@ -22,7 +22,7 @@ use std::{
 use quarterdeck_core::{
     board::{Board, Fate},
     id::{IdSource, IncidentId},
-    incident::{Command, IllegalHistory, PageOutcome},
+    incident::{Command, IllegalHistory, PageOutcome, PagingCommand},
     journal::{Body, JournalEvent, Recorded, Stream},
     outbox::{Audience, Delivery},
     setting::Setting,
@@ -62,7 +62,7 @@ pub enum StartError {
     Illegal {
         /// Its place in the log.
         index: u64,
-        /// Which rule it contradicts.
+        /// How.
         #[source]
         source: IllegalHistory,
     },
@@ -100,7 +100,7 @@ pub struct Parts {
 /// Where the log stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LogHead {
-    /// How many events are durable.
+    /// Events.
     pub size: u64,
     /// Root in lower-case hex.
     pub root: String,
@@ -347,7 +347,7 @@ impl Engine {
         self.draft.batch.settled.push(delivery.id);
         match delivery.page() {
             Some(page) => {
-                let command = Command::SettlePage { page, outcome, latency };
+                let command = Command::Paging(PagingCommand::SettlePage { page, outcome, latency });
                 self.command(delivery.incident, command, now)
             }
             None => {

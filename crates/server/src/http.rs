@@ -147,11 +147,11 @@ impl Refused {
         hint.clone_into(&mut self.body.hint);
         self
     }
-    /// Status 400: the request itself is wrong.
+    /// 400.
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
     }
-    /// Status 404: what it names is not there.
+    /// 404.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
     }

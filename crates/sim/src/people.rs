@@ -99,7 +99,7 @@ impl Inbox {
 /// Somebody will answer.
 #[derive(Debug, Clone)]
 pub struct WillAnswer {
-    /// The invented person to whom it was sent.
+    /// Who.
     pub person: PersonId,
     /// To what.
     pub incident: IncidentId,

@@ -6,7 +6,7 @@ use super::{Board, Body, JournalEvent, Recorded, Silence, Stream, gap_key};
 use crate::{
     duty::next_deadline,
     id::IncidentId,
-    incident::{IllegalHistory, Incident, IncidentEvent},
+    incident::{ClaimsEvent, IllegalHistory, Incident, IncidentEvent, LifeEvent, PagingEvent},
     limits::SILENCE_KEEP,
     time::Timestamp,
 };
@@ -57,20 +57,21 @@ impl Board {
             after.map(|after| self.deadlines.insert((after, id)));
         }
         match event {
-            IncidentEvent::Opened { signal, .. } | IncidentEvent::SignalAttached { signal } => {
+            IncidentEvent::Life(LifeEvent::Opened { signal, .. })
+            | IncidentEvent::Claims(ClaimsEvent::SignalAttached { signal }) => {
                 self.signals.insert(signal.id, id);
                 self.claims.insert(signal.fingerprint, id);
                 self.groups.add(signal, id);
                 self.loose.remove(&signal.id);
             }
-            IncidentEvent::PageRequested { page, .. } => {
+            IncidentEvent::Paging(PagingEvent::PageRequested { page, .. }) => {
                 self.pages.insert(*page, id);
             }
-            IncidentEvent::Resolved { .. } | IncidentEvent::MergedInto { .. } => {
+            IncidentEvent::Life(LifeEvent::Resolved { .. }) | IncidentEvent::Life(LifeEvent::MergedInto { .. }) => {
                 incident.signals().values().for_each(|attached| self.groups.remove(&attached.signal, id));
                 self.tally.forget(id);
             }
-            IncidentEvent::Reopened { .. } => {
+            IncidentEvent::Life(LifeEvent::Reopened { .. }) => {
                 incident.signals().values().for_each(|attached| self.groups.add(&attached.signal, id));
             }
             _ => {}
@@ -87,6 +88,7 @@ impl Board {
             JournalEvent::Started { .. }
             | JournalEvent::DetectorSilent { .. }
             | JournalEvent::AllClearSettled { .. }
+            | JournalEvent::Erased { .. }
             | JournalEvent::StreamSetAside { .. } => {}
             JournalEvent::SilenceSet { silence } => {
                 let forgotten =

@@ -11,7 +11,7 @@ use crate::{
     catalogue::{Catalogue, Criticality, Service},
     chain::{B256, BlockRef, ChainId},
     id::{DetectorId, SeededIds},
-    incident::{PageOutcome, Severity},
+    incident::{ClaimsCommand, ClaimsEvent, LifeCommand, LifeEvent, PageOutcome, PagingCommand, PagingEvent, Severity},
     money::Usd,
     policy::{Contact, EscalationPolicy, Person, Roster, Target, Tier},
     priority::Weights,
@@ -185,7 +185,13 @@ impl Desk {
     }
     fn settle(&mut self, id: IncidentId, outcome: &PageOutcome) -> String {
         let pages: Vec<PageId> = self.incident(id).pages_under_way().map(|page| page.id).collect();
-        let settle = |page| Command::SettlePage { page, outcome: outcome.clone(), latency: Duration::from_millis(20) };
+        let settle = |page| {
+            Command::Paging(PagingCommand::SettlePage {
+                page,
+                outcome: outcome.clone(),
+                latency: Duration::from_millis(20),
+            })
+        };
         let mut said: Vec<String> = pages.into_iter().map(|page| self.ask(id, settle(page))).collect();
         said.retain(|text| !text.is_empty());
         said.push(self.duties());
@@ -197,17 +203,17 @@ impl Desk {
 fn say(recorded: &Recorded) -> String {
     let Body::Incident(event) = &recorded.body else { return recorded.body.kind().to_owned() };
     match event {
-        IncidentEvent::Opened { score, .. } => format!("opened {}", score.severity),
-        IncidentEvent::SeverityChanged(change) => format!("{} to {}", change.from, change.to),
-        IncidentEvent::Escalated { tier, round, reason, .. } => match tier {
+        IncidentEvent::Life(LifeEvent::Opened { score, .. }) => format!("opened {}", score.severity),
+        IncidentEvent::Claims(ClaimsEvent::SeverityChanged(change)) => format!("{} to {}", change.from, change.to),
+        IncidentEvent::Paging(PagingEvent::Escalated { tier, round, reason, .. }) => match tier {
             Some(tier) => format!("tier {tier} of round {round}, {reason:?}"),
             None => format!("fallback, {reason:?}"),
         },
-        IncidentEvent::PageRequested { person, channel, reason, repeat_of, .. } => {
+        IncidentEvent::Paging(PagingEvent::PageRequested { person, channel, reason, repeat_of, .. }) => {
             format!("page {person} by {channel} ({reason:?}{})", if repeat_of.is_some() { ", a repeat" } else { "" })
         }
-        IncidentEvent::PageImpossible { reason, .. } => format!("impossible: {reason}"),
-        IncidentEvent::SignalsAbsorbed { count, .. } => format!("counted {count}"),
+        IncidentEvent::Paging(PagingEvent::PageImpossible { reason, .. }) => format!("impossible: {reason}"),
+        IncidentEvent::Claims(ClaimsEvent::SignalsAbsorbed { count, .. }) => format!("counted {count}"),
         other => other.kind().trim_end_matches(".v1").to_owned(),
     }
 }

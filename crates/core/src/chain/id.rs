@@ -110,9 +110,9 @@ impl<'de> Deserialize<'de> for ChainId {
 pub struct BlockRef {
     /// The chain.
     pub chain: ChainId,
-    /// Its height: how many blocks are below it.
+    /// Height.
     pub number: u64,
-    /// Its hash: two blocks of one height differ in it.
+    /// Hash.
     pub hash: B256,
 }
 

@@ -11,9 +11,9 @@ use crate::time::Timestamp;
 pub struct Block {
     /// The chain.
     pub chain: ChainId,
-    /// Its height: how many blocks are below it.
+    /// Height.
     pub number: u64,
-    /// Its hash, as the node gives it.
+    /// Hash.
     pub hash: B256,
     /// Hash of the block before.
     pub parent: B256,

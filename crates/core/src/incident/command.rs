@@ -1,14 +1,16 @@
 //! What people and machines ask of an incident. Who may ask is the shell's to check; whether it makes sense is decided here.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::incident::{
+    claims::command::ClaimsCommand, life::command::LifeCommand, paging::command::PagingCommand,
+    room::command::RoomCommand,
+};
 use crate::{
-    id::{Id, IdSource, IncidentId, PageId, PersonId, SignalId},
-    incident::{PageOutcome, ResponseRole},
+    id::{Id, IdSource, PersonId},
     setting::Setting,
-    signal::{Facts, Signal, SignalChange},
     time::Timestamp,
 };
 
@@ -50,110 +52,38 @@ impl Ctx<'_> {
     }
 }
 
-/// What is asked.
+/// What is asked, by the facet that decides it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// A signal came, changed, was undone or ended.
-    Signal(SignalChange),
-    /// Somebody is on it.
-    Acknowledge {
-        /// Who.
-        by: Actor,
-    },
-    /// The harm has stopped.
-    Mitigate {
-        /// Who.
-        by: Actor,
-        /// What was done.
-        note: String,
-    },
-    /// It is over.
-    Resolve {
-        /// Who.
-        by: Actor,
-        /// What was done.
-        note: String,
-    },
-    /// It was not over.
-    Reopen {
-        /// Who.
-        by: Actor,
-        /// Why.
-        reason: String,
-    },
-    /// It was learned from.
-    Review {
-        /// Who.
-        by: Actor,
-        /// The review's digest or address.
-        note: String,
-    },
-    /// It is part of another incident.
-    MergeInto {
-        /// Who.
-        by: Actor,
-        /// Which other.
-        into: IncidentId,
-    },
-    /// The other side of a merge: take the facts and the live signals of `from` over. The board asks this, nobody else.
-    Absorb {
-        /// Who.
-        by: Actor,
-        /// Which other.
-        from: IncidentId,
-        /// What people stated about it.
-        facts: Facts,
-        /// Its live signals that count, as they stand.
-        signals: Vec<Arc<Signal>>,
-    },
-    /// The same claim came again, or signals past the limit came. The board counts and asks this at doublings.
-    Count {
-        /// The signal that is repeated; none: distinct signals past the limit.
-        signal: Option<SignalId>,
-        /// How many since the last such command.
-        count: u64,
-    },
-    /// A line for the timeline.
-    Note {
-        /// Who.
-        by: Actor,
-        /// The line.
-        text: String,
-    },
-    /// Take a role.
-    TakeRole {
-        /// Who asks.
-        by: Actor,
-        /// Which role.
-        role: ResponseRole,
-        /// Who takes it.
-        person: PersonId,
-    },
-    /// Page the next tier now.
-    Escalate {
-        /// Who.
-        by: Actor,
-        /// Why.
-        reason: String,
-    },
-    /// A person states facts about impact; with `replace`, instead of what signals claimed.
-    StateFacts {
-        /// Who.
-        by: Actor,
-        /// The facts.
-        facts: Facts,
-        /// Instead of, rather than together with, what is known. The only way to lower a severity by hand.
-        replace: bool,
-    },
-    /// Carry out all that is due at the instant of the context.
+    /// Of the incident as a whole: to be answered, ended, begun again.
+    Life(LifeCommand),
+    /// A claim, or what became of one.
+    Claims(ClaimsCommand),
+    /// To reach somebody, or that it was tried.
+    Paging(PagingCommand),
+    /// Of the people in it.
+    Room(RoomCommand),
+    /// Carry out all that is due at the instant of the context, whichever facet owes it.
     CarryOutDuties,
-    /// A page went out, or did not.
-    SettlePage {
-        /// Which.
-        page: PageId,
-        /// What became of it.
-        outcome: PageOutcome,
-        /// From hand-over to answer.
-        latency: Duration,
-    },
+}
+
+impl From<LifeCommand> for Command {
+    fn from(command: LifeCommand) -> Self {
+        Self::Life(command)
+    }
+}
+impl From<ClaimsCommand> for Command {
+    fn from(command: ClaimsCommand) -> Self {
+        Self::Claims(command)
+    }
+}
+impl From<PagingCommand> for Command {
+    fn from(command: PagingCommand) -> Self {
+        Self::Paging(command)
+    }
+}
+impl From<RoomCommand> for Command {
+    fn from(command: RoomCommand) -> Self {
+        Self::Room(command)
+    }
 }

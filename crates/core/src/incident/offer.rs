@@ -13,7 +13,9 @@ use std::fmt;
 
 pub use self::given::Given;
 use crate::{
-    incident::{Actor, Command, Incident, Phase, Refusal, ResponseRole},
+    incident::{
+        Actor, ClaimsCommand, Command, Incident, LifeCommand, PagingCommand, Phase, Refusal, ResponseRole, RoomCommand,
+    },
     money::Usd,
     signal::Facts,
 };
@@ -21,7 +23,7 @@ use crate::{
 /// What somebody may do. Each right includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Right {
-    /// Look at everything, and change nothing.
+    /// Look.
     Read,
     /// Answer a page: acknowledge, note, take a role, ask for more people.
     Respond,
@@ -136,7 +138,7 @@ impl CommandKind {
 /// A command that makes sense now, for somebody who may ask for it.
 #[derive(Debug, Clone)]
 pub struct Offer {
-    /// The command, with what it asks for.
+    /// Which.
     pub kind: &'static CommandKind,
     /// On its button.
     pub title: String,
@@ -172,7 +174,7 @@ const PLAIN: CommandKind = CommandKind {
     fits: |_| true,
     done: |_| false,
     however_long: false,
-    make: |by, _| Ok(Command::Acknowledge { by }),
+    make: |by, _| Ok(Command::Life(LifeCommand::Acknowledge { by })),
 };
 
 const fn field(name: &'static str, kind: FieldKind, ask: &'static str) -> Field {
@@ -196,7 +198,7 @@ pub static COMMANDS: &[CommandKind] = &[
         fits: is_unanswered,
         done: |incident| incident.acknowledgement().is_some(),
         however_long: true,
-        make: |by, _| Ok(Command::Acknowledge { by }),
+        make: |by, _| Ok(Command::Life(LifeCommand::Acknowledge { by })),
         ..PLAIN
     },
     CommandKind {
@@ -205,7 +207,7 @@ pub static COMMANDS: &[CommandKind] = &[
         doc: "Add a line to the timeline",
         right: Right::Respond,
         fields: &[needed("text", FieldKind::Text, "For the timeline")],
-        make: |by, given| Ok(Command::Note { by, text: given.text("text")? }),
+        make: |by, given| Ok(Command::Room(RoomCommand::Note { by, text: given.text("text")? })),
         ..PLAIN
     },
     CommandKind {
@@ -215,7 +217,7 @@ pub static COMMANDS: &[CommandKind] = &[
         right: Right::Respond,
         fields: &[needed("reason", FieldKind::Text, "Why the next tier is needed now")],
         fits: is_unanswered,
-        make: |by, given| Ok(Command::Escalate { by, reason: given.text("reason")? }),
+        make: |by, given| Ok(Command::Paging(PagingCommand::Escalate { by, reason: given.text("reason")? })),
         ..PLAIN
     },
     CommandKind {
@@ -225,7 +227,7 @@ pub static COMMANDS: &[CommandKind] = &[
         right: Right::Command,
         fields: &[field("note", FieldKind::Text, "What stopped the harm")],
         fits: is_unanswered,
-        make: |by, given| Ok(Command::Mitigate { by, note: given.text("note")? }),
+        make: |by, given| Ok(Command::Life(LifeCommand::Mitigate { by, note: given.text("note")? })),
         ..PLAIN
     },
     CommandKind {
@@ -236,7 +238,7 @@ pub static COMMANDS: &[CommandKind] = &[
         fields: &[field("note", FieldKind::Text, "What was done")],
         fits: Incident::is_open,
         however_long: true,
-        make: |by, given| Ok(Command::Resolve { by, note: given.text("note")? }),
+        make: |by, given| Ok(Command::Life(LifeCommand::Resolve { by, note: given.text("note")? })),
         ..PLAIN
     },
     CommandKind {
@@ -246,7 +248,7 @@ pub static COMMANDS: &[CommandKind] = &[
         right: Right::Respond,
         fields: &[needed("reason", FieldKind::Text, "Why it is not over")],
         fits: |incident| matches!(incident.phase(), Phase::Mitigated | Phase::Resolved | Phase::Reviewed),
-        make: |by, given| Ok(Command::Reopen { by, reason: given.text("reason")? }),
+        make: |by, given| Ok(Command::Life(LifeCommand::Reopen { by, reason: given.text("reason")? })),
         ..PLAIN
     },
     CommandKind {
@@ -256,7 +258,7 @@ pub static COMMANDS: &[CommandKind] = &[
         right: Right::Command,
         fields: &[field("note", FieldKind::Text, "Where the review is")],
         fits: |incident| incident.phase() == Phase::Resolved,
-        make: |by, given| Ok(Command::Review { by, note: given.text("note")? }),
+        make: |by, given| Ok(Command::Life(LifeCommand::Review { by, note: given.text("note")? })),
         ..PLAIN
     },
     CommandKind {
@@ -320,7 +322,7 @@ pub static COMMANDS: &[CommandKind] = &[
         fields: &[needed("into", FieldKind::Incident, "Make it part of")],
         fits: Incident::is_open,
         however_long: true,
-        make: |by, given| Ok(Command::MergeInto { by, into: given.needed("into")? }),
+        make: |by, given| Ok(Command::Life(LifeCommand::MergeInto { by, into: given.needed("into")? })),
         ..PLAIN
     },
 ];
@@ -352,7 +354,7 @@ fn take_role(by: Actor, given: &Given) -> Result<Command, Refusal> {
             return Err(Refusal::BadField { field: "person", value: String::new(), want });
         }
     };
-    Ok(Command::TakeRole { by, role, person })
+    Ok(Command::Room(RoomCommand::TakeRole { by, role, person }))
 }
 
 fn state_facts(by: Actor, given: &Given) -> Result<Command, Refusal> {
@@ -363,5 +365,5 @@ fn state_facts(by: Actor, given: &Given) -> Result<Command, Refusal> {
         key_compromise: given.flag("key_compromise")?,
         theft: given.flag("theft")?,
     };
-    Ok(Command::StateFacts { by, facts, replace: given.flag("replace")? })
+    Ok(Command::Claims(ClaimsCommand::StateFacts { by, facts, replace: given.flag("replace")? }))
 }

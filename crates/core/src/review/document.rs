@@ -1,9 +1,6 @@
 //! The review as a document: what stands where, before it is Markdown or HTML, so that both say the same.
 
-use super::{
-    Figure, Interval, PageRow, Reading, Review, ScoreRow, Sentence, SignalRow,
-    words::{self, phase},
-};
+use super::{Figure, Interval, PageRow, Reading, Review, ScoreRow, Sentence, SignalRow};
 use crate::{priority::in_short, time::Timestamp};
 
 /// Part of a line.
@@ -89,7 +86,7 @@ fn top(review: &Review) -> Vec<Block> {
     let log = &review.log;
     let severity = &review.severity;
     let mut line =
-        vec![text("Incident "), code(&review.id), text(format!(", {}. Severity: first ", phase(review.phase)))];
+        vec![text("Incident "), code(&review.id), text(format!(", {}. Severity: first ", review.phase.word()))];
     for (word, at) in [("", severity.first), (", worst ", severity.worst), (", last ", severity.last)] {
         line.extend([text(format!("{word}{} ", at.severity)), cite(at.log_index)]);
     }
@@ -248,7 +245,7 @@ fn signal_lines(signal: &SignalRow) -> Vec<Line> {
     let (percent, tenths) = (signal.confidence_permille / 10, signal.confidence_permille % 10);
     let sure = format!(" by {}, {percent}.{tenths} % sure ", signal.detector);
     let mut lines = vec![vec![text("Signal "), code(&signal.id), text(sure), here()]];
-    let mut standing = format!("Status: {}", words::status(signal.status));
+    let mut standing = format!("Status: {}", signal.status.word());
     if let Some(why) = &signal.retracted_because {
         standing = format!("{standing}, because: {why}");
     }
@@ -300,7 +297,7 @@ fn people(review: &Review) -> Vec<Block> {
             row(vec![
                 vec![cite(taken.log_index)],
                 vec![instant(taken.at)],
-                vec![text(words::role(taken.role))],
+                vec![text(taken.role.word())],
                 vec![text(&taken.name)],
             ])
         });

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     id::{IncidentId, PageId, ServiceId, SignalId},
-    incident::{IncidentEvent, PageOutcome, Phase},
+    incident::{ClaimsEvent, IncidentEvent, LifeEvent, PageOutcome, PagingEvent, Phase, RoomEvent},
     money::Usd,
     priority::Score,
     signal::{Facts, Signal, SignalStatus},
@@ -19,7 +19,7 @@ pub(super) fn draft(events: &[Entry], context: &Context<'_>) -> Result<Review, U
     let (Some((first, _, at, opening)), Some(last)) = (events.first(), events.last()) else {
         return Err(Unreviewable::NoEvents { id: context.incident });
     };
-    let IncidentEvent::Opened { title, signal, score, drill, .. } = opening else {
+    let IncidentEvent::Life(LifeEvent::Opened { title, signal, score, drill, .. }) = opening else {
         return Err(Unreviewable::BadOpening { id: context.incident, index: *first });
     };
     let log = CitedLog {
@@ -32,7 +32,7 @@ pub(super) fn draft(events: &[Entry], context: &Context<'_>) -> Result<Review, U
     let mut fold = Fold::new(&context.names, Point { what: "opened", at: *at, log_index: *first });
     let mut before: Option<(u64, u64)> = None;
     for (index, version, at, event) in events {
-        in_order(context, before, *index, matches!(event, IncidentEvent::Opened { .. }))?;
+        in_order(context, before, *index, matches!(event, IncidentEvent::Life(LifeEvent::Opened { .. })))?;
         fold.missing_versions(before, *index, *version);
         fold.timeline.push(Row {
             at: *at,
@@ -156,71 +156,77 @@ impl<'a> Fold<'a> {
 
     fn apply(&mut self, at: Timestamp, index: u64, event: &IncidentEvent) {
         match event {
-            IncidentEvent::Opened { service, signal, score, .. } => {
+            IncidentEvent::Life(LifeEvent::Opened { service, signal, score, .. }) => {
                 if let Some(service) = service {
                     self.services.entry(service.clone()).or_insert(index);
                 }
                 self.score(at, index, score);
                 self.attach(index, signal);
             }
-            IncidentEvent::SignalAttached { signal } => self.attach(index, signal),
-            IncidentEvent::SignalsAbsorbed { count, signal } => self.absorb(index, *count, *signal),
-            IncidentEvent::SignalConfirmed { signal } => {
+            IncidentEvent::Claims(ClaimsEvent::SignalAttached { signal }) => self.attach(index, signal),
+            IncidentEvent::Claims(ClaimsEvent::SignalsAbsorbed { count, signal }) => {
+                self.absorb(index, *count, *signal)
+            }
+            IncidentEvent::Claims(ClaimsEvent::SignalConfirmed { signal }) => {
                 self.change_signal(index, *signal, SignalStatus::Confirmed, None);
             }
-            IncidentEvent::SignalRetracted { signal, reason } => {
+            IncidentEvent::Claims(ClaimsEvent::SignalRetracted { signal, reason }) => {
                 self.change_signal(index, *signal, SignalStatus::Retracted, Some(reason.clone()));
                 self.claims.retain(|claim| claim.signal != Some(*signal));
             }
-            IncidentEvent::SignalEnded { signal, .. } => self.change_signal(index, *signal, SignalStatus::Ended, None),
-            IncidentEvent::SeverityChanged(change) => self.score(at, index, &change.score),
-            IncidentEvent::FactsStated { facts, replace, .. } => {
+            IncidentEvent::Claims(ClaimsEvent::SignalEnded { signal, .. }) => {
+                self.change_signal(index, *signal, SignalStatus::Ended, None)
+            }
+            IncidentEvent::Claims(ClaimsEvent::SeverityChanged(change)) => self.score(at, index, &change.score),
+            IncidentEvent::Claims(ClaimsEvent::FactsStated { facts, replace, .. }) => {
                 if *replace {
                     self.claims.clear();
                 }
                 self.claims.push(Claim { signal: None, facts: facts.clone(), log_index: index });
             }
-            IncidentEvent::MergedFrom { facts, .. } => {
+            IncidentEvent::Claims(ClaimsEvent::MergedFrom { facts, .. }) => {
                 self.claims.push(Claim { signal: None, facts: facts.clone(), log_index: index });
             }
-            IncidentEvent::PageRequested { .. } => self.request(at, index, event),
-            IncidentEvent::PageSettled { page, outcome, latency_ms } => {
+            IncidentEvent::Paging(PagingEvent::PageRequested { .. }) => self.request(at, index, event),
+            IncidentEvent::Paging(PagingEvent::PageSettled { page, outcome, latency_ms }) => {
                 self.settle(at, index, *page, outcome, *latency_ms);
             }
-            IncidentEvent::PageImpossible { .. } => self.gap(words::line(event, self.names), &[index]),
-            IncidentEvent::RoleTaken { role, person, .. } => {
+            IncidentEvent::Paging(PagingEvent::PageImpossible { .. }) => {
+                self.gap(words::line(event, self.names), &[index])
+            }
+            IncidentEvent::Room(RoomEvent::RoleTaken { role, person, .. }) => {
                 let name = self.names.person(person);
                 self.roles.push(RoleRow { at, log_index: index, role: *role, person: person.clone(), name });
             }
-            IncidentEvent::NoteAdded { by, text } => {
+            IncidentEvent::Room(RoomEvent::NoteAdded { by, text }) => {
                 self.notes.push(NoteRow { at, log_index: index, by: self.names.actor(by), text: text.clone() });
             }
-            IncidentEvent::Acknowledged { by, .. } => {
+            IncidentEvent::Life(LifeEvent::Acknowledged { by, .. }) => {
                 self.phase = Phase::Acknowledged;
                 let first = (Point { what: "acknowledged", at, log_index: index }, self.names.actor(by));
                 self.acknowledged.get_or_insert(first);
             }
-            IncidentEvent::AcknowledgementExpired {} => self.phase = Phase::Triggered,
-            IncidentEvent::Mitigated { .. } => {
+            IncidentEvent::Life(LifeEvent::AcknowledgementExpired {}) => self.phase = Phase::Triggered,
+            IncidentEvent::Life(LifeEvent::Mitigated { .. }) => {
                 self.phase = Phase::Mitigated;
                 self.mitigated.get_or_insert(Point { what: "mitigated", at, log_index: index });
             }
-            IncidentEvent::Resolved { .. } => {
+            IncidentEvent::Life(LifeEvent::Resolved { .. }) => {
                 self.phase = Phase::Resolved;
                 self.resolved.get_or_insert(Point { what: "resolved", at, log_index: index });
             }
-            IncidentEvent::Reopened { .. } => {
+            IncidentEvent::Life(LifeEvent::Reopened { .. }) => {
                 self.phase = Phase::Triggered;
                 (self.mitigated, self.resolved) = (None, None);
                 self.reopened.push(index);
             }
-            IncidentEvent::Reviewed { .. } => self.phase = Phase::Reviewed,
-            IncidentEvent::MergedInto { into, .. } => {
+            IncidentEvent::Life(LifeEvent::Reviewed { .. }) => self.phase = Phase::Reviewed,
+            IncidentEvent::Life(LifeEvent::MergedInto { into, .. }) => {
                 self.phase = Phase::Merged;
                 self.merged = Some((*into, index));
             }
             // Its pages are events of their own.
-            IncidentEvent::Escalated { .. } => {}
+            IncidentEvent::Paging(PagingEvent::Escalated { .. }) => {}
         }
     }
 
@@ -302,7 +308,17 @@ impl<'a> Fold<'a> {
     }
 
     fn request(&mut self, at: Timestamp, index: u64, event: &IncidentEvent) {
-        let IncidentEvent::PageRequested { page, person, channel, reason, tier, round, repeat_of, .. } = event else {
+        let IncidentEvent::Paging(PagingEvent::PageRequested {
+            page,
+            person,
+            channel,
+            reason,
+            tier,
+            round,
+            repeat_of,
+            ..
+        }) = event
+        else {
             return;
         };
         self.page_places.insert(*page, self.pages.len());

@@ -154,7 +154,7 @@ impl Fold<'_> {
             sentences.push(Sentence { text, log_indexes: vec![index] });
         }
         if self.phase.is_open() {
-            let text = format!("It is not over: its phase is {}.", words::phase(self.phase));
+            let text = format!("It is not over: its phase is {}.", self.phase.word());
             sentences.push(Sentence { text, log_indexes: vec![self.last_index()] });
         }
         sentences

@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     chain::{Address, B256, BlockRef, ChainId},
     id::Id,
-    incident::{Actor, PageOutcome, PageReason, SeverityChange},
+    incident::{Actor, ClaimsEvent, LifeEvent, PageOutcome, PageReason, PagingEvent, RoomEvent, SeverityChange},
     money::Usd,
     policy::{EscalationPolicy, Target, Tier},
     priority::Score,
@@ -97,18 +97,18 @@ fn policy() -> EscalationPolicy {
 }
 
 fn opened(title: &str, at: Timestamp) -> IncidentEvent {
-    IncidentEvent::Opened {
+    IncidentEvent::Life(LifeEvent::Opened {
         title: title.to_owned(),
         service: Some("bridge".parse().unwrap()),
         signal: Arc::new(signal(1, title, at)),
         policy: Box::new(policy()),
         score: score(Severity::Sev2, 2_500_000),
         drill: false,
-    }
+    })
 }
 
 fn page(number: u8, to: &str, reason: PageReason, repeat_of: Option<u8>) -> IncidentEvent {
-    IncidentEvent::PageRequested {
+    IncidentEvent::Paging(PagingEvent::PageRequested {
         page: id(number),
         person: to.parse().unwrap(),
         channel: "sms".parse().unwrap(),
@@ -117,11 +117,15 @@ fn page(number: u8, to: &str, reason: PageReason, repeat_of: Option<u8>) -> Inci
         tier: 0,
         round: 1,
         repeat_of: repeat_of.map(id),
-    }
+    })
 }
 
 fn settled(number: u8, outcome: PageOutcome, latency_ms: u64) -> IncidentEvent {
-    IncidentEvent::PageSettled { page: id(number), outcome, latency_ms: Duration::from_millis(latency_ms) }
+    IncidentEvent::Paging(PagingEvent::PageSettled {
+        page: id(number),
+        outcome,
+        latency_ms: Duration::from_millis(latency_ms),
+    })
 }
 
 fn name_of(person: &PersonId) -> Option<String> {
@@ -154,46 +158,77 @@ fn theft() -> Vec<Entry> {
         (
             23,
             "01:00:20.000",
-            IncidentEvent::SignalAttached {
+            IncidentEvent::Claims(ClaimsEvent::SignalAttached {
                 signal: Arc::new(monitor_signal(
                     2,
                     "[click](https://evil.example) withdrawals stuck",
                     at("01:00:19.900"),
                 )),
-            },
+            }),
         ),
-        (24, "01:00:31.007", IncidentEvent::Acknowledged { by: person("ada"), until: at("01:30:31.007") }),
+        (
+            24,
+            "01:00:31.007",
+            IncidentEvent::Life(LifeEvent::Acknowledged { by: person("ada"), until: at("01:30:31.007") }),
+        ),
         (
             25,
             "01:00:31.007",
-            IncidentEvent::RoleTaken {
+            IncidentEvent::Room(RoomEvent::RoleTaken {
                 by: person("ada"),
                 role: ResponseRole::Commander,
                 person: "ada".parse().unwrap(),
-            },
+            }),
         ),
         (
             27,
             "01:01:00.000",
-            IncidentEvent::SeverityChanged(SeverityChange {
+            IncidentEvent::Claims(ClaimsEvent::SeverityChanged(SeverityChange {
                 from: Severity::Sev2,
                 to: Severity::Sev1,
                 score: score(Severity::Sev1, 9_000_000),
-            }),
+            })),
         ),
-        (28, "01:01:02.000", IncidentEvent::SignalsAbsorbed { count: 41, signal: Some(id(2)) }),
-        (30, "01:02:00.000", IncidentEvent::NoteAdded { by: person("bob"), text: "- paused the *bridge*".to_owned() }),
-        (31, "01:10:00.000", IncidentEvent::Mitigated { by: person("ada"), note: "paused".to_owned() }),
+        (28, "01:01:02.000", IncidentEvent::Claims(ClaimsEvent::SignalsAbsorbed { count: 41, signal: Some(id(2)) })),
+        (
+            30,
+            "01:02:00.000",
+            IncidentEvent::Room(RoomEvent::NoteAdded { by: person("bob"), text: "- paused the *bridge*".to_owned() }),
+        ),
+        (
+            31,
+            "01:10:00.000",
+            IncidentEvent::Life(LifeEvent::Mitigated { by: person("ada"), note: "paused".to_owned() }),
+        ),
         (
             32,
             "01:12:00.000",
-            IncidentEvent::SignalRetracted { signal: id(1), reason: "its block left the chain".to_owned() },
+            IncidentEvent::Claims(ClaimsEvent::SignalRetracted {
+                signal: id(1),
+                reason: "its block left the chain".to_owned(),
+            }),
         ),
-        (33, "01:15:00.000", IncidentEvent::Resolved { by: person("ada"), note: "reorganized away".to_owned() }),
-        (34, "01:20:00.000", IncidentEvent::Reopened { by: person("bob"), reason: "it was mined again".to_owned() }),
+        (
+            33,
+            "01:15:00.000",
+            IncidentEvent::Life(LifeEvent::Resolved { by: person("ada"), note: "reorganized away".to_owned() }),
+        ),
+        (
+            34,
+            "01:20:00.000",
+            IncidentEvent::Life(LifeEvent::Reopened { by: person("bob"), reason: "it was mined again".to_owned() }),
+        ),
         (35, "01:20:00.100", page(3, "bob", PageReason::Reopened, None)),
-        (40, "01:50:00.000", IncidentEvent::Resolved { by: person("bob"), note: "keys moved".to_owned() }),
-        (41, "09:00:00.000", IncidentEvent::Reviewed { by: Actor::System, note: "sha256:00".to_owned() }),
+        (
+            40,
+            "01:50:00.000",
+            IncidentEvent::Life(LifeEvent::Resolved { by: person("bob"), note: "keys moved".to_owned() }),
+        ),
+        (
+            41,
+            "09:00:00.000",
+            IncidentEvent::Life(LifeEvent::Reviewed { by: Actor::System, note: "sha256:00".to_owned() }),
+        ),
     ];
     (0..).zip(story).map(|(version, (index, time, event))| (index, version, at(time), event)).collect()
 }
@@ -332,36 +367,50 @@ fn an_event(kind: u8, number: u8, at: Timestamp) -> IncidentEvent {
     let severity = Severity::ALL[usize::from(number % 5)];
     let known = id(number % 8);
     match kind {
-        0 => IncidentEvent::SignalAttached { signal: Arc::new(monitor_signal(number % 8, "again", at)) },
-        1 => IncidentEvent::SignalsAbsorbed {
+        0 => IncidentEvent::Claims(ClaimsEvent::SignalAttached {
+            signal: Arc::new(monitor_signal(number % 8, "again", at)),
+        }),
+        1 => IncidentEvent::Claims(ClaimsEvent::SignalsAbsorbed {
             count: u64::from(number),
             signal: number.is_multiple_of(2).then_some(known),
-        },
-        2 => IncidentEvent::SignalConfirmed { signal: known },
-        3 => IncidentEvent::SignalRetracted { signal: known, reason: "undone".to_owned() },
-        4 => IncidentEvent::SignalEnded { signal: known, at },
+        }),
+        2 => IncidentEvent::Claims(ClaimsEvent::SignalConfirmed { signal: known }),
+        3 => IncidentEvent::Claims(ClaimsEvent::SignalRetracted { signal: known, reason: "undone".to_owned() }),
+        4 => IncidentEvent::Claims(ClaimsEvent::SignalEnded { signal: known, at }),
         5 => {
             let score = score(severity, u64::from(number) * 1_000);
-            IncidentEvent::SeverityChanged(SeverityChange { from: severity, to: severity, score })
+            IncidentEvent::Claims(ClaimsEvent::SeverityChanged(SeverityChange { from: severity, to: severity, score }))
         }
-        6 => IncidentEvent::FactsStated { by, facts, replace: number.is_multiple_of(2) },
+        6 => IncidentEvent::Claims(ClaimsEvent::FactsStated { by, facts, replace: number.is_multiple_of(2) }),
         7 => {
             let next = Some(at);
-            IncidentEvent::Escalated { tier: None, round: 2, reason: PageReason::NotAcknowledged, by, next }
+            IncidentEvent::Paging(PagingEvent::Escalated {
+                tier: None,
+                round: 2,
+                reason: PageReason::NotAcknowledged,
+                by,
+                next,
+            })
         }
         8 => page(number % 8, "ada", PageReason::Opened, None),
-        9 => IncidentEvent::PageImpossible { person: None, reason: "no contact".to_owned(), tier: 1 },
+        9 => IncidentEvent::Paging(PagingEvent::PageImpossible {
+            person: None,
+            reason: "no contact".to_owned(),
+            tier: 1,
+        }),
         10 => settled(number % 8, outcome, u64::from(number)),
-        11 => IncidentEvent::Acknowledged { by, until: at },
-        12 => IncidentEvent::AcknowledgementExpired {},
-        13 => IncidentEvent::Mitigated { by, note: "paused".to_owned() },
-        14 => IncidentEvent::Resolved { by, note: "over".to_owned() },
-        15 => IncidentEvent::Reopened { by, reason: "not over".to_owned() },
-        16 => IncidentEvent::Reviewed { by, note: "done".to_owned() },
-        17 => IncidentEvent::MergedInto { by, into: id(number) },
-        18 => IncidentEvent::MergedFrom { by, from: id(number), facts },
-        19 => IncidentEvent::RoleTaken { by, role: ResponseRole::Scribe, person: "bob".parse().unwrap() },
-        _ => IncidentEvent::NoteAdded { by, text: "a note".to_owned() },
+        11 => IncidentEvent::Life(LifeEvent::Acknowledged { by, until: at }),
+        12 => IncidentEvent::Life(LifeEvent::AcknowledgementExpired {}),
+        13 => IncidentEvent::Life(LifeEvent::Mitigated { by, note: "paused".to_owned() }),
+        14 => IncidentEvent::Life(LifeEvent::Resolved { by, note: "over".to_owned() }),
+        15 => IncidentEvent::Life(LifeEvent::Reopened { by, reason: "not over".to_owned() }),
+        16 => IncidentEvent::Life(LifeEvent::Reviewed { by, note: "done".to_owned() }),
+        17 => IncidentEvent::Life(LifeEvent::MergedInto { by, into: id(number) }),
+        18 => IncidentEvent::Claims(ClaimsEvent::MergedFrom { by, from: id(number), facts }),
+        19 => {
+            IncidentEvent::Room(RoomEvent::RoleTaken { by, role: ResponseRole::Scribe, person: "bob".parse().unwrap() })
+        }
+        _ => IncidentEvent::Room(RoomEvent::NoteAdded { by, text: "a note".to_owned() }),
     }
 }
 
@@ -414,8 +463,8 @@ proptest! {
         }
         prop_assert!(!review.markdown().is_empty());
         let worst = events.iter().filter_map(|(_, _, _, event)| match event {
-            IncidentEvent::Opened { score, .. } => Some(score.severity),
-            IncidentEvent::SeverityChanged(change) => Some(change.score.severity),
+            IncidentEvent::Life(LifeEvent::Opened { score, .. }) => Some(score.severity),
+            IncidentEvent::Claims(ClaimsEvent::SeverityChanged(change)) => Some(change.score.severity),
             _ => None,
         }).max();
         prop_assert_eq!(Some(review.severity.worst.severity), worst);
@@ -425,7 +474,7 @@ proptest! {
     fn no_foreign_text_becomes_markup(title in "\\PC{0,60}", note in "[-`|<>\\[\\]()*_#\n\r&;\\\\a-z ]{0,60}") {
         let mut events = theft();
         events[0].3 = opened(&title, events[0].2);
-        events[10].3 = IncidentEvent::NoteAdded { by: person("bob"), text: note };
+        events[10].3 = IncidentEvent::Room(RoomEvent::NoteAdded { by: person("bob"), text: note });
         let review = Review::draft(&events, &context()).unwrap();
         let (plain, markdown) = (Review::draft(&theft(), &context()).unwrap().html(), review.markdown());
         let tags = |html: &str| html.matches('<').count();

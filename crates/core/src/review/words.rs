@@ -3,8 +3,8 @@
 use super::{Names, Reading};
 use crate::{
     id::{PersonId, ServiceId},
-    incident::{Actor, IncidentEvent, PageOutcome, PageReason, Phase, ResponseRole},
-    signal::{Facts, Signal, SignalStatus},
+    incident::{Actor, ClaimsEvent, IncidentEvent, LifeEvent, PageOutcome, PageReason, PagingEvent, RoomEvent},
+    signal::{Facts, Signal},
     time::{Timestamp, human_span},
 };
 
@@ -60,35 +60,6 @@ pub(super) fn outcome(outcome: &PageOutcome) -> (&'static str, &str) {
     }
 }
 
-pub(super) const fn role(role: ResponseRole) -> &'static str {
-    match role {
-        ResponseRole::Commander => "commander",
-        ResponseRole::Operations => "operations",
-        ResponseRole::Communications => "communications",
-        ResponseRole::Scribe => "scribe",
-    }
-}
-
-pub(super) const fn status(status: SignalStatus) -> &'static str {
-    match status {
-        SignalStatus::Provisional => "provisional",
-        SignalStatus::Confirmed => "confirmed",
-        SignalStatus::Retracted => "retracted",
-        SignalStatus::Ended => "ended",
-    }
-}
-
-pub(super) const fn phase(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Triggered => "triggered",
-        Phase::Acknowledged => "acknowledged",
-        Phase::Mitigated => "mitigated",
-        Phase::Resolved => "resolved",
-        Phase::Reviewed => "reviewed",
-        Phase::Merged => "merged",
-    }
-}
-
 fn facts(facts: &Facts) -> String {
     let mut parts = vec![format!("{} at risk", facts.money_at_risk)];
     parts.extend(facts.users.map(|users| format!("{users} users")));
@@ -110,90 +81,103 @@ fn asked(by: &Actor, usual: &Actor, names: &Names<'_>) -> String {
 /// One line of the timeline. Tiers are counted from 1, as people count.
 pub(super) fn line(event: &IncidentEvent, names: &Names<'_>) -> String {
     match event {
-        IncidentEvent::Opened { title, service, signal, score, drill, .. } => {
+        IncidentEvent::Life(LifeEvent::Opened { title, service, signal, score, drill, .. }) => {
             let what = if *drill { "Drill opened" } else { "Opened" };
             let on = service.as_ref().map_or_else(String::new, |service| format!(" on {}", names.service(service)));
             format!("{what} as {score}{on}: {title} (signal of {})", signal.detector)
         }
-        IncidentEvent::SignalAttached { signal } => format!("Signal of {} joined: {}", signal.detector, signal.title),
-        IncidentEvent::SignalsAbsorbed { count, signal: Some(signal) } => {
+        IncidentEvent::Claims(ClaimsEvent::SignalAttached { signal }) => {
+            format!("Signal of {} joined: {}", signal.detector, signal.title)
+        }
+        IncidentEvent::Claims(ClaimsEvent::SignalsAbsorbed { count, signal: Some(signal) }) => {
             format!("Signal {signal} came again, counted {count}")
         }
-        IncidentEvent::SignalsAbsorbed { count, signal: None } => {
+        IncidentEvent::Claims(ClaimsEvent::SignalsAbsorbed { count, signal: None }) => {
             format!("Further signals were counted, not kept one by one: {count}")
         }
-        IncidentEvent::SignalConfirmed { signal } => format!("Signal {signal} is confirmed: its block is final"),
-        IncidentEvent::SignalRetracted { signal, reason } => format!("Signal {signal} is retracted: {reason}"),
-        IncidentEvent::SignalEnded { signal, .. } => format!("Signal {signal} is over, says its source"),
-        IncidentEvent::SeverityChanged(change) if change.from == change.to => format!("Score is now {}", change.score),
-        IncidentEvent::SeverityChanged(change) => {
+        IncidentEvent::Claims(ClaimsEvent::SignalConfirmed { signal }) => {
+            format!("Signal {signal} is confirmed: its block is final")
+        }
+        IncidentEvent::Claims(ClaimsEvent::SignalRetracted { signal, reason }) => {
+            format!("Signal {signal} is retracted: {reason}")
+        }
+        IncidentEvent::Claims(ClaimsEvent::SignalEnded { signal, .. }) => {
+            format!("Signal {signal} is over, says its source")
+        }
+        IncidentEvent::Claims(ClaimsEvent::SeverityChanged(change)) if change.from == change.to => {
+            format!("Score is now {}", change.score)
+        }
+        IncidentEvent::Claims(ClaimsEvent::SeverityChanged(change)) => {
             format!("Severity changed from {} to {}", change.from, change.score)
         }
-        IncidentEvent::FactsStated { by, facts: stated, replace } => {
+        IncidentEvent::Claims(ClaimsEvent::FactsStated { by, facts: stated, replace }) => {
             let instead = if *replace { "instead of what was known" } else { "besides what was known" };
             format!("{} stated, {instead}: {}", names.actor(by), facts(stated))
         }
-        IncidentEvent::Escalated { tier: to, round, reason: why, by, next } => {
+        IncidentEvent::Paging(PagingEvent::Escalated { tier: to, round, reason: why, by, next }) => {
             let next = next.map_or_else(String::new, |next| format!("; next step at {next}"));
             let by = asked(by, &Actor::System, names);
             format!("Escalated to {} in round {round}: {}{by}{next}", tier(*to), reason(why))
         }
-        IncidentEvent::PageRequested { page, person, channel, reason: why, repeat_of, .. } => {
+        IncidentEvent::Paging(PagingEvent::PageRequested { page, person, channel, reason: why, repeat_of, .. }) => {
             let repeat = repeat_of.map_or_else(String::new, |of| format!(", a repeat of {of}"));
             format!("Page {page} to {} by {channel}{repeat}: {}", names.person(person), reason(why))
         }
-        IncidentEvent::PageImpossible { person, reason: why, tier: from } => {
+        IncidentEvent::Paging(PagingEvent::PageImpossible { person, reason: why, tier: from }) => {
             let whom = person.as_ref().map_or_else(|| "anybody".to_owned(), |person| names.person(person));
             format!("No way to page {whom} in {}: {why}", tier(Some(*from)))
         }
-        IncidentEvent::PageSettled { page, outcome: became, latency_ms } => {
+        IncidentEvent::Paging(PagingEvent::PageSettled { page, outcome: became, latency_ms }) => {
             let (word, detail) = outcome(became);
             format!("Page {page} {word} after {}: {detail}", human_span(*latency_ms))
         }
-        IncidentEvent::Acknowledged { by, until } => format!("{} acknowledged, until {until}", names.actor(by)),
-        IncidentEvent::AcknowledgementExpired {} => "The acknowledgement ran out".to_owned(),
-        IncidentEvent::Mitigated { by, note } => format!("{} mitigated: {note}", names.actor(by)),
-        IncidentEvent::Resolved { by, note } => format!("{} resolved: {note}", names.actor(by)),
-        IncidentEvent::Reopened { by, reason } => format!("{} reopened: {reason}", names.actor(by)),
-        IncidentEvent::Reviewed { by, note } => format!("{} reviewed: {note}", names.actor(by)),
-        IncidentEvent::MergedInto { by, into } => format!("{} merged it into {into}", names.actor(by)),
-        IncidentEvent::MergedFrom { by, from, facts: brought } => {
+        IncidentEvent::Life(LifeEvent::Acknowledged { by, until }) => {
+            format!("{} acknowledged, until {until}", names.actor(by))
+        }
+        IncidentEvent::Life(LifeEvent::AcknowledgementExpired {}) => "The acknowledgement ran out".to_owned(),
+        IncidentEvent::Life(LifeEvent::Mitigated { by, note }) => format!("{} mitigated: {note}", names.actor(by)),
+        IncidentEvent::Life(LifeEvent::Resolved { by, note }) => format!("{} resolved: {note}", names.actor(by)),
+        IncidentEvent::Life(LifeEvent::Reopened { by, reason }) => format!("{} reopened: {reason}", names.actor(by)),
+        IncidentEvent::Life(LifeEvent::Reviewed { by, note }) => format!("{} reviewed: {note}", names.actor(by)),
+        IncidentEvent::Life(LifeEvent::MergedInto { by, into }) => format!("{} merged it into {into}", names.actor(by)),
+        IncidentEvent::Claims(ClaimsEvent::MergedFrom { by, from, facts: brought }) => {
             format!("{} merged {from} into it, which brought: {}", names.actor(by), facts(brought))
         }
-        IncidentEvent::RoleTaken { by, role: taken, person } => {
+        IncidentEvent::Room(RoomEvent::RoleTaken { by, role: taken, person }) => {
             let by = asked(by, &Actor::Person(person.clone()), names);
-            format!("{} is {}{by}", names.person(person), role(*taken))
+            format!("{} is {}{by}", names.person(person), taken.word())
         }
-        IncidentEvent::NoteAdded { by, text } => format!("{}: {text}", names.actor(by)),
+        IncidentEvent::Room(RoomEvent::NoteAdded { by, text }) => format!("{}: {text}", names.actor(by)),
     }
 }
 
 /// What other clocks said about an event.
 pub(super) fn readings(event: &IncidentEvent) -> Vec<Reading> {
     match event {
-        IncidentEvent::Opened { signal, .. } | IncidentEvent::SignalAttached { signal } => of_signal(signal),
-        IncidentEvent::SignalEnded { at, .. } => {
+        IncidentEvent::Life(LifeEvent::Opened { signal, .. })
+        | IncidentEvent::Claims(ClaimsEvent::SignalAttached { signal }) => of_signal(signal),
+        IncidentEvent::Claims(ClaimsEvent::SignalEnded { at, .. }) => {
             vec![reading("ended, by the source".to_owned(), *at, 1, Some(SOURCE_TIME))]
         }
-        IncidentEvent::SignalsAbsorbed { .. }
-        | IncidentEvent::SignalConfirmed { .. }
-        | IncidentEvent::SignalRetracted { .. }
-        | IncidentEvent::SeverityChanged(_)
-        | IncidentEvent::FactsStated { .. }
-        | IncidentEvent::Escalated { .. }
-        | IncidentEvent::PageRequested { .. }
-        | IncidentEvent::PageImpossible { .. }
-        | IncidentEvent::PageSettled { .. }
-        | IncidentEvent::Acknowledged { .. }
-        | IncidentEvent::AcknowledgementExpired {}
-        | IncidentEvent::Mitigated { .. }
-        | IncidentEvent::Resolved { .. }
-        | IncidentEvent::Reopened { .. }
-        | IncidentEvent::Reviewed { .. }
-        | IncidentEvent::MergedInto { .. }
-        | IncidentEvent::MergedFrom { .. }
-        | IncidentEvent::RoleTaken { .. }
-        | IncidentEvent::NoteAdded { .. } => Vec::new(),
+        IncidentEvent::Claims(ClaimsEvent::SignalsAbsorbed { .. })
+        | IncidentEvent::Claims(ClaimsEvent::SignalConfirmed { .. })
+        | IncidentEvent::Claims(ClaimsEvent::SignalRetracted { .. })
+        | IncidentEvent::Claims(ClaimsEvent::SeverityChanged(_))
+        | IncidentEvent::Claims(ClaimsEvent::FactsStated { .. })
+        | IncidentEvent::Paging(PagingEvent::Escalated { .. })
+        | IncidentEvent::Paging(PagingEvent::PageRequested { .. })
+        | IncidentEvent::Paging(PagingEvent::PageImpossible { .. })
+        | IncidentEvent::Paging(PagingEvent::PageSettled { .. })
+        | IncidentEvent::Life(LifeEvent::Acknowledged { .. })
+        | IncidentEvent::Life(LifeEvent::AcknowledgementExpired {})
+        | IncidentEvent::Life(LifeEvent::Mitigated { .. })
+        | IncidentEvent::Life(LifeEvent::Resolved { .. })
+        | IncidentEvent::Life(LifeEvent::Reopened { .. })
+        | IncidentEvent::Life(LifeEvent::Reviewed { .. })
+        | IncidentEvent::Life(LifeEvent::MergedInto { .. })
+        | IncidentEvent::Claims(ClaimsEvent::MergedFrom { .. })
+        | IncidentEvent::Room(RoomEvent::RoleTaken { .. })
+        | IncidentEvent::Room(RoomEvent::NoteAdded { .. }) => Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ use quarterdeck_core::{
     catalogue::{Catalogue, Criticality, Service},
     chain::{B256, BlockRef, ChainId},
     id::{Id, IncidentId, Kind, Name, PageId, SeededIds},
-    incident::{Actor, Command, Incident, PageOutcome, Severity},
+    incident::{Actor, Command, Incident, PageOutcome, PagingCommand, Severity},
     money::Usd,
     policy::{Contact, EscalationPolicy, Person, Roster, Target, Tier},
     priority::Weights,
@@ -177,7 +177,7 @@ impl Desk {
         let pages: Vec<(IncidentId, PageId)> = self.board.incidents().flat_map(of).collect();
         for (id, page) in pages {
             let latency = Duration::from_millis(20);
-            self.ask(id, Command::SettlePage { page, outcome: outcome.clone(), latency });
+            self.ask(id, Command::Paging(PagingCommand::SettlePage { page, outcome: outcome.clone(), latency }));
         }
     }
     fn duties(&mut self) {

@@ -1,7 +1,7 @@
 //! The stories behind the histories. They only write a history that is not there yet; what is there is read.
 
 use quarterdeck_core::{
-    incident::{Command, PageOutcome, ResponseRole},
+    incident::{ClaimsCommand, Command, LifeCommand, PageOutcome, PagingCommand, ResponseRole, RoomCommand},
     money::Usd,
     signal::{Facts, Fingerprint, Loudness, Signal, SignalChange},
 };
@@ -49,18 +49,21 @@ fn acknowledged_and_expired(desk: &mut Desk) {
     let id = desk.open(signal("disk full", 0, Some("db"), desk.now));
     desk.settle(&delivered());
     desk.wait(60);
-    desk.ask(id, Command::Acknowledge { by: ann() });
-    desk.ask(id, Command::TakeRole { by: ann(), role: ResponseRole::Commander, person: name("bob") });
-    desk.ask(id, Command::Note { by: ann(), text: "looking at it".to_owned() });
+    desk.ask(id, Command::Life(LifeCommand::Acknowledge { by: ann() }));
+    desk.ask(
+        id,
+        Command::Room(RoomCommand::TakeRole { by: ann(), role: ResponseRole::Commander, person: name("bob") }),
+    );
+    desk.ask(id, Command::Room(RoomCommand::Note { by: ann(), text: "looking at it".to_owned() }));
     desk.deadlines(1);
     desk.settle(&delivered());
-    desk.ask(id, Command::Escalate { by: ann(), reason: "I need help".to_owned() });
+    desk.ask(id, Command::Paging(PagingCommand::Escalate { by: ann(), reason: "I need help".to_owned() }));
 }
 
 fn severity_rises(desk: &mut Desk) {
     let id = desk.open(Signal { loudness: Loudness::Error, ..signal("slow", 0, Some("web"), desk.now) });
     desk.settle(&delivered());
-    desk.ask(id, Command::Acknowledge { by: ann() });
+    desk.ask(id, Command::Life(LifeCommand::Acknowledge { by: ann() }));
     desk.wait(30);
     desk.raise(on_chain("theft", 7, 4_000_000, desk.now));
     desk.settle(&delivered());
@@ -94,7 +97,7 @@ fn merged(desk: &mut Desk) {
     let one = desk.open(signal("disk full", 0, Some("db"), desk.now));
     let other = desk.open(signal("certificate expired", 0, None, desk.now));
     desk.settle(&delivered());
-    desk.ask(other, Command::MergeInto { by: ann(), into: one });
+    desk.ask(other, Command::Life(LifeCommand::MergeInto { by: ann(), into: one }));
     desk.take(&SignalChange::Ended { fingerprint: Fingerprint::of(&[b"certificate expired"]), at: desk.now });
     desk.take(&SignalChange::Ended { fingerprint: Fingerprint::of(&[b"disk full"]), at: desk.now });
 }
@@ -102,27 +105,27 @@ fn merged(desk: &mut Desk) {
 fn reopened(desk: &mut Desk) {
     let id = desk.open(signal("disk full", 0, Some("db"), desk.now));
     desk.settle(&delivered());
-    desk.ask(id, Command::Acknowledge { by: ann() });
-    desk.ask(id, Command::Mitigate { by: ann(), note: "old files deleted".to_owned() });
+    desk.ask(id, Command::Life(LifeCommand::Acknowledge { by: ann() }));
+    desk.ask(id, Command::Life(LifeCommand::Mitigate { by: ann(), note: "old files deleted".to_owned() }));
     desk.wait(120);
     desk.raise(signal("disk full", 1, Some("db"), desk.now));
     desk.settle(&delivered());
-    desk.ask(id, Command::Resolve { by: ann(), note: "a larger disk".to_owned() });
+    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "a larger disk".to_owned() }));
     desk.wait(60);
-    desk.ask(id, Command::Reopen { by: ann(), reason: "not large enough".to_owned() });
+    desk.ask(id, Command::Life(LifeCommand::Reopen { by: ann(), reason: "not large enough".to_owned() }));
     desk.settle(&delivered());
-    desk.ask(id, Command::Acknowledge { by: ann() });
-    desk.ask(id, Command::Resolve { by: ann(), note: "two larger disks".to_owned() });
-    desk.ask(id, Command::Review { by: ann(), note: "sha256:00".to_owned() });
+    desk.ask(id, Command::Life(LifeCommand::Acknowledge { by: ann() }));
+    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "two larger disks".to_owned() }));
+    desk.ask(id, Command::Life(LifeCommand::Review { by: ann(), note: "sha256:00".to_owned() }));
 }
 
 fn restated(desk: &mut Desk) {
     let id = desk.open(signal("disk full", 0, Some("db"), desk.now));
     desk.settle(&delivered());
     let facts = Facts { money_at_risk: Usd::from_dollars(900_000), users: Some(12_000), ..Facts::default() };
-    desk.ask(id, Command::StateFacts { by: ann(), facts, replace: false });
+    desk.ask(id, Command::Claims(ClaimsCommand::StateFacts { by: ann(), facts, replace: false }));
     let facts = Facts { users: Some(3), ..Facts::default() };
-    desk.ask(id, Command::StateFacts { by: ann(), facts, replace: true });
+    desk.ask(id, Command::Claims(ClaimsCommand::StateFacts { by: ann(), facts, replace: true }));
     desk.take(&SignalChange::Ended { fingerprint: Fingerprint::of(&[b"disk full"]), at: desk.now });
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use quarterdeck_core::{
     board::Fate,
     id::SignalId,
-    incident::IncidentEvent,
+    incident::{ClaimsEvent, IncidentEvent, LifeEvent},
     journal::{Body, JournalEvent, Recorded, Stream},
     signal::{Signal, SignalStatus},
     time::Timestamp,
@@ -21,10 +21,14 @@ use quarterdeck_store::{Batch, FoundSignal, SignalRow, SignalUpdate};
 pub(super) fn about(body: &Body) -> Option<SignalId> {
     use IncidentEvent as E;
     match body {
-        Body::Incident(E::Opened { signal, .. } | E::SignalAttached { signal })
+        Body::Incident(
+            E::Life(LifeEvent::Opened { signal, .. }) | E::Claims(ClaimsEvent::SignalAttached { signal }),
+        )
         | Body::Journal(JournalEvent::SignalNoted { signal, .. }) => Some(signal.id),
         Body::Incident(
-            E::SignalConfirmed { signal } | E::SignalRetracted { signal, .. } | E::SignalEnded { signal, .. },
+            E::Claims(ClaimsEvent::SignalConfirmed { signal })
+            | E::Claims(ClaimsEvent::SignalRetracted { signal, .. })
+            | E::Claims(ClaimsEvent::SignalEnded { signal, .. }),
         )
         | Body::Journal(JournalEvent::SignalTurned { signal, .. }) => Some(*signal),
         _ => None,
@@ -39,9 +43,11 @@ pub(super) fn list(recorded: &Recorded, place: u64, seen: Option<Timestamp>, bat
         batch.signal_updates.extend(seen.map(|observed| SignalUpdate { id, observed, status }));
     };
     match &recorded.body {
-        Body::Incident(E::SignalConfirmed { signal }) => turn(*signal, SignalStatus::Confirmed),
-        Body::Incident(E::SignalRetracted { signal, .. }) => turn(*signal, SignalStatus::Retracted),
-        Body::Incident(E::SignalEnded { signal, .. }) => turn(*signal, SignalStatus::Ended),
+        Body::Incident(E::Claims(ClaimsEvent::SignalConfirmed { signal })) => turn(*signal, SignalStatus::Confirmed),
+        Body::Incident(E::Claims(ClaimsEvent::SignalRetracted { signal, .. })) => {
+            turn(*signal, SignalStatus::Retracted)
+        }
+        Body::Incident(E::Claims(ClaimsEvent::SignalEnded { signal, .. })) => turn(*signal, SignalStatus::Ended),
         Body::Journal(JournalEvent::SignalTurned { signal, status, .. }) => turn(*signal, *status),
         body => {
             let Some((signal, fate)) = held(&recorded.stream, body) else { return };
@@ -55,10 +61,10 @@ pub(super) fn list(recorded: &Recorded, place: u64, seen: Option<Timestamp>, bat
 /// The signal that an event has, and what became of it then.
 fn held<'a>(stream: &Stream, body: &'a Body) -> Option<(&'a Arc<Signal>, Fate)> {
     match (stream, body) {
-        (Stream::Incident(id), Body::Incident(IncidentEvent::Opened { signal, .. })) => {
+        (Stream::Incident(id), Body::Incident(IncidentEvent::Life(LifeEvent::Opened { signal, .. }))) => {
             Some((signal, Fate::Opened(*id)))
         }
-        (Stream::Incident(id), Body::Incident(IncidentEvent::SignalAttached { signal })) => {
+        (Stream::Incident(id), Body::Incident(IncidentEvent::Claims(ClaimsEvent::SignalAttached { signal }))) => {
             Some((signal, Fate::Attached(*id)))
         }
         (_, Body::Journal(JournalEvent::SignalNoted { signal, silence })) => {

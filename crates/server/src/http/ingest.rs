@@ -16,7 +16,7 @@ use quarterdeck_api::{Accepted, ErrorBody};
 use quarterdeck_core::{
     board::Fate,
     id::{ServiceId, SourceId},
-    incident::{Actor, Command, Incident},
+    incident::{Actor, Command, Incident, LifeCommand},
     signal::{Fingerprint, SignalChange},
 };
 use quarterdeck_formats::{
@@ -165,7 +165,7 @@ pub async fn enqueue(State(app): State<Shared>, body: Body) -> Result<Response, 
 async fn acknowledge(app: &Shared, source: &SourceId, claim: &Fingerprint) -> Result<(), Refused> {
     let incident = read(&app.engine.published().board).incident_of_claim(claim).map(Incident::id);
     let Some(incident) = incident else { return Ok(()) };
-    let command = Command::Acknowledge { by: Actor::Token(source.to_string()) };
+    let command = Command::Life(LifeCommand::Acknowledge { by: Actor::Token(source.to_string()) });
     match app.engine.ask(Work::Command { incident, command }).await? {
         Answer::Refused(refusal) => tracing::info!(%refusal, %source, "an acknowledgement that means nothing"),
         Answer::Done | Answer::Logged { .. } | Answer::Heard(_) | Answer::BadSilence(_) | Answer::NoSuchSilence(_) => {}

@@ -2,7 +2,7 @@
 
 use super::house::{COMMANDER, RESPONDER, VIEWER, command, hear, incident_of, raise, signal, start, theft};
 use quarterdeck_core::{
-    incident::{Actor, Command},
+    incident::{Actor, Command, LifeCommand},
     signal::{Loudness, SignalChange},
     time::Timestamp,
 };
@@ -208,7 +208,7 @@ async fn what_is_refused_is_said_on_the_page_with_what_was_typed() {
     let house = House::new().await;
     let id = house.theft().await;
     let by = Actor::System;
-    command(&house.running, &id, Command::Resolve { by, note: String::new() }).await;
+    command(&house.running, &id, Command::Life(LifeCommand::Resolve { by, note: String::new() })).await;
     let answer = house
         .post(&format!("/incidents/{id}/mitigate"), COMMANDER, "note=we+paused+%3C%2Ftextarea%3E")
         .send()

@@ -1,6 +1,6 @@
 //! Reading an incident's history in parts.
 
-use quarterdeck_core::incident::{Actor, Command};
+use quarterdeck_core::incident::{Actor, Command, RoomCommand};
 use quarterdeck_server::engine::Work;
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::harness::{Deck, RESPONDER, VIEWER, alert, on_every_store};
 /// Writes so many notes into an incident.
 async fn notes(deck: &Deck, id: &str, count: usize) {
     for nth in 0..count {
-        let command = Command::Note { by: Actor::System, text: format!("line {nth}") };
+        let command = Command::Room(RoomCommand::Note { by: Actor::System, text: format!("line {nth}") });
         let work = Work::Command { incident: id.parse().unwrap(), command };
         deck.running.engine.ask(work).await.unwrap();
     }

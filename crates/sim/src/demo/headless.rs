@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use quarterdeck_core::{
     id::{PersonId, SeededIds},
-    incident::{Actor, Command, Incident, IncidentEvent, PageOutcome as Settled},
+    incident::{Actor, Command, Incident, IncidentEvent, LifeCommand, LifeEvent, PageOutcome as Settled},
     time::Timestamp,
 };
 use quarterdeck_host::clock::{Clock, PausedClock};
@@ -136,13 +136,13 @@ async fn respond(engine: quarterdeck_server::loops::engine::EngineHandle, mut an
                 return;
             }
             // A refusal only means that somebody else was faster.
-            drop(say(Command::Acknowledge { by: by() }).await);
+            drop(say(Command::Life(LifeCommand::Acknowledge { by: by() })).await);
             tokio::time::sleep(MITIGATED_AFTER).await;
             let note = "paused the contract by its pauser".to_owned();
-            drop(say(Command::Mitigate { by: by(), note }).await);
+            drop(say(Command::Life(LifeCommand::Mitigate { by: by(), note })).await);
             tokio::time::sleep(RESOLVED_AFTER).await;
             let note = "no further movement; the contract stays paused until the fix is audited".to_owned();
-            drop(say(Command::Resolve { by: by(), note }).await);
+            drop(say(Command::Life(LifeCommand::Resolve { by: by(), note })).await);
         });
     }
     while answering.join_next().await.is_some() {}
@@ -177,7 +177,7 @@ async fn pages(running: &Running, incident: &Incident) -> Result<Vec<PageOutcome
     let acknowledged: Vec<PersonId> = events
         .into_iter()
         .filter_map(|(.., event)| match event {
-            IncidentEvent::Acknowledged { by: Actor::Person(person), .. } => Some(person),
+            IncidentEvent::Life(LifeEvent::Acknowledged { by: Actor::Person(person), .. }) => Some(person),
             _ => None,
         })
         .collect();

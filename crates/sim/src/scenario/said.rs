@@ -4,7 +4,7 @@
 use quarterdeck_core::{
     board::Board,
     id::{IncidentId, PageId, SignalId},
-    incident::{Actor, IncidentEvent, PageOutcome, PageReason},
+    incident::{Actor, ClaimsEvent, IncidentEvent, LifeEvent, PageOutcome, PageReason, PagingEvent, RoomEvent},
     journal::JournalEvent,
     signal::{Signal, SignalStatus},
 };
@@ -18,17 +18,23 @@ pub(super) fn of_incident(
 ) -> Option<String> {
     use IncidentEvent as E;
     Some(match event {
-        E::Opened { score, drill, .. } => format!("opened {}{}", score.severity, if *drill { ", a drill" } else { "" }),
-        E::SignalAttached { .. } => "attached".to_owned(),
-        E::SignalsAbsorbed { count, .. } => format!("counted {count}"),
-        E::SignalConfirmed { signal } => format!("confirmed {}", signal_of(board, incident, *signal)),
-        E::SignalRetracted { signal, .. } => format!("retracted {}", signal_of(board, incident, *signal)),
-        E::SignalEnded { signal, .. } => format!("ended {}", signal_of(board, incident, *signal)),
-        E::SeverityChanged(change) if change.from == change.to => return None,
-        E::SeverityChanged(change) => format!("{} to {}", change.from, change.to),
-        E::FactsStated { .. } => "facts stated".to_owned(),
-        E::Escalated { tier, round, reason, by, .. } => escalated(*tier, *round, reason, by)?,
-        E::PageRequested { person, channel, reason, repeat_of, .. } => {
+        E::Life(LifeEvent::Opened { score, drill, .. }) => {
+            format!("opened {}{}", score.severity, if *drill { ", a drill" } else { "" })
+        }
+        E::Claims(ClaimsEvent::SignalAttached { .. }) => "attached".to_owned(),
+        E::Claims(ClaimsEvent::SignalsAbsorbed { count, .. }) => format!("counted {count}"),
+        E::Claims(ClaimsEvent::SignalConfirmed { signal }) => {
+            format!("confirmed {}", signal_of(board, incident, *signal))
+        }
+        E::Claims(ClaimsEvent::SignalRetracted { signal, .. }) => {
+            format!("retracted {}", signal_of(board, incident, *signal))
+        }
+        E::Claims(ClaimsEvent::SignalEnded { signal, .. }) => format!("ended {}", signal_of(board, incident, *signal)),
+        E::Claims(ClaimsEvent::SeverityChanged(change)) if change.from == change.to => return None,
+        E::Claims(ClaimsEvent::SeverityChanged(change)) => format!("{} to {}", change.from, change.to),
+        E::Claims(ClaimsEvent::FactsStated { .. }) => "facts stated".to_owned(),
+        E::Paging(PagingEvent::Escalated { tier, round, reason, by, .. }) => escalated(*tier, *round, reason, by)?,
+        E::Paging(PagingEvent::PageRequested { person, channel, reason, repeat_of, .. }) => {
             let why = match reason {
                 PageReason::Failed if repeat_of.is_some() => " instead",
                 PageReason::MayHaveArrived => " again",
@@ -43,19 +49,23 @@ pub(super) fn of_incident(
             };
             format!("paged {person} by {channel}{why}")
         }
-        E::PageImpossible { person: Some(person), reason, .. } => format!("cannot reach {person}: {reason}"),
-        E::PageImpossible { person: None, reason, .. } => format!("cannot reach anybody: {reason}"),
-        E::PageSettled { page, outcome, .. } => settled(board, incident, *page, outcome)?,
-        E::Acknowledged { .. } => "acknowledged".to_owned(),
-        E::AcknowledgementExpired {} => "acknowledgement expired".to_owned(),
-        E::Mitigated { .. } => "mitigated".to_owned(),
-        E::Resolved { by, .. } => format!("resolved{}", itself(by)),
-        E::Reopened { by, .. } => format!("reopened{}", itself(by)),
-        E::Reviewed { .. } => "reviewed".to_owned(),
-        E::MergedInto { into, .. } => format!("merged into {}", number(*into)),
-        E::MergedFrom { from, .. } => format!("took in {}", number(*from)),
-        E::RoleTaken { role, person, .. } => format!("{person} is {}", role.word()),
-        E::NoteAdded { .. } => "note".to_owned(),
+        E::Paging(PagingEvent::PageImpossible { person: Some(person), reason, .. }) => {
+            format!("cannot reach {person}: {reason}")
+        }
+        E::Paging(PagingEvent::PageImpossible { person: None, reason, .. }) => {
+            format!("cannot reach anybody: {reason}")
+        }
+        E::Paging(PagingEvent::PageSettled { page, outcome, .. }) => settled(board, incident, *page, outcome)?,
+        E::Life(LifeEvent::Acknowledged { .. }) => "acknowledged".to_owned(),
+        E::Life(LifeEvent::AcknowledgementExpired {}) => "acknowledgement expired".to_owned(),
+        E::Life(LifeEvent::Mitigated { .. }) => "mitigated".to_owned(),
+        E::Life(LifeEvent::Resolved { by, .. }) => format!("resolved{}", itself(by)),
+        E::Life(LifeEvent::Reopened { by, .. }) => format!("reopened{}", itself(by)),
+        E::Life(LifeEvent::Reviewed { .. }) => "reviewed".to_owned(),
+        E::Life(LifeEvent::MergedInto { into, .. }) => format!("merged into {}", number(*into)),
+        E::Claims(ClaimsEvent::MergedFrom { from, .. }) => format!("took in {}", number(*from)),
+        E::Room(RoomEvent::RoleTaken { role, person, .. }) => format!("{person} is {}", role.word()),
+        E::Room(RoomEvent::NoteAdded { .. }) => "note".to_owned(),
     })
 }
 
@@ -81,6 +91,7 @@ pub(super) fn of_journal(board: &Board, event: &JournalEvent) -> Option<String> 
         | JournalEvent::GapClosed { .. }
         | JournalEvent::AllClearSettled { .. }
         | JournalEvent::DetectorSilent { .. }
+        | JournalEvent::Erased { .. }
         | JournalEvent::StreamSetAside { .. } => return None,
     })
 }

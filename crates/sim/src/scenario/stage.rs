@@ -8,7 +8,10 @@ use quarterdeck_core::{
     chain::ChainEvent,
     detector::Knowledge,
     id::{Id, IdSource as _, IncidentId, Kind, Name, PageId, SeededIds, SilenceId},
-    incident::{Actor, Command, Incident, IncidentEvent, PageOutcome, ResponseRole},
+    incident::{
+        Actor, ClaimsCommand, Command, Incident, IncidentEvent, LifeCommand, LifeEvent, PageOutcome, PagingCommand,
+        PagingEvent, ResponseRole, RoomCommand,
+    },
     journal::{Body, Recorded, Stream},
     signal::{Explanation, Facts, Fingerprint, Loudness, Signal, SignalChange, SignalStatus},
     silence::{Matcher, Silence},
@@ -140,7 +143,7 @@ impl Stage {
         let latency =
             self.board.incident(incident).and_then(|incident| incident.pages().get(&page)).map(|page| page.requested);
         let latency = latency.map_or(Duration::ZERO, |requested| self.now.since(requested));
-        self.command(incident, Command::SettlePage { page, outcome, latency })
+        self.command(incident, Command::Paging(PagingCommand::SettlePage { page, outcome, latency }))
     }
 
     fn perform(&mut self, happening: &Happening) -> Result<(), String> {
@@ -277,19 +280,21 @@ impl Stage {
         let id = self.which(incident)?;
         let by = self.actor(who, Some(id))?;
         let command = match deed.clone() {
-            Deed::Acknowledges => Command::Acknowledge { by },
-            Deed::Mitigates(note) => Command::Mitigate { by, note },
-            Deed::Resolves(note) => Command::Resolve { by, note },
-            Deed::Reopens(reason) => Command::Reopen { by, reason },
-            Deed::Reviews(note) => Command::Review { by, note },
-            Deed::Notes(text) => Command::Note { by, text },
-            Deed::Escalates(reason) => Command::Escalate { by, reason },
+            Deed::Acknowledges => Command::Life(LifeCommand::Acknowledge { by }),
+            Deed::Mitigates(note) => Command::Life(LifeCommand::Mitigate { by, note }),
+            Deed::Resolves(note) => Command::Life(LifeCommand::Resolve { by, note }),
+            Deed::Reopens(reason) => Command::Life(LifeCommand::Reopen { by, reason }),
+            Deed::Reviews(note) => Command::Life(LifeCommand::Review { by, note }),
+            Deed::Notes(text) => Command::Room(RoomCommand::Note { by, text }),
+            Deed::Escalates(reason) => Command::Paging(PagingCommand::Escalate { by, reason }),
             Deed::Takes(role) => match &by {
-                Actor::Person(person) => Command::TakeRole { role, person: person.clone(), by },
+                Actor::Person(person) => Command::Room(RoomCommand::TakeRole { role, person: person.clone(), by }),
                 Actor::Token(_) | Actor::System => return Err("only a person takes a role".to_owned()),
             },
-            Deed::States { facts, instead } => Command::StateFacts { by, facts, replace: instead },
-            Deed::MergesInto(other) => Command::MergeInto { by, into: self.which(Some(other))? },
+            Deed::States { facts, instead } => {
+                Command::Claims(ClaimsCommand::StateFacts { by, facts, replace: instead })
+            }
+            Deed::MergesInto(other) => Command::Life(LifeCommand::MergeInto { by, into: self.which(Some(other))? }),
             Deed::Silences { .. } | Deed::EndsSilence => return Ok(()),
         };
         self.command(id, command)
@@ -363,8 +368,8 @@ impl Stage {
 
     fn of_incident(&mut self, id: IncidentId, event: &IncidentEvent) -> Option<String> {
         match event {
-            IncidentEvent::Opened { .. } => self.incidents.push(id),
-            IncidentEvent::PageRequested { page, person, channel, .. } => {
+            IncidentEvent::Life(LifeEvent::Opened { .. }) => self.incidents.push(id),
+            IncidentEvent::Paging(PagingEvent::PageRequested { page, person, channel, .. }) => {
                 let (outcome, after) = self.fate(person.as_str(), channel.as_str());
                 self.pages = self.pages.saturating_add(1);
                 self.under_way.insert((self.now.plus(after), self.pages), (id, *page, outcome));

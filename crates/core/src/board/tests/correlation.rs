@@ -35,7 +35,7 @@ fn a_repeat_that_makes_things_worse_is_attached() {
     assert_eq!(desk.raise(drained(40_000_000, 2)), Fate::Attached(id));
     assert_eq!(desk.incident(id).severity(), Severity::Sev2);
     // A person says otherwise; the same claim again does not overrule them, a worse one does.
-    let replace = Command::StateFacts { by: ann(), facts: Facts::default(), replace: true };
+    let replace = Command::Claims(ClaimsCommand::StateFacts { by: ann(), facts: Facts::default(), replace: true });
     assert_eq!(desk.ask(id, replace), "facts_stated; SEV2 to SEV5");
     assert_eq!(desk.raise(drained(40_000_000, 3)), Fate::Repeated(id));
     assert_eq!(desk.incident(id).severity(), Severity::Sev5);
@@ -121,7 +121,7 @@ fn monitors_end_what_they_fired() {
     assert_eq!(desk.raise(again), Fate::Attached(id));
     assert_eq!(desk.duties(), "tier 0 of round 1, Reopened; page ann by push (Reopened)");
     // Acknowledged: left to the person, and to the clock if they forget it.
-    desk.ask(id, Command::Acknowledge { by: ann() });
+    desk.ask(id, Command::Life(LifeCommand::Acknowledge { by: ann() }));
     assert_eq!(desk.take(&ended("slow")).0, "signal_ended");
     assert_eq!(desk.after(3_600), "acknowledgement_expired; resolved");
     // Much later: a new incident.
@@ -139,7 +139,7 @@ fn what_a_person_reopened_is_not_closed_by_a_signal() {
     };
     let id = desk.open(about("api", "slow"));
     desk.take(&ended("slow"));
-    desk.ask(id, Command::Reopen { by: ann(), reason: "users still complain".to_owned() });
+    desk.ask(id, Command::Life(LifeCommand::Reopen { by: ann(), reason: "users still complain".to_owned() }));
     assert_eq!(desk.duties(), "tier 0 of round 1, Reopened; page ann by push (Reopened)");
     assert_eq!(desk.raise(about("api", "errors")), Fate::Attached(id));
     assert_eq!(desk.take(&ended("errors")).0, "signal_ended");
@@ -150,7 +150,7 @@ fn what_a_person_reopened_is_not_closed_by_a_signal() {
 fn a_monitor_that_goes_on_after_a_hasty_resolve_is_heard_again() {
     let mut desk = Desk::new();
     let id = desk.open(about("api", "slow"));
-    desk.ask(id, Command::Resolve { by: ann(), note: String::new() });
+    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: String::new() }));
     desk.wait(60);
     assert_eq!(desk.raise(about("api", "slow")), Fate::Repeated(id), "it may take a while to clear");
     desk.wait(31 * 60);
@@ -161,7 +161,7 @@ fn a_monitor_that_goes_on_after_a_hasty_resolve_is_heard_again() {
 fn a_new_signal_reopens_what_was_mitigated_and_a_quiet_one_does_not() {
     let mut desk = Desk::new();
     let id = desk.open(about("api", "slow"));
-    desk.ask(id, Command::Mitigate { by: ann(), note: "restarted".to_owned() });
+    desk.ask(id, Command::Life(LifeCommand::Mitigate { by: ann(), note: "restarted".to_owned() }));
     assert_eq!(desk.raise(about("api", "slow")), Fate::Repeated(id), "a re-sent signal is not a new one");
     assert_eq!(desk.raise(Signal { loudness: Loudness::Info, ..about("api", "hint") }), Fate::Noted);
     assert_eq!(desk.incident(id).phase(), Phase::Mitigated);
@@ -176,7 +176,7 @@ fn a_merge_takes_facts_and_live_signals_along() {
     let facts = Facts { irreversible: true, money_at_risk: Usd::from_dollars(1 << 40), ..Facts::default() };
     let effect = desk.open(Signal { facts, ..about("mail", "mail slow") });
     desk.duties();
-    let command = Command::MergeInto { by: ann(), into: cause };
+    let command = Command::Life(LifeCommand::MergeInto { by: ann(), into: cause });
     assert_eq!(desk.ask(effect, command.clone()), "merged_into; merged_from; signal_attached; SEV3 to SEV1");
     assert_eq!(desk.incident(effect).phase(), Phase::Merged);
     assert_eq!(desk.board.holder(effect).map(Incident::id), Some(cause));
@@ -186,7 +186,7 @@ fn a_merge_takes_facts_and_live_signals_along() {
     assert!(desk.incident(cause).is_open(), "the merged signal still stands");
     let refused = desk.board.command(
         cause,
-        Command::MergeInto { by: ann(), into: effect },
+        Command::Life(LifeCommand::MergeInto { by: ann(), into: effect }),
         &desk.setting,
         desk.now,
         &mut desk.ids,
@@ -194,7 +194,7 @@ fn a_merge_takes_facts_and_live_signals_along() {
     assert_eq!(refused.unwrap_err().code(), "bad_merge");
     let itself = desk.board.command(
         cause,
-        Command::MergeInto { by: ann(), into: cause },
+        Command::Life(LifeCommand::MergeInto { by: ann(), into: cause }),
         &desk.setting,
         desk.now,
         &mut desk.ids,
@@ -250,8 +250,13 @@ fn an_exercise_and_the_real_thing_never_mix() {
     desk.take(&over(exercise("slow")));
     assert_eq!(desk.incident(real).live_signals(), 2);
     assert_eq!(desk.incident(drill).live_signals(), 1);
-    let refused =
-        desk.board.command(drill, Command::MergeInto { by: ann(), into: real }, &desk.setting, desk.now, &mut desk.ids);
+    let refused = desk.board.command(
+        drill,
+        Command::Life(LifeCommand::MergeInto { by: ann(), into: real }),
+        &desk.setting,
+        desk.now,
+        &mut desk.ids,
+    );
     assert_eq!(refused.unwrap_err().code(), "bad_merge");
 }
 
@@ -291,26 +296,26 @@ fn histories_that_could_not_have_been_are_refused() {
         |version, event| Recorded { stream: Stream::Incident(id), version, at: desk.now, body: Body::Incident(event) };
     let ghost = Id::from_bytes([9; 16]);
     let bad = [
-        event(2, IncidentEvent::AcknowledgementExpired {}),
-        event(1, IncidentEvent::AcknowledgementExpired {}),
-        event(1, IncidentEvent::SignalConfirmed { signal: ghost }),
+        event(2, IncidentEvent::Life(LifeEvent::AcknowledgementExpired {})),
+        event(1, IncidentEvent::Life(LifeEvent::AcknowledgementExpired {})),
+        event(1, IncidentEvent::Claims(ClaimsEvent::SignalConfirmed { signal: ghost })),
         event(
             1,
-            IncidentEvent::PageSettled {
+            IncidentEvent::Paging(PagingEvent::PageSettled {
                 page: Id::from_bytes([9; 16]),
                 outcome: delivered(),
                 latency_ms: Duration::ZERO,
-            },
+            }),
         ),
-        Recorded { stream: Stream::Journal, ..event(0, IncidentEvent::AcknowledgementExpired {}) },
+        Recorded { stream: Stream::Journal, ..event(0, IncidentEvent::Life(LifeEvent::AcknowledgementExpired {})) },
         Recorded {
             stream: Stream::Incident(Id::from_bytes([8; 16])),
-            ..event(0, IncidentEvent::AcknowledgementExpired {})
+            ..event(0, IncidentEvent::Life(LifeEvent::AcknowledgementExpired {}))
         },
         Recorded {
             body: Body::Journal(JournalEvent::Started { version: String::new(), configuration: String::new() }),
             stream: Stream::Journal,
-            ..event(7, IncidentEvent::AcknowledgementExpired {})
+            ..event(7, IncidentEvent::Life(LifeEvent::AcknowledgementExpired {}))
         },
     ];
     let before = desk.board.clone();

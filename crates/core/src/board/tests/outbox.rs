@@ -37,7 +37,7 @@ fn whom_a_page_reached_hears_once_that_it_is_over() {
     desk.after(300);
     desk.settle(id, &PageOutcome::Unknown { error: "no answer".to_owned() });
     let before = desk.recorded.len();
-    desk.ask(id, Command::Resolve { by: ann(), note: "fixed".to_owned() });
+    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "fixed".to_owned() }));
     let clear = desk.leaving(id, before);
     let mut said = whom(&clear);
     said.sort();
@@ -48,10 +48,10 @@ fn whom_a_page_reached_hears_once_that_it_is_over() {
 
     assert_eq!(outbox::wanted(desk.incident(id), &clear[0]), Ok(()));
     assert_eq!(outbox::wanted(desk.incident(id), &pages[0]), Err(Unwanted::Answered));
-    desk.ask(id, Command::Reopen { by: ann(), reason: "it is back".to_owned() });
+    desk.ask(id, Command::Life(LifeCommand::Reopen { by: ann(), reason: "it is back".to_owned() }));
     assert_eq!(outbox::wanted(desk.incident(id), &clear[0]), Err(Unwanted::Reopened));
     let again = desk.recorded.len();
-    desk.ask(id, Command::Resolve { by: ann(), note: "fixed".to_owned() });
+    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "fixed".to_owned() }));
     let later = desk.leaving(id, again);
     assert_eq!(later.len(), clear.len());
     assert!(later.iter().all(|one| !clear.contains(one)), "the second all-clear is another one");
@@ -62,14 +62,14 @@ fn a_page_that_somebody_asked_for_is_wanted_although_somebody_answered() {
     let mut desk = Desk::new();
     let id = desk.open(about("api", "latency"));
     desk.duties();
-    desk.ask(id, Command::Acknowledge { by: ann() });
+    desk.ask(id, Command::Life(LifeCommand::Acknowledge { by: ann() }));
     let first = desk.leaving(id, 0);
     assert_eq!(outbox::wanted(desk.incident(id), &first[0]), Err(Unwanted::Answered));
     let before = desk.recorded.len();
-    desk.ask(id, Command::Escalate { by: ann(), reason: "I need help".to_owned() });
+    desk.ask(id, Command::Paging(PagingCommand::Escalate { by: ann(), reason: "I need help".to_owned() }));
     let asked = desk.leaving(id, before);
     assert_eq!(whom(&asked), ["Page to bob by push at bob@push"]);
     assert_eq!(outbox::wanted(desk.incident(id), &asked[0]), Ok(()));
-    desk.ask(id, Command::Resolve { by: ann(), note: "fixed".to_owned() });
+    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "fixed".to_owned() }));
     assert_eq!(outbox::wanted(desk.incident(id), &asked[0]), Err(Unwanted::Answered));
 }

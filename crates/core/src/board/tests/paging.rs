@@ -11,17 +11,23 @@ fn from_the_first_page_to_a_reopening() {
     assert_eq!(desk.settle(id, &delivered()), "page_settled; ");
     assert_eq!(desk.after(300), "tier 1 of round 1, NotAcknowledged; page bob by push (NotAcknowledged)");
     desk.wait(60);
-    assert_eq!(desk.ask(id, Command::Acknowledge { by: Actor::Person(name("bob")) }), "acknowledged");
+    assert_eq!(
+        desk.ask(id, Command::Life(LifeCommand::Acknowledge { by: Actor::Person(name("bob")) })),
+        "acknowledged"
+    );
     assert_eq!(desk.duties(), "");
     let theft = Facts { theft: true, money_at_risk: Usd::from_dollars(3_000_000), ..Facts::default() };
-    let rose = desk.ask(id, Command::StateFacts { by: ann(), facts: theft, replace: false });
+    let rose = desk.ask(id, Command::Claims(ClaimsCommand::StateFacts { by: ann(), facts: theft, replace: false }));
     assert_eq!(rose, "facts_stated; SEV3 to SEV1");
     assert_eq!(desk.duties(), "tier 0 of round 1, SeverityRose; page ann by push (SeverityRose)");
-    assert_eq!(desk.ask(id, Command::Acknowledge { by: ann() }), "acknowledged");
-    assert_eq!(desk.ask(id, Command::Mitigate { by: ann(), note: "paused".to_owned() }), "mitigated");
-    assert_eq!(desk.ask(id, Command::Resolve { by: ann(), note: "fixed".to_owned() }), "resolved");
+    assert_eq!(desk.ask(id, Command::Life(LifeCommand::Acknowledge { by: ann() })), "acknowledged");
+    assert_eq!(
+        desk.ask(id, Command::Life(LifeCommand::Mitigate { by: ann(), note: "paused".to_owned() })),
+        "mitigated"
+    );
+    assert_eq!(desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "fixed".to_owned() })), "resolved");
     assert_eq!(desk.board.next_deadline(), None);
-    let reopened = desk.ask(id, Command::Reopen { by: ann(), reason: "it is back".to_owned() });
+    let reopened = desk.ask(id, Command::Life(LifeCommand::Reopen { by: ann(), reason: "it is back".to_owned() }));
     assert_eq!(reopened, "reopened");
     assert_eq!(desk.duties(), "tier 0 of round 1, Reopened; page ann by push (Reopened)");
 }
@@ -98,7 +104,7 @@ fn an_acknowledgement_that_runs_out_pages_the_same_people_again() {
     let id = desk.open(about("api", "latency"));
     desk.duties();
     desk.after(300);
-    desk.ask(id, Command::Acknowledge { by: ann() });
+    desk.ask(id, Command::Life(LifeCommand::Acknowledge { by: ann() }));
     assert_eq!(
         desk.after(3_600),
         "acknowledgement_expired; tier 1 of round 1, AcknowledgementExpired; page bob by push (AcknowledgementExpired)"
@@ -112,8 +118,8 @@ fn asking_for_the_next_tier_pages_even_while_acknowledged() {
     let id = desk.open(about("api", "latency"));
     desk.duties();
     desk.settle(id, &delivered());
-    desk.ask(id, Command::Acknowledge { by: ann() });
-    let asked = desk.ask(id, Command::Escalate { by: ann(), reason: "I need hands".to_owned() });
+    desk.ask(id, Command::Life(LifeCommand::Acknowledge { by: ann() }));
+    let asked = desk.ask(id, Command::Paging(PagingCommand::Escalate { by: ann(), reason: "I need hands".to_owned() }));
     assert_eq!(asked, "note_added; tier 1 of round 1, Asked; page bob by push (Asked)");
     assert_eq!(
         desk.settle(id, &failed()),
@@ -141,7 +147,7 @@ fn what_was_acknowledged_once_is_not_paged_again_when_it_comes_and_goes() {
     let attack = Signal { facts: Facts { theft: true, ..Facts::default() }, ..on_chain("drain", 1, Some(7)) };
     let id = desk.open(attack.clone());
     desk.duties();
-    desk.ask(id, Command::Acknowledge { by: ann() });
+    desk.ask(id, Command::Life(LifeCommand::Acknowledge { by: ann() }));
     desk.take(&SignalChange::Retracted { id: attack.id, reason: "dropped".to_owned() });
     assert_eq!(desk.raise(Signal { id: Id::from_bytes([3; 16]), ..attack }), Fate::Attached(id));
     assert_eq!((desk.incident(id).severity(), desk.duties()), (Severity::Sev2, String::new()));

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::{
     id::{Id, IncidentId, SeededIds},
-    incident::{Ctx, IncidentEvent, Severity},
+    incident::{Ctx, IncidentEvent, LifeEvent, RoomEvent, Severity},
     limits::EVENTS_PER_INCIDENT_MAX,
     policy::{EscalationPolicy, Person, Roster},
     priority::{Score, Weights},
@@ -48,14 +48,14 @@ fn after(events: &[IncidentEvent]) -> Incident {
         acknowledgement: Duration::from_mins(30),
         page_at: Severity::Sev3,
     };
-    let opened = IncidentEvent::Opened {
+    let opened = IncidentEvent::Life(LifeEvent::Opened {
         title: "t".to_owned(),
         service: None,
         policy: Box::new(policy),
         score: Score { severity: Severity::Sev1, ..Score::nothing() },
         drill: false,
         signal: std::sync::Arc::new(signal),
-    };
+    });
     let history = std::iter::once(&opened).chain(events);
     let history = (0..).zip(history).map(|(version, event)| (version, Timestamp::default(), event));
     Incident::fold(Id::from_bytes([7; 16]), history).unwrap()
@@ -68,17 +68,17 @@ fn other() -> IncidentId {
 /// The incident in every phase, and one that is too long for more.
 fn stages() -> Vec<Incident> {
     let until = Timestamp::default().plus(Duration::from_mins(30));
-    let note = || IncidentEvent::NoteAdded { by: by(), text: "again".to_owned() };
-    let mitigated = || IncidentEvent::Mitigated { by: by(), note: String::new() };
-    let resolved = || IncidentEvent::Resolved { by: by(), note: String::new() };
+    let note = || IncidentEvent::Room(RoomEvent::NoteAdded { by: by(), text: "again".to_owned() });
+    let mitigated = || IncidentEvent::Life(LifeEvent::Mitigated { by: by(), note: String::new() });
+    let resolved = || IncidentEvent::Life(LifeEvent::Resolved { by: by(), note: String::new() });
     let long = (1..EVENTS_PER_INCIDENT_MAX).map(|_| note()).collect::<Vec<_>>();
     vec![
         after(&[]),
-        after(&[IncidentEvent::Acknowledged { by: by(), until }]),
+        after(&[IncidentEvent::Life(LifeEvent::Acknowledged { by: by(), until })]),
         after(&[mitigated()]),
         after(&[resolved()]),
-        after(&[resolved(), IncidentEvent::Reviewed { by: by(), note: String::new() }]),
-        after(&[IncidentEvent::MergedInto { by: by(), into: other() }]),
+        after(&[resolved(), IncidentEvent::Life(LifeEvent::Reviewed { by: by(), note: String::new() })]),
+        after(&[IncidentEvent::Life(LifeEvent::MergedInto { by: by(), into: other() })]),
         after(&long),
     ]
 }
@@ -163,8 +163,9 @@ fn every_row_says_what_it_is_and_makes_its_command() {
         assert!(kind.command(by(), &example(kind)).is_ok(), "{kind:?}");
         assert!(std::ptr::eq(CommandKind::named(kind.word).unwrap(), kind));
     }
-    let acknowledging =
-        COMMANDS.iter().filter(|kind| matches!(kind.command(by(), &example(kind)), Ok(Command::Acknowledge { .. })));
+    let acknowledging = COMMANDS.iter().filter(|kind| {
+        matches!(kind.command(by(), &example(kind)), Ok(Command::Life(LifeCommand::Acknowledge { .. })))
+    });
     assert_eq!(acknowledging.count(), 1, "a row without a `make` of its own");
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     id::PersonId,
-    incident::{Incident, PageRecord},
+    incident::{ERASED, Incident, PageRecord},
     policy::{Contact, Roster, Target, Tier},
     time::Timestamp,
 };
@@ -35,12 +35,25 @@ pub(super) fn person(id: &PersonId, roster: &Roster) -> Reach {
 }
 
 /// The contact to try after this page: the person's first, as they are now, that the page and those it repeats did not try.
+/// Contacts are tried in their order, so a page whose address was erased tried the first of its channel that no other page tried.
 pub(super) fn next_contact(incident: &Incident, page: &PageRecord, roster: &Roster) -> Option<Contact> {
-    let contacts = &roster.people.get(&page.person)?.contacts;
-    let untried = |contact: &&Contact| {
-        !incident.chain(page.id).any(|tried| tried.channel == contact.channel && tried.address == contact.address)
-    };
-    contacts.iter().find(untried).cloned()
+    let mut untried: Vec<&Contact> = Vec::new();
+    for contact in &roster.people.get(&page.person)?.contacts {
+        if !untried.contains(&contact) {
+            untried.push(contact);
+        }
+    }
+    let (erased, known): (Vec<&PageRecord>, Vec<&PageRecord>) =
+        incident.paging.chain(page.id).partition(|tried| tried.address == ERASED);
+    untried.retain(|contact| {
+        !known.iter().any(|tried| tried.channel == contact.channel && tried.address == contact.address)
+    });
+    for tried in erased {
+        if let Some(place) = untried.iter().position(|contact| contact.channel == tried.channel) {
+            untried.remove(place);
+        }
+    }
+    untried.first().map(|contact| (*contact).clone())
 }
 
 fn target(target: &Target, roster: &Roster, now: Timestamp) -> Reach {

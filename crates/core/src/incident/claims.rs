@@ -1,0 +1,237 @@
+//! The claims of an incident: its signals, the facts that count, and how bad they make it. A signal that was true and is over keeps
+//! counting; one that was undone does not. Tests: in `decide`, in `board/tests/`, and the laws in `tests/laws.rs`.
+
+pub mod event;
+pub mod command;
+pub mod listen;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+
+use self::event::ClaimsEvent;
+use crate::{
+    id::SignalId,
+    incident::{Actor, Phase, Severity, life::event::LifeEvent, refusal::Named},
+    priority::Score,
+    signal::{Facts, Fingerprint, Loudness, Signal, SignalStatus},
+    time::Timestamp,
+};
+
+/// A signal as the incident knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attached {
+    /// The signal as it was when attached.
+    pub signal: Arc<Signal>,
+    /// How it stands now.
+    pub status: SignalStatus,
+    /// How often the same claim came again, as of the last recorded doubling: up to as many again may be uncounted.
+    pub repeats: u64,
+    /// When it was last heard of, as of the last recorded doubling.
+    pub last: Timestamp,
+    /// Whether its facts count for the severity; not once a person stated facts instead of them, nor when retracted.
+    pub counts: bool,
+}
+
+impl Attached {
+    /// Whether what it claims still goes on, as far as anyone said.
+    pub const fn is_live(&self) -> bool {
+        self.status.is_live()
+    }
+}
+
+/// What is claimed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Claims {
+    pub(super) severity: Severity,
+    pub(super) score: Score,
+    /// All that is claimed: by signals that count, by people, by incidents merged into this one.
+    pub(super) facts: Facts,
+    /// The part of the facts that does not come from this incident's own signals.
+    pub(super) stated: Facts,
+    /// The loudest signal that counts.
+    pub(super) loudness: Loudness,
+    /// Something says that it still goes on: a live signal, a person who reopened it, or facts that a person stated.
+    pub(super) stands: bool,
+    /// A person or an integration reopened it and nobody has answered since: no signal's end closes it.
+    pub(super) held: bool,
+    /// Signals that are live.
+    pub(super) live: usize,
+    /// Signals whose facts count.
+    pub(super) counted: usize,
+    pub(super) signals: BTreeMap<SignalId, Attached>,
+    /// Every attached signal by what it claims, for repeats and ends.
+    #[serde(skip)]
+    by_claim: BTreeSet<(Fingerprint, SignalId)>,
+    pub(super) absorbed: u64,
+    /// When a signal was last attached or counted.
+    pub(super) last_signal: Timestamp,
+}
+
+impl Claims {
+    /// The claim that an incident begins with.
+    pub(super) fn begin(signal: &Arc<Signal>, score: &Score, at: Timestamp) -> Self {
+        let mut claims = Self {
+            severity: score.severity,
+            score: score.clone(),
+            facts: Facts::default(),
+            stated: Facts::default(),
+            loudness: Loudness::Info,
+            stands: true,
+            held: false,
+            live: 0,
+            counted: 0,
+            signals: BTreeMap::new(),
+            by_claim: BTreeSet::new(),
+            absorbed: 0,
+            last_signal: at,
+        };
+        claims.attach(signal, at);
+        claims
+    }
+
+    /// Whether this could happen in this phase.
+    pub(super) fn fits(phase: Phase, event: &ClaimsEvent) -> bool {
+        match event {
+            ClaimsEvent::SignalAttached { .. }
+            | ClaimsEvent::SignalsAbsorbed { .. }
+            | ClaimsEvent::MergedFrom { .. } => phase.is_open(),
+            ClaimsEvent::SeverityChanged(_) | ClaimsEvent::FactsStated { .. } => phase != Phase::Merged,
+            ClaimsEvent::SignalConfirmed { .. }
+            | ClaimsEvent::SignalRetracted { .. }
+            | ClaimsEvent::SignalEnded { .. } => true,
+        }
+    }
+
+    /// What the event names and is not here.
+    pub(super) fn missing(&self, event: &ClaimsEvent) -> Option<Named> {
+        match event {
+            ClaimsEvent::SignalConfirmed { signal }
+            | ClaimsEvent::SignalRetracted { signal, .. }
+            | ClaimsEvent::SignalEnded { signal, .. }
+            | ClaimsEvent::SignalsAbsorbed { signal: Some(signal), .. } => {
+                (!self.signals.contains_key(signal)).then_some(Named::Signal(*signal))
+            }
+            ClaimsEvent::SignalAttached { .. }
+            | ClaimsEvent::SignalsAbsorbed { signal: None, .. }
+            | ClaimsEvent::SeverityChanged(_)
+            | ClaimsEvent::FactsStated { .. }
+            | ClaimsEvent::MergedFrom { .. } => None,
+        }
+    }
+
+    pub(super) fn apply(&mut self, at: Timestamp, event: &ClaimsEvent) {
+        match event {
+            ClaimsEvent::SignalAttached { signal } => self.attach(signal, at),
+            ClaimsEvent::SignalsAbsorbed { count, signal } => self.count(*count, *signal, at),
+            ClaimsEvent::SignalConfirmed { signal } => self.turn(*signal, SignalStatus::Confirmed, at),
+            ClaimsEvent::SignalRetracted { signal, .. } => self.turn(*signal, SignalStatus::Retracted, at),
+            ClaimsEvent::SignalEnded { signal, .. } => self.turn(*signal, SignalStatus::Ended, at),
+            ClaimsEvent::SeverityChanged(change) => {
+                self.severity = change.to;
+                self.score = change.score.clone();
+            }
+            ClaimsEvent::FactsStated { facts, replace, .. } => self.state(facts, *replace),
+            ClaimsEvent::MergedFrom { facts, .. } => self.state(facts, false),
+        }
+    }
+
+    /// The incident turned to another phase: somebody answered, or it starts afresh.
+    pub(super) fn turned(&mut self, event: &LifeEvent) {
+        self.held = false;
+        if let LifeEvent::Reopened { by, .. } = event {
+            self.stands = true;
+            self.held = *by != Actor::System;
+        }
+    }
+
+    /// Whether a person, or an incident merged into this one, stated facts: then no signal's end closes it.
+    pub(super) fn is_vouched(&self) -> bool {
+        self.stated != Facts::default()
+    }
+
+    /// Whether anything says that it still goes on, counted anew.
+    fn still_stands(&self) -> bool {
+        self.live > 0 || self.absorbed > 0 || self.held || self.is_vouched()
+    }
+
+    /// The attached signals that make this claim.
+    pub(super) fn of_claim(&self, fingerprint: Fingerprint) -> impl Iterator<Item = &Attached> {
+        let all = (fingerprint, SignalId::from_bytes([0; 16]))..=(fingerprint, SignalId::from_bytes([255; 16]));
+        self.by_claim.range(all).filter_map(|(_, id)| self.signals.get(id))
+    }
+
+    /// What is claimed when one signal no longer counts (none: as it stands).
+    fn without(&self, id: Option<SignalId>) -> (Facts, Loudness) {
+        let counting = self.signals.values().filter(|attached| attached.counts && Some(attached.signal.id) != id);
+        counting.fold((self.stated.clone(), Loudness::Info), |(facts, loudness), attached| {
+            (facts.merge(&attached.signal.facts), loudness.max(attached.signal.loudness))
+        })
+    }
+
+    fn attach(&mut self, signal: &Arc<Signal>, at: Timestamp) {
+        let mut repeats = 0;
+        if let Some(before) = self.signals.get(&signal.id) {
+            // Undone or over, and back again.
+            repeats = before.repeats;
+            self.live = self.live.saturating_sub(usize::from(before.is_live()));
+            self.counted = self.counted.saturating_sub(usize::from(before.counts));
+        }
+        self.by_claim.insert((signal.fingerprint, signal.id));
+        let attached = Attached { signal: Arc::clone(signal), status: signal.status, repeats, last: at, counts: true };
+        self.live = self.live.saturating_add(usize::from(attached.is_live()));
+        self.counted = self.counted.saturating_add(1);
+        self.stands |= attached.is_live();
+        self.signals.insert(signal.id, attached);
+        self.facts = self.facts.merge(&signal.facts);
+        self.loudness = self.loudness.max(signal.loudness);
+        self.last_signal = at;
+    }
+
+    fn count(&mut self, count: u64, signal: Option<SignalId>, at: Timestamp) {
+        self.last_signal = at;
+        if let Some(attached) = signal.and_then(|id| self.signals.get_mut(&id)) {
+            attached.repeats = attached.repeats.saturating_add(count);
+            attached.last = at;
+        } else {
+            self.absorbed = self.absorbed.saturating_add(count);
+            self.stands = true;
+        }
+    }
+
+    fn turn(&mut self, id: SignalId, status: SignalStatus, at: Timestamp) {
+        let Some(attached) = self.signals.get_mut(&id) else { return };
+        let was_live = attached.is_live();
+        let counted = attached.counts;
+        attached.status = status;
+        attached.last = at;
+        attached.counts = counted && status != SignalStatus::Retracted;
+        if was_live && !attached.is_live() {
+            self.live = self.live.saturating_sub(1);
+            self.stands = self.still_stands();
+        }
+        if status == SignalStatus::Retracted && counted {
+            self.counted = self.counted.saturating_sub(1);
+            (self.facts, self.loudness) = self.without(None);
+        }
+    }
+
+    fn state(&mut self, facts: &Facts, replace: bool) {
+        if replace {
+            for attached in self.signals.values_mut() {
+                attached.counts = false;
+            }
+            self.counted = 0;
+            self.loudness = Loudness::Info;
+            self.stated = facts.clone();
+            self.facts = facts.clone();
+        } else {
+            self.stated = self.stated.merge(facts);
+            self.facts = self.facts.merge(facts);
+        }
+        self.stands |= self.is_vouched();
+    }
+}

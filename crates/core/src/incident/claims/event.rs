@@ -1,0 +1,132 @@
+//! What is claimed about an incident, and how bad that makes it. Stored for ever: never change a variant, add one (golden files in
+//! `tests/golden/`).
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{IncidentId, SignalId},
+    incident::{
+        Actor, Severity,
+        family::{Family, erased},
+    },
+    priority::Score,
+    signal::{Facts, Signal},
+    time::Timestamp,
+};
+
+/// A change of severity with the score that gave it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeverityChange {
+    /// Before.
+    pub from: Severity,
+    /// After.
+    pub to: Severity,
+    /// Why.
+    pub score: Score,
+}
+
+/// What is claimed, and how bad that makes it. `type` is the variant with its version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum ClaimsEvent {
+    /// Another signal belongs to it.
+    #[serde(rename = "signal_attached.v1")]
+    SignalAttached {
+        /// The signal.
+        signal: Arc<Signal>,
+    },
+    /// counted without one event a repeat.
+    #[serde(rename = "signals_absorbed.v1")]
+    SignalsAbsorbed {
+        /// How many since the last such event.
+        count: u64,
+        /// The signal that is repeated; none: distinct signals past the limit.
+        signal: Option<SignalId>,
+    },
+    /// A provisional signal stands on a final block now.
+    #[serde(rename = "signal_confirmed.v1")]
+    SignalConfirmed {
+        /// Which.
+        signal: SignalId,
+    },
+    /// A signal was undone.
+    #[serde(rename = "signal_retracted.v1")]
+    SignalRetracted {
+        /// Which.
+        signal: SignalId,
+        /// Why.
+        reason: String,
+    },
+    /// A signal was true and is over.
+    #[serde(rename = "signal_ended.v1")]
+    SignalEnded {
+        /// Which.
+        signal: SignalId,
+        /// When, by its source.
+        at: Timestamp,
+    },
+    /// The severity, or only the score, changed.
+    #[serde(rename = "severity_changed.v1")]
+    SeverityChanged(SeverityChange),
+    /// A person stated facts.
+    #[serde(rename = "facts_stated.v1")]
+    FactsStated {
+        /// Who.
+        by: Actor,
+        /// The facts.
+        facts: Facts,
+        /// Instead of what was known.
+        replace: bool,
+    },
+    /// Another is part of it now.
+    #[serde(rename = "merged_from.v1")]
+    MergedFrom {
+        /// Who.
+        by: Actor,
+        /// Which.
+        from: IncidentId,
+        /// The facts it brought.
+        facts: Facts,
+    },
+}
+
+impl Family for ClaimsEvent {
+    const KINDS: &[&str] = &[
+        "signal_attached.v1",
+        "signals_absorbed.v1",
+        "signal_confirmed.v1",
+        "signal_retracted.v1",
+        "signal_ended.v1",
+        "severity_changed.v1",
+        "facts_stated.v1",
+        "merged_from.v1",
+    ];
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::SignalAttached { .. } => "signal_attached.v1",
+            Self::SignalsAbsorbed { .. } => "signals_absorbed.v1",
+            Self::SignalConfirmed { .. } => "signal_confirmed.v1",
+            Self::SignalRetracted { .. } => "signal_retracted.v1",
+            Self::SignalEnded { .. } => "signal_ended.v1",
+            Self::SeverityChanged(_) => "severity_changed.v1",
+            Self::FactsStated { .. } => "facts_stated.v1",
+            Self::MergedFrom { .. } => "merged_from.v1",
+        }
+    }
+
+    fn redacted(&self) -> Self {
+        match self {
+            Self::SignalAttached { signal } => Self::SignalAttached { signal: Arc::new(signal.redacted()) },
+            Self::SignalRetracted { signal, reason: _ } => Self::SignalRetracted { signal: *signal, reason: erased() },
+            Self::SignalsAbsorbed { count: _, signal: _ }
+            | Self::SignalConfirmed { signal: _ }
+            | Self::SignalEnded { signal: _, at: _ }
+            | Self::SeverityChanged(SeverityChange { from: _, to: _, score: _ })
+            | Self::FactsStated { by: _, facts: _, replace: _ }
+            | Self::MergedFrom { by: _, from: _, facts: _ } => self.clone(),
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! What a signal does to an incident: new, repeated, confirmed, undone, over. Never looks at other incidents: that is
+//! [`crate::board`]. Tests: in `board/tests/`, and the laws in `tests/laws.rs`.
+
+use std::sync::Arc;
+
+use super::{
+    Attached,
+    command::ClaimsCommand,
+    event::{ClaimsEvent, SeverityChange},
+};
+use crate::{
+    id::{IncidentId, SignalId},
+    incident::{Actor, Ctx, Incident, IncidentEvent, LifeEvent, Phase, Refusal},
+    limits::SIGNALS_PER_INCIDENT_MAX,
+    priority::Score,
+    signal::{Facts, Fingerprint, Loudness, Signal, SignalChange, SignalStatus},
+    time::Timestamp,
+};
+
+/// What an incident makes of a raised signal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reception {
+    /// It adds something: these events.
+    New(Vec<IncidentEvent>),
+    /// The very same signal is attached already and stands.
+    Known,
+    /// The claim of this attached signal again, and nothing more. Whoever keeps count records it at doublings.
+    Repeat(SignalId),
+    /// The incident keeps no more signals one by one, and this one would not raise its severity.
+    Full,
+}
+
+/// Which way the severity may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Claims came: never down.
+    Up,
+    /// Claims were undone, or a person said otherwise.
+    Either,
+}
+
+impl ClaimsCommand {
+    /// Whether it is accepted however long the incident is: the fate of signals that are attached already.
+    pub(crate) const fn survives_length(&self) -> bool {
+        match self {
+            Self::Signal(_) => true,
+            Self::Count { .. } | Self::StateFacts { .. } | Self::Absorb { .. } => false,
+        }
+    }
+}
+
+impl Incident {
+    pub(crate) fn decide_claims(&self, command: ClaimsCommand, ctx: &Ctx<'_>) -> Result<Vec<IncidentEvent>, Refusal> {
+        match command {
+            ClaimsCommand::Signal(change) => self.signal(change, ctx),
+            ClaimsCommand::Count { signal, count } => self.counted(signal, count),
+            ClaimsCommand::StateFacts { by, facts, replace } => self.facts_stated(by, facts, replace, ctx),
+            ClaimsCommand::Absorb { by, from, facts, signals } => self.absorb(by, from, &facts, signals, ctx),
+        }
+    }
+
+    fn signal(&self, change: SignalChange, ctx: &Ctx<'_>) -> Result<Vec<IncidentEvent>, Refusal> {
+        Ok(match change {
+            SignalChange::Raised { signal } => match self.hear(&signal, ctx)? {
+                Reception::New(events) => events,
+                Reception::Known | Reception::Repeat(_) | Reception::Full => Vec::new(),
+            },
+            SignalChange::Confirmed { id } => self.confirm(id),
+            SignalChange::Retracted { id, reason } => self.retract(id, &reason, ctx),
+            SignalChange::Ended { fingerprint, at } => self.end(fingerprint, at),
+        })
+    }
+
+    fn counted(&self, signal: Option<SignalId>, count: u64) -> Result<Vec<IncidentEvent>, Refusal> {
+        if !self.life.phase.is_open() {
+            return Err(self.wrong_phase("count a signal in"));
+        }
+        let known = signal.is_none_or(|id| self.claims.signals.contains_key(&id));
+        let counts = known && count > 0;
+        Ok(if counts {
+            vec![IncidentEvent::Claims(ClaimsEvent::SignalsAbsorbed { count, signal })]
+        } else {
+            Vec::new()
+        })
+    }
+
+    fn absorb(
+        &self,
+        by: Actor,
+        from: IncidentId,
+        facts: &Facts,
+        signals: Vec<Arc<Signal>>,
+        ctx: &Ctx<'_>,
+    ) -> Result<Vec<IncidentEvent>, Refusal> {
+        let bad = |why| Refusal::BadMerge { from, into: self.life.id, why };
+        if from == self.life.id {
+            return Err(bad("it is the same one"));
+        }
+        if !self.life.phase.is_open() {
+            return Err(bad("the other is over, or part of a third"));
+        }
+        let mut all = self.claims.facts.merge(facts);
+        let mut loudness = self.claims.loudness;
+        let mut counted = self.claims.counted;
+        let mut events = vec![IncidentEvent::Claims(ClaimsEvent::MergedFrom { by, from, facts: facts.clone() })];
+        for event in self.adopt(signals) {
+            if let IncidentEvent::Claims(ClaimsEvent::SignalAttached { signal }) = &event {
+                all = all.merge(&signal.facts);
+                loudness = loudness.max(signal.loudness);
+                counted = counted.saturating_add(1);
+            }
+            events.push(event);
+        }
+        events.extend(self.regraded(&all, loudness, counted, Way::Up, ctx));
+        Ok(events)
+    }
+
+    fn facts_stated(
+        &self,
+        by: Actor,
+        facts: Facts,
+        replace: bool,
+        ctx: &Ctx<'_>,
+    ) -> Result<Vec<IncidentEvent>, Refusal> {
+        self.not_merged("state facts about")?;
+        let change = if replace {
+            self.regraded(&facts, Loudness::Info, 0, Way::Either, ctx)
+        } else {
+            self.regraded(&self.claims.facts.merge(&facts), self.claims.loudness, self.claims.counted, Way::Up, ctx)
+        };
+        let mut events = vec![IncidentEvent::Claims(ClaimsEvent::FactsStated { by, facts, replace })];
+        events.extend(change);
+        Ok(events)
+    }
+
+    /// Hears a raised signal that belongs here. A signal for an incident that is mitigated or over reopens it.
+    pub fn hear(&self, signal: &Arc<Signal>, ctx: &Ctx<'_>) -> Result<Reception, Refusal> {
+        if self.life.phase == Phase::Merged {
+            return Err(self.wrong_phase("attach a signal to"));
+        }
+        let known = self.claims.signals.get(&signal.id);
+        let asleep = !matches!(self.life.phase, Phase::Triggered | Phase::Acknowledged);
+        if known.is_some_and(|known| {
+            known.is_live() || (known.status == SignalStatus::Ended && signal.observed <= known.last)
+        }) {
+            // Delivered twice, or late: it says nothing new.
+            return Ok(Reception::Known);
+        }
+        if self.is_too_long() {
+            return Err(self.too_long());
+        }
+        if !asleep && let Some(judged) = self.judged(signal) {
+            return Ok(Reception::Repeat(judged));
+        }
+        let change = self.worse_with(signal, ctx);
+        if change.is_none()
+            && !asleep
+            && let Some(same) = self.claims.of_claim(signal.fingerprint).find(|attached| attached.is_live())
+        {
+            return Ok(Reception::Repeat(same.signal.id));
+        }
+        let full = known.is_none() && self.claims.signals.len() >= SIGNALS_PER_INCIDENT_MAX && change.is_none();
+        if full && !asleep {
+            return Ok(Reception::Full);
+        }
+        let mut events = Vec::with_capacity(3);
+        if asleep {
+            let reason = format!("signal {}: {}", signal.id, signal.title);
+            events.push(IncidentEvent::Life(LifeEvent::Reopened { by: Actor::System, reason }));
+        }
+        events.push(if full {
+            IncidentEvent::Claims(ClaimsEvent::SignalsAbsorbed { count: 1, signal: None })
+        } else {
+            IncidentEvent::Claims(ClaimsEvent::SignalAttached { signal: Arc::clone(signal) })
+        });
+        events.extend(change);
+        Ok(Reception::New(events))
+    }
+
+    /// A provisional signal stands on a final block now.
+    fn confirm(&self, id: SignalId) -> Vec<IncidentEvent> {
+        let provisional = self.claims.signals.get(&id).is_some_and(|known| known.status == SignalStatus::Provisional);
+        if provisional { vec![IncidentEvent::Claims(ClaimsEvent::SignalConfirmed { signal: id })] } else { Vec::new() }
+    }
+
+    /// A signal was undone: its facts no longer count, and the severity may fall.
+    fn retract(&self, id: SignalId, reason: &str, ctx: &Ctx<'_>) -> Vec<IncidentEvent> {
+        let Some(known) = self.claims.signals.get(&id).filter(|known| known.status != SignalStatus::Retracted) else {
+            return Vec::new();
+        };
+        let mut events =
+            vec![IncidentEvent::Claims(ClaimsEvent::SignalRetracted { signal: id, reason: reason.to_owned() })];
+        if known.counts && self.life.phase != Phase::Merged {
+            let (facts, loudness) = self.claims.without(Some(id));
+            let counted = self.claims.counted.saturating_sub(1);
+            let change = self.regraded(&facts, loudness, counted, Way::Either, ctx);
+            events.extend(change);
+        }
+        if known.is_live() {
+            let ended = self.claims.signals.values().any(|other| other.status == SignalStatus::Ended);
+            events.extend(self.closing(self.claims.live.saturating_sub(1), ended));
+        }
+        events
+    }
+
+    /// A claim was true and is over.
+    fn end(&self, fingerprint: Fingerprint, at: Timestamp) -> Vec<IncidentEvent> {
+        let mut events: Vec<IncidentEvent> = self
+            .of_claim(fingerprint)
+            .filter(|attached| attached.is_live())
+            .map(|attached| IncidentEvent::Claims(ClaimsEvent::SignalEnded { signal: attached.signal.id, at }))
+            .collect();
+        if !events.is_empty() {
+            events.extend(self.closing(self.claims.live.saturating_sub(events.len()), true));
+        }
+        events
+    }
+
+    /// With nothing live left and nobody on it, there is nothing to answer any more: it resolves by itself. Where everything
+    /// was undone and a page waits for its answer, it waits as long: a chain that undid a claim often makes it again.
+    fn closing(&self, live: usize, ended: bool) -> Option<IncidentEvent> {
+        let over = self.life.phase == Phase::Triggered
+            && !self.claims.held
+            && !self.claims.is_vouched()
+            && live == 0
+            && self.claims.absorbed == 0;
+        let pending = self.paging.escalation.next.or(self.paging.escalation.stood_down);
+        let note = match (ended, self.paging.pages.is_empty(), pending) {
+            (true, ..) => "every signal is over and nobody had answered",
+            (false, true, _) => "every signal was retracted before anybody was paged",
+            (false, false, None) => "every signal was retracted and nobody had answered",
+            (false, false, Some(_)) => return None,
+        };
+        over.then(|| IncidentEvent::Life(LifeEvent::Resolved { by: Actor::System, note: note.to_owned() }))
+    }
+
+    /// Signals of an incident that is merged into this one: those that are not here yet.
+    fn adopt(&self, signals: Vec<Arc<Signal>>) -> Vec<IncidentEvent> {
+        let room = SIGNALS_PER_INCIDENT_MAX.saturating_sub(self.claims.signals.len());
+        let mut new: Vec<Arc<Signal>> = signals
+            .into_iter()
+            .filter(|signal| !self.claims.signals.get(&signal.id).is_some_and(Attached::is_live))
+            .collect();
+        let rest = new.split_off(room.min(new.len()));
+        let mut events: Vec<IncidentEvent> =
+            new.into_iter().map(|signal| IncidentEvent::Claims(ClaimsEvent::SignalAttached { signal })).collect();
+        if !rest.is_empty() {
+            let count = u64::try_from(rest.len()).unwrap_or(u64::MAX);
+            events.push(IncidentEvent::Claims(ClaimsEvent::SignalsAbsorbed { count, signal: None }));
+        }
+        events
+    }
+
+    /// The live signal of the same claim that a person's facts replaced, if the new one claims no more than it did: the
+    /// person has judged it, and need not do so at every repeat.
+    fn judged(&self, signal: &Signal) -> Option<SignalId> {
+        let covers = |old: &Signal| old.facts.merge(&signal.facts) == old.facts && signal.loudness <= old.loudness;
+        let mut same =
+            self.claims.of_claim(signal.fingerprint).filter(|attached| attached.is_live() && !attached.counts);
+        same.find(|attached| covers(&attached.signal)).map(|attached| attached.signal.id)
+    }
+
+    /// The change of severity that this signal would bring, if it makes things worse.
+    fn worse_with(&self, signal: &Signal, ctx: &Ctx<'_>) -> Option<IncidentEvent> {
+        let facts = self.claims.facts.merge(&signal.facts);
+        let loudness = self.claims.loudness.max(signal.loudness);
+        if self.claims.counted > 0 && facts == self.claims.facts && loudness == self.claims.loudness {
+            return None;
+        }
+        self.regraded(&facts, loudness, self.claims.counted.saturating_add(1), Way::Up, ctx)
+    }
+
+    /// The change of severity that these claims bring, if any.
+    fn regraded(
+        &self,
+        facts: &Facts,
+        loudness: Loudness,
+        counted: usize,
+        way: Way,
+        ctx: &Ctx<'_>,
+    ) -> Option<IncidentEvent> {
+        let score = if counted == 0 && *facts == Facts::default() {
+            Score::nothing()
+        } else {
+            ctx.setting.score(facts, loudness, self.life.service.as_ref())
+        };
+        let changed = match way {
+            Way::Up => (score.severity, score.points) > (self.claims.score.severity, self.claims.score.points),
+            Way::Either => score != self.claims.score,
+        };
+        changed.then(|| {
+            let change = SeverityChange { from: self.claims.severity, to: score.severity, score };
+            ClaimsEvent::SeverityChanged(change).into()
+        })
+    }
+}

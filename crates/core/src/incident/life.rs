@@ -1,0 +1,190 @@
+//! The life of an incident: what it is, where it stands, and who is on it. Whoever answers takes over from the escalation; that an
+//! acknowledgement runs out is this facet's only duty. Tests: in `decide`, in `board/tests/`, and the laws in `tests/laws.rs`.
+
+pub mod event;
+pub mod command;
+
+use serde::{Deserialize, Serialize};
+
+use self::{command::LifeCommand, event::LifeEvent};
+use crate::{
+    id::{IncidentId, ServiceId},
+    incident::{Actor, Ctx, Incident, IncidentEvent, PageReason, Phase, Refusal, Severity, decide},
+    limits::TIER_DELAY_MIN,
+    time::Timestamp,
+};
+
+/// Somebody's word that they are on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    /// Who gave it.
+    pub by: Actor,
+    /// When it was given.
+    pub at: Timestamp,
+    /// Until when it holds.
+    pub until: Timestamp,
+    /// The severity for which it was given. Above it, it is void.
+    pub severity: Severity,
+}
+
+/// What it is and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Life {
+    pub(super) id: IncidentId,
+    pub(super) title: String,
+    pub(super) service: Option<ServiceId>,
+    pub(super) drill: bool,
+    pub(super) phase: Phase,
+    pub(super) acknowledgement: Option<Acknowledgement>,
+    pub(super) merged_into: Option<IncidentId>,
+    pub(super) opened: Timestamp,
+    pub(super) mitigated: Option<Timestamp>,
+    pub(super) resolved: Option<Timestamp>,
+}
+
+impl Life {
+    /// A life that begins.
+    pub(super) fn begin(id: IncidentId, at: Timestamp, title: &str, service: Option<&ServiceId>, drill: bool) -> Self {
+        Self {
+            id,
+            title: title.to_owned(),
+            service: service.cloned(),
+            drill,
+            phase: Phase::Triggered,
+            acknowledgement: None,
+            merged_into: None,
+            opened: at,
+            mitigated: None,
+            resolved: None,
+        }
+    }
+
+    /// Whether this could happen now. That it begins can happen only once, and that was before.
+    pub(super) const fn fits(phase: Phase, event: &LifeEvent) -> bool {
+        match event {
+            LifeEvent::Opened { .. } => false,
+            LifeEvent::Acknowledged { .. } | LifeEvent::Mitigated { .. } => phase.is_unsettled(),
+            LifeEvent::AcknowledgementExpired {} => matches!(phase, Phase::Acknowledged),
+            LifeEvent::Resolved { .. } => phase.is_open(),
+            LifeEvent::Reopened { .. } => matches!(phase, Phase::Mitigated | Phase::Resolved | Phase::Reviewed),
+            LifeEvent::Reviewed { .. } => matches!(phase, Phase::Resolved),
+            LifeEvent::MergedInto { .. } => !matches!(phase, Phase::Merged),
+        }
+    }
+
+    /// Turns to the next phase. Says why a page is owed, should one be owed after this and not before.
+    pub(super) fn apply(&mut self, at: Timestamp, event: &LifeEvent, severity: Severity) -> PageReason {
+        match event {
+            LifeEvent::Opened { .. } => {}
+            LifeEvent::Acknowledged { by, until } => {
+                self.acknowledgement = Some(Acknowledgement { by: by.clone(), at, until: *until, severity });
+                self.phase = Phase::Acknowledged;
+            }
+            LifeEvent::AcknowledgementExpired {} => {
+                self.void();
+                return PageReason::AcknowledgementExpired;
+            }
+            LifeEvent::Mitigated { .. } => {
+                self.mitigated = Some(at);
+                self.phase = Phase::Mitigated;
+            }
+            LifeEvent::Resolved { .. } => {
+                self.resolved = Some(at);
+                self.phase = Phase::Resolved;
+            }
+            LifeEvent::Reopened { .. } => {
+                (self.mitigated, self.resolved) = (None, None);
+                self.void();
+                return PageReason::Reopened;
+            }
+            LifeEvent::Reviewed { .. } => self.phase = Phase::Reviewed,
+            LifeEvent::MergedInto { into, .. } => {
+                self.merged_into = Some(*into);
+                self.phase = Phase::Merged;
+            }
+        }
+        PageReason::Opened
+    }
+
+    /// Nobody is on it any more.
+    pub(super) fn void(&mut self) {
+        self.acknowledgement = None;
+        self.phase = Phase::Triggered;
+    }
+
+    /// Whether somebody is on it, but for a milder severity than this one.
+    pub(super) fn is_outgrown(&self, severity: Severity) -> bool {
+        self.phase == Phase::Acknowledged
+            && self.acknowledgement.as_ref().is_some_and(|given| severity > given.severity)
+    }
+
+    /// Whether the acknowledgement has run out at `now`.
+    pub(super) fn ran_out(&self, now: Timestamp) -> bool {
+        self.next_deadline().is_some_and(|until| until <= now)
+    }
+
+    /// When the acknowledgement runs out.
+    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
+        self.acknowledgement.as_ref().map(|given| given.until)
+    }
+}
+
+impl LifeCommand {
+    /// Whether it is accepted however long the incident is: what answers and ends it.
+    pub(super) const fn survives_length(&self) -> bool {
+        match self {
+            Self::Acknowledge { .. } | Self::Resolve { .. } | Self::MergeInto { .. } => true,
+            Self::Mitigate { .. } | Self::Reopen { .. } | Self::Review { .. } => false,
+        }
+    }
+}
+
+impl Incident {
+    pub(super) fn decide_life(&self, command: LifeCommand, ctx: &Ctx<'_>) -> Result<Vec<IncidentEvent>, Refusal> {
+        let event = match command {
+            LifeCommand::Acknowledge { by } => {
+                self.may("acknowledge", self.life.phase.is_unsettled())?;
+                let until = ctx.now.plus(self.paging.escalation.policy.acknowledgement.max(TIER_DELAY_MIN));
+                LifeEvent::Acknowledged { by, until }
+            }
+            LifeCommand::Mitigate { by, note } => {
+                self.may("mitigate", self.life.phase.is_unsettled())?;
+                decide::bounded("note", &note)?;
+                LifeEvent::Mitigated { by, note }
+            }
+            LifeCommand::Resolve { by, note } => {
+                self.may("resolve", self.life.phase.is_open())?;
+                decide::bounded("note", &note)?;
+                LifeEvent::Resolved { by, note }
+            }
+            LifeCommand::Reopen { by, reason } => {
+                let over = matches!(self.life.phase, Phase::Mitigated | Phase::Resolved | Phase::Reviewed);
+                self.may("reopen", over)?;
+                decide::sentence("reason", &reason)?;
+                LifeEvent::Reopened { by, reason }
+            }
+            LifeCommand::Review { by, note } => {
+                self.may("review", self.life.phase == Phase::Resolved)?;
+                decide::bounded("note", &note)?;
+                LifeEvent::Reviewed { by, note }
+            }
+            LifeCommand::MergeInto { by, into } => {
+                if into == self.life.id {
+                    return Err(Refusal::BadMerge { from: self.life.id, into, why: "it is the same one" });
+                }
+                self.may("merge", self.life.phase.is_open())?;
+                LifeEvent::MergedInto { by, into }
+            }
+        };
+        Ok(vec![event.into()])
+    }
+
+    /// The acknowledgement ran out; where nothing stands any more, it is over with it.
+    pub(crate) fn expire_acknowledgement(&self, events: &mut Vec<IncidentEvent>) {
+        events.push(LifeEvent::AcknowledgementExpired {}.into());
+        if !self.claims.stands {
+            let note = "no signal stands and the acknowledgement ran out".to_owned();
+            events.push(LifeEvent::Resolved { by: Actor::System, note }.into());
+        }
+    }
+}

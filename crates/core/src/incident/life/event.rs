@@ -1,0 +1,136 @@
+//! How an incident begins, is answered and ends. Stored for ever: never change a variant, add one (golden files in `tests/golden/`).
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{IncidentId, ServiceId},
+    incident::{
+        Actor,
+        family::{Family, erased},
+    },
+    policy::EscalationPolicy,
+    priority::Score,
+    signal::Signal,
+    time::Timestamp,
+};
+
+/// How it begins, is answered and ends. `type` is the variant with its version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum LifeEvent {
+    /// It began.
+    #[serde(rename = "opened.v1")]
+    Opened {
+        /// One line.
+        title: String,
+        /// The service it is about.
+        service: Option<ServiceId>,
+        /// The signal that opened it.
+        signal: Arc<Signal>,
+        /// The policy, frozen.
+        policy: Box<EscalationPolicy>,
+        /// The first score.
+        score: Score,
+        /// An exercise.
+        drill: bool,
+    },
+    /// Somebody is on it.
+    #[serde(rename = "acknowledged.v1")]
+    Acknowledged {
+        /// Who.
+        by: Actor,
+        /// Until when it holds.
+        until: Timestamp,
+    },
+    /// The acknowledgement ran out with the incident still open.
+    #[serde(rename = "acknowledgement_expired.v1")]
+    AcknowledgementExpired {},
+    /// The harm has stopped.
+    #[serde(rename = "mitigated.v1")]
+    Mitigated {
+        /// Who.
+        by: Actor,
+        /// What was done.
+        note: String,
+    },
+    /// It is over.
+    #[serde(rename = "resolved.v1")]
+    Resolved {
+        /// Who.
+        by: Actor,
+        /// What was done.
+        note: String,
+    },
+    /// It was not over.
+    #[serde(rename = "reopened.v1")]
+    Reopened {
+        /// Who.
+        by: Actor,
+        /// Why.
+        reason: String,
+    },
+    /// It was learned from.
+    #[serde(rename = "reviewed.v1")]
+    Reviewed {
+        /// Who.
+        by: Actor,
+        /// The review's digest or address.
+        note: String,
+    },
+    /// It is part of another now.
+    #[serde(rename = "merged_into.v1")]
+    MergedInto {
+        /// Who.
+        by: Actor,
+        /// Which.
+        into: IncidentId,
+    },
+}
+
+impl Family for LifeEvent {
+    const KINDS: &[&str] = &[
+        "opened.v1",
+        "acknowledged.v1",
+        "acknowledgement_expired.v1",
+        "mitigated.v1",
+        "resolved.v1",
+        "reopened.v1",
+        "reviewed.v1",
+        "merged_into.v1",
+    ];
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Opened { .. } => "opened.v1",
+            Self::Acknowledged { .. } => "acknowledged.v1",
+            Self::AcknowledgementExpired {} => "acknowledgement_expired.v1",
+            Self::Mitigated { .. } => "mitigated.v1",
+            Self::Resolved { .. } => "resolved.v1",
+            Self::Reopened { .. } => "reopened.v1",
+            Self::Reviewed { .. } => "reviewed.v1",
+            Self::MergedInto { .. } => "merged_into.v1",
+        }
+    }
+
+    fn redacted(&self) -> Self {
+        match self {
+            Self::Opened { title: _, service, signal, policy, score, drill } => Self::Opened {
+                title: erased(),
+                service: service.clone(),
+                signal: Arc::new(signal.redacted()),
+                policy: policy.clone(),
+                score: score.clone(),
+                drill: *drill,
+            },
+            Self::Mitigated { by, note: _ } => Self::Mitigated { by: by.clone(), note: erased() },
+            Self::Resolved { by, note: _ } => Self::Resolved { by: by.clone(), note: erased() },
+            Self::Reopened { by, reason: _ } => Self::Reopened { by: by.clone(), reason: erased() },
+            Self::Reviewed { by, note: _ } => Self::Reviewed { by: by.clone(), note: erased() },
+            Self::Acknowledged { by: _, until: _ }
+            | Self::AcknowledgementExpired {}
+            | Self::MergedInto { by: _, into: _ } => self.clone(),
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Paging: whom the incident tried to reach, and where its escalation stands. Never decides whom to page: that is in `steps`. Tests: in
+//! `board/tests/paging.rs`, and the laws in `tests/laws.rs`.
+
+pub mod event;
+pub mod command;
+mod reach;
+pub(crate) mod steps;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use self::{command::PagingCommand, event::PagingEvent};
+use crate::{
+    id::{ChannelId, PageId, PersonId},
+    incident::{
+        Ctx, Incident, IncidentEvent, PageOutcome, PageReason, Phase, Refusal, RoomEvent, decide, refusal::Named,
+    },
+    policy::EscalationPolicy,
+    time::Timestamp,
+};
+
+/// A page as the incident knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PageRecord {
+    /// Which.
+    pub id: PageId,
+    /// To whom.
+    pub person: PersonId,
+    /// By which notifier.
+    pub channel: ChannelId,
+    /// The address there.
+    pub address: String,
+    /// Why now.
+    pub reason: PageReason,
+    /// The tier that owed it, from 0; the number of tiers stands for the fallback after the last round.
+    pub tier: usize,
+    /// Round, from 1.
+    pub round: u32,
+    /// The page that this one repeats because its outcome stayed unknown or it failed.
+    pub repeat_of: Option<PageId>,
+    /// When it was decided.
+    pub requested: Timestamp,
+    /// What became of it; none while it is under way.
+    pub outcome: Option<PageOutcome>,
+    /// When the outcome was known.
+    pub settled: Option<Timestamp>,
+}
+
+/// Where the escalation stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Escalation {
+    /// Frozen at opening, so that an edit of the policy cannot rewrite a running incident.
+    pub policy: EscalationPolicy,
+    /// The tier paged last; none before the first page.
+    pub tier: Option<usize>,
+    /// Round, from 1. Greater than the policy's rounds: only the fallback is left.
+    pub round: u32,
+    /// When the next step is due; none while acknowledged, over, or too mild to page.
+    pub next: Option<Timestamp>,
+    /// When the next step would have been due, had the cause not gone before anybody answered. If it comes back before then,
+    /// the escalation goes on where it stood; if nothing stands by then, the incident resolves by itself.
+    pub stood_down: Option<Timestamp>,
+    /// Why the next step is owed.
+    pub why: PageReason,
+    /// When the last step was taken.
+    pub stepped: Option<Timestamp>,
+}
+
+/// Whom it tried to reach.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Paging {
+    pub(super) escalation: Escalation,
+    pub(super) pages: BTreeMap<PageId, PageRecord>,
+    /// Pages that did not arrive, or perhaps not, and for which the next contact is owed.
+    owed: BTreeSet<PageId>,
+    /// Pages under way that a person asked for when none was owed: seen through to the last contact all the same.
+    asked: BTreeSet<PageId>,
+}
+
+impl Paging {
+    /// Nobody was paged yet.
+    pub(super) fn begin(policy: &EscalationPolicy) -> Self {
+        let (policy, why) = (policy.clone(), PageReason::Opened);
+        let escalation = Escalation { policy, tier: None, round: 1, next: None, stood_down: None, why, stepped: None };
+        Self { escalation, pages: BTreeMap::new(), owed: BTreeSet::new(), asked: BTreeSet::new() }
+    }
+
+    /// Whether this could happen in this phase.
+    pub(super) const fn fits(phase: Phase, event: &PagingEvent) -> bool {
+        match event {
+            PagingEvent::Escalated { .. } | PagingEvent::PageRequested { .. } | PagingEvent::PageImpossible { .. } => {
+                phase.is_unsettled()
+            }
+            PagingEvent::PageSettled { .. } => true,
+        }
+    }
+
+    /// What the event names and is not here.
+    pub(super) fn missing(&self, event: &PagingEvent) -> Option<Named> {
+        match event {
+            PagingEvent::PageSettled { page, .. } | PagingEvent::PageRequested { repeat_of: Some(page), .. } => {
+                (!self.pages.contains_key(page)).then_some(Named::Page(*page))
+            }
+            PagingEvent::PageRequested { repeat_of: None, .. }
+            | PagingEvent::Escalated { .. }
+            | PagingEvent::PageImpossible { .. } => None,
+        }
+    }
+
+    /// `wanted`: somebody must be reached and nobody has answered.
+    pub(super) fn apply(&mut self, at: Timestamp, event: &PagingEvent, wanted: bool) {
+        match event {
+            PagingEvent::Escalated { tier, round, next, .. } => {
+                self.escalation.tier = *tier;
+                self.escalation.round = *round;
+                self.escalation.next = *next;
+                self.escalation.why = PageReason::NotAcknowledged;
+                self.escalation.stepped = Some(at);
+            }
+            PagingEvent::PageRequested { page, person, channel, address, reason, tier, round, repeat_of } => {
+                if let Some(before) = repeat_of {
+                    self.owed.remove(before);
+                }
+                let record = PageRecord {
+                    id: *page,
+                    person: person.clone(),
+                    channel: channel.clone(),
+                    address: address.clone(),
+                    reason: reason.clone(),
+                    tier: *tier,
+                    round: *round,
+                    repeat_of: *repeat_of,
+                    requested: at,
+                    outcome: None,
+                    settled: None,
+                };
+                self.pages.insert(*page, record);
+                if !wanted {
+                    self.asked.insert(*page);
+                }
+            }
+            PagingEvent::PageImpossible { person: Some(person), .. } => {
+                let pages = &self.pages;
+                self.owed.retain(|id| pages.get(id).is_some_and(|page| page.person != *person));
+            }
+            PagingEvent::PageImpossible { person: None, .. } => {}
+            PagingEvent::PageSettled { page, outcome, .. } => {
+                let missed = !matches!(outcome, PageOutcome::Delivered { .. });
+                let wanted = self.asked.remove(page) || wanted;
+                if let Some(record) = self.pages.get_mut(page) {
+                    record.outcome = Some(outcome.clone());
+                    record.settled = Some(at);
+                    if missed && wanted {
+                        self.owed.insert(*page);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What is left to try on other channels is given up when the phase changes: somebody answered, or it starts afresh.
+    pub(super) fn turned(&mut self) {
+        self.owed.clear();
+        self.asked.clear();
+    }
+
+    /// Sets the escalation going, or stops it, where an event changed whether somebody must be reached: it was `wanted` before, and
+    /// now the incident `wants` it.
+    pub(super) fn follow(&mut self, phase: Phase, (wanted, wants): (bool, bool), at: Timestamp, why: PageReason) {
+        let next = self.escalation.next.take();
+        if phase != Phase::Triggered {
+            self.escalation.stood_down = None;
+        } else if wants && wanted {
+            self.escalation.next = next;
+        } else if wanted {
+            self.escalation.stood_down = next;
+        } else if wants {
+            self.escalation.next = Some(match self.escalation.stood_down.take().filter(|due| *due > at) {
+                // The page before is as unanswered as it was.
+                Some(due) => due,
+                None => self.start_over(at, why),
+            });
+        }
+    }
+
+    /// The first step is due now; after an acknowledgement that ran out, the step where it stood.
+    fn start_over(&mut self, at: Timestamp, why: PageReason) -> Timestamp {
+        if why != PageReason::AcknowledgementExpired {
+            self.escalation.tier = None;
+            self.escalation.round = 1;
+        }
+        self.escalation.why = why;
+        at
+    }
+
+    /// This page and those that it repeats, the first page last.
+    pub(super) fn chain(&self, page: PageId) -> impl Iterator<Item = &PageRecord> {
+        std::iter::successors(self.pages.get(&page), |page| page.repeat_of.and_then(|before| self.pages.get(&before)))
+    }
+}
+
+impl PagingCommand {
+    /// Whether it is accepted however long the incident is: what becomes of pages must never be lost.
+    pub(super) const fn survives_length(&self) -> bool {
+        match self {
+            Self::SettlePage { .. } => true,
+            Self::Escalate { .. } => false,
+        }
+    }
+}
+
+impl Incident {
+    pub(super) fn decide_paging(
+        &self,
+        command: PagingCommand,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<Vec<IncidentEvent>, Refusal> {
+        match command {
+            PagingCommand::Escalate { by, reason } => {
+                self.may("escalate", self.life.phase.is_unsettled())?;
+                decide::sentence("reason", &reason)?;
+                let mut events = vec![RoomEvent::NoteAdded { by: by.clone(), text: reason }.into()];
+                self.page_next_tier(by, ctx, &mut events);
+                Ok(events)
+            }
+            PagingCommand::SettlePage { page, outcome, latency } => {
+                let record = self.paging.pages.get(&page).ok_or(Refusal::NoSuchPage { id: self.life.id, page })?;
+                if record.outcome.is_some() {
+                    return Err(Refusal::PageSettled { page });
+                }
+                Ok(vec![PagingEvent::PageSettled { page, outcome, latency_ms: latency }.into()])
+            }
+        }
+    }
+}

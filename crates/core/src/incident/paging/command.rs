@@ -1,0 +1,29 @@
+//! What is asked about reaching people.
+
+use std::time::Duration;
+
+use crate::{
+    id::PageId,
+    incident::{Actor, PageOutcome},
+};
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PagingCommand {
+    /// Page the next tier now.
+    Escalate {
+        /// Who asks.
+        by: Actor,
+        /// What more hands are needed for.
+        reason: String,
+    },
+    /// A page went out, or did not.
+    SettlePage {
+        /// The page.
+        page: PageId,
+        /// What became of it.
+        outcome: PageOutcome,
+        /// From hand-over to answer.
+        latency: Duration,
+    },
+}

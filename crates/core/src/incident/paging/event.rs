@@ -1,0 +1,178 @@
+//! Whom an incident tried to reach. Stored for ever: never change a variant, add one (golden files in `tests/golden/`).
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::{ChannelId, PageId, PersonId},
+    incident::{
+        Actor,
+        family::{Family, erased},
+    },
+    time::{Timestamp, span_ms},
+};
+
+/// Why a page is owed now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "why")]
+pub enum PageReason {
+    /// The incident opened, or reached a severity that pages.
+    Opened,
+    /// Nobody acknowledged in time.
+    NotAcknowledged,
+    /// The acknowledgement ran out.
+    AcknowledgementExpired,
+    /// The severity rose after the acknowledgement.
+    SeverityRose,
+    /// Somebody asked for the next tier.
+    Asked,
+    /// The tier resolves to nobody, or all rounds are through.
+    Fallback,
+    /// The page before failed on its channel.
+    Failed,
+    /// Whether the page before arrived is unknown. It may have: this one is labelled a repeat.
+    MayHaveArrived,
+    /// It was reopened.
+    Reopened,
+}
+
+/// What became of a page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "result")]
+pub enum PageOutcome {
+    /// The channel took it.
+    Delivered {
+        /// What the channel answered: a message id, a status line. Without secrets.
+        receipt: String,
+    },
+    /// The channel refused it, finally or too often.
+    Failed {
+        /// Why, without secrets.
+        error: String,
+    },
+    /// We asked and never learned: a time-out, or a crash in between.
+    Unknown {
+        /// Why it is unknown.
+        error: String,
+    },
+}
+
+impl PageOutcome {
+    /// In a word: `delivered`, `failed`, `unknown`.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Delivered { .. } => "delivered",
+            Self::Failed { .. } => "failed",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+
+    /// The same outcome without what the channel said.
+    #[must_use]
+    pub fn redacted(&self) -> Self {
+        match self {
+            Self::Delivered { receipt: _ } => Self::Delivered { receipt: erased() },
+            Self::Failed { error: _ } => Self::Failed { error: erased() },
+            Self::Unknown { error: _ } => Self::Unknown { error: erased() },
+        }
+    }
+}
+
+/// Whom it tried to reach, and what came of it. `type` is the variant with its version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum PagingEvent {
+    /// A tier became due. `tier` none: only the fallback is left.
+    #[serde(rename = "escalated.v1")]
+    Escalated {
+        /// From 0.
+        tier: Option<usize>,
+        /// From 1.
+        round: u32,
+        /// Why.
+        reason: PageReason,
+        /// Who asked.
+        by: Actor,
+        /// When the next step is due.
+        next: Option<Timestamp>,
+    },
+    /// A page is decided: the intent, before anything leaves.
+    #[serde(rename = "page_requested.v1")]
+    PageRequested {
+        /// Which.
+        page: PageId,
+        /// To whom.
+        person: PersonId,
+        /// By which notifier.
+        channel: ChannelId,
+        /// The address there.
+        address: String,
+        /// Why now.
+        reason: PageReason,
+        /// From 0; the number of tiers stands for the fallback after the last round.
+        tier: usize,
+        /// From 1.
+        round: u32,
+        /// The page that this one repeats.
+        repeat_of: Option<PageId>,
+    },
+    /// A page was owed and there was no way to reach the person: no contact on any channel.
+    #[serde(rename = "page_impossible.v1")]
+    PageImpossible {
+        /// Whom.
+        person: Option<PersonId>,
+        /// Why not.
+        reason: String,
+        /// From 0; the number of tiers stands for the fallback after the last round.
+        tier: usize,
+    },
+    /// What became of a page.
+    #[serde(rename = "page_settled.v1")]
+    PageSettled {
+        /// Which.
+        page: PageId,
+        /// What became of it.
+        outcome: PageOutcome,
+        /// From hand-over to answer.
+        #[serde(with = "span_ms")]
+        latency_ms: Duration,
+    },
+}
+
+impl Family for PagingEvent {
+    const KINDS: &[&str] = &["escalated.v1", "page_requested.v1", "page_impossible.v1", "page_settled.v1"];
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Escalated { .. } => "escalated.v1",
+            Self::PageRequested { .. } => "page_requested.v1",
+            Self::PageImpossible { .. } => "page_impossible.v1",
+            Self::PageSettled { .. } => "page_settled.v1",
+        }
+    }
+
+    fn redacted(&self) -> Self {
+        match self {
+            Self::PageRequested { page, person, channel, address: _, reason, tier, round, repeat_of } => {
+                Self::PageRequested {
+                    page: *page,
+                    person: person.clone(),
+                    channel: channel.clone(),
+                    address: erased(),
+                    reason: reason.clone(),
+                    tier: *tier,
+                    round: *round,
+                    repeat_of: *repeat_of,
+                }
+            }
+            Self::PageImpossible { person, reason: _, tier } => {
+                Self::PageImpossible { person: person.clone(), reason: erased(), tier: *tier }
+            }
+            Self::PageSettled { page, outcome, latency_ms } => {
+                Self::PageSettled { page: *page, outcome: outcome.redacted(), latency_ms: *latency_ms }
+            }
+            Self::Escalated { tier: _, round: _, reason: _, by: _, next: _ } => self.clone(),
+        }
+    }
+}

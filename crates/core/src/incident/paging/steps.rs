@@ -1,0 +1,299 @@
+//! Whom to page next, and when. Duties of paging, and how each is carried out: the rules are in [`crate::duty`].
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::{
+    Escalation, PageRecord,
+    event::{PageOutcome, PageReason, PagingEvent},
+    reach::{self, Reach, next_contact, reach},
+};
+use crate::{
+    id::{PageId, PersonId},
+    incident::{Actor, Ctx, Incident, IncidentEvent, LifeEvent},
+    limits::TIER_DELAY_MIN,
+    policy::{Contact, EscalationPolicy, Roster},
+    time::Timestamp,
+};
+
+/// Something owed to people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PagingDuty {
+    /// A page did not arrive, or perhaps not: try the person's next contact.
+    Retry {
+        /// The page that did not arrive.
+        page: PageId,
+        /// Where to try now.
+        contact: Contact,
+    },
+    /// A page did not arrive and the person has no contact left.
+    GiveUp {
+        /// The page that did not arrive.
+        page: PageId,
+    },
+    /// Page a tier, or the fallback, and set the time of the next step.
+    Step(Step),
+    /// Nobody of the last step can be reached any more: page the fallback beside it.
+    Fallback,
+    /// All was undone, and it did not come back before the next step was due: resolve.
+    StandDown,
+}
+
+/// One step of an escalation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// From 0; none: the fallback.
+    pub tier: Option<usize>,
+    /// From 1.
+    pub round: u32,
+    /// Why it is taken.
+    pub reason: PageReason,
+}
+
+impl Incident {
+    /// What paging owes at `now`.
+    pub(crate) fn paging_due(&self, roster: &Roster, now: Timestamp) -> Vec<PagingDuty> {
+        let escalation = &self.paging.escalation;
+        if self.life.ran_out(now) {
+            let resumes = self.claims.stands && self.claims.severity >= escalation.policy.page_at;
+            return resumes.then(|| PagingDuty::Step(escalation.again())).into_iter().collect();
+        }
+        if self.stands_down().is_some_and(|at| at <= now) {
+            return vec![PagingDuty::StandDown];
+        }
+        let owed = self.paging.owed.iter().filter_map(|id| self.paging.pages.get(id));
+        let mut duties: Vec<PagingDuty> = owed
+            .map(|page| match next_contact(self, page, roster) {
+                Some(contact) => PagingDuty::Retry { page: page.id, contact },
+                None => PagingDuty::GiveUp { page: page.id },
+            })
+            .collect();
+        if escalation.next.is_some_and(|next| next <= now) {
+            duties.push(PagingDuty::Step(escalation.following()));
+        } else if is_spent(self, &duties) {
+            duties.extend(instead(self));
+        }
+        duties
+    }
+
+    /// When paging is to be looked at again.
+    pub(crate) fn paging_deadline(&self) -> Option<Timestamp> {
+        let retry = (!self.paging.owed.is_empty()).then_some(self.last_event);
+        [retry, self.paging.escalation.next, self.stands_down()].into_iter().flatten().min()
+    }
+
+    /// When it resolves by itself, if nothing comes back: all was undone while a page waited for its answer.
+    pub(crate) fn stands_down(&self) -> Option<Timestamp> {
+        self.paging.escalation.stood_down.filter(|_| !self.claims.stands)
+    }
+
+    /// Carries one duty out.
+    pub(crate) fn carry_out_paging(&self, duty: PagingDuty, ctx: &mut Ctx<'_>, events: &mut Vec<IncidentEvent>) {
+        match duty {
+            PagingDuty::Retry { page, contact } => self.retry(page, contact, ctx, events),
+            PagingDuty::GiveUp { page } => {
+                let given_up = self.paging.pages.get(&page).map(|page| PagingEvent::PageImpossible {
+                    person: Some(page.person.clone()),
+                    reason: "every contact was tried".to_owned(),
+                    tier: page.tier,
+                });
+                events.extend(given_up.map(IncidentEvent::Paging));
+            }
+            PagingDuty::Step(step) => {
+                // An asked-for step that failed while somebody is on it starts no clock.
+                let clocked = self.wants_answer() || step.reason == PageReason::AcknowledgementExpired;
+                let next = clocked.then(|| ctx.now.plus(self.paging.escalation.policy.delay(step.tier)));
+                self.take_step(&step, Actor::System, next, ctx, events);
+            }
+            PagingDuty::Fallback => {
+                let escalation = &self.paging.escalation;
+                let place = (escalation.policy.place(escalation.tier), escalation.round);
+                self.page_fallback(place, &mut BTreeSet::new(), ctx, events);
+            }
+            PagingDuty::StandDown => {
+                let note = "every signal was retracted and nobody had answered".to_owned();
+                events.push(LifeEvent::Resolved { by: Actor::System, note }.into());
+            }
+        }
+    }
+
+    /// Pages the next tier now, because somebody asked.
+    pub(crate) fn page_next_tier(&self, by: Actor, ctx: &mut Ctx<'_>, events: &mut Vec<IncidentEvent>) {
+        let step = Step { reason: PageReason::Asked, ..self.paging.escalation.following() };
+        let next = self.wants_answer().then(|| ctx.now.plus(self.paging.escalation.policy.delay(step.tier)));
+        self.take_step(&step, by, next, ctx, events);
+    }
+
+    fn retry(&self, page: PageId, contact: Contact, ctx: &mut Ctx<'_>, events: &mut Vec<IncidentEvent>) {
+        let Some(before) = self.paging.pages.get(&page) else { return };
+        let reason = match before.outcome {
+            Some(PageOutcome::Unknown { .. }) => PageReason::MayHaveArrived,
+            _ => PageReason::Failed,
+        };
+        events.push(IncidentEvent::Paging(PagingEvent::PageRequested {
+            page: ctx.fresh(),
+            person: before.person.clone(),
+            channel: contact.channel,
+            address: contact.address,
+            reason,
+            tier: before.tier,
+            round: before.round,
+            repeat_of: Some(page),
+        }));
+    }
+
+    fn take_step(
+        &self,
+        step: &Step,
+        by: Actor,
+        next: Option<Timestamp>,
+        ctx: &mut Ctx<'_>,
+        events: &mut Vec<IncidentEvent>,
+    ) {
+        let Step { tier, round, reason } = step.clone();
+        events.push(IncidentEvent::Paging(PagingEvent::Escalated { tier, round, reason: reason.clone(), by, next }));
+        let policy = &self.paging.escalation.policy;
+        let place = (policy.place(tier), round);
+        let mut paged = BTreeSet::new();
+        if let Some(tier) = tier.and_then(|tier| policy.tiers.get(tier)) {
+            for reached in reach(tier, &ctx.setting.roster, ctx.now) {
+                match reached {
+                    Reach::Person(person, contact) => {
+                        if paged.insert(person.clone()) {
+                            events.push(requested(ctx, person, contact, reason.clone(), place));
+                        }
+                    }
+                    Reach::Nobody(person, reason) => {
+                        events.push(IncidentEvent::Paging(PagingEvent::PageImpossible {
+                            person,
+                            reason,
+                            tier: place.0,
+                        }));
+                    }
+                }
+            }
+        }
+        if paged.is_empty() {
+            self.page_fallback(place, &mut paged, ctx, events);
+        }
+    }
+
+    fn page_fallback(
+        &self,
+        place: (usize, u32),
+        paged: &mut BTreeSet<PersonId>,
+        ctx: &mut Ctx<'_>,
+        events: &mut Vec<IncidentEvent>,
+    ) {
+        let fallback = &self.paging.escalation.policy.fallback;
+        match reach::person(fallback, &ctx.setting.roster) {
+            Reach::Person(person, contact) => {
+                if paged.insert(person.clone()) {
+                    events.push(requested(ctx, person, contact, PageReason::Fallback, place));
+                }
+            }
+            Reach::Nobody(person, reason) => {
+                events.push(IncidentEvent::Paging(PagingEvent::PageImpossible { person, reason, tier: place.0 }));
+            }
+        }
+    }
+}
+
+fn requested(
+    ctx: &mut Ctx<'_>,
+    person: PersonId,
+    contact: Contact,
+    reason: PageReason,
+    (tier, round): (usize, u32),
+) -> IncidentEvent {
+    let Contact { channel, address } = contact;
+    IncidentEvent::Paging(PagingEvent::PageRequested {
+        page: ctx.fresh(),
+        person,
+        channel,
+        address,
+        reason,
+        tier,
+        round,
+        repeat_of: None,
+    })
+}
+
+/// Whether a page of the last step is given up now and no other page of that step arrived, is under way or is tried again.
+fn is_spent(incident: &Incident, duties: &[PagingDuty]) -> bool {
+    let of_step = |page: &PageRecord| incident.escalation().asked_for(page);
+    let lost = |duty: &PagingDuty| match duty {
+        PagingDuty::GiveUp { page } => incident.pages().get(page).is_some_and(of_step),
+        _ => false,
+    };
+    if !duties.iter().any(lost) {
+        return false;
+    }
+    let retried = |page: &PageRecord| {
+        duties.iter().any(|duty| matches!(duty, PagingDuty::Retry { page: id, .. } if *id == page.id))
+    };
+    !incident.pages().values().filter(|page| of_step(page)).any(|page| match page.outcome {
+        None | Some(PageOutcome::Delivered { .. }) => true,
+        Some(PageOutcome::Failed { .. } | PageOutcome::Unknown { .. }) => retried(page),
+    })
+}
+
+/// What to do at once when nobody of the last step can be reached any more; none: the fallback was tried too, so wait.
+fn instead(incident: &Incident) -> Option<PagingDuty> {
+    let escalation = incident.escalation();
+    let following = escalation.following();
+    if following.tier.is_some() && following.round == escalation.round {
+        return Some(PagingDuty::Step(Step { reason: PageReason::Failed, ..following }));
+    }
+    let mut of_step = incident.pages().values().filter(|page| escalation.asked_for(page));
+    let tried = of_step.any(|page| page.person == escalation.policy.fallback);
+    (!tried).then_some(PagingDuty::Fallback)
+}
+
+impl Escalation {
+    /// Whether this page belongs to the last step.
+    fn asked_for(&self, page: &PageRecord) -> bool {
+        self.stepped.is_some_and(|stepped| page.requested >= stepped)
+            && page.round == self.round
+            && page.tier == self.policy.place(self.tier)
+    }
+
+    /// The step after the last one.
+    fn following(&self) -> Step {
+        let (tier, round) = match self.tier {
+            _ if self.round > self.policy.rounds || self.policy.tiers.is_empty() => (None, self.past_last()),
+            None => (Some(0), self.round),
+            Some(tier) if tier.saturating_add(1) < self.policy.tiers.len() => {
+                (Some(tier.saturating_add(1)), self.round)
+            }
+            Some(_) if self.round < self.policy.rounds => (Some(0), self.round.saturating_add(1)),
+            Some(_) => (None, self.past_last()),
+        };
+        Step { tier, round, reason: self.why.clone() }
+    }
+
+    /// The last step again, for the people who let their acknowledgement run out.
+    fn again(&self) -> Step {
+        let reason = PageReason::AcknowledgementExpired;
+        match self.tier {
+            Some(tier) => Step { tier: Some(tier), round: self.round, reason },
+            None => Step { reason, ..self.following() },
+        }
+    }
+
+    const fn past_last(&self) -> u32 {
+        self.policy.rounds.saturating_add(1)
+    }
+}
+
+impl EscalationPolicy {
+    /// How long a step waits for an answer.
+    pub fn delay(&self, tier: Option<usize>) -> Duration {
+        let tier = tier.and_then(|tier| self.tiers.get(tier)).or(self.tiers.last());
+        tier.map_or(TIER_DELAY_MIN, |tier| tier.delay).max(TIER_DELAY_MIN)
+    }
+
+    /// The number that stands for a step on its pages: the tier, or the number of tiers for the fallback.
+    fn place(&self, tier: Option<usize>) -> usize {
+        tier.unwrap_or(self.tiers.len())
+    }
+}

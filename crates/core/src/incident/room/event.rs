@@ -1,0 +1,53 @@
+//! What people do together in an incident. Stored for ever: never change a variant, add one (golden files in `tests/golden/`).
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    id::PersonId,
+    incident::{
+        Actor, ResponseRole,
+        family::{Family, erased},
+    },
+};
+
+/// What people do together. `type` is the variant with its version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum RoomEvent {
+    /// Somebody took a role.
+    #[serde(rename = "role_taken.v1")]
+    RoleTaken {
+        /// Who asked.
+        by: Actor,
+        /// Which.
+        role: ResponseRole,
+        /// Who took it.
+        person: PersonId,
+    },
+    /// A line for the timeline.
+    #[serde(rename = "note_added.v1")]
+    NoteAdded {
+        /// Who.
+        by: Actor,
+        /// The line.
+        text: String,
+    },
+}
+
+impl Family for RoomEvent {
+    const KINDS: &[&str] = &["role_taken.v1", "note_added.v1"];
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::RoleTaken { .. } => "role_taken.v1",
+            Self::NoteAdded { .. } => "note_added.v1",
+        }
+    }
+
+    fn redacted(&self) -> Self {
+        match self {
+            Self::NoteAdded { by, text: _ } => Self::NoteAdded { by: by.clone(), text: erased() },
+            Self::RoleTaken { by: _, role: _, person: _ } => self.clone(),
+        }
+    }
+}
