@@ -21,7 +21,7 @@ pub enum ClientError {
     /// Nobody answered.
     #[error("reach {url}")]
     Reach {
-        /// Where.
+        /// The address asked, with its query.
         url: String,
         /// What the client said.
         #[source]
@@ -42,7 +42,7 @@ pub enum ClientError {
     /// It answered something else.
     #[error("read the answer of {url}: {detail}")]
     Answer {
-        /// Where.
+        /// The address asked, with its query.
         url: String,
         /// What is wrong with it.
         detail: String,

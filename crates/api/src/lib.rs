@@ -106,7 +106,7 @@ pub struct Score {
 /// One addend of a score.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Term {
-    /// What.
+    /// What counts: `money at risk`, `criticality`, `users`, `irreversible` and so on.
     pub name: String,
     /// The fact it came from.
     pub fact: String,
@@ -153,11 +153,11 @@ pub struct Signal {
     pub numbers: Vec<Number>,
     /// What it claims about impact.
     pub facts: Facts,
-    /// Thousandths.
+    /// How sure the detector is, in thousandths: 0 to 1000.
     pub confidence_permille: u16,
     /// EIP-155 chain number.
     pub chain: Option<u64>,
-    /// Height.
+    /// Height of the block that it stands on.
     pub block: Option<u64>,
     /// Block hash.
     pub block_hash: Option<String>,
@@ -195,7 +195,7 @@ pub struct Party {
 pub struct Number {
     /// What it is.
     pub name: String,
-    /// Exact.
+    /// The exact value, in decimal digits.
     pub value: String,
     /// Its unit.
     pub unit: String,
@@ -210,7 +210,7 @@ pub struct Page {
     pub person: String,
     /// By which notifier.
     pub channel: String,
-    /// Why.
+    /// What made it due: that the incident opened, that nobody acknowledged, that a page failed and so on.
     pub reason: String,
     /// From 1.
     pub tier: usize,
@@ -231,7 +231,7 @@ pub struct Page {
 /// A row of a timeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TimelineRow {
-    /// When.
+    /// When it was decided, by the server's clock: RFC 3339 in UTC.
     pub at: String,
     /// `opened`, `page_requested` …: the event's type without its version.
     pub kind: String,
@@ -300,7 +300,7 @@ pub struct Detector {
     pub code: String,
     /// One line.
     pub title: String,
-    /// Markdown.
+    /// Markdown under four headings: what it watches, why it matters, when it is wrong, first steps.
     pub doc: String,
     /// Whether it is on.
     pub enabled: bool,
@@ -332,7 +332,7 @@ pub struct Param {
 /// Where the log stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LogHead {
-    /// Events.
+    /// How many events are in the log.
     pub size: u64,
     /// Root, hex.
     pub root: String,
@@ -360,7 +360,7 @@ pub struct Health {
 /// What an error answer says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorBody {
-    /// Stable.
+    /// For programs: it stays the same when the message is reworded.
     pub code: String,
     /// For a person.
     pub message: String,
@@ -431,9 +431,9 @@ pub struct Silence {
     pub starts: String,
     /// Until when.
     pub ends: String,
-    /// Who.
+    /// Who set it, in the words of their client.
     pub created_by: String,
-    /// Why.
+    /// Why it was set, in the words of whoever set it.
     pub comment: String,
     /// Standing signals that it keeps from opening or joining an incident now; 0 unless it is in force.
     #[serde(default)]
@@ -485,7 +485,7 @@ pub struct SetSilence {
     pub starts: Option<String>,
     /// Until when.
     pub ends: String,
-    /// Why.
+    /// Why, for those who wonder later why nobody was paged.
     pub comment: String,
 }
 

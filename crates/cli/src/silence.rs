@@ -41,7 +41,7 @@ enum Verb {
         /// For how long: `30m`, `2h`, `1h30m`, `3d`
         #[arg(long = "for", value_name = "SPAN", value_parser = duration::parse)]
         span: Duration,
-        /// Why
+        /// Why, for those who wonder later why nobody was paged
         #[arg(long, value_name = "TEXT")]
         reason: String,
         /// From this instant on, such as 2026-07-01T22:00:00Z [default: now]

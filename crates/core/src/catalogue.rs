@@ -113,7 +113,7 @@ pub struct Asset {
     pub chain: ChainId,
     /// The token's contract; none for the chain's own coin.
     pub token: Option<Address>,
-    /// `USDC`.
+    /// As people write it, `USDC` for instance.
     pub symbol: String,
     /// What a unit is worth.
     pub price: Price,
@@ -133,7 +133,7 @@ pub struct ListedAddress {
 /// A dated list of addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddressList {
-    /// `ofac-sdn`.
+    /// The list's name, `ofac-sdn` for instance.
     pub name: String,
     /// The day it was drawn up.
     pub as_of: crate::time::Timestamp,

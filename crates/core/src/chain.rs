@@ -117,7 +117,7 @@ pub struct Gap {
     pub source: SourceId,
     /// The chain.
     pub chain: ChainId,
-    /// Why.
+    /// Why we could not look.
     pub kind: GapKind,
     /// First height not seen, where known.
     pub from_block: Option<u64>,

@@ -113,9 +113,9 @@ pub enum JournalEvent {
     /// A silence was ended by hand.
     #[serde(rename = "silence_expired.v1")]
     SilenceExpired {
-        /// Which.
+        /// The silence that was ended.
         id: SilenceId,
-        /// Who.
+        /// Who ended it.
         by: Actor,
     },
     /// We could not look.
@@ -133,9 +133,9 @@ pub enum JournalEvent {
     /// A detector cannot be trusted to speak: it did not hear its canary, or could not take up its snapshot.
     #[serde(rename = "detector_silent.v1")]
     DetectorSilent {
-        /// Which.
+        /// The detector that cannot be trusted.
         detector: DetectorId,
-        /// Why.
+        /// What it did not hear, or why its snapshot was refused.
         reason: String,
     },
     /// A signal was heard that belongs to no incident: too quiet to open one, or silenced.
@@ -149,7 +149,7 @@ pub enum JournalEvent {
     /// Such a signal was confirmed, undone, or is over.
     #[serde(rename = "signal_turned.v1")]
     SignalTurned {
-        /// Which.
+        /// The signal, noted before.
         signal: SignalId,
         /// How it stands now.
         status: SignalStatus,
@@ -162,7 +162,7 @@ pub enum JournalEvent {
     AllClearSettled {
         /// Of which incident.
         incident: IncidentId,
-        /// Whom.
+        /// Who was to be told.
         person: PersonId,
         /// By which notifier.
         channel: ChannelId,

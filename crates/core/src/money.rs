@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct Usd(u64);
 
 impl Usd {
-    /// Nothing.
+    /// No money at all.
     pub const ZERO: Self = Self(0);
     /// From whole cents.
     pub const fn from_cents(cents: u64) -> Self {

@@ -93,7 +93,7 @@ pub struct Override {
     pub from: Timestamp,
     /// Until before this instant.
     pub until: Timestamp,
-    /// Who.
+    /// Who is on call between the two instants.
     pub person: PersonId,
 }
 
@@ -105,9 +105,9 @@ pub struct Schedule {
     pub id: ScheduleId,
     /// IANA zone of its hand-overs.
     pub zone: String,
-    /// Layers.
+    /// From the lowest layer to the highest, which wins.
     pub rotations: Vec<Rotation>,
-    /// Exceptions.
+    /// Exceptions; of two for one instant the later in the list wins.
     pub overrides: Vec<Override>,
 }
 

@@ -60,21 +60,21 @@ pub enum Unreviewable {
     /// An incident without events.
     #[error("incident {id} has no events")]
     NoEvents {
-        /// Which.
+        /// The incident that was to be reviewed.
         id: IncidentId,
     },
     /// The first event, and only the first, must be `opened`.
     #[error("incident {id}: the event at log index {index} is `opened` and not the first, or first and not `opened`")]
     BadOpening {
-        /// Which.
+        /// The incident that was to be reviewed.
         id: IncidentId,
-        /// Where.
+        /// Its place in the log.
         index: u64,
     },
     /// Events must come in the order of the log.
     #[error("incident {id}: log index {index} comes after {before}")]
     OutOfOrder {
-        /// Which.
+        /// The incident that was to be reviewed.
         id: IncidentId,
         /// The index.
         index: u64,
@@ -84,7 +84,7 @@ pub enum Unreviewable {
     /// An index that the cited log does not have.
     #[error("incident {id}: log index {index} is not in a log of size {size}")]
     BeyondLog {
-        /// Which.
+        /// The incident that was to be reviewed.
         id: IncidentId,
         /// The index.
         index: u64,
@@ -163,9 +163,9 @@ pub struct Severities {
 /// A severity and where it was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct SeverityAt {
-    /// Which.
+    /// The severity that was reached.
     pub severity: Severity,
-    /// Where.
+    /// The place in the log of the score that gave it.
     pub log_index: u64,
 }
 
@@ -228,7 +228,7 @@ pub struct Durations {
 pub struct Interval {
     /// `detect`, `acknowledge`, `mitigate`, `resolve`.
     pub name: &'static str,
-    /// From.
+    /// Where it begins: the earlier instant, as the log has it.
     pub from: Point,
     /// To; none: it has not happened, or was not recorded.
     pub to: Option<Point>,
@@ -247,9 +247,9 @@ pub struct Interval {
 pub struct Point {
     /// `opened`, `block time`.
     pub what: &'static str,
-    /// When.
+    /// The instant, in milliseconds since 1970.
     pub at: Timestamp,
-    /// Where.
+    /// The place in the log of the event that says so.
     pub log_index: u64,
 }
 
@@ -284,7 +284,7 @@ pub struct Reading {
 /// One page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PageRow {
-    /// Which.
+    /// The page; a repeat is another one.
     pub page: PageId,
     /// To whom.
     pub person: PersonId,
@@ -302,7 +302,7 @@ pub struct PageRow {
     pub repeat_of: Option<PageId>,
     /// When it was decided.
     pub requested: Timestamp,
-    /// Where.
+    /// The place in the log where it was decided.
     pub requested_log_index: u64,
     /// `delivered`, `failed`, `unknown`; none while it is under way.
     pub outcome: Option<&'static str>,
@@ -312,20 +312,20 @@ pub struct PageRow {
     pub latency_ms: Option<u64>,
     /// When the outcome was known.
     pub settled: Option<Timestamp>,
-    /// Where.
+    /// The place in the log where its outcome is; none while it is under way.
     pub settled_log_index: Option<u64>,
 }
 
 /// One signal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SignalRow {
-    /// Which.
+    /// The signal.
     pub id: SignalId,
     /// Who said so.
     pub detector: DetectorId,
     /// What is wrong with what.
     pub title: String,
-    /// Why.
+    /// What the detector saw and why that is wrong, in its own words.
     pub explanation: String,
     /// The numbers behind it.
     pub numbers: Vec<Number>,
@@ -352,9 +352,9 @@ pub struct SignalRow {
 /// One score.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ScoreRow {
-    /// When.
+    /// The instant, in milliseconds since 1970.
     pub at: Timestamp,
-    /// Where.
+    /// The place in the log of the event that says so.
     pub log_index: u64,
     /// What it gives.
     pub severity: Severity,
@@ -371,13 +371,13 @@ pub struct ScoreRow {
 /// Somebody took a role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RoleRow {
-    /// When.
+    /// The instant, in milliseconds since 1970.
     pub at: Timestamp,
-    /// Where.
+    /// The place in the log of the event that says so.
     pub log_index: u64,
-    /// Which.
+    /// The role that was taken.
     pub role: ResponseRole,
-    /// Who.
+    /// Who took it.
     pub person: PersonId,
     /// How people call them.
     pub name: String,
@@ -386,11 +386,11 @@ pub struct RoleRow {
 /// What somebody wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NoteRow {
-    /// When.
+    /// The instant, in milliseconds since 1970.
     pub at: Timestamp,
-    /// Where.
+    /// The place in the log of the event that says so.
     pub log_index: u64,
-    /// Who.
+    /// Who wrote it, as the log names them.
     pub by: String,
     /// The line.
     pub text: String,

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 pub enum Severity {
     /// Worth a look in working hours.
     Sev5,
-    /// Minor.
+    /// Minor: it can wait for the day.
     Sev4,
     /// Moderate: somebody is paged.
     Sev3,
-    /// Major.
+    /// Major: a service or much money is at stake.
     Sev2,
     /// Critical: funds, keys or the whole business.
     Sev1,

@@ -205,7 +205,7 @@ pub struct Signal {
     pub service: Option<ServiceId>,
     /// One line: what is wrong with what.
     pub title: String,
-    /// Why.
+    /// What was seen and why it is wrong, with the numbers behind it.
     pub explanation: Explanation,
     /// What it claims about impact.
     pub facts: Facts,

@@ -21,7 +21,7 @@ use crate::{
 /// A silence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Silence {
-    /// Which.
+    /// Its identifier, `sil_…`.
     pub id: SilenceId,
     /// All must match.
     pub matchers: Vec<Matcher>,
@@ -31,7 +31,7 @@ pub struct Silence {
     pub ends: Timestamp,
     /// Who, in the words of the client.
     pub created_by: String,
-    /// Why.
+    /// Why it was set, in the words of whoever set it.
     pub comment: String,
 }
 

@@ -26,7 +26,7 @@ const RETRY_BLOCKS: u64 = 8;
 /// What is to be stored after an event.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// Nothing.
+    /// The event changed nothing that a restart would miss.
     Nothing,
     /// The signals with these parts. The cursors stay where they are.
     Signals(Parts),

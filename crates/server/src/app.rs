@@ -54,7 +54,7 @@ pub enum RunError {
     /// The log's key cannot be read or made.
     #[error("the log's key in `{path}`: {detail}")]
     Key {
-        /// Where.
+        /// The key's file in the data folder.
         path: PathBuf,
         /// What is wrong.
         detail: String,
@@ -71,7 +71,7 @@ pub enum RunError {
     /// A store that this build does not have.
     #[error("this build has no {what}: build it with `--features {feature}`")]
     NotBuilt {
-        /// What.
+        /// The store that was asked for, as people call it.
         what: &'static str,
         /// The cargo feature.
         feature: &'static str,
@@ -82,9 +82,9 @@ pub enum RunError {
 pub struct World {
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Identifiers.
+    /// Where fresh identifiers come from.
     pub ids: Box<dyn IdSource + Send>,
-    /// Salts.
+    /// Where salts of leaves come from. Not the same source: a leaked identifier must not tell a salt.
     pub salts: Box<dyn IdSource + Send>,
     /// The log's key; none: from the data folder, made there at the first start.
     pub signer: Option<SignerKey>,

@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq;
 /// What a token may do. Each may do what those before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// Reads.
+    /// Reads, and changes nothing.
     Viewer,
     /// Acknowledges, notes, takes roles, posts signals.
     Responder,

@@ -62,7 +62,7 @@ pub enum StartError {
     Illegal {
         /// Its place in the log.
         index: u64,
-        /// How.
+        /// Which rule it contradicts.
         #[source]
         source: IllegalHistory,
     },
@@ -100,7 +100,7 @@ pub struct Parts {
 /// Where the log stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LogHead {
-    /// Events.
+    /// How many events are durable.
     pub size: u64,
     /// Root in lower-case hex.
     pub root: String,

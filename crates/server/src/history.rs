@@ -35,7 +35,7 @@ pub enum HistoryError {
     /// The store did not answer.
     #[error("read the history of incident {id}")]
     Store {
-        /// Whose.
+        /// The incident whose history was asked for.
         id: IncidentId,
         /// What it said.
         #[source]
@@ -44,7 +44,7 @@ pub enum HistoryError {
     /// A stored event is not what we write.
     #[error("read the history of incident {id}")]
     Unreadable {
-        /// Whose.
+        /// The incident whose history was asked for.
         id: IncidentId,
         /// What is wrong with it.
         #[source]
@@ -53,7 +53,7 @@ pub enum HistoryError {
     /// The events are all there, and in another order than the log has them.
     #[error("incident {id}: the event at log index {index} comes after the one at {before}")]
     OutOfOrder {
-        /// Whose.
+        /// The incident whose history was asked for.
         id: IncidentId,
         /// The event's place in the log.
         index: u64,

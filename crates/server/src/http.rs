@@ -147,11 +147,11 @@ impl Refused {
         hint.clone_into(&mut self.body.hint);
         self
     }
-    /// 400.
+    /// Status 400: the request itself is wrong.
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
     }
-    /// 404.
+    /// Status 404: what it names is not there.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
     }

@@ -60,7 +60,7 @@ const DYNAMIC_FEE: u8 = 2;
 /// A transaction as a wallet asks for it: nonce and fees are the chain's to choose.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Draft {
-    /// Sender.
+    /// The account that sends it, and pays.
     pub from: Address,
     /// Receiver; none for a contract creation.
     pub to: Option<Address>,

@@ -126,7 +126,7 @@ pub struct IncidentOutcome {
 /// The attack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AttackOutcome {
-    /// `flash-loan`
+    /// The attack's name as in `--attack`, `flash-loan` for instance.
     pub name: String,
     /// Its block.
     pub block: u64,
@@ -163,7 +163,7 @@ pub struct PageOutcome {
 /// The log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogOutcome {
-    /// Events.
+    /// How many events are in the log.
     pub size: u64,
     /// Root, hex.
     pub root: String,

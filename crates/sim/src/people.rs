@@ -99,7 +99,7 @@ impl Inbox {
 /// Somebody will answer.
 #[derive(Debug, Clone)]
 pub struct WillAnswer {
-    /// Who.
+    /// The invented person to whom it was sent.
     pub person: PersonId,
     /// To what.
     pub incident: IncidentId,

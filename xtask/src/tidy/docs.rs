@@ -17,7 +17,9 @@ fn check(source: &Source) -> Vec<Finding> {
     for (at, text) in docs.iter().enumerate() {
         let beside = |place: Option<usize>| place.and_then(|place| docs.get(place)?.as_ref()).is_some();
         let Some(text) = text else { continue };
-        let word = !text.is_empty() && !text.contains(char::is_whitespace);
+        // Code between backticks shows a form, and that is something.
+        let bare = text.trim_end_matches(['.', ',']);
+        let word = !bare.is_empty() && bare.chars().all(|c| c.is_alphanumeric() || "-'".contains(c));
         if word && !beside(at.checked_sub(1)) && !beside(Some(at + 1)) {
             findings.push(Finding::new(
                 &source.file,
@@ -35,7 +37,7 @@ mod tests {
 
     #[test]
     fn a_single_word_is_found_and_a_word_on_a_last_line_is_not() {
-        let text = "/// Which.\na: u8,\n/// `USDC`\nb: u8,\n/// What became of it, in the words of its\n/// provider.\nc: u8,\n// Why.\n";
+        let text = "/// Which.\na: u8,\n/// 404\nb: u8,\n/// `inc_…`\nb: u8,\n/// What became of it, in the words of its\n/// provider.\nc: u8,\n// Why.\n";
         let found = check(&Source { file: "a.rs".to_owned(), text: text.to_owned() });
         assert_eq!(found.iter().map(|finding| finding.line).collect::<Vec<_>>(), [1, 3]);
     }

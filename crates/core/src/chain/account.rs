@@ -13,9 +13,9 @@ use crate::time::Timestamp;
 pub struct Block {
     /// The chain.
     pub chain: ChainId,
-    /// Height.
+    /// Its height: how many blocks are below it.
     pub number: u64,
-    /// Hash.
+    /// Its hash, as the node gives it.
     pub hash: B256,
     /// Hash of the block before.
     pub parent: B256,
@@ -47,11 +47,11 @@ impl Block {
 /// A transaction with what its receipt and trace add.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Transaction {
-    /// Hash.
+    /// Its hash, the same in every branch that has it.
     pub hash: B256,
     /// Place in the block.
     pub index: u32,
-    /// Sender.
+    /// Who signed it and pays the fee.
     pub from: Address,
     /// Receiver; none for a contract creation.
     pub to: Option<Address>,
@@ -110,7 +110,7 @@ pub struct Call {
     pub kind: CallKind,
     /// 0 for the transaction itself.
     pub depth: u32,
-    /// Caller.
+    /// The account whose code called; for the outermost call, who signed.
     pub from: Address,
     /// Callee, or the contract created; none where a creation failed.
     pub to: Option<Address>,

@@ -110,9 +110,9 @@ impl<'de> Deserialize<'de> for ChainId {
 pub struct BlockRef {
     /// The chain.
     pub chain: ChainId,
-    /// Height.
+    /// Its height: how many blocks are below it.
     pub number: u64,
-    /// Hash.
+    /// Its hash: two blocks of one height differ in it.
     pub hash: B256,
 }
 

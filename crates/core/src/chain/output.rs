@@ -11,9 +11,9 @@ use crate::time::Timestamp;
 pub struct Block {
     /// The chain.
     pub chain: ChainId,
-    /// Height.
+    /// Its height: how many blocks are below it.
     pub number: u64,
-    /// Hash.
+    /// Its hash, as the node gives it.
     pub hash: B256,
     /// Hash of the block before.
     pub parent: B256,

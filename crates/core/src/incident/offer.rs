@@ -23,7 +23,7 @@ use crate::{
 /// What somebody may do. Each right includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Right {
-    /// Look.
+    /// Look at everything, and change nothing.
     Read,
     /// Answer a page: acknowledge, note, take a role, ask for more people.
     Respond,
@@ -138,7 +138,7 @@ impl CommandKind {
 /// A command that makes sense now, for somebody who may ask for it.
 #[derive(Debug, Clone)]
 pub struct Offer {
-    /// Which.
+    /// The command, with what it asks for.
     pub kind: &'static CommandKind,
     /// On its button.
     pub title: String,

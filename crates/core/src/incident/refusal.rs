@@ -37,7 +37,7 @@ pub enum Refusal {
     /// A field of a request is not what it should be.
     #[error("field `{field}` with value `{value}`: {want}")]
     BadField {
-        /// Which.
+        /// The field's name, as the request spells it.
         field: &'static str,
         /// As it was given, cut short.
         value: String,

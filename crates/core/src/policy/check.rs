@@ -34,7 +34,7 @@ pub enum Fault {
     /// A rotation that never has anybody.
     #[error("rotation {rotation} of schedule `{schedule}` has no people")]
     EmptyRotation {
-        /// Whose.
+        /// The schedule that has it.
         schedule: ScheduleId,
         /// From 1.
         rotation: usize,
@@ -42,7 +42,7 @@ pub enum Fault {
     /// A shift outside its bounds.
     #[error("rotation {rotation} of schedule `{schedule}` has shifts of {count} {unit}")]
     ShiftCount {
-        /// Whose.
+        /// The schedule that has it.
         schedule: ScheduleId,
         /// From 1.
         rotation: usize,
@@ -56,7 +56,7 @@ pub enum Fault {
     /// An override that ends before it begins.
     #[error("override {number} of schedule `{schedule}` runs from {from} until {until}, which is not later")]
     BackwardOverride {
-        /// Whose.
+        /// The schedule that has it.
         schedule: ScheduleId,
         /// From 1.
         number: usize,
@@ -68,7 +68,7 @@ pub enum Fault {
     /// More of something than there may be.
     #[error("{place} has {count} {what}")]
     TooMany {
-        /// Where.
+        /// The entry that says so, as people find it: `policy ops`.
         place: String,
         /// How many there are.
         count: usize,
@@ -80,31 +80,31 @@ pub enum Fault {
     /// A name that no person has.
     #[error("{place} names person `{person}`, who does not exist")]
     UnknownPerson {
-        /// Where.
+        /// The entry that says so, as people find it: `policy ops`.
         place: String,
-        /// Who.
+        /// The name that nobody has.
         person: PersonId,
     },
     /// A name that no schedule has.
     #[error("tier {tier} of policy `{policy}` names schedule `{schedule}`, which does not exist")]
     UnknownSchedule {
-        /// Whose.
+        /// The policy that has it.
         policy: PolicyId,
         /// From 1.
         tier: usize,
-        /// Which.
+        /// The name that no schedule has.
         schedule: ScheduleId,
     },
     /// A policy that pages nobody but its fallback.
     #[error("policy `{policy}` has no tiers")]
     NoTiers {
-        /// Which.
+        /// The policy.
         policy: PolicyId,
     },
     /// A tier that pages nobody.
     #[error("tier {tier} of policy `{policy}` has no targets")]
     EmptyTier {
-        /// Whose.
+        /// The policy that has it.
         policy: PolicyId,
         /// From 1.
         tier: usize,
@@ -124,7 +124,7 @@ pub enum Fault {
     /// Rounds outside their bounds.
     #[error("policy `{policy}` has {rounds} rounds")]
     Rounds {
-        /// Which.
+        /// The policy.
         policy: PolicyId,
         /// What was written.
         rounds: u32,
@@ -132,9 +132,9 @@ pub enum Fault {
     /// A fallback whom no page can reach.
     #[error("`{person}`, the fallback of policy `{policy}`, has no contact")]
     FallbackWithoutContact {
-        /// Whose.
+        /// The policy that has it.
         policy: PolicyId,
-        /// Who.
+        /// The fallback.
         person: PersonId,
     },
 }

@@ -33,25 +33,25 @@ pub enum Missing {
     /// The schedule has a hole.
     #[error("nobody is on call in schedule `{schedule}`")]
     NobodyOnCall {
-        /// Which.
+        /// The schedule with the hole.
         schedule: ScheduleId,
     },
     /// The roster has no such schedule.
     #[error("there is no schedule `{schedule}`")]
     NoSuchSchedule {
-        /// Which.
+        /// The name that a tier gives.
         schedule: ScheduleId,
     },
     /// The roster has no such person.
     #[error("there is no person `{person}`")]
     NoSuchPerson {
-        /// Who.
+        /// The name that a tier or a schedule gives.
         person: PersonId,
     },
     /// The person has contacts on no working channel; perhaps none at all.
     #[error("`{person}` has no working channel of {}", list(.channels))]
     NoWorkingChannel {
-        /// Who.
+        /// The person who cannot be reached.
         person: PersonId,
         /// The channels of their contacts, in order.
         channels: Vec<ChannelId>,

@@ -46,7 +46,7 @@ pub(super) fn instant(zone: &TimeZone, civil: DateTime) -> Option<Timestamp> {
 /// What a shift is made of.
 #[derive(Debug, Clone, Copy)]
 enum Step {
-    /// Milliseconds.
+    /// Milliseconds, whatever the clocks of the zone do.
     Exact(i64),
     /// Calendar days.
     Days(i64),

@@ -37,7 +37,7 @@ pub struct FlashLoan {
 /// Someone outside the sender's side who is poorer afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Victim {
-    /// Who.
+    /// The account that gave or got.
     pub address: Address,
     /// Net loss in cents.
     pub loss: i128,

@@ -25,7 +25,7 @@ pub struct ReferenceAsset {
     pub chain: ChainNumber,
     /// The token's contract; none for the chain's own coin.
     pub token: Option<Address>,
-    /// `USDC`.
+    /// As people write it, `USDC` for instance.
     pub symbol: &'static str,
     /// What a unit was worth at [`AS_OF`], rounded.
     pub price: Price,

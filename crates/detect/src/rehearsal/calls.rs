@@ -23,13 +23,13 @@ pub(crate) const MACHINE: Address = Address::repeat_byte(0xa2);
 pub(crate) const LENDER: Address = Address::repeat_byte(0x1e);
 /// Holds deposits.
 pub(crate) const VAULT: Address = Address::repeat_byte(0x5a);
-/// Trades.
+/// A pool at which tokens are traded.
 #[cfg(test)]
 pub(crate) const POOL: Address = Address::repeat_byte(0x9a);
 /// Trades too.
 #[cfg(test)]
 pub(crate) const OTHER_POOL: Address = Address::repeat_byte(0x9b);
-/// Upgradeable.
+/// A contract whose code can be replaced.
 pub(crate) const PROXY: Address = Address::repeat_byte(0x8e);
 
 /// Dollars as raw units of [`DAI`].

@@ -48,7 +48,7 @@ pub struct GettableAlert {
 pub struct AlertStatus {
     /// In a word.
     pub state: AlertState,
-    /// Silences.
+    /// Identifiers of the silences that mute it.
     pub silenced_by: Vec<String>,
     /// Fingerprints of the alerts that explain it.
     pub inhibited_by: Vec<String>,
@@ -160,9 +160,9 @@ pub struct GettableSilence {
     pub updated_at: Timestamp,
     /// Empty: we keep none.
     pub annotations: LabelSet,
-    /// Why.
+    /// Why it was set, in the words of whoever set it.
     pub comment: String,
-    /// Who.
+    /// Who set it, in the words of their client.
     pub created_by: String,
     /// Until when.
     pub ends_at: Timestamp,
@@ -183,7 +183,7 @@ pub struct SilenceStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SilenceState {
-    /// Over.
+    /// Its end has passed.
     Expired,
     /// In force.
     Active,
@@ -331,7 +331,7 @@ pub struct VersionInfo {
     pub branch: String,
     /// Who built it.
     pub build_user: String,
-    /// When.
+    /// When it was built, as text; clients only show it.
     pub build_date: String,
     /// With what: the compiler's version stands here.
     pub go_version: String,

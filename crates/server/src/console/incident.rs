@@ -56,7 +56,7 @@ pub(super) type Typed = BTreeMap<String, String>;
 
 /// A command that was refused, with what was typed.
 pub(super) struct Attempt {
-    /// Why.
+    /// Why it was refused.
     pub refused: Refused,
     /// Which command.
     pub kind: &'static CommandKind,

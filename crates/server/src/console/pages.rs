@@ -162,7 +162,7 @@ pub(super) struct Choice {
 /// The rows of a timeline on one day (UTC).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Day {
-    /// `2026-07-01`
+    /// The day in UTC, `2026-07-01` for instance.
     pub date: String,
     /// Oldest first.
     pub rows: Vec<Row>,
@@ -300,7 +300,7 @@ pub(super) struct SilenceForm {
     pub span: String,
     /// From when, in UTC, as a browser writes it; empty: now.
     pub starts: String,
-    /// Why.
+    /// Why, for those who wonder later why nobody was paged.
     pub comment: String,
 }
 
@@ -377,7 +377,7 @@ pub(super) struct Sources {
     pub log: api::LogHead,
     /// Sources of chain events.
     pub chains: Vec<api::Source>,
-    /// Detectors.
+    /// Every detector of the list, on or off.
     pub detectors: Vec<Documented>,
 }
 

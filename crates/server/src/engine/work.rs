@@ -31,9 +31,9 @@ pub enum Work {
     },
     /// A command on an incident.
     Command {
-        /// Which.
+        /// The incident that it is for.
         incident: IncidentId,
-        /// What.
+        /// What is to be decided.
         command: Command,
     },
     /// What became of a delivery.
@@ -51,9 +51,9 @@ pub enum Work {
     Silence(Silence),
     /// End a silence now.
     Unsilence {
-        /// Which.
+        /// The silence to end.
         id: SilenceId,
-        /// Who.
+        /// Who ends it.
         by: Actor,
     },
     /// Only look what is due.
@@ -67,12 +67,12 @@ pub enum Answer {
     Heard(Vec<Fate>),
     /// Done, or it was so already.
     Done,
-    /// Done.
+    /// Done, by events that are in the log now.
     Logged {
         /// The place in the log of the last event that it added.
         last: u64,
     },
-    /// No.
+    /// The rules say no, and why.
     Refused(Refusal),
     /// The silence cannot be.
     BadSilence(BadSilence),
@@ -107,7 +107,7 @@ impl From<NoteError> for EngineError {
 
 /// A piece of work with the place to answer to.
 pub struct Job {
-    /// What.
+    /// What is to be done.
     pub work: Work,
     /// Where to.
     pub reply: oneshot::Sender<Result<Answer, EngineError>>,

@@ -121,7 +121,7 @@ pub async fn not_like_this(method: Method, uri: Uri) -> Response {
     unmet(uri.path(), &wrong_method(&method))
 }
 
-/// 405.
+/// Status 405: the route is there, the method is not.
 pub fn wrong_method(method: &Method) -> Refused {
     let message = format!("method `{}` is not possible here", shortened(method.as_str()));
     Refused::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)

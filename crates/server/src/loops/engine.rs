@@ -1,6 +1,8 @@
 //! Drives the engine: has it decide what waits while the store writes what was decided before, and answers when that is durable;
 //! wakes by itself when something is due.
 
+mod gather;
+
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use quarterdeck_core::{
@@ -9,6 +11,8 @@ use quarterdeck_core::{
     signal::SignalChange,
 };
 use tokio::sync::{mpsc, oneshot};
+
+use self::gather::Gather;
 
 use crate::engine::{Answer, Engine, EngineError, Job, Published, Work};
 use quarterdeck_host::clock::Clock;
@@ -63,7 +67,9 @@ type Waiting = Vec<(Reply, Answer)>;
 
 /// Runs until every handle is gone: whoever still holds one is still answered.
 pub async fn run(engine: Engine, jobs: mpsc::Receiver<Job>, clock: Arc<dyn Clock>) {
-    Driver { engine, clock, decided: Waiting::new() }.run(jobs).await;
+    Driver { engine, clock, decided: Waiting::new(), gather: Gather::default(), handed_over: Duration::ZERO }
+        .run(jobs)
+        .await;
 }
 
 struct Driver {
@@ -71,6 +77,10 @@ struct Driver {
     clock: Arc<dyn Clock>,
     /// Who waits for what is decided and not handed over yet.
     decided: Waiting,
+    /// Whether the next batch waits for others.
+    gather: Gather,
+    /// When the last batch was handed over.
+    handed_over: Duration,
 }
 
 impl Driver {
@@ -79,9 +89,15 @@ impl Driver {
         let mut appending: Option<(Appending, Waiting)> = None;
         let mut open = true;
         loop {
-            if appending.is_none() {
+            let gathers = if open && appending.is_none() {
+                self.gather.pause(self.clock.elapsed(), self.decided.len())
+            } else {
+                None
+            };
+            if appending.is_none() && gathers.is_none() {
                 match self.engine.hand_over() {
                     Ok(Some(batch)) => {
+                        self.handed_over = self.clock.elapsed();
                         let store = Arc::clone(&store);
                         let append = Box::pin(async move { store.append(batch).await });
                         appending = Some((append, std::mem::take(&mut self.decided)));
@@ -106,6 +122,7 @@ impl Driver {
                     open = count > 0;
                     self.decide(taken);
                 }
+                () = tokio::time::sleep(gathers.unwrap_or_default()), if gathers.is_some() => {}
                 () = tokio::time::sleep(self.pause()), if open => self.decide(Vec::new()),
             }
         }
@@ -125,7 +142,12 @@ impl Driver {
 
     async fn land(&mut self, appended: Result<(), StoreError>, waiting: Waiting) {
         match self.engine.land(appended).await {
-            Ok(()) => answer(waiting),
+            Ok(()) => {
+                let now = self.clock.elapsed();
+                let took = now.saturating_sub(self.handed_over);
+                self.gather.landed(now, took, waiting.len(), self.decided.len());
+                answer(waiting);
+            }
             Err(error) => {
                 tracing::error!(%error, "nothing of this step happened");
                 refuse(waiting, &error);

@@ -21,7 +21,7 @@ enum Least {
 /// Whether the key of an integration is enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Keys {
-    /// Yes.
+    /// The key of an integration is enough here.
     Serve,
     /// It is known, and may not.
     Forbidden,

@@ -15,11 +15,11 @@ pub enum Arg<'a> {
     Address(Address),
     /// `uint256`, and any shorter unsigned type.
     Uint(U256),
-    /// `bytes32`.
+    /// Type `bytes32`: a hash or a name, 32 bytes as they are.
     Word(B256),
     /// `bytes`, and `string`.
     Bytes(&'a [u8]),
-    /// `address[]`.
+    /// Type `address[]`: a length, then a word for each.
     Addresses(&'a [Address]),
 }
 

@@ -38,7 +38,7 @@ pub(super) enum OnChain {
 /// What is in a block.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Made {
-    /// Nothing.
+    /// A block without transactions.
     Empty,
     /// A payment.
     Sends { from: String, amount: String, symbol: String, to: String, nonce: Option<u64> },

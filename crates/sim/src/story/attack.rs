@@ -77,7 +77,7 @@ impl Attack {
     pub const ALL: [Self; 6] =
         [Self::FlashLoan, Self::VaultDrain, Self::BridgeTakeover, Self::HotWalletTheft, Self::Reorg, Self::Listed];
 
-    /// `flash-loan`.
+    /// The name on the command line and in an answer, `flash-loan` for instance.
     pub const fn name(self) -> &'static str {
         match self {
             Self::FlashLoan => "flash-loan",

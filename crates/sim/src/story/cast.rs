@@ -38,7 +38,7 @@ pub struct Cast {
     pub signers: [Address; 3],
     /// An honest trader with a flash-loan contract.
     pub searcher: Address,
-    /// Attacks.
+    /// The attacker's own account.
     pub thief: Address,
     /// Where the thief puts what was taken back by a reorganization.
     pub thief_reserve: Address,

@@ -45,7 +45,7 @@ pub struct Step {
     pub tier: Option<usize>,
     /// From 1.
     pub round: u32,
-    /// Why it is taken.
+    /// What made the step due; the page says it to its reader.
     pub reason: PageReason,
 }
 

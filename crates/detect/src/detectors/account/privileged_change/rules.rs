@@ -14,7 +14,7 @@ use Gravity::{Control, Operation};
 /// A signature, its gravity, and what it does in words.
 type Rule = (&'static str, Gravity, &'static str);
 
-/// Functions.
+/// Functions that change who may do what.
 pub(super) const CALLS: &[Rule] = &[
     // Proxies: EIP-1967, OpenZeppelin, EIP-1822, EIP-2535.
     ("upgradeTo(address)", Control, "implementation replaced"),
@@ -98,7 +98,7 @@ pub(super) const CALLS: &[Rule] = &[
     ("setup(address[],uint256,address,bytes,address,address,uint256,address)", Control, "initialized again"),
 ];
 
-/// Events.
+/// Events that tell of such a change.
 pub(super) const EVENTS: &[Rule] = &[
     ("Upgraded(address)", Control, "implementation replaced"),
     ("BeaconUpgraded(address)", Control, "implementation replaced"),
