@@ -12,7 +12,6 @@ use std::{
 use proptest::prelude::*;
 use quarterdeck_core::{
     chain::{Address, AnyBlock, Block, BlockRef, ChainEvent, Gap, GapKind, Reorg, Transaction},
-    detector::Knowledge,
     id::{Name, SignalId, kind},
     signal::SignalChange,
 };
@@ -20,7 +19,7 @@ use quarterdeck_detect::{
     detector::DetectorKind,
     detectors::{
         account::{sudden_outflow::SuddenOutflow, unusual_size::UnusualSize},
-        any::observation_loss::ObservationLoss,
+        any::{observation_loss::ObservationLoss, reorganization::Reorganization},
     },
     keeping::{Keeping, Plan},
     pipeline::{GivenParams, Pipeline, kept::Parts},
@@ -30,15 +29,18 @@ use quarterdeck_detect::{
 /// Detectors that learn; the one of blindness for what reading again does not bring back.
 const KINDS: &[&dyn DetectorKind] = &[&UnusualSize, &SuddenOutflow, &ObservationLoss];
 
-fn pipeline(knowledge: &Knowledge) -> Pipeline {
+type Kinds = &'static [&'static dyn DetectorKind];
+
+fn pipeline(kinds: Kinds) -> Pipeline {
     let few = |pairs: &[(&str, i64)]| -> BTreeMap<String, i64> {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
     };
-    let given = GivenParams::from([
+    let mut given = GivenParams::from([
         ("unusual_size".to_owned(), few(&[("samples_min", 20), ("tail_exponent", 1), ("floor_usd", 0)])),
         ("sudden_outflow".to_owned(), few(&[("window_blocks", 16), ("out_min_usd", 3_000)])),
     ]);
-    Pipeline::new(KINDS, &given, knowledge).unwrap()
+    given.retain(|id, _| kinds.iter().any(|kind| kind.id() == id));
+    Pipeline::new(kinds, &given, &rehearsal::knowledge()).unwrap()
 }
 
 /// What is durable.
@@ -84,7 +86,11 @@ struct Program {
 
 impl Program {
     fn start(store: &Store) -> Self {
-        let mut pipeline = pipeline(&rehearsal::knowledge());
+        Self::start_with(KINDS, store)
+    }
+
+    fn start_with(kinds: Kinds, store: &Store) -> Self {
+        let mut pipeline = pipeline(kinds);
         assert!(pipeline.restore(&store.parts).is_empty());
         Self { pipeline, keeping: Keeping::new(&store.parts), place: store.cursor.clone() }
     }
@@ -233,7 +239,7 @@ proptest! {
         world.grow(1, None);
         program.follow(&world.chain, &mut store, None);
 
-        let mut straight = pipeline(&rehearsal::knowledge());
+        let mut straight = pipeline(KINDS);
         let mut wanted = Store::default();
         for block in &world.chain {
             let mut changes = Vec::new();
@@ -300,6 +306,29 @@ fn a_gap_told_before_a_kill_is_ended_after_it() {
         assert_eq!(store.ended, 1);
     }
     world.grow(1, None);
+}
+
+/// What a reorganization took is followed over a kill: reading the blocks again would not bring the reorganization back.
+#[test]
+fn a_deposit_dropped_before_a_kill_is_missed_after_it() {
+    let kinds: Kinds = &[&Reorganization];
+    let mut world = World::new();
+    let stranger = Address::repeat_byte(0xe1);
+    let deposit = Transaction { nonce: 500, ..rehearsal::coin(stranger, HOT, 100_000) };
+    let theft = Transaction { nonce: 500, ..rehearsal::coin(stranger, stranger, 100_000) };
+    let mut store = Store::default();
+    let mut program = Program::start_with(kinds, &store);
+    let with_deposit = world.rehearsal.block(vec![deposit]);
+    world.chain.push(Arc::clone(&with_deposit));
+    program.follow(&world.chain, &mut store, None);
+    world.chain.pop();
+    world.chain.extend(world.rehearsal.reorg(&[with_deposit], vec![vec![], vec![]]));
+    program.follow(&world.chain, &mut store, None);
+    let told = store.live.len();
+    let mut program = Program::start_with(kinds, &store);
+    world.chain.push(world.rehearsal.block(vec![theft]));
+    program.follow(&world.chain, &mut store, None);
+    assert_eq!((told, store.live.len()), (1, 2), "the theft is told");
 }
 
 /// Only what changed is written: a detector that saw nothing new costs nothing.

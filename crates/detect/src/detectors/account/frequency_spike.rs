@@ -110,7 +110,7 @@ impl Detector for Observer {
     fn observe(&mut self, event: &ChainEvent, _: &Evidence<'_>, out: &mut Vec<SignalChange>) {
         match event {
             ChainEvent::Block(AnyBlock::Account(block)) if self.watch.chain(block.chain).is_some() => {
-                self.look(block, out)
+                self.look(block, out);
             }
             ChainEvent::Reorg(reorg) => self.step_back(reorg),
             ChainEvent::Finalized(block) => self.levels.finalized(*block),
