@@ -41,11 +41,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("watched, busy", &watched, &ours),
         ("exchanges, traced", &bare, &traced),
     ];
-    let names: String = worlds.iter().map(|(name, ..)| format!("{name:>20}")).collect();
+    let names: Vec<String> = worlds.iter().map(|(name, ..)| format!("{name:>20}")).collect();
+    let names = names.concat();
     println!("{:<20} {names}   ns per transaction (signals), largest snapshot", "");
     let mut sums = [0.0; 4];
     for kind in DETECTORS {
-        let (mut cells, mut largest) = (String::new(), 0);
+        let (mut cells, mut largest) = (Vec::new(), 0);
         for ((_, knowledge, events), sum) in worlds.iter().zip(&mut sums) {
             let params = Params::resolve(kind.id(), kind.params(), &BTreeMap::new())?;
             let mut detector = Alone::new(*kind, &params, Knowledge::clone(knowledge));
@@ -53,9 +54,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let cost = cost(|| events.iter().for_each(|event| detector.observe(event, &mut out)));
             *sum += cost;
             largest = largest.max(detector.snapshot().len());
-            cells.push_str(&format!("{:>20}", format!("{cost:.1} ({})", out.len())));
+            cells.push(format!("{:>20}", format!("{cost:.1} ({})", out.len())));
         }
-        println!("{:<20} {cells} {:>12}", kind.id(), format!("{} KiB", largest / 1_024));
+        println!("{:<20} {} {:>12}", kind.id(), cells.concat(), format!("{} KiB", largest / 1_024));
     }
     row("sum", &sums);
     let mut together = [0.0; 4];
@@ -80,8 +81,8 @@ fn cost(work: impl FnOnce()) -> f64 {
 }
 
 fn row(name: &str, figures: &[f64]) {
-    let cells: String = figures.iter().map(|figure| format!("{figure:>20.1}")).collect();
-    println!("{name:<20} {cells}");
+    let cells: Vec<String> = figures.iter().map(|figure| format!("{figure:>20.1}")).collect();
+    println!("{name:<20} {}", cells.concat());
 }
 
 /// A full window, among 1,024 of them, so that none stays in the cache: the worst case of a population.

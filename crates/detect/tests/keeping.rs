@@ -7,6 +7,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use proptest::prelude::*;
@@ -14,6 +15,7 @@ use quarterdeck_core::{
     chain::{Address, AnyBlock, Block, BlockRef, ChainEvent, Gap, GapKind, Reorg, Transaction},
     id::{Name, SignalId, kind},
     signal::SignalChange,
+    time::Timestamp,
 };
 use quarterdeck_detect::{
     detector::DetectorKind,
@@ -275,37 +277,52 @@ fn the_histories_of_this_law_are_not_silent() {
     );
 }
 
+/// A gap as a source reports it; no block brings it back.
+fn gap(kind: GapKind, since: Timestamp, closed: Option<Timestamp>) -> ChainEvent {
+    let source = Name::<kind::Source>::new("eth").unwrap();
+    let (from_block, to_block, detail) = (None, None, String::new());
+    ChainEvent::Gap(Arc::new(Gap {
+        source,
+        chain: rehearsal::CHAIN,
+        kind,
+        from_block,
+        to_block,
+        since,
+        closed,
+        detail,
+    }))
+}
+
 /// What was said about a gap is known after a restart, at whatever moment the kill comes: else nobody would say that it is over.
 #[test]
 fn a_gap_told_before_a_kill_is_ended_after_it() {
-    let mut world = World::new();
+    let world = World::new();
     let since = world.chain.last().unwrap().time;
-    let gap = |closed| {
-        let source = Name::<kind::Source>::new("eth").unwrap();
-        let (from_block, to_block, detail) = (None, None, String::new());
-        let gap = Gap {
-            source,
-            chain: rehearsal::CHAIN,
-            kind: GapKind::BadAnswer,
-            from_block,
-            to_block,
-            since,
-            closed,
-            detail,
-        };
-        ChainEvent::Gap(Arc::new(gap))
-    };
     for kill in [Kill::AfterSignals, Kill::AfterAll] {
         let mut store = Store::default();
         let mut program = Program::start(&store);
         program.follow(&world.chain, &mut store, None);
-        program.see(&gap(None), &mut store, Some(kill));
+        program.see(&gap(GapKind::BadAnswer, since, None), &mut store, Some(kill));
         assert_eq!(store.live.len(), 1, "nonsense from a node is told at once");
         let mut program = Program::start(&store);
-        program.see(&gap(Some(since)), &mut store, None);
+        program.see(&gap(GapKind::BadAnswer, since, Some(since)), &mut store, None);
         assert_eq!(store.ended, 1);
     }
-    world.grow(1, None);
+}
+
+/// And a gap of which nothing was said yet is still open.
+#[test]
+fn a_gap_opened_before_a_kill_is_told_after_it() {
+    let world = World::new();
+    let since = world.chain.last().unwrap().time;
+    let mut store = Store::default();
+    let mut program = Program::start(&store);
+    program.follow(&world.chain, &mut store, None);
+    program.see(&gap(GapKind::Unreachable, since, None), &mut store, None);
+    assert_eq!(store.live.len(), 0, "it may be closed within its grace");
+    let mut program = Program::start(&store);
+    program.see(&ChainEvent::Tick(since.plus(Duration::from_mins(2))), &mut store, None);
+    assert_eq!(store.live.len(), 1);
 }
 
 /// What a reorganization took is followed over a kill: reading the blocks again would not bring the reorganization back.

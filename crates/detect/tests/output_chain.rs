@@ -1,7 +1,7 @@
 //! An invented output chain through the pipeline with the detectors that read every family: what they raise, retract and confirm over
 //! payments, forks, double spends, finality and gaps; and that all of it survives being stored.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{sync::Arc, time::Duration};
 
@@ -86,7 +86,7 @@ impl Story {
         for (index, transaction) in (0..).zip(&mut paid) {
             transaction.index = index;
         }
-        self.time = self.time.plus(Duration::from_secs(600));
+        self.time = self.time.plus(Duration::from_mins(10));
         let (hash, time) = (digest(&name), self.time);
         Arc::new(Block { chain: CHAIN, number, hash, parent: parent.hash, time, transactions: paid })
     }
