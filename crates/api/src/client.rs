@@ -2,7 +2,9 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Command, Done, ErrorBody, Incident, IncidentSummary, LogHead, OnCall, SetSilence, Silence, Timeline};
+use crate::{
+    Command, Configuration, Done, ErrorBody, Incident, IncidentSummary, LogHead, OnCall, SetSilence, Silence, Timeline,
+};
 
 /// Bytes of an answer read at most: a long incident with 10,000 events is about 10 MB.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -139,6 +141,14 @@ impl Client {
     /// Ends a silence now. One that is over already stays so.
     pub async fn end_silence(&self, id: &str) -> Result<Silence, ClientError> {
         self.post(&format!("/api/v1/silences/{id}/end"), &()).await
+    }
+    /// Has the program read its configuration file anew.
+    pub async fn reload(&self) -> Result<Configuration, ClientError> {
+        self.post("/api/v1/configuration/reload", &()).await
+    }
+    /// What is in force of the configuration.
+    pub async fn configuration(&self) -> Result<Configuration, ClientError> {
+        self.get("/api/v1/configuration").await
     }
     /// Where the log stands.
     pub async fn log(&self) -> Result<LogHead, ClientError> {

@@ -357,6 +357,19 @@ pub struct Health {
     pub version: String,
 }
 
+/// What is in force of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Configuration {
+    /// SHA-256 of the file, in hex: what `sha256sum` says of it.
+    pub digest: String,
+    /// Since when.
+    pub since: String,
+    /// Settings of the file that count only after a restart, because they changed since the program started.
+    pub needs_restart: Vec<String>,
+    /// What the file allows and probably does not mean; told when it is read.
+    pub warnings: Vec<String>,
+}
+
 /// What an error answer says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorBody {

@@ -8,6 +8,7 @@ mod backtest;
 mod check;
 mod demo;
 mod incident;
+mod reload;
 mod serve;
 mod silence;
 mod simulate;
@@ -33,6 +34,8 @@ enum Command {
     Demo(demo::Demo),
     /// Run with a configuration.
     Serve(serve::Serve),
+    /// Have a running program read its configuration anew.
+    Reload(reload::Reload),
     /// Check a configuration, and that every page ends at a person.
     Check(check::Check),
     /// Run recorded blocks and traces through all detectors.
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Reload(args) => reload::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Backtest(args) => backtest::run(&args),
         Command::Simulate(args) => simulate::run(&args),

@@ -1,15 +1,18 @@
 //! `quarterdeck serve`
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
-use quarterdeck_host::clock::SystemClock;
-use quarterdeck_host::randomness::SystemIds;
-use quarterdeck_host::stopping::until_told;
+use quarterdeck_core::incident::Actor;
+use quarterdeck_host::{
+    clock::SystemClock,
+    randomness::SystemIds,
+    stopping::{HangUps, until_told},
+};
 use quarterdeck_reach::notify::Parts;
-use quarterdeck_server::{app, config};
+use quarterdeck_server::{app, config, reload::Reloader};
 
-use crate::output::{Exit, print, say};
+use crate::output::{Exit, complain, print, say};
 
 /// Run with a configuration.
 #[derive(Args)]
@@ -22,6 +25,8 @@ pub(crate) struct Serve {
 pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
+        // Before anything else: a hang-up must never end the program.
+        let hang_ups = HangUps::listen()?;
         let clock = SystemClock::new();
         let parts = Parts::new(clock.clone())?;
         let configuration = config::load(&args.config, &parts)?;
@@ -40,10 +45,40 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
             say(&format!("listening on http://{address}"));
         }
         say(&format!("log key  {}", running.key));
-        running.run_until(until_told()).await;
+        let reloader = Arc::clone(&running.reloader);
+        let told = async {
+            tokio::select! {
+                () = until_told() => {}
+                () = reload_at(hang_ups, reloader) => {}
+            }
+        };
+        running.run_until(told).await;
         say("stopped");
         Ok(Exit::Good)
     })
+}
+
+/// Reads the configuration anew at every hang-up, for ever. What came of it is told; the program goes on either way.
+async fn reload_at(mut hang_ups: HangUps, reloader: Arc<Reloader>) {
+    loop {
+        hang_ups.next().await;
+        match reloader.reload(Actor::System).await {
+            Ok(done) => {
+                for warning in &done.warnings {
+                    say(&format!("warning: {warning}"));
+                }
+                say(&format!("configuration {} is in force", done.in_force.digest));
+                for name in &done.in_force.needs_restart {
+                    say(&format!("`{name}` has changed and needs a restart"));
+                }
+            }
+            Err(error) => {
+                let hint = error.hint();
+                complain(&error.into());
+                say(&format!("hint: {hint}"));
+            }
+        }
+    }
 }
 
 pub(crate) fn openapi() -> anyhow::Result<Exit> {

@@ -104,6 +104,16 @@ pub enum JournalEvent {
         /// Digest of the configuration, in hex.
         configuration: String,
     },
+    /// Another configuration is in force from here on.
+    #[serde(rename = "configured.v1")]
+    Configured {
+        /// Digest of the file, in hex.
+        digest: String,
+        /// Digest of the one before. The same where only a file that it names, or a variable, had changed.
+        before: String,
+        /// Who had it read; the system itself where the machine did (SIGHUP).
+        by: Actor,
+    },
     /// A silence was set, or set anew.
     #[serde(rename = "silence_set.v1")]
     SilenceSet {
@@ -197,6 +207,7 @@ impl JournalEvent {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Started { .. } => "started.v1",
+            Self::Configured { .. } => "configured.v1",
             Self::SilenceSet { .. } => "silence_set.v1",
             Self::SilenceExpired { .. } => "silence_expired.v1",
             Self::GapOpened { .. } => "gap_opened.v1",
@@ -247,7 +258,9 @@ impl JournalEvent {
             Self::StreamSetAside { incident, reason: _ } => {
                 Self::StreamSetAside { incident: *incident, reason: erased() }
             }
-            Self::Started { version: _, configuration: _ } | Self::SilenceExpired { id: _, by: _ } => self.clone(),
+            Self::Started { version: _, configuration: _ }
+            | Self::Configured { digest: _, before: _, by: _ }
+            | Self::SilenceExpired { id: _, by: _ } => self.clone(),
         }
     }
 }

@@ -3,10 +3,14 @@
 //! A detector describes itself (id, prose, parameters with units and bounds), so that configuration, API, console form and
 //! reference page follow without another edit. The list is in [`crate::detectors`].
 
+use std::collections::BTreeMap;
+
 use quarterdeck_core::{
-    chain::ChainEvent,
+    chain::{ChainEvent, ChainId},
     detector::{Knowledge, ParamSpec, Params},
+    id::SourceId,
     signal::SignalChange,
+    time::Timestamp,
 };
 
 use crate::facts::Evidence;
@@ -16,6 +20,9 @@ pub trait Detector: Send {
     /// Looks at one event and says what it makes of it. `evidence` is what that event shows, worked out once for all detectors.
     /// Never fails: what cannot be judged is a gap in the input already.
     fn observe(&mut self, event: &ChainEvent, evidence: &Evidence<'_>, out: &mut Vec<SignalChange>);
+    /// These are all the sources that are watched now, each with its chain. A claim that something does not come any more ends
+    /// where nobody waits for it; most detectors make none.
+    fn watched(&mut self, _sources: &BTreeMap<SourceId, ChainId>, _at: Timestamp, _out: &mut Vec<SignalChange>) {}
     /// Everything learned, so that a restart forgets nothing. The same memory gives the same bytes: what did not change is not
     /// stored again.
     fn snapshot(&self) -> Vec<u8>;

@@ -13,7 +13,7 @@ use quarterdeck_core::{
     catalogue::Catalogue,
     chain::{AnyBlock, B256, BlockRef, ChainEvent, ChainId, Gap, GapKind, Reorg},
     detector::{Knowledge, ParamError, Params},
-    id::SignalId,
+    id::{SignalId, SourceId},
     limits::FORK_WALK_BLOCKS_MAX,
     signal::{ChainPosition, Loudness, Signal, SignalChange},
     time::Timestamp,
@@ -220,6 +220,19 @@ impl Pipeline {
         for change in out.iter_mut().skip(from) {
             if let SignalChange::Raised { signal } = change {
                 Arc::make_mut(signal).observed = now;
+            }
+        }
+    }
+
+    /// Tells every detector which sources are watched now: after a start, and when the configuration changes.
+    pub fn watched(&mut self, sources: &BTreeMap<SourceId, ChainId>, now: Timestamp, out: &mut Vec<SignalChange>) {
+        for place in 0..self.slots.len() {
+            let from = out.len();
+            if let Some(slot) = self.slots.get_mut(place) {
+                slot.detector.watched(sources, now, out);
+            }
+            for change in out.get(from..).unwrap_or_default() {
+                self.book(place, change);
             }
         }
     }

@@ -1,6 +1,6 @@
-//! When somebody tells the program to stop.
+//! When somebody tells the program to stop, or to look at its configuration again.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Until ctrl-C (SIGINT) or a polite kill (SIGTERM).
 pub async fn until_told() {
@@ -18,5 +18,22 @@ pub async fn until_told() {
             }
         }
         _ = terminate.recv() => {}
+    }
+}
+
+/// Hang-ups (SIGHUP). Without it one would end the program.
+pub struct HangUps(Signal);
+
+impl HangUps {
+    /// Listens from this call on.
+    pub fn listen() -> std::io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+    /// Until the next one.
+    pub async fn next(&mut self) {
+        if self.0.recv().await.is_none() {
+            // No more can come, which is no reason to do anything.
+            std::future::pending::<()>().await;
+        }
     }
 }

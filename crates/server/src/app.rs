@@ -12,13 +12,12 @@ use quarterdeck_core::{
     detector::{Knowledge, Params},
     id::{ChannelId, DetectorId, IdSource},
     journal::JournalEvent,
-    setting::Setting,
     signal::SignalChange,
 };
 use quarterdeck_detect::{
     detector::{Alone, DetectorKind},
     detectors::DETECTORS,
-    pipeline::{Pipeline, PipelineError},
+    pipeline::PipelineError,
 };
 use quarterdeck_ledger::note::{SignerKey, VerifierKey};
 use tokio::{
@@ -32,11 +31,22 @@ use crate::{
     console,
     engine::{Engine, Parts, StartError, Work},
     http,
-    loops::{self, deliver::Deliver, engine::EngineHandle, expire::Expiries, publish::Publisher, watchdog::Watched},
+    in_force::Live,
+    loops::{
+        self,
+        deliver::Deliver,
+        detect::{Detection, Inputs, Swap, Worlds},
+        engine::EngineHandle,
+        expire::Expiries,
+        follow::Followers,
+        publish::Publisher,
+        watchdog::Watched,
+    },
+    reload::{self, Ground, Reloader},
 };
 use quarterdeck_host::clock::Clock;
 use quarterdeck_reach::notify::Notifier;
-use quarterdeck_sources::{Seen, Sources};
+use quarterdeck_sources::{ChainSource, Seen, Sources};
 use quarterdeck_store::{Store, StoreError, memory::MemoryStore, sqlite::SqliteStore};
 
 /// Why the program cannot run.
@@ -96,8 +106,10 @@ pub struct World {
 pub struct Running {
     /// Where it listens: the port is known even if 0 was asked for. None: nowhere, as in a drill without a console.
     pub address: Option<SocketAddr>,
-    /// How everything is configured.
-    pub setting: Arc<Setting>,
+    /// What is in force of the configuration.
+    pub live: Arc<Live>,
+    /// Has the configuration read anew.
+    pub reloader: Arc<Reloader>,
     /// The write path.
     pub engine: EngineHandle,
     /// What is kept.
@@ -134,6 +146,8 @@ impl Running {
         drop(self.seen);
         drop(self.engine);
         while self.early.join_next().await.is_some() {}
+        self.reloader.followers.lock().await.keep_only(&[]).await;
+        drop(self.reloader);
         while self.late.join_next().await.is_some() {}
         self.publishing.stop.send_replace(true);
         while let Some(ended) = self.publishing.task.join_next().await {
@@ -168,13 +182,9 @@ type Bound = Option<(TcpListener, SocketAddr)>;
 async fn start_bound(
     listener: Bound,
     store: Arc<dyn Store>,
-    mut configuration: Configuration,
+    configuration: Configuration,
     world: World,
 ) -> Result<Running, RunError> {
-    if let (Some(asked), Some((_, bound))) = (configuration.listen, &listener) {
-        // Port 0 means any: what people are told is the one that it became.
-        configuration.base_url = configuration.base_url.replace(&format!("//{asked}"), &format!("//{bound}"));
-    }
     let World { clock, ids, salts, signer, channels } = world;
     let signer = match signer {
         Some(signer) => signer,
@@ -187,14 +197,26 @@ async fn start_bound(
     let mut late = JoinSet::new();
     late.spawn(loops::engine::run(engine, waiting, Arc::clone(&clock)));
     let (stop, stopping) = watch::channel(false);
-    let mut house = House { configuration, clock, store, engine: handle, stopping, early: JoinSet::new() };
+    let ground = Ground {
+        path: configuration.path.clone(),
+        // Port 0 means any: what people are told is the one that it became.
+        listen: configuration.listen.zip(listener.as_ref().map(|(_, bound)| *bound)),
+        data: configuration.data.clone(),
+        store: configuration.store.clone(),
+        origin: configuration.origin.clone(),
+        channels,
+    };
+    let log_folder = ground.data.join("log");
+    let (in_force, sources) = ground.in_force(configuration, clock.now());
+    let live = Arc::new(Live::new(in_force));
+    let mut house = House { live, clock, store, engine: handle, stopping, early: JoinSet::new() };
 
-    let log_folder = house.configuration.data.join("log");
     let publishing = house.publish(&log_folder, &key);
     house.note_start().await?;
-    house.reach_people(channels).await?;
-    let (seen, deaf) = house.detect().await?;
-    let sources = house.follow_chains(&seen);
+    house.reach_people().await?;
+    let deaf = house.note_deaf().await?;
+    let (seen, swaps) = house.detect(&sources).await?;
+    let (reloader, health) = house.follow_chains(ground, swaps, &seen, sources);
     let watched = house.audit();
     let expiries = house.expire().await?;
     let app = http::App {
@@ -203,15 +225,12 @@ async fn start_bound(
         started: house.clock.now(),
         expiries,
         clock: Arc::clone(&house.clock),
-        setting: Arc::clone(&house.configuration.setting),
-        tokens: std::mem::take(&mut house.configuration.tokens),
-        integrations: std::mem::take(&mut house.configuration.integrations),
-        sources: Arc::clone(&sources),
-        detectors: std::mem::take(&mut house.configuration.detectors),
+        live: Arc::clone(&house.live),
+        reloader: Arc::clone(&reloader),
+        sources: Arc::clone(&health),
         deaf,
         watched,
         key: key.clone(),
-        base_url: house.configuration.base_url.clone(),
         stopping: house.stopping.clone(),
         metrics: metrics_handle(),
     };
@@ -222,14 +241,28 @@ async fn start_bound(
         }
         None => None,
     };
-    let House { configuration, store, engine, early, .. } = house;
-    let setting = configuration.setting;
-    Ok(Running { address, setting, engine, store, seen, sources, log_folder, key, stop, early, late, publishing })
+    let House { live, store, engine, early, .. } = house;
+    let sources = health;
+    Ok(Running {
+        address,
+        live,
+        reloader,
+        engine,
+        store,
+        seen,
+        sources,
+        log_folder,
+        key,
+        stop,
+        early,
+        late,
+        publishing,
+    })
 }
 
 /// What the loops are joined to while the program starts.
 struct House {
-    configuration: Configuration,
+    live: Arc<Live>,
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
     engine: EngineHandle,
@@ -260,18 +293,15 @@ impl House {
 
     async fn note_start(&self) -> Result<(), RunError> {
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        self.note(JournalEvent::Started { version, configuration: self.configuration.digest.clone() }).await
+        let configuration = self.live.now().digest.clone();
+        self.note(JournalEvent::Started { version, configuration }).await
     }
 
-    async fn reach_people(&mut self, extra: BTreeMap<ChannelId, Arc<dyn Notifier>>) -> Result<(), RunError> {
-        let mut channels = (*self.configuration.channels).clone();
-        channels.extend(extra);
+    async fn reach_people(&mut self) -> Result<(), RunError> {
         let deliver = Arc::new(Deliver {
             store: Arc::clone(&self.store),
             engine: self.engine.clone(),
-            channels: Arc::new(channels),
-            setting: Arc::clone(&self.configuration.setting),
-            base_url: self.configuration.base_url.clone(),
+            live: Arc::clone(&self.live),
             clock: Arc::clone(&self.clock),
             may_have_arrived: Mutex::new(BTreeSet::new()),
         });
@@ -280,40 +310,60 @@ impl House {
         Ok(())
     }
 
-    async fn detect(&mut self) -> Result<(mpsc::Sender<Seen>, Vec<DetectorId>), RunError> {
-        let (mut pipeline, deaf) = detectors(&self.configuration)?;
+    /// The detectors that do not hear their own canary.
+    async fn note_deaf(&self) -> Result<Vec<DetectorId>, RunError> {
+        let deaf: Vec<DetectorId> =
+            DETECTORS.iter().filter(|kind| !hears(**kind)).filter_map(|kind| kind.id().parse().ok()).collect();
         for detector in &deaf {
             let reason = "it did not hear its canary".to_owned();
             self.note(JournalEvent::DetectorSilent { detector: detector.clone(), reason }).await?;
         }
-        let (keeping, failed) = loops::detect::take_up(&mut pipeline, &*self.store).await?;
-        for error in failed {
-            let reason = format!("it starts anew: {error}: {}", error.source);
-            tracing::warn!(detector = error.detector, reason, "what was learned cannot be taken up");
-            if let Ok(detector) = error.detector.parse() {
-                self.note(JournalEvent::DetectorSilent { detector, reason }).await?;
-            }
-        }
-        let (seen, events) = mpsc::channel(loops::detect::EVENTS_WAITING_MAX);
-        let (engine, store, clock) = (self.engine.clone(), Arc::clone(&self.store), Arc::clone(&self.clock));
-        let detection = loops::detect::Detection { pipeline, keeping, engine, store, clock };
-        self.early.spawn(detection.run(events, self.stopping.clone()));
-        Ok((seen, deaf))
+        Ok(deaf)
     }
 
-    fn follow_chains(&mut self, seen: &mpsc::Sender<Seen>) -> Arc<Sources> {
-        let sources = Arc::new(Sources::default());
-        for source in &self.configuration.sources {
-            self.early.spawn(quarterdeck_sources::evm::run(
-                source.clone(),
-                seen.clone(),
-                Arc::clone(&self.store),
-                Arc::clone(&sources),
-                Arc::clone(&self.clock),
-                self.stopping.clone(),
-            ));
+    async fn detect(&mut self, sources: &[ChainSource]) -> Result<(mpsc::Sender<Seen>, mpsc::Sender<Swap>), RunError> {
+        let in_force = self.live.now();
+        let mut pipeline = loops::detect::build(&in_force.detectors, &in_force.setting)?;
+        let (keeping, failed) = loops::detect::take_up(&mut pipeline, &*self.store).await?;
+        for event in failed.iter().filter_map(loops::detect::starts_anew) {
+            self.note(event).await?;
         }
-        sources
+        let (seen, events) = mpsc::channel(loops::detect::EVENTS_WAITING_MAX);
+        let (swap, swaps) = mpsc::channel(1);
+        let inputs = Inputs { seen: events, swaps, watched: reload::watched(sources) };
+        let (engine, store, clock) = (self.engine.clone(), Arc::clone(&self.store), Arc::clone(&self.clock));
+        let (cursors, worlds) = (BTreeMap::new(), Worlds::default());
+        let detection = Detection { pipeline, keeping, engine, store, clock, cursors, worlds };
+        self.early.spawn(detection.run(inputs, self.stopping.clone()));
+        Ok((seen, swap))
+    }
+
+    fn follow_chains(
+        &mut self,
+        ground: Ground,
+        swaps: mpsc::Sender<Swap>,
+        seen: &mpsc::Sender<Seen>,
+        sources: Vec<ChainSource>,
+    ) -> (Arc<Reloader>, Arc<Sources>) {
+        let health = Arc::new(Sources::default());
+        let mut followers = Followers {
+            seen: seen.clone(),
+            store: Arc::clone(&self.store),
+            health: Arc::clone(&health),
+            clock: Arc::clone(&self.clock),
+            running: BTreeMap::new(),
+        };
+        followers.start(sources);
+        let reloader = Reloader {
+            ground,
+            live: Arc::clone(&self.live),
+            engine: self.engine.clone(),
+            swaps,
+            followers: tokio::sync::Mutex::new(followers),
+            clock: Arc::clone(&self.clock),
+            stopping: self.stopping.clone(),
+        };
+        (Arc::new(reloader), health)
     }
 
     fn audit(&mut self) -> Arc<Watched> {
@@ -374,17 +424,6 @@ async fn open_store(configuration: &Configuration) -> Result<Arc<dyn Store>, Run
         #[cfg(not(feature = "postgres"))]
         StoreKind::Postgres { .. } => Err(RunError::NotBuilt { what: "PostgreSQL store", feature: "postgres" }),
     }
-}
-
-/// The detectors that are on, and those that do not hear their own canary.
-pub fn detectors(configuration: &Configuration) -> Result<(Pipeline, Vec<DetectorId>), RunError> {
-    let knowledge = Knowledge { catalogue: Arc::clone(&configuration.setting.catalogue) };
-    let on: Vec<&'static dyn DetectorKind> =
-        DETECTORS.iter().copied().filter(|kind| configuration.detectors.contains_key(kind.id())).collect();
-    let given = configuration.detectors.iter().map(|(id, params)| (id.clone(), params.all().clone())).collect();
-    let pipeline = Pipeline::new(&on, &given, &knowledge)?;
-    let deaf = DETECTORS.iter().filter(|kind| !hears(**kind)).filter_map(|kind| kind.id().parse().ok()).collect();
-    Ok((pipeline, deaf))
 }
 
 /// Whether a fresh detector with default parameters speaks at its canary.

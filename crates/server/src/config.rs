@@ -29,6 +29,8 @@ use quarterdeck_sources::ChainSource;
 
 /// Everything the program needs to start, checked.
 pub struct Configuration {
+    /// The file it was read from; none: it stands in no file.
+    pub path: Option<PathBuf>,
     /// Where the console and the API listen; none: nowhere.
     pub listen: Option<SocketAddr>,
     /// The address people reach the console at.
@@ -86,7 +88,8 @@ pub struct Integration {
 pub fn load(path: &Path, parts: &Parts) -> Result<Configuration, ConfigError> {
     let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    parse(&text, folder, parts)
+    let read = parse(&text, folder, parts)?;
+    Ok(Configuration { path: Some(path.to_owned()), ..read })
 }
 
 /// Checks the text of a file; relative paths start at `folder`.

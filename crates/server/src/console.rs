@@ -155,7 +155,8 @@ impl<T: DeserializeOwned> FromRequestParts<Shared> for Asked<T> {
 fn frame(app: &Shared, visitor: Option<&Caller>, here: &'static str) -> Frame {
     let health = health::state(app);
     let name = |caller: &Caller| {
-        let person = caller.person.as_ref().and_then(|person| app.setting.roster.people.get(person));
+        let in_force = app.live.now();
+        let person = caller.person.as_ref().and_then(|person| in_force.setting.roster.people.get(person));
         person.map_or_else(|| caller.token.clone(), |person| person.name.clone())
     };
     Frame {

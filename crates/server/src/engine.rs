@@ -21,10 +21,11 @@ use std::{
 
 use quarterdeck_core::{
     board::{Board, Fate},
-    id::{IdSource, IncidentId},
+    id::{IdSource, IncidentId, PersonId},
     incident::{Command, IllegalHistory, PageOutcome, PagingCommand},
     journal::{Body, JournalEvent, Recorded, Stream},
     outbox::{Audience, Delivery},
+    policy::Roster,
     setting::Setting,
     signal::SignalChange,
     time::Timestamp,
@@ -143,12 +144,17 @@ struct Flight {
     head: LogHead,
     frontier: Frontier,
     rings: bool,
+    /// The configuration from it on, if it changed.
+    setting: Option<Arc<Setting>>,
 }
 
 /// The engine. Lives in one task (or in a simulation's hands); see `loops/engine.rs` for the task.
 pub struct Engine {
     store: Arc<dyn Store>,
+    /// With the configuration that is decided by: it runs ahead like `working`.
     parts: Parts,
+    /// The configuration whose event is durable.
+    setting: Arc<Setting>,
     working: Board,
     published: Arc<Published>,
     /// Of what is durable.
@@ -172,7 +178,8 @@ impl Engine {
         });
         let (working, frontier, size) = (Board::default(), Frontier::default(), 0);
         let (flight, draft) = (None, Draft::default());
-        let mut engine = Self { store, parts, working, published, frontier, size, flight, draft };
+        let setting = Arc::clone(&parts.setting);
+        let mut engine = Self { store, parts, setting, working, published, frontier, size, flight, draft };
         engine.catch_up().await?;
         Ok(engine)
     }
@@ -202,6 +209,7 @@ impl Engine {
         check_head(checkpoint.as_deref(), &self.parts, size, &frontier)?;
         let root = to_hex(frontier.root().bytes());
         self.draft = Draft::default();
+        self.parts.setting = Arc::clone(&self.setting);
         self.working = board.clone();
         (self.frontier, self.size) = (frontier, size);
         *write(&self.published.board) = Arc::new(board);
@@ -283,6 +291,9 @@ impl Engine {
             self.fall_back();
         } else if !flight.recorded.is_empty() && *read(&self.published.head) == flight.head {
             tracing::warn!(%error, "the store has what it said it had not");
+            if let Some(setting) = flight.setting {
+                (self.setting, self.parts.setting) = (Arc::clone(&setting), setting);
+            }
             self.tell(flight.recorded, flight.rings);
             return Ok(());
         }
@@ -292,6 +303,7 @@ impl Engine {
     /// Forgets all that is not durable.
     fn fall_back(&mut self) {
         self.working = (*self.published.board()).clone();
+        self.parts.setting = Arc::clone(&self.setting);
         self.draft = Draft::default();
     }
 
@@ -306,6 +318,7 @@ impl Engine {
             Work::Command { incident, command } => self.command(incident, command, now),
             Work::Settle { delivery, outcome, latency } => self.settle(delivery, outcome, latency, now),
             Work::Journal(event) => self.note(event, now),
+            Work::Reconfigure { setting, event } => self.reconfigure(setting, event, now),
             Work::Silence(silence) => match self.working.set_silence(silence, now) {
                 Ok(recorded) => {
                     self.record(vec![recorded]);
@@ -369,6 +382,25 @@ impl Engine {
         self.size + (flying + self.draft.recorded.len()) as u64
     }
 
+    /// What is decided next is decided by `setting`. Running incidents keep their policies; people are looked up in the new roster,
+    /// so one that open incidents end at must still be reachable: else nobody would be paged in the end.
+    fn reconfigure(&mut self, setting: Arc<Setting>, event: JournalEvent, now: Timestamp) -> Answer {
+        let reaches = |roster: &Roster, id| roster.people.get(id).is_some_and(|person| !person.contacts.is_empty());
+        let open = self.working.incidents().filter(|incident| incident.phase().is_open());
+        let lost = open.filter_map(|incident| {
+            let fallback = &incident.escalation().policy.fallback;
+            let lost = reaches(&self.parts.setting.roster, fallback) && !reaches(&setting.roster, fallback);
+            lost.then(|| (incident.id(), fallback.clone()))
+        });
+        let stranded: Vec<(IncidentId, PersonId)> = lost.collect();
+        if !stranded.is_empty() {
+            return Answer::Stranded(stranded);
+        }
+        self.draft.setting = Some(Arc::clone(&setting));
+        self.parts.setting = setting;
+        self.note(event, now)
+    }
+
     /// Applies decided events to the working board and puts them into the draft. What `decide` wrote, `apply` must accept: a
     /// refusal here is a defect, and the event is left out rather than stored, so that the log can always be folded.
     fn record(&mut self, recorded: Vec<Recorded>) {
@@ -392,7 +424,7 @@ impl Engine {
 
     /// Signs the draft.
     fn seal(&self, draft: Draft) -> Result<(Batch, Flight), EngineError> {
-        let Draft { mut batch, recorded, leaves, deadlines, broken: _ } = draft;
+        let Draft { mut batch, recorded, leaves, deadlines, setting, broken: _ } = draft;
         let mut frontier = self.frontier.clone();
         for leaf in &leaves {
             frontier.append(*leaf);
@@ -410,11 +442,14 @@ impl Engine {
             now.filter(|(_, before, now)| before != now).map(|(id, _, now)| (Stream::Incident(id), now)).collect();
         let rings = !batch.outgoing.is_empty();
         let board = Arc::new(self.working.clone());
-        Ok((batch, Flight { recorded, board, leaves, head, frontier, rings }))
+        Ok((batch, Flight { recorded, board, leaves, head, frontier, rings, setting }))
     }
 
     fn publish(&mut self, flight: Flight) {
-        let Flight { recorded, board, leaves, head, frontier, rings } = flight;
+        let Flight { recorded, board, leaves, head, frontier, rings, setting } = flight;
+        if let Some(setting) = setting {
+            self.setting = setting;
+        }
         let before = std::mem::replace(&mut *write(&self.published.board), board);
         // Given back outside the lock.
         drop(before);

@@ -8,6 +8,7 @@ pub mod extract;
 pub mod paged;
 pub mod views;
 pub mod health;
+pub mod configuration;
 pub mod stream;
 pub mod log;
 pub mod oncall;
@@ -22,7 +23,7 @@ pub mod openapi;
 
 pub use extract::{Asked, Body, Bytes, InPath};
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Json, Router,
@@ -32,18 +33,17 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use quarterdeck_api::ErrorBody;
-use quarterdeck_core::{
-    detector::Params, incident::Refusal, limits::BODY_BYTES_MAX, setting::Setting, time::Timestamp,
-};
+use quarterdeck_core::{incident::Refusal, limits::BODY_BYTES_MAX, time::Timestamp};
 use quarterdeck_ledger::note::VerifierKey;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    auth::{Caller, Role, Token, identify},
-    config::Integration,
+    auth::{Caller, Role, identify},
     engine::EngineError,
     history::HistoryError,
+    in_force::Live,
     loops::{engine::EngineHandle, expire::Expiries, watchdog::Watched},
+    reload::Reloader,
 };
 use quarterdeck_host::clock::Clock;
 use quarterdeck_sources::Sources;
@@ -57,28 +57,22 @@ pub struct App {
     pub store: Arc<dyn Store>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Configuration as a value.
-    pub setting: Arc<Setting>,
-    /// Who may use the API.
-    pub tokens: Vec<Token>,
-    /// Monitors that may post signals.
-    pub integrations: Vec<Integration>,
+    /// What is in force of the configuration.
+    pub live: Arc<Live>,
+    /// Has the configuration read anew.
+    pub reloader: Arc<Reloader>,
     /// Until when what monitors claim holds.
     pub expiries: Arc<Expiries>,
     /// When the program started.
     pub started: Timestamp,
     /// The health of the chain sources.
     pub sources: Arc<Sources>,
-    /// Parameters of the detectors that are on.
-    pub detectors: BTreeMap<String, Params>,
     /// Detectors that did not hear their canary at the start.
     pub deaf: Vec<quarterdeck_core::id::DetectorId>,
     /// What the watchdog saw.
     pub watched: Arc<Watched>,
     /// The log's verifier key.
     pub key: VerifierKey,
-    /// The address people reach the console at.
-    pub base_url: String,
     /// Told when the program stops: streams end then, so that stopping does not wait for listeners.
     pub stopping: tokio::sync::watch::Receiver<bool>,
     /// Renders the metrics.
@@ -98,6 +92,7 @@ pub fn router(app: Shared, pages: Router<Shared>) -> Router {
         .merge(oncall::routes())
         .merge(log::routes())
         .merge(health::routes())
+        .merge(configuration::routes())
         .merge(stream::routes())
         .merge(ingest::routes())
         .merge(alertmanager::routes())
@@ -252,7 +247,7 @@ pub fn caller(parts: &Parts, app: &App, least: Role) -> Result<Caller, Refused> 
         return Err(Refused::new(StatusCode::UNAUTHORIZED, "no_token", "this needs a token")
             .hint("send `Authorization: Bearer …`, or log in to the console"));
     };
-    let Some(caller) = identify(&app.tokens, token) else {
+    let Some(caller) = identify(&app.live.now().tokens, token) else {
         return Err(Refused::new(StatusCode::UNAUTHORIZED, "bad_token", "this token is not known"));
     };
     if cookie && !matches!(parts.method, Method::GET | Method::HEAD) && !same_origin(&parts.headers) {

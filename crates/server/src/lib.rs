@@ -5,11 +5,13 @@
 
 pub mod auth;
 pub mod config;
+pub mod in_force;
 pub mod log_tree;
 pub mod engine;
 pub mod history;
 pub mod log_files;
 pub mod loops;
+pub mod reload;
 pub mod http;
 pub mod console;
 pub mod app;

@@ -4,6 +4,7 @@ pub mod engine;
 pub mod deliver;
 pub mod detect;
 pub mod expire;
+pub mod follow;
 pub mod publish;
 pub mod retain;
 pub mod watchdog;

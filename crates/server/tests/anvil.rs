@@ -300,6 +300,7 @@ fn configuration(data: &Path, http: &str) -> Configuration {
         (kind.id().to_owned(), Params::resolve(kind.id(), kind.params(), &BTreeMap::new()).unwrap())
     };
     Configuration {
+        path: None,
         listen: None,
         base_url: String::new(),
         data: data.to_owned(),

@@ -210,6 +210,7 @@ fn configuration(
         digest: Sha256::digest(token.as_bytes()).into(),
     };
     Ok(Configuration {
+        path: None,
         listen,
         base_url: listen.map(|address| format!("http://{address}")).unwrap_or_default(),
         data: plan.data.clone(),
@@ -289,8 +290,8 @@ async fn write_review(running: &Running, incident: &Incident, data: &Path) -> Re
     let events = quarterdeck_server::history::whole(&*running.store, running.engine.published(), incident.id()).await;
     let events = events.map_err(|error| defect(&error))?;
     let head = read(&running.engine.published().head).clone();
-    let review =
-        quarterdeck_server::history::review(&running.setting, incident.id(), &events, running.key.name(), &head);
+    let setting = Arc::clone(&running.live.now().setting);
+    let review = quarterdeck_server::history::review(&setting, incident.id(), &events, running.key.name(), &head);
     let review = review.map_err(|error| defect(&error))?;
     let json = serde_json::to_string_pretty(&review).map_err(|error| defect(&error))?;
     let path = data.join(format!("review-{}.md", incident.id()));

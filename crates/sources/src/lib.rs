@@ -126,6 +126,10 @@ impl Sources {
     pub fn update(&self, id: &SourceId, change: impl FnOnce(&mut SourceHealth)) {
         change(self.lock().entry(id.clone()).or_default());
     }
+    /// Forgets a source that is no longer followed.
+    pub fn forget(&self, id: &SourceId) {
+        self.lock().remove(id);
+    }
     /// A copy of all.
     pub fn all(&self) -> BTreeMap<SourceId, SourceHealth> {
         self.lock().clone()

@@ -1,4 +1,6 @@
 //! The executable as a person uses it: what they type, what it prints where, how it exits.
 
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod silence;

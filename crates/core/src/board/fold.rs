@@ -86,6 +86,7 @@ impl Board {
         self.journal = version.saturating_add(1);
         match event {
             JournalEvent::Started { .. }
+            | JournalEvent::Configured { .. }
             | JournalEvent::DetectorSilent { .. }
             | JournalEvent::AllClearSettled { .. }
             | JournalEvent::Erased { .. }

@@ -123,6 +123,7 @@ pub(super) fn resolve(
         return Err(ConfigError::Faults { faults: faults.found });
     };
     Ok(Configuration {
+        path: None,
         listen: Some(listen),
         base_url: file.server.base_url.unwrap_or_else(|| format!("http://{listen}")),
         data,

@@ -98,7 +98,8 @@ pub(super) async fn render(
 
 /// People of the roster as a form offers them.
 fn people(app: &Shared) -> Vec<Choice> {
-    let people = app.setting.roster.people.values();
+    let in_force = app.live.now();
+    let people = in_force.setting.roster.people.values();
     people.map(|person| Choice { value: person.id.to_string(), label: person.name.clone() }).collect()
 }
 

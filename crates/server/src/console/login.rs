@@ -38,7 +38,7 @@ async fn form(State(app): State<Shared>, Asked(entry): Asked<Entry>, headers: He
     if entry.token.is_some() && !from_elsewhere(&headers) {
         return enter(&app, &entry);
     }
-    let known = presented(&headers).is_some_and(|(token, _)| identify(&app.tokens, token).is_some());
+    let known = presented(&headers).is_some_and(|(token, _)| identify(&app.live.now().tokens, token).is_some());
     if known {
         return Redirect::to(local(&entry.next)).into_response();
     }
@@ -56,7 +56,8 @@ async fn log_in(State(app): State<Shared>, headers: HeaderMap, Filled(entry): Fi
 fn enter(app: &Shared, entry: &Entry) -> Response {
     let token = entry.token.as_deref().unwrap_or_default().trim();
     let next = local(&entry.next);
-    let cookie = if identify(&app.tokens, token).is_some() { cookie(app, token, KEPT_SECONDS) } else { None };
+    let cookie =
+        if identify(&app.live.now().tokens, token).is_some() { cookie(app, token, KEPT_SECONDS) } else { None };
     if let Some(cookie) = cookie {
         return ([(header::SET_COOKIE, cookie)], Redirect::to(next)).into_response();
     }
@@ -78,7 +79,7 @@ fn frame_closed(app: &Shared) -> super::pages::Frame {
 fn cookie(app: &Shared, token: &str, seconds: u32) -> Option<HeaderValue> {
     // RFC 6265, section 4.1.1: cookie-octet.
     let fits = token.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b',' | b';' | b'\\'));
-    let secure = if app.base_url.starts_with("https://") { "; Secure" } else { "" };
+    let secure = if app.live.now().base_url.starts_with("https://") { "; Secure" } else { "" };
     let text = format!("{COOKIE}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
     if fits { HeaderValue::from_str(&text).ok() } else { None }
 }

@@ -30,7 +30,8 @@ pub(super) fn routes() -> Router<Shared> {
 
 async fn show(On(Viewer(visitor)): On<Viewer>, State(app): State<Shared>) -> Response {
     let now = app.clock.now();
-    let roster = &app.setting.roster;
+    let in_force = app.live.now();
+    let roster = &in_force.setting.roster;
     let mut shades = Shades::default();
     let schedules = roster.schedules.values().map(|schedule| rota(schedule, roster, now, &mut shades)).collect();
     page(StatusCode::OK, &pages::OnCall { frame: frame(&app, Some(&visitor), "oncall"), schedules })

@@ -61,7 +61,7 @@ async fn show(app: &Shared, visitor: &Caller, wanted: &Wanted) -> Result<Respons
         format!("/signals?{}", query(&pairs))
     };
     let mut detectors: Vec<String> = DETECTORS.iter().map(|kind| kind.id().to_owned()).collect();
-    detectors.extend(app.integrations.iter().map(|integration| integration.id.to_string()));
+    detectors.extend(app.live.now().integrations.iter().map(|integration| integration.id.to_string()));
     detectors.sort();
     detectors.dedup();
     let template = pages::Signals {

@@ -10,6 +10,7 @@ use quarterdeck_core::{
     incident::Incident,
     journal::{Body, Recorded},
     outbox,
+    setting::Setting,
     time::Timestamp,
 };
 use quarterdeck_ledger::{hash::Hash, leaf::Entry};
@@ -25,6 +26,8 @@ pub(super) struct Draft {
     pub(super) leaves: Vec<Hash>,
     /// Incidents with new events, and when something was due for them before: their timers may have moved.
     pub(super) deadlines: BTreeMap<IncidentId, Option<Timestamp>>,
+    /// The configuration to decide by, if it changed.
+    pub(super) setting: Option<Arc<Setting>>,
     /// An event that could not be sealed: a defect of ours. Nothing of the draft may be written.
     pub(super) broken: Option<EngineError>,
 }

@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use quarterdeck_core::{
     board::Fate,
-    id::{IncidentId, SilenceId},
+    id::{IncidentId, PersonId, SilenceId},
     incident::{Actor, Command, PageOutcome, Refusal},
     journal::JournalEvent,
     outbox::Delivery,
+    setting::Setting,
     signal::SignalChange,
     silence::{BadSilence, Silence},
 };
@@ -47,6 +48,13 @@ pub enum Work {
     },
     /// Something of the product itself, for the log.
     Journal(JournalEvent),
+    /// Another configuration from here on, for everything that is decided after it.
+    Reconfigure {
+        /// People, services, rules.
+        setting: Arc<Setting>,
+        /// What the log says of it.
+        event: JournalEvent,
+    },
     /// Set a silence.
     Silence(Silence),
     /// End a silence now.
@@ -78,6 +86,8 @@ pub enum Answer {
     BadSilence(BadSilence),
     /// There is no such silence in force.
     NoSuchSilence(SilenceId),
+    /// The configuration would leave open incidents without their last resort: each with the person who is gone.
+    Stranded(Vec<(IncidentId, PersonId)>),
 }
 
 /// Why there is no answer.

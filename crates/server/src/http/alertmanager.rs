@@ -190,7 +190,7 @@ pub async fn status(_: Reader, State(app): State<Shared>) -> Response {
     responses((status = 200, description = "receivers"), (status = 401, body = String)))]
 pub async fn receivers(_: Reader, State(app): State<Shared>) -> Response {
     let receiver = |id: &quarterdeck_core::id::PolicyId| Receiver { name: id.to_string(), labels: LabelSet::new() };
-    Json(app.setting.roster.policies.keys().map(receiver).collect::<Vec<_>>()).into_response()
+    Json(app.live.now().setting.roster.policies.keys().map(receiver).collect::<Vec<_>>()).into_response()
 }
 
 /// Silences: in force first, then those to come, then those that are over.

@@ -56,7 +56,9 @@ pub async fn carry_out(app: &Shared, caller: &Caller, id: IncidentId, command: &
     let command = kind.command(caller.actor(), &given)?;
     let log_index = match app.engine.ask(Work::Command { incident: id, command }).await? {
         Answer::Logged { last } => Some(last),
-        Answer::Done | Answer::Heard(_) | Answer::BadSilence(_) | Answer::NoSuchSilence(_) => None,
+        Answer::Done | Answer::Heard(_) | Answer::BadSilence(_) | Answer::NoSuchSilence(_) | Answer::Stranded(_) => {
+            None
+        }
         Answer::Refused(refusal) => return Err(refused(app, caller, refusal)),
     };
     let board = app.engine.published().board();

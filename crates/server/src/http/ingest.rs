@@ -46,7 +46,8 @@ pub fn routes() -> Router<Shared> {
 
 /// Reads what a source sent, at this instant, with this catalogue.
 pub fn hearing<T>(app: &Shared, source: &SourceId, read: impl FnOnce(&Hearing<'_>) -> T) -> T {
-    let is_service = |service: &ServiceId| app.setting.catalogue.services.contains_key(service);
+    let in_force = app.live.now();
+    let is_service = |service: &ServiceId| in_force.setting.catalogue.services.contains_key(service);
     let now = app.clock.now();
     read(&Hearing { source, now, resolve_timeout: RESOLVE_TIMEOUT, is_service: &is_service })
 }
@@ -144,7 +145,7 @@ pub async fn enqueue(State(app): State<Shared>, body: Body) -> Result<Response, 
     let parse = |source: &SourceId| hearing(&app, source, |hearing| pagerduty::parse_event(&bytes, hearing));
     let source = match parse(&SourceId::unnamed()) {
         Err(error) => return Ok(refused(&error)),
-        Ok(received) => match integration(&app.integrations, &received.routing_key) {
+        Ok(received) => match integration(&app.live.now().integrations, &received.routing_key) {
             None => return Ok(refused(&pagerduty::unknown_routing_key())),
             Some(source) => source,
         },
@@ -168,7 +169,12 @@ async fn acknowledge(app: &Shared, source: &SourceId, claim: &Fingerprint) -> Re
     let command = Command::Life(LifeCommand::Acknowledge { by: Actor::Token(source.to_string()) });
     match app.engine.ask(Work::Command { incident, command }).await? {
         Answer::Refused(refusal) => tracing::info!(%refusal, %source, "an acknowledgement that means nothing"),
-        Answer::Done | Answer::Logged { .. } | Answer::Heard(_) | Answer::BadSilence(_) | Answer::NoSuchSilence(_) => {}
+        Answer::Done
+        | Answer::Logged { .. }
+        | Answer::Heard(_)
+        | Answer::BadSilence(_)
+        | Answer::NoSuchSilence(_)
+        | Answer::Stranded(_) => {}
     }
     Ok(())
 }

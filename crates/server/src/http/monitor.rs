@@ -56,16 +56,16 @@ const NAME_CHARS: usize = 48;
 /// Who is asking, if their key is right, or their token may do what `least` may.
 fn guest(parts: &Parts, app: &App, least: Role) -> Result<Guest, Refused> {
     if let Some(password) = password(&parts.headers) {
-        if let Some(id) = integration(&app.integrations, &password) {
+        if let Some(id) = integration(&app.live.now().integrations, &password) {
             return Ok(Guest::Integration(id));
         }
-        let Some(caller) = identify(&app.tokens, &password) else {
+        let Some(caller) = identify(&app.live.now().tokens, &password) else {
             return Err(Refused::new(StatusCode::UNAUTHORIZED, "bad_token", "this key is not known"));
         };
         return with_role(caller, least).map(Guest::Caller);
     }
     if let Some((key, false)) = presented(&parts.headers)
-        && let Some(id) = integration(&app.integrations, key)
+        && let Some(id) = integration(&app.live.now().integrations, key)
     {
         return Ok(Guest::Integration(id));
     }

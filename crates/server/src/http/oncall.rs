@@ -44,7 +44,8 @@ pub async fn next(_: Viewer, State(app): State<Shared>, Asked(query): Asked<At>)
 
 /// A row per schedule.
 pub fn turns(app: &Shared, turn: impl Fn(&quarterdeck_core::policy::Schedule) -> Turn) -> Vec<OnCall> {
-    let roster = &app.setting.roster;
+    let in_force = app.live.now();
+    let roster = &in_force.setting.roster;
     let rows = roster.schedules.values().map(|schedule| {
         let turn = turn(schedule);
         let name = turn.person.as_ref().and_then(|person| roster.people.get(person)).map(|person| person.name.clone());

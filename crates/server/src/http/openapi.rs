@@ -6,7 +6,9 @@ use utoipa::{
     openapi::security::{Http, HttpAuthScheme, SecurityScheme},
 };
 
-use super::{Shared, alertmanager, commands, health, incidents, ingest, log, oncall, signals, silences, stream};
+use super::{
+    Shared, alertmanager, commands, configuration, health, incidents, ingest, log, oncall, signals, silences, stream,
+};
 
 /// The description.
 #[derive(OpenApi)]
@@ -20,6 +22,7 @@ use super::{Shared, alertmanager, commands, health, incidents, ingest, log, onca
         signals::list, signals::show, signals::detectors,
         oncall::now, oncall::next,
         log::head, log::inclusion, log::consistency,
+        configuration::show, configuration::reload,
         health::live, health::ready, health::health, health::sources, health::metrics,
         stream::events,
         silences::list, silences::create, silences::end,

@@ -130,8 +130,9 @@ pub async fn find_one(app: &Shared, id: &str, observed: Option<&str>) -> Result<
 #[utoipa::path(get, path = "/api/v1/detectors", tag = "signals", security(("token" = [])),
     responses((status = 200, body = Vec<Detector>), (status = 401, body = ErrorBody)))]
 pub async fn detectors(_: Viewer, State(app): State<Shared>) -> Json<Vec<Detector>> {
+    let in_force = app.live.now();
     let view = |kind: &&dyn quarterdeck_detect::detector::DetectorKind| {
-        let params = app.detectors.get(kind.id());
+        let params = in_force.detectors.get(kind.id());
         Detector {
             id: kind.id().to_owned(),
             code: kind.code().to_owned(),

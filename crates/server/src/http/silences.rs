@@ -125,9 +125,12 @@ pub async fn over(app: &Shared, caller: &Caller, id: &str) -> Result<SilenceView
 pub async fn set(app: &Shared, silence: Silence) -> Result<(), Refused> {
     match app.engine.ask(Work::Silence(silence)).await? {
         Answer::BadSilence(bad) => Err(refused(&bad)),
-        Answer::Done | Answer::Logged { .. } | Answer::Heard(_) | Answer::Refused(_) | Answer::NoSuchSilence(_) => {
-            Ok(())
-        }
+        Answer::Done
+        | Answer::Logged { .. }
+        | Answer::Heard(_)
+        | Answer::Refused(_)
+        | Answer::NoSuchSilence(_)
+        | Answer::Stranded(_) => Ok(()),
     }
 }
 

@@ -34,12 +34,17 @@ pub async fn events(_: Viewer, State(app): State<Shared>) -> Sse<impl Stream<Ite
             Err(BroadcastStreamRecvError::Lagged(count)) => Event::default().event("missed").data(count.to_string()),
         })
     });
-    let mut stopping = app.stopping.clone();
-    let stopped = async move {
-        // An error means that the sender is gone, which ends the stream as well.
-        drop(stopping.wait_for(|stopping| *stopping).await);
+    let (mut stopping, mut live) = (app.stopping.clone(), app.live.watch());
+    let tokens = app.live.now().tokens.clone();
+    let over = async move {
+        // An error means that the sender is gone, which ends the stream as well. Where the tokens changed, who listens must ask
+        // again: theirs may be gone.
+        tokio::select! {
+            _ = stopping.wait_for(|stopping| *stopping) => {}
+            _ = live.wait_for(|in_force| in_force.tokens != tokens) => {}
+        }
     };
-    let stream = stream.take_until(stopped);
+    let stream = stream.take_until(over);
     Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
 }
 

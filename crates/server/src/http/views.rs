@@ -136,7 +136,7 @@ pub async fn timeline(
         text: row.text,
         log_index: row.log_index,
     };
-    let rows = history::rows(&app.setting, &part.events).into_iter().map(row).collect();
+    let rows = history::rows(&app.live.now().setting, &part.events).into_iter().map(row).collect();
     Ok(api::Timeline { rows, earlier: part.earlier })
 }
 
@@ -144,7 +144,7 @@ pub async fn timeline(
 pub async fn review(app: &Shared, id: IncidentId) -> Result<Review, Refused> {
     let events = history::whole(&*app.store, app.engine.published(), id).await?;
     let head = read(&app.engine.published().head).clone();
-    history::review(&app.setting, id, &events, app.key.name(), &head).map_err(|error| {
+    history::review(&app.live.now().setting, id, &events, app.key.name(), &head).map_err(|error| {
         tracing::error!(%error, incident = %id, "a review cannot be drafted");
         Refused::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "unreviewable", error.to_string())
     })

@@ -7,17 +7,16 @@
 //! more, labelled a repeat; if we stop in between again, it is settled as unknown and the rules turn to the next channel.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use quarterdeck_core::{
-    id::{ChannelId, DeliveryId, IncidentId},
+    id::{DeliveryId, IncidentId},
     incident::{Incident, PageOutcome},
     limits::{ATTEMPTS_PER_CHANNEL_MAX, DELIVERIES_IN_FLIGHT_MAX, DELIVERY_TIMEOUT, RETRY_AFTER_MAX},
     outbox::{self, Audience, Unwanted},
-    setting::Setting,
     time::Timestamp,
 };
 use tokio::{
@@ -27,11 +26,12 @@ use tokio::{
 
 use crate::{
     engine::{Work, read},
+    in_force::{InForce, Live},
     loops::engine::EngineHandle,
 };
 use quarterdeck_host::clock::Clock;
 use quarterdeck_reach::notify::{
-    Message, Notifier, SendError,
+    Message, SendError,
     message::{Sending, compose},
 };
 use quarterdeck_store::{Outgoing, Store, StoreError};
@@ -47,12 +47,8 @@ pub struct Deliver {
     pub store: Arc<dyn Store>,
     /// Where outcomes go.
     pub engine: EngineHandle,
-    /// The configured channels.
-    pub channels: Arc<BTreeMap<ChannelId, Arc<dyn Notifier>>>,
-    /// People's names.
-    pub setting: Arc<Setting>,
-    /// The console's address, for the link in a page.
-    pub base_url: String,
+    /// Channels, people's names, and the console's address for the link in a page.
+    pub live: Arc<Live>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Deliveries whose attempt was under way when we stopped last.
@@ -145,11 +141,13 @@ impl Deliver {
 
     async fn attempt(&self, row: &Outgoing) -> Result<String, SendError> {
         let Audience::Contact { channel, .. } = &row.delivery.to;
-        let Some(notifier) = self.channels.get(channel) else {
+        let in_force = self.live.now();
+        let Some(notifier) = in_force.channels.get(channel) else {
             return Err(SendError::Permanent { reason: format!("no channel `{channel}` is configured") });
         };
         self.shown(row.decided).await?;
-        let message = self.message(row).map_err(|unwanted| SendError::Permanent { reason: unwanted.to_string() })?;
+        let message =
+            self.message(row, &in_force).map_err(|unwanted| SendError::Permanent { reason: unwanted.to_string() })?;
         match tokio::time::timeout(DELIVERY_TIMEOUT, notifier.send(&message)).await {
             Ok(sent) => {
                 sent.map(|receipt| if message.repeat { format!("{} (repeat)", receipt.text) } else { receipt.text })
@@ -159,9 +157,9 @@ impl Deliver {
     }
 
     /// What a delivery says now, if anybody still wants it. Of an incident that cannot be read somebody hears that.
-    fn message(&self, row: &Outgoing) -> Result<Message, Unwanted> {
+    fn message(&self, row: &Outgoing, in_force: &InForce) -> Result<Message, Unwanted> {
         let repeated = lock(&self.may_have_arrived).contains(&row.delivery.id);
-        let (setting, base_url) = (&*self.setting, self.base_url.as_str());
+        let (setting, base_url) = (&*in_force.setting, in_force.base_url.as_str());
         let sending = Sending { setting, base_url, at: row.not_before, repeated };
         self.about(row.delivery.incident, |incident| {
             incident.map_or(Ok(()), |incident| outbox::wanted(incident, &row.delivery))?;

@@ -45,7 +45,8 @@ impl EngineHandle {
             | Answer::Logged { .. }
             | Answer::Refused(_)
             | Answer::BadSilence(_)
-            | Answer::NoSuchSilence(_) => Ok(Vec::new()),
+            | Answer::NoSuchSilence(_)
+            | Answer::Stranded(_) => Ok(Vec::new()),
         }
     }
     /// What readers see.

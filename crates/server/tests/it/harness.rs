@@ -38,6 +38,8 @@ pub(crate) const COMMANDER: &str = "commander-token-0123456789";
 pub(crate) const ADMIN: &str = "admin-token-0123456789";
 /// The key of the integration `monitor`.
 pub(crate) const KEY: &str = "key-of-the-monitor-0123456789";
+/// The configuration, beside the store.
+const FILE: &str = "quarterdeck.toml";
 /// How long something may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -173,6 +175,19 @@ impl Deck {
         assert_eq!((status, body.as_str()), (200, ""));
     }
 
+    /// Changes the configuration file, and nothing else.
+    pub(crate) fn edit(&self, change: impl FnOnce(String) -> String) {
+        let file = self.folder.path().join(FILE);
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, change(text)).unwrap();
+    }
+
+    /// Changes the configuration file and has it read, which must succeed.
+    pub(crate) async fn configure(&self, change: impl FnOnce(String) -> String) -> quarterdeck_api::Configuration {
+        self.edit(change);
+        self.client(ADMIN).reload().await.unwrap()
+    }
+
     /// JSON at a path.
     pub(crate) async fn get(&self, path: &str, key: &str) -> Value {
         let answer = self.http.get(format!("{}{path}", self.base)).bearer_auth(key).send().await.unwrap();
@@ -244,8 +259,11 @@ fn http() -> reqwest::Client {
 
 async fn run(clock: &Arc<SetClock>, receiver: &Receiver, folder: &Path, store: Arc<dyn Store>) -> Running {
     let parts = Parts::new(clock.clone()).unwrap();
-    let text = configuration(&receiver.address.to_string());
-    let configuration = config::parse(&text, folder, &parts).unwrap_or_else(|error| panic!("{:#?}", error.faults()));
+    let file = folder.join(FILE);
+    if !file.exists() {
+        std::fs::write(&file, configuration(&receiver.address.to_string())).unwrap();
+    }
+    let configuration = config::load(&file, &parts).unwrap_or_else(|error| panic!("{:#?}", error.faults()));
     let world = World {
         clock: clock.clone(),
         ids: Box::new(SystemIds),

@@ -39,6 +39,12 @@ mod postgres_server;
 #[cfg(test)]
 mod receiver;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
+#[expect(dead_code, reason = "the follower's own tests use more of it")]
+#[path = "../../../sources/src/evm/follow/tests/node.rs"]
+mod scripted_node;
+#[cfg(test)]
 mod signals;
 #[cfg(test)]
 mod silences;

@@ -16,6 +16,7 @@ enum Least {
     Viewer,
     Responder,
     Commander,
+    Admin,
 }
 
 /// Whether the key of an integration is enough.
@@ -30,7 +31,7 @@ enum Keys {
 }
 
 use Keys::{Forbidden, Serve, Unknown};
-use Least::{Commander, Open, Responder, Viewer};
+use Least::{Admin, Commander, Open, Responder, Viewer};
 
 /// Operation, who may, whether integrations may, a body.
 fn rows() -> Vec<(&'static str, Least, Keys, Value)> {
@@ -64,6 +65,8 @@ fn rows() -> Vec<(&'static str, Least, Keys, Value)> {
         ("get /api/v1/detectors", Viewer, Unknown, Value::Null),
         ("get /api/v1/oncall/now", Viewer, Unknown, Value::Null),
         ("get /api/v1/oncall/next", Viewer, Unknown, Value::Null),
+        ("get /api/v1/configuration", Viewer, Unknown, Value::Null),
+        ("post /api/v1/configuration/reload", Admin, Unknown, Value::Null),
         ("get /api/v1/log", Viewer, Unknown, Value::Null),
         ("get /api/v1/log/inclusion", Viewer, Unknown, Value::Null),
         ("get /api/v1/log/consistency", Viewer, Unknown, Value::Null),
@@ -123,7 +126,7 @@ async fn every_operation_asks_for_the_right_role() {
             request.send().await.unwrap().status().as_u16()
         };
         let foreign = keys != Unknown;
-        for (key, is) in [(VIEWER, Viewer), (RESPONDER, Responder), (COMMANDER, Commander), (ADMIN, Commander)] {
+        for (key, is) in [(VIEWER, Viewer), (RESPONDER, Responder), (COMMANDER, Commander), (ADMIN, Admin)] {
             let status = ask(Some(key), false).await;
             let may = is >= least;
             assert_eq!(may, !matches!(status, 401 | 403), "{name} as {is:?}: {status}");

@@ -87,6 +87,7 @@ pub(super) fn of_journal(board: &Board, event: &JournalEvent) -> Option<String> 
             format!("{turned}{name}")
         }
         JournalEvent::Started { .. }
+        | JournalEvent::Configured { .. }
         | JournalEvent::GapOpened { .. }
         | JournalEvent::GapClosed { .. }
         | JournalEvent::AllClearSettled { .. }

@@ -245,6 +245,26 @@ impl Detector for Observer {
             ChainEvent::Reorg(_) | ChainEvent::Finalized(_) => {}
         }
     }
+    fn watched(&mut self, sources: &BTreeMap<SourceId, ChainId>, at: Timestamp, out: &mut Vec<SignalChange>) {
+        let voice = &self.voice;
+        self.state.blinds.retain(|blind| {
+            let stays = sources.contains_key(&blind.source);
+            if !stays && blind.told {
+                let entity: [&[u8]; 2] = [blind.source.as_str().as_bytes(), kind_word(blind.kind).as_bytes()];
+                out.push(voice.ended("gap", &entity, at));
+            }
+            stays
+        });
+        self.state.heads.retain(|chain, head| {
+            let stays = sources.values().any(|watched| watched == chain);
+            let told =
+                [("stale head", head.stale), ("no receipts", head.receipts.told), ("no traces", head.traces.told)];
+            for (rule, _) in told.into_iter().filter(|(_, told)| *told && !stays) {
+                out.push(voice.ended(rule, &[&chain.bytes()], at));
+            }
+            stays
+        });
+    }
     fn snapshot(&self) -> Vec<u8> {
         at_rest::save(&self.state)
     }
