@@ -22,7 +22,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    check::Fault,
+    check::Mistake,
     cover::{Hole, Missing, holes},
     rota::zone,
 };

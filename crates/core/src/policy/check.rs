@@ -1,4 +1,4 @@
-//! What is wrong with people, schedules and policies before anything happens. Each fault says what to do about it.
+//! What is wrong with people, schedules and policies before anything happens. Each mistake says what to do about it.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
 
 /// What is wrong with a roster. Rotations, overrides and tiers are counted from 1, as people count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum Mistake {
     /// No such zone in the bundled rules.
     #[error("{place} has zone `{zone}`, which does not exist")]
     UnknownZone {
@@ -139,7 +139,7 @@ pub enum Fault {
     },
 }
 
-impl Fault {
+impl Mistake {
     /// What to do about it, for the line below the error.
     pub fn hint(&self) -> String {
         match self {
@@ -166,55 +166,55 @@ impl Fault {
 
 impl Roster {
     /// Everything that is wrong with it, people first, then schedules, then policies.
-    pub fn check(&self) -> Vec<Fault> {
-        let mut faults = Vec::new();
+    pub fn check(&self) -> Vec<Mistake> {
+        let mut mistakes = Vec::new();
         for (key, person) in &self.people {
-            faults.extend(wrong_name(format!("person `{}`", person.id), key.as_str(), person.id.as_str()));
-            faults.extend(person.check());
+            mistakes.extend(wrong_name(format!("person `{}`", person.id), key.as_str(), person.id.as_str()));
+            mistakes.extend(person.check());
         }
         for (key, schedule) in &self.schedules {
-            faults.extend(wrong_name(format!("schedule `{}`", schedule.id), key.as_str(), schedule.id.as_str()));
-            faults.extend(schedule.check());
-            faults.extend(schedule.strangers(self));
+            mistakes.extend(wrong_name(format!("schedule `{}`", schedule.id), key.as_str(), schedule.id.as_str()));
+            mistakes.extend(schedule.check());
+            mistakes.extend(schedule.strangers(self));
         }
         for (key, policy) in &self.policies {
-            faults.extend(wrong_name(format!("policy `{}`", policy.id), key.as_str(), policy.id.as_str()));
-            faults.extend(policy.check(self));
+            mistakes.extend(wrong_name(format!("policy `{}`", policy.id), key.as_str(), policy.id.as_str()));
+            mistakes.extend(policy.check(self));
         }
-        faults
+        mistakes
     }
 }
 
 impl Person {
     /// What is wrong with it.
-    pub fn check(&self) -> Vec<Fault> {
+    pub fn check(&self) -> Vec<Mistake> {
         unknown_zone(format!("person `{}`", self.id), &self.zone).into_iter().collect()
     }
 }
 
 impl Schedule {
     /// What is wrong with it alone. Whether its people exist, [`Roster::check`] knows.
-    pub fn check(&self) -> Vec<Fault> {
+    pub fn check(&self) -> Vec<Mistake> {
         let place = format!("schedule `{}`", self.id);
-        let mut faults: Vec<Fault> = unknown_zone(place.clone(), &self.zone).into_iter().collect();
-        faults.extend(too_many(&place, self.rotations.len(), "rotations", ROTATIONS_MAX));
-        faults.extend(too_many(&place, self.overrides.len(), "overrides", OVERRIDES_MAX));
+        let mut mistakes: Vec<Mistake> = unknown_zone(place.clone(), &self.zone).into_iter().collect();
+        mistakes.extend(too_many(&place, self.rotations.len(), "rotations", ROTATIONS_MAX));
+        mistakes.extend(too_many(&place, self.overrides.len(), "overrides", OVERRIDES_MAX));
         for (number, rotation) in (1..).zip(&self.rotations) {
-            faults.extend(self.check_rotation(number, rotation));
+            mistakes.extend(self.check_rotation(number, rotation));
         }
         for (number, o) in (1..).zip(&self.overrides).filter(|(_, o)| o.from >= o.until) {
             let (schedule, from, until) = (self.id.clone(), o.from, o.until);
-            faults.push(Fault::BackwardOverride { schedule, number, from, until });
+            mistakes.push(Mistake::BackwardOverride { schedule, number, from, until });
         }
-        faults
+        mistakes
     }
 
-    fn check_rotation(&self, number: usize, rotation: &Rotation) -> Vec<Fault> {
+    fn check_rotation(&self, number: usize, rotation: &Rotation) -> Vec<Mistake> {
         let place = format!("rotation {number} of schedule `{}`", self.id);
-        let mut faults: Vec<Fault> =
+        let mut mistakes: Vec<Mistake> =
             too_many(&place, rotation.people.len(), "people", PEOPLE_PER_ROTATION_MAX).into_iter().collect();
         if rotation.people.is_empty() {
-            faults.push(Fault::EmptyRotation { schedule: self.id.clone(), rotation: number });
+            mistakes.push(Mistake::EmptyRotation { schedule: self.id.clone(), rotation: number });
         }
         let (count, unit, max) = match rotation.shift {
             Shift::Hours { count } => (count, "hours", SHIFT_HOURS_MAX),
@@ -222,13 +222,13 @@ impl Schedule {
             Shift::Weeks { count } => (count, "weeks", SHIFT_WEEKS_MAX),
         };
         if !(1..=max).contains(&count) {
-            faults.push(Fault::ShiftCount { schedule: self.id.clone(), rotation: number, count, unit, max });
+            mistakes.push(Mistake::ShiftCount { schedule: self.id.clone(), rotation: number, count, unit, max });
         }
-        faults
+        mistakes
     }
 
     /// The people it names whom `roster` does not have, each once a place.
-    fn strangers(&self, roster: &Roster) -> Vec<Fault> {
+    fn strangers(&self, roster: &Roster) -> Vec<Mistake> {
         let rotations = (1..).zip(&self.rotations).flat_map(|(number, rotation)| {
             let place = format!("rotation {number} of schedule `{}`", self.id);
             rotation.people.iter().collect::<BTreeSet<_>>().into_iter().map(move |person| (place.clone(), person))
@@ -242,60 +242,60 @@ impl Schedule {
 
 impl EscalationPolicy {
     /// What is wrong with it, given who is in `roster`. Whether its schedules have holes, [`super::holes`] knows.
-    pub fn check(&self, roster: &Roster) -> Vec<Fault> {
+    pub fn check(&self, roster: &Roster) -> Vec<Mistake> {
         let policy = || self.id.clone();
         let place = format!("policy `{}`", self.id);
-        let mut faults: Vec<Fault> = too_many(&place, self.tiers.len(), "tiers", TIERS_MAX).into_iter().collect();
+        let mut mistakes: Vec<Mistake> = too_many(&place, self.tiers.len(), "tiers", TIERS_MAX).into_iter().collect();
         if self.tiers.is_empty() {
-            faults.push(Fault::NoTiers { policy: policy() });
+            mistakes.push(Mistake::NoTiers { policy: policy() });
         }
         for (number, tier) in (1..).zip(&self.tiers) {
             let place = format!("tier {number} of {place}");
             if tier.targets.is_empty() {
-                faults.push(Fault::EmptyTier { policy: policy(), tier: number });
+                mistakes.push(Mistake::EmptyTier { policy: policy(), tier: number });
             }
-            faults.extend(too_many(&place, tier.targets.len(), "targets", TARGETS_PER_TIER_MAX));
-            faults.extend(outside(format!("the delay of {place}"), tier.delay, TIER_DELAY_MAX));
+            mistakes.extend(too_many(&place, tier.targets.len(), "targets", TARGETS_PER_TIER_MAX));
+            mistakes.extend(outside(format!("the delay of {place}"), tier.delay, TIER_DELAY_MAX));
             for target in &tier.targets {
                 match target {
-                    Target::Person(person) => faults.extend(unknown_person(roster, place.clone(), person)),
+                    Target::Person(person) => mistakes.extend(unknown_person(roster, place.clone(), person)),
                     Target::Schedule(schedule) if !roster.schedules.contains_key(schedule) => {
                         let schedule = schedule.clone();
-                        faults.push(Fault::UnknownSchedule { policy: policy(), tier: number, schedule });
+                        mistakes.push(Mistake::UnknownSchedule { policy: policy(), tier: number, schedule });
                     }
                     Target::Schedule(_) => {}
                 }
             }
         }
         if !(1..=ROUNDS_MAX).contains(&self.rounds) {
-            faults.push(Fault::Rounds { policy: policy(), rounds: self.rounds });
+            mistakes.push(Mistake::Rounds { policy: policy(), rounds: self.rounds });
         }
-        faults.extend(outside(format!("the acknowledgement of {place}"), self.acknowledgement, ACKNOWLEDGEMENT_MAX));
+        mistakes.extend(outside(format!("the acknowledgement of {place}"), self.acknowledgement, ACKNOWLEDGEMENT_MAX));
         match roster.people.get(&self.fallback) {
             Some(person) if person.contacts.is_empty() => {
-                faults.push(Fault::FallbackWithoutContact { policy: policy(), person: self.fallback.clone() });
+                mistakes.push(Mistake::FallbackWithoutContact { policy: policy(), person: self.fallback.clone() });
             }
             Some(_) => {}
-            None => faults.extend(unknown_person(roster, format!("the fallback of {place}"), &self.fallback)),
+            None => mistakes.extend(unknown_person(roster, format!("the fallback of {place}"), &self.fallback)),
         }
-        faults
+        mistakes
     }
 }
 
-fn unknown_zone(place: String, zone: &str) -> Option<Fault> {
-    rota::zone(zone).is_none().then(|| Fault::UnknownZone { place, zone: zone.chars().take(64).collect() })
+fn unknown_zone(place: String, zone: &str) -> Option<Mistake> {
+    rota::zone(zone).is_none().then(|| Mistake::UnknownZone { place, zone: zone.chars().take(64).collect() })
 }
 
-fn wrong_name(place: String, key: &str, name: &str) -> Option<Fault> {
-    (key != name).then(|| Fault::WrongName { place, key: key.to_owned() })
+fn wrong_name(place: String, key: &str, name: &str) -> Option<Mistake> {
+    (key != name).then(|| Mistake::WrongName { place, key: key.to_owned() })
 }
 
-fn unknown_person(roster: &Roster, place: String, person: &PersonId) -> Option<Fault> {
-    (!roster.people.contains_key(person)).then(|| Fault::UnknownPerson { place, person: person.clone() })
+fn unknown_person(roster: &Roster, place: String, person: &PersonId) -> Option<Mistake> {
+    (!roster.people.contains_key(person)).then(|| Mistake::UnknownPerson { place, person: person.clone() })
 }
 
-fn too_many(place: &str, count: usize, what: &'static str, max: usize) -> Option<Fault> {
-    (count > max).then(|| Fault::TooMany { place: place.to_owned(), count, what, max })
+fn too_many(place: &str, count: usize, what: &'static str, max: usize) -> Option<Mistake> {
+    (count > max).then(|| Mistake::TooMany { place: place.to_owned(), count, what, max })
 }
 
 /// To the millisecond, so that a bound and what passes it by little do not read the same.
@@ -307,9 +307,9 @@ fn exact(span: Duration) -> String {
 }
 
 /// A wait shorter than a person needs to reach a phone, or longer than `max`.
-fn outside(place: String, span: Duration, max: Duration) -> Option<Fault> {
+fn outside(place: String, span: Duration, max: Duration) -> Option<Mistake> {
     let min = TIER_DELAY_MIN;
-    (span < min || span > max).then_some(Fault::SpanOutside { place, span, min, max })
+    (span < min || span > max).then_some(Mistake::SpanOutside { place, span, min, max })
 }
 
 #[cfg(test)]
@@ -354,19 +354,19 @@ mod tests {
     }
 
     fn report(roster: &Roster) -> String {
-        roster.check().iter().fold(String::new(), |mut text, fault| {
-            writeln!(text, "{fault}\nhint: {}", fault.hint()).unwrap();
+        roster.check().iter().fold(String::new(), |mut text, mistake| {
+            writeln!(text, "{mistake}\nhint: {}", mistake.hint()).unwrap();
             text
         })
     }
 
     #[test]
-    fn a_sound_roster_has_no_fault() {
+    fn a_sound_roster_has_no_mistake() {
         assert_eq!(report(&sound()), "");
     }
 
     #[test]
-    fn every_fault_of_a_schedule_names_its_remedy() {
+    fn every_mistake_of_a_schedule_names_its_remedy() {
         let mut roster = sound();
         let schedule = roster.schedules.values_mut().next().unwrap();
         schedule.zone = "Europe/Berlim".to_owned();
@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_of_a_policy_names_its_remedy() {
+    fn every_mistake_of_a_policy_names_its_remedy() {
         let mut roster = sound();
         let policy = roster.policies.values_mut().next().unwrap();
         policy.tiers[0].delay = Duration::from_secs(9);
@@ -436,9 +436,9 @@ mod tests {
         policy.tiers = vec![Tier { targets: vec![], delay: Duration::from_mins(1) }; 17];
         policy.fallback = "zoe".parse().unwrap();
         let many = roster.check();
-        assert!(many.iter().any(|fault| matches!(fault, Fault::TooMany { count: 17, max: TIERS_MAX, .. })));
-        assert!(many.iter().any(|fault| matches!(fault, Fault::UnknownPerson { .. })));
+        assert!(many.iter().any(|mistake| matches!(mistake, Mistake::TooMany { count: 17, max: TIERS_MAX, .. })));
+        assert!(many.iter().any(|mistake| matches!(mistake, Mistake::UnknownPerson { .. })));
         roster.policies.values_mut().next().unwrap().tiers.clear();
-        assert!(roster.check().iter().any(|fault| matches!(fault, Fault::NoTiers { .. })));
+        assert!(roster.check().iter().any(|mistake| matches!(mistake, Mistake::NoTiers { .. })));
     }
 }

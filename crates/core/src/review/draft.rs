@@ -86,7 +86,7 @@ fn in_order(context: &Context<'_>, before: Option<(u64, u64)>, index: u64, opens
 }
 
 /// What somebody claimed about impact, and where.
-pub(super) struct Claim {
+pub(super) struct ImpactClaim {
     signal: Option<SignalId>,
     pub(super) facts: Facts,
     pub(super) log_index: u64,
@@ -102,7 +102,7 @@ pub(super) struct Fold<'a> {
     pub(super) resolved: Option<Point>,
     pub(super) reopened: Vec<u64>,
     pub(super) merged: Option<(IncidentId, u64)>,
-    pub(super) claims: Vec<Claim>,
+    pub(super) claims: Vec<ImpactClaim>,
     pub(super) services: BTreeMap<ServiceId, u64>,
     /// The highest money at risk of the scores so far, and where.
     pub(super) highest: Option<(Usd, u64)>,
@@ -182,10 +182,10 @@ impl<'a> Fold<'a> {
                 if *replace {
                     self.claims.clear();
                 }
-                self.claims.push(Claim { signal: None, facts: facts.clone(), log_index: index });
+                self.claims.push(ImpactClaim { signal: None, facts: facts.clone(), log_index: index });
             }
             IncidentEvent::Claims(ClaimsEvent::MergedFrom { facts, .. }) => {
-                self.claims.push(Claim { signal: None, facts: facts.clone(), log_index: index });
+                self.claims.push(ImpactClaim { signal: None, facts: facts.clone(), log_index: index });
             }
             IncidentEvent::Paging(PagingEvent::PageRequested { .. }) => self.request(at, index, event),
             IncidentEvent::Paging(PagingEvent::PageSettled { page, outcome, latency_ms }) => {
@@ -259,7 +259,7 @@ impl<'a> Fold<'a> {
         if let Some(service) = &signal.service {
             self.services.entry(service.clone()).or_insert(index);
         }
-        self.claims.push(Claim { signal: Some(signal.id), facts: signal.facts.clone(), log_index: index });
+        self.claims.push(ImpactClaim { signal: Some(signal.id), facts: signal.facts.clone(), log_index: index });
         self.signal_places.insert(signal.id, self.signals.len());
         let position = signal.position.as_ref();
         self.signals.push(SignalRow {

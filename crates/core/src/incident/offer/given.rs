@@ -71,7 +71,7 @@ fn bad(field: &'static str, value: &Value, want: String) -> Refusal {
     let text = match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        other => other.to_string(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     };
     Refusal::BadField { field, value: text.chars().take(SHOWN_CHARS).collect(), want }
 }

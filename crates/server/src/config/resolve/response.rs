@@ -124,7 +124,7 @@ fn roster(file: &File, channels: &Channels, faults: &mut Faults<'_>) -> Roster {
 }
 
 /// The section that a fault of the roster is about, by the name in it.
-fn place_of(fault: &quarterdeck_core::policy::Fault, file: &File) -> (&'static str, usize) {
+fn place_of(fault: &quarterdeck_core::policy::Mistake, file: &File) -> (&'static str, usize) {
     let text = fault.to_string();
     let named = |id: &str| text.contains(&format!("`{id}`"));
     if let Some(nth) = file.policy.iter().position(|section| named(section.id.get_ref())) {
