@@ -148,6 +148,9 @@ struct Remembered {
     hash: B256,
     entries: Vec<Entry>,
     ours: Vec<Ours>,
+    /// Of all entries, for the bound: added up once, since a look at each of 256 blocks' for every new block shows.
+    #[serde(skip)]
+    weight: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -224,6 +227,9 @@ impl Detector for Observer {
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), SnapshotError> {
         self.chains = BTreeMap::new();
         self.chains = at_rest::load(ID, snapshot)?;
+        for branches in self.chains.values_mut() {
+            branches.blocks = std::mem::take(&mut branches.blocks).into_iter().map(Remembered::weighed).collect();
+        }
         Ok(())
     }
 }
@@ -247,10 +253,10 @@ impl Observer {
             return;
         }
         let entries = transactions(block).into_iter().filter_map(Entry::of).take(ENTRIES_MAX).collect();
-        let new = Remembered { number: on.number, hash: on.hash, entries, ours };
-        let mut weight = new.weight() + blocks.iter().map(Remembered::weight).sum::<usize>();
+        let new = Remembered { number: on.number, hash: on.hash, entries, ours, weight: 0 }.weighed();
+        let mut weight = new.weight + blocks.iter().map(|known| known.weight).sum::<usize>();
         while blocks.len() >= BLOCKS_MAX || (weight > ENTRIES_MAX && !blocks.is_empty()) {
-            weight -= blocks.pop_front().map_or(0, |oldest| oldest.weight());
+            weight -= blocks.pop_front().map_or(0, |oldest| oldest.weight);
         }
         blocks.push_back(new);
     }
@@ -493,9 +499,10 @@ impl Observer {
 }
 
 impl Remembered {
-    /// Its part of the bound.
-    fn weight(&self) -> usize {
-        self.entries.iter().map(Entry::weight).sum()
+    /// With its entries added up.
+    fn weighed(self) -> Self {
+        let weight = self.entries.iter().map(Entry::weight).sum();
+        Self { weight, ..self }
     }
 }
 
