@@ -1,0 +1,84 @@
+//! Every stored event by family, in the order of its family's list, with how one is drawn.
+
+use quarterdeck_core::{
+    board::Stream,
+    id::Id,
+    incident::{
+        IncidentEvent, PageReason, SeverityChange,
+        event::{ClaimsEvent as C, LifeEvent as L, PagingEvent as P, RoomEvent as R},
+    },
+    journal::{ErasedEvent, JournalEvent as J},
+};
+
+use crate::draw::{Draw, Drawn};
+
+/// A family: its kinds of events, and how one is drawn.
+pub(crate) type Cases<T> = &'static [(&'static str, fn(&mut Draw) -> T)];
+
+fn any<T: Drawn>(draw: &mut Draw) -> T {
+    T::drawn(draw)
+}
+
+pub(crate) const LIFE: Cases<IncidentEvent> = &[
+    ("opened.v1", |d| {
+        let (title, service, signal) = (any(d), any(d), any(d));
+        L::Opened { title, service, signal, policy: Box::new(any(d)), score: any(d), drill: any(d) }.into()
+    }),
+    ("acknowledged.v1", |d| L::Acknowledged { by: any(d), until: any(d) }.into()),
+    ("acknowledgement_expired.v1", |_| L::AcknowledgementExpired {}.into()),
+    ("mitigated.v1", |d| L::Mitigated { by: any(d), note: any(d) }.into()),
+    ("resolved.v1", |d| L::Resolved { by: any(d), note: any(d) }.into()),
+    ("reopened.v1", |d| L::Reopened { by: any(d), reason: any(d) }.into()),
+    ("reviewed.v1", |d| L::Reviewed { by: any(d), note: any(d) }.into()),
+    ("merged_into.v1", |d| L::MergedInto { by: any(d), into: any(d) }.into()),
+];
+
+pub(crate) const CLAIMS: Cases<IncidentEvent> = &[
+    ("signal_attached.v1", |d| C::SignalAttached { signal: any(d) }.into()),
+    ("signals_absorbed.v1", |d| C::SignalsAbsorbed { count: any(d), signal: any(d) }.into()),
+    ("signal_confirmed.v1", |d| C::SignalConfirmed { signal: any(d) }.into()),
+    ("signal_retracted.v1", |d| C::SignalRetracted { signal: any(d), reason: any(d) }.into()),
+    ("signal_ended.v1", |d| C::SignalEnded { signal: any(d), at: any(d) }.into()),
+    ("severity_changed.v1", |d| C::SeverityChanged(SeverityChange { from: any(d), to: any(d), score: any(d) }).into()),
+    ("facts_stated.v1", |d| C::FactsStated { by: any(d), facts: any(d), replace: any(d) }.into()),
+    ("merged_from.v1", |d| C::MergedFrom { by: any(d), from: any(d), facts: any(d) }.into()),
+];
+
+pub(crate) const PAGING: Cases<IncidentEvent> = &[
+    ("escalated.v1", |d| P::Escalated { tier: any(d), round: any(d), reason: any(d), by: any(d), next: any(d) }.into()),
+    ("page_requested.v1", |d| {
+        let (page, person, channel, address, reason) = (any(d), any(d), any(d), any(d), any::<PageReason>(d));
+        let (tier, round, repeat_of) = (any(d), any(d), any(d));
+        P::PageRequested { page, person, channel, address, reason, tier, round, repeat_of }.into()
+    }),
+    ("page_impossible.v1", |d| P::PageImpossible { person: any(d), reason: any(d), tier: any(d) }.into()),
+    ("page_settled.v1", |d| P::PageSettled { page: any(d), outcome: any(d), latency_ms: any(d) }.into()),
+];
+
+pub(crate) const ROOM: Cases<IncidentEvent> = &[
+    ("role_taken.v1", |d| R::RoleTaken { by: any(d), role: any(d), person: any(d) }.into()),
+    ("note_added.v1", |d| R::NoteAdded { by: any(d), text: any(d) }.into()),
+];
+
+pub(crate) const JOURNAL: Cases<J> = &[
+    ("started.v1", |d| J::Started { version: any(d), configuration: any(d) }),
+    ("silence_set.v1", |d| J::SilenceSet { silence: any(d) }),
+    ("silence_expired.v1", |d| J::SilenceExpired { id: any(d), by: any(d) }),
+    ("gap_opened.v1", |d| J::GapOpened { gap: any(d) }),
+    ("gap_closed.v1", |d| J::GapClosed { gap: any(d) }),
+    ("detector_silent.v1", |d| J::DetectorSilent { detector: any(d), reason: any(d) }),
+    ("signal_noted.v1", |d| J::SignalNoted { signal: any(d), silence: any(d) }),
+    ("signal_turned.v1", |d| J::SignalTurned { signal: any(d), status: any(d), reason: any(d) }),
+    ("all_clear_settled.v1", |d| J::AllClearSettled {
+        incident: any(d),
+        person: any(d),
+        channel: any(d),
+        outcome: any(d),
+    }),
+    ("erased.v1", |d| {
+        let stream = if any(d) { Stream::Journal } else { Stream::Incident(Id::drawn(d)) };
+        let events = (0..d.below(3)).map(|_| ErasedEvent { version: any(d), redaction: any(d) }).collect();
+        J::Erased { stream, events, by: any(d), reason: any(d) }
+    }),
+    ("stream_set_aside.v1", |d| J::StreamSetAside { incident: any(d), reason: any(d) }),
+];
