@@ -40,7 +40,9 @@ pub fn flows(block: &Block, transaction: &Transaction) -> Vec<Flow> {
         return Vec::new();
     }
     let chain = block.chain;
-    let mut found = Vec::new();
+    // Most transactions are not traced and move one thing or two: room for more than that costs more than the rest.
+    let mut found =
+        if transaction.calls.is_empty() { Vec::with_capacity(1 + transaction.logs.len()) } else { Vec::new() };
     let mut add = |flow: Option<Flow>| found.extend(flow.filter(|flow| !flow.amount.is_zero() && flow.from != flow.to));
     if transaction.calls.is_empty() {
         add(transaction.to.map(|to| coin(chain, transaction.from, to, transaction.value)));

@@ -78,14 +78,7 @@ impl Pipeline {
     pub fn restore(&mut self, parts: &Parts) -> Vec<SnapshotError> {
         let mut failed: Vec<SnapshotError> =
             match (parts.get(BOOKS), parts.get(WHOLE).filter(|whole| !whole.is_empty())) {
-                (Some(books), _) => {
-                    let broken = self.restore_books(books).err();
-                    let detectors = self.slots.iter_mut().filter_map(|slot| {
-                        let part = parts.get(&part_of(slot.id))?;
-                        slot.detector.restore(part).err()
-                    });
-                    broken.into_iter().chain(detectors.collect::<Vec<_>>()).collect()
-                }
+                (Some(books), _) => self.restore_parts(books, parts),
                 (None, Some(whole)) => self.restore_whole(whole),
                 (None, None) => Vec::new(),
             };
@@ -105,14 +98,28 @@ impl Pipeline {
         failed
     }
 
-    fn restore_books(&mut self, books: &[u8]) -> Result<(), SnapshotError> {
-        let books: Books = at_rest::load(PIPELINE, books)?;
-        check_version(books.version, BOOKS_VERSION)?;
+    fn restore_parts(&mut self, books: &[u8], parts: &Parts) -> Vec<SnapshotError> {
+        let books: Result<Books, SnapshotError> = at_rest::load(PIPELINE, books);
+        let books = books.and_then(|books| check_version(books.version, BOOKS_VERSION).map(|()| books));
+        let mut failed = Vec::new();
         for slot in &mut self.slots {
-            slot.counts = books.counts.get(slot.id).copied().unwrap_or_default();
+            // A detector that was off when the books were stored has a memory of another day, if any: it starts as new.
+            match &books {
+                Ok(books) => match books.counts.get(slot.id) {
+                    Some(counts) => slot.counts = *counts,
+                    None => continue,
+                },
+                Err(_) => {}
+            }
+            if let Some(part) = parts.get(&part_of(slot.id)) {
+                failed.extend(slot.detector.restore(part).err());
+            }
         }
-        self.open(books.standing, books.dropped);
-        Ok(())
+        match books {
+            Ok(books) => self.open(books.standing, books.dropped),
+            Err(error) => failed.push(error),
+        }
+        failed
     }
 
     fn restore_whole(&mut self, whole: &[u8]) -> Vec<SnapshotError> {

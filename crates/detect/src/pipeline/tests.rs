@@ -197,6 +197,24 @@ fn a_part_that_cannot_be_taken_up_costs_itself_only_and_is_said() {
     assert_eq!(after.snapshot()["detector/reorganization"], parts["detector/reorganization"]);
 }
 
+/// Parts belong together: what a detector remembers from before it was switched off is of another instant than the cursors.
+#[test]
+fn a_detector_that_was_off_starts_as_new() {
+    let mut long_ago = pipeline();
+    let mut out = Vec::new();
+    let kind = DETECTORS.iter().find(|kind| kind.id() == "sudden_outflow").unwrap();
+    kind.canary().1.iter().for_each(|event| long_ago.observe(event, &mut out));
+    let others: Vec<_> = DETECTORS.iter().copied().filter(|other| other.id() != "sudden_outflow").collect();
+    let without = Pipeline::new(&others, &GivenParams::new(), &Knowledge::default()).unwrap();
+    let mut parts = long_ago.snapshot();
+    let fresh = pipeline().snapshot();
+    assert_ne!(parts["detector/sudden_outflow"], fresh["detector/sudden_outflow"]);
+    parts.extend(without.snapshot());
+    let mut after = pipeline();
+    assert!(after.restore(&parts).is_empty());
+    assert_eq!(after.snapshot()["detector/sudden_outflow"], fresh["detector/sudden_outflow"]);
+}
+
 /// As it was kept in one piece before each detector's memory had a name of its own.
 #[test]
 fn what_was_kept_in_one_piece_is_taken_up() {
