@@ -404,7 +404,10 @@ fn settled(change: &SignalChange) -> SignalChange {
         SignalChange::Raised { signal } if signal.status == SignalStatus::Ended => {
             SignalChange::Ended { fingerprint: signal.fingerprint, at: signal.event_time }
         }
-        other => other.clone(),
+        SignalChange::Raised { .. }
+        | SignalChange::Confirmed { .. }
+        | SignalChange::Retracted { .. }
+        | SignalChange::Ended { .. } => change.clone(),
     }
 }
 

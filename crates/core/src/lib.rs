@@ -14,6 +14,10 @@
 //!
 //! Tests: beside each module for arithmetic, `tests/laws.rs` for the laws, `scenarios/` for behaviour.
 
+// A new event or command is to be thought about wherever one is looked at, and a rule gives the same on every machine: so no
+// catch-all arm over an enum, and no floating-point arithmetic, which lives in `quarterdeck-detect`. Tests may.
+#![cfg_attr(not(test), deny(clippy::wildcard_enum_match_arm, clippy::float_arithmetic))]
+
 pub mod limits;
 pub mod id;
 pub mod time;

@@ -82,10 +82,20 @@ pub fn deliveries(incident: &Incident, event: &IncidentEvent) -> Vec<Delivery> {
             incident: incident.id(),
             to: Audience::Contact { person: person.clone(), channel: channel.clone(), address: address.clone() },
         }],
-        IncidentEvent::Life(LifeEvent::Resolved { .. }) | IncidentEvent::Life(LifeEvent::MergedInto { .. }) => {
-            all_clear(incident)
-        }
-        _ => Vec::new(),
+        IncidentEvent::Life(LifeEvent::Resolved { .. } | LifeEvent::MergedInto { .. }) => all_clear(incident),
+        IncidentEvent::Life(
+            LifeEvent::Opened { .. }
+            | LifeEvent::Acknowledged { .. }
+            | LifeEvent::AcknowledgementExpired {}
+            | LifeEvent::Mitigated { .. }
+            | LifeEvent::Reopened { .. }
+            | LifeEvent::Reviewed { .. },
+        )
+        | IncidentEvent::Claims(_)
+        | IncidentEvent::Paging(
+            PagingEvent::Escalated { .. } | PagingEvent::PageImpossible { .. } | PagingEvent::PageSettled { .. },
+        )
+        | IncidentEvent::Room(_) => Vec::new(),
     }
 }
 

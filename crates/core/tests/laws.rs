@@ -10,6 +10,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
     sync::Arc,
     time::Duration,
 };
@@ -434,11 +435,12 @@ fn owed_and_reached(incident: &Incident, world: &World) -> String {
     );
     for page in incident.pages().values() {
         let outcome = page.outcome.as_ref().map(PageOutcome::word);
-        said += &format!("\n{} {} {} {:?} {:?}", page.id, page.person, page.channel, outcome, page.repeat_of);
+        let (person, channel, repeat) = (&page.person, &page.channel, page.repeat_of);
+        write!(said, "\n{} {person} {channel} {outcome:?} {repeat:?}", page.id).unwrap();
     }
     let next = duty::next_deadline(incident);
     for at in next.into_iter().chain([world.now, world.now.plus(Duration::from_hours(1))]) {
-        said += &format!("\nat {at}: {:?}", duty::due(incident, &world.setting.roster, at));
+        write!(said, "\nat {at}: {:?}", duty::due(incident, &world.setting.roster, at)).unwrap();
     }
     said
 }
@@ -482,21 +484,21 @@ fn check_silence(events: &[(Timestamp, &IncidentEvent)]) {
                 }
             }
             IncidentEvent::Life(LifeEvent::Acknowledged { until, .. }) => {
-                (quiet, asked) = (Some((Some(*until), severity)), false)
+                (quiet, asked) = (Some((Some(*until), severity)), false);
             }
             IncidentEvent::Life(LifeEvent::AcknowledgementExpired {}) => {
                 assert!(quiet.is_some_and(|(until, _)| until.is_some_and(|until| until <= *at)), "it ran out in time");
                 quiet = None;
             }
-            IncidentEvent::Life(LifeEvent::Mitigated { .. })
-            | IncidentEvent::Life(LifeEvent::Resolved { .. })
-            | IncidentEvent::Life(LifeEvent::MergedInto { .. }) => {
+            IncidentEvent::Life(
+                LifeEvent::Mitigated { .. } | LifeEvent::Resolved { .. } | LifeEvent::MergedInto { .. },
+            ) => {
                 (quiet, asked) = (Some((None, severity)), false);
             }
             IncidentEvent::Life(LifeEvent::Reopened { .. }) => quiet = None,
             IncidentEvent::Paging(PagingEvent::Escalated { reason: PageReason::Asked, .. }) => asked = true,
             IncidentEvent::Paging(PagingEvent::PageRequested { .. }) => {
-                assert!(quiet.is_none() || asked, "silence: {event:?}")
+                assert!(quiet.is_none() || asked, "silence: {event:?}");
             }
             _ => {}
         }
@@ -515,10 +517,12 @@ fn check_place(events: &[(Timestamp, &IncidentEvent)]) {
                 }
                 waits = *next;
             }
-            IncidentEvent::Life(LifeEvent::Acknowledged { .. })
-            | IncidentEvent::Life(LifeEvent::Mitigated { .. })
-            | IncidentEvent::Life(LifeEvent::Resolved { .. })
-            | IncidentEvent::Life(LifeEvent::MergedInto { .. }) => waits = None,
+            IncidentEvent::Life(
+                LifeEvent::Acknowledged { .. }
+                | LifeEvent::Mitigated { .. }
+                | LifeEvent::Resolved { .. }
+                | LifeEvent::MergedInto { .. },
+            ) => waits = None,
             _ => {}
         }
     }

@@ -67,14 +67,32 @@ impl Board {
             IncidentEvent::Paging(PagingEvent::PageRequested { page, .. }) => {
                 self.pages.insert(*page, id);
             }
-            IncidentEvent::Life(LifeEvent::Resolved { .. }) | IncidentEvent::Life(LifeEvent::MergedInto { .. }) => {
+            IncidentEvent::Life(LifeEvent::Resolved { .. } | LifeEvent::MergedInto { .. }) => {
                 incident.signals().values().for_each(|attached| self.groups.remove(&attached.signal, id));
                 self.tally.forget(id);
             }
             IncidentEvent::Life(LifeEvent::Reopened { .. }) => {
                 incident.signals().values().for_each(|attached| self.groups.add(&attached.signal, id));
             }
-            _ => {}
+            IncidentEvent::Life(
+                LifeEvent::Acknowledged { .. }
+                | LifeEvent::AcknowledgementExpired {}
+                | LifeEvent::Mitigated { .. }
+                | LifeEvent::Reviewed { .. },
+            )
+            | IncidentEvent::Claims(
+                ClaimsEvent::SignalsAbsorbed { .. }
+                | ClaimsEvent::SignalConfirmed { .. }
+                | ClaimsEvent::SignalRetracted { .. }
+                | ClaimsEvent::SignalEnded { .. }
+                | ClaimsEvent::SeverityChanged(_)
+                | ClaimsEvent::FactsStated { .. }
+                | ClaimsEvent::MergedFrom { .. },
+            )
+            | IncidentEvent::Paging(
+                PagingEvent::Escalated { .. } | PagingEvent::PageImpossible { .. } | PagingEvent::PageSettled { .. },
+            )
+            | IncidentEvent::Room(_) => {}
         }
         Ok(())
     }

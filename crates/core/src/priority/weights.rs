@@ -328,7 +328,8 @@ mod tests {
         let starts: Vec<usize> = starts.map(|(at, _)| *at).filter(|at| text.as_bytes()[at - 1] == b':').collect();
         assert_eq!(starts.len(), 26);
         for at in starts {
-            let changed = format!("{}7{}", &text[..at], &text[at..]);
+            let (head, tail) = text.split_at(at);
+            let changed = format!("{head}7{tail}");
             let after: Weights = serde_json::from_str(&changed).unwrap();
             assert_ne!(after.version(), before.version(), "{changed}");
         }

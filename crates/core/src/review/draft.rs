@@ -154,6 +154,10 @@ impl<'a> Fold<'a> {
         }
     }
 
+    fn claim(&mut self, index: u64, facts: &Facts) {
+        self.claims.push(ImpactClaim { signal: None, facts: facts.clone(), log_index: index });
+    }
+
     fn apply(&mut self, at: Timestamp, index: u64, event: &IncidentEvent) {
         match event {
             IncidentEvent::Life(LifeEvent::Opened { service, signal, score, .. }) => {
@@ -165,7 +169,7 @@ impl<'a> Fold<'a> {
             }
             IncidentEvent::Claims(ClaimsEvent::SignalAttached { signal }) => self.attach(index, signal),
             IncidentEvent::Claims(ClaimsEvent::SignalsAbsorbed { count, signal }) => {
-                self.absorb(index, *count, *signal)
+                self.absorb(index, *count, *signal);
             }
             IncidentEvent::Claims(ClaimsEvent::SignalConfirmed { signal }) => {
                 self.change_signal(index, *signal, SignalStatus::Confirmed, None);
@@ -175,24 +179,22 @@ impl<'a> Fold<'a> {
                 self.claims.retain(|claim| claim.signal != Some(*signal));
             }
             IncidentEvent::Claims(ClaimsEvent::SignalEnded { signal, .. }) => {
-                self.change_signal(index, *signal, SignalStatus::Ended, None)
+                self.change_signal(index, *signal, SignalStatus::Ended, None);
             }
             IncidentEvent::Claims(ClaimsEvent::SeverityChanged(change)) => self.score(at, index, &change.score),
             IncidentEvent::Claims(ClaimsEvent::FactsStated { facts, replace, .. }) => {
                 if *replace {
                     self.claims.clear();
                 }
-                self.claims.push(ImpactClaim { signal: None, facts: facts.clone(), log_index: index });
+                self.claim(index, facts);
             }
-            IncidentEvent::Claims(ClaimsEvent::MergedFrom { facts, .. }) => {
-                self.claims.push(ImpactClaim { signal: None, facts: facts.clone(), log_index: index });
-            }
+            IncidentEvent::Claims(ClaimsEvent::MergedFrom { facts, .. }) => self.claim(index, facts),
             IncidentEvent::Paging(PagingEvent::PageRequested { .. }) => self.request(at, index, event),
             IncidentEvent::Paging(PagingEvent::PageSettled { page, outcome, latency_ms }) => {
                 self.settle(at, index, *page, outcome, *latency_ms);
             }
             IncidentEvent::Paging(PagingEvent::PageImpossible { .. }) => {
-                self.gap(words::line(event, self.names), &[index])
+                self.gap(words::line(event, self.names), &[index]);
             }
             IncidentEvent::Room(RoomEvent::RoleTaken { role, person, .. }) => {
                 let name = self.names.person(person);

@@ -159,25 +159,30 @@ pub(super) fn readings(event: &IncidentEvent) -> Vec<Reading> {
         IncidentEvent::Claims(ClaimsEvent::SignalEnded { at, .. }) => {
             vec![reading("ended, by the source".to_owned(), *at, 1, Some(SOURCE_TIME))]
         }
-        IncidentEvent::Claims(ClaimsEvent::SignalsAbsorbed { .. })
-        | IncidentEvent::Claims(ClaimsEvent::SignalConfirmed { .. })
-        | IncidentEvent::Claims(ClaimsEvent::SignalRetracted { .. })
-        | IncidentEvent::Claims(ClaimsEvent::SeverityChanged(_))
-        | IncidentEvent::Claims(ClaimsEvent::FactsStated { .. })
-        | IncidentEvent::Paging(PagingEvent::Escalated { .. })
-        | IncidentEvent::Paging(PagingEvent::PageRequested { .. })
-        | IncidentEvent::Paging(PagingEvent::PageImpossible { .. })
-        | IncidentEvent::Paging(PagingEvent::PageSettled { .. })
-        | IncidentEvent::Life(LifeEvent::Acknowledged { .. })
-        | IncidentEvent::Life(LifeEvent::AcknowledgementExpired {})
-        | IncidentEvent::Life(LifeEvent::Mitigated { .. })
-        | IncidentEvent::Life(LifeEvent::Resolved { .. })
-        | IncidentEvent::Life(LifeEvent::Reopened { .. })
-        | IncidentEvent::Life(LifeEvent::Reviewed { .. })
-        | IncidentEvent::Life(LifeEvent::MergedInto { .. })
-        | IncidentEvent::Claims(ClaimsEvent::MergedFrom { .. })
-        | IncidentEvent::Room(RoomEvent::RoleTaken { .. })
-        | IncidentEvent::Room(RoomEvent::NoteAdded { .. }) => Vec::new(),
+        IncidentEvent::Claims(
+            ClaimsEvent::SignalsAbsorbed { .. }
+            | ClaimsEvent::SignalConfirmed { .. }
+            | ClaimsEvent::SignalRetracted { .. }
+            | ClaimsEvent::SeverityChanged(_)
+            | ClaimsEvent::FactsStated { .. }
+            | ClaimsEvent::MergedFrom { .. },
+        )
+        | IncidentEvent::Paging(
+            PagingEvent::Escalated { .. }
+            | PagingEvent::PageRequested { .. }
+            | PagingEvent::PageImpossible { .. }
+            | PagingEvent::PageSettled { .. },
+        )
+        | IncidentEvent::Life(
+            LifeEvent::Acknowledged { .. }
+            | LifeEvent::AcknowledgementExpired {}
+            | LifeEvent::Mitigated { .. }
+            | LifeEvent::Resolved { .. }
+            | LifeEvent::Reopened { .. }
+            | LifeEvent::Reviewed { .. }
+            | LifeEvent::MergedInto { .. },
+        )
+        | IncidentEvent::Room(RoomEvent::RoleTaken { .. } | RoomEvent::NoteAdded { .. }) => Vec::new(),
     }
 }
 

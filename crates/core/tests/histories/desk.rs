@@ -136,10 +136,9 @@ impl Desk {
         self.take(&SignalChange::Raised { signal: Arc::new(signal) })
     }
     pub(crate) fn open(&mut self, signal: Signal) -> IncidentId {
-        match self.raise(signal) {
-            Fate::Opened(id) => id,
-            other => panic!("want a new incident, got {other:?}"),
-        }
+        let fate = self.raise(signal);
+        let Fate::Opened(id) = fate else { unreachable!("want a new incident, got {fate:?}") };
+        id
     }
     pub(crate) fn ask(&mut self, id: IncidentId, command: Command) {
         let recorded = self.board.command(id, command, &self.setting, self.now, &mut self.ids).unwrap();

@@ -221,9 +221,9 @@ fn requested(
 /// Whether a page of the last step is given up now and no other page of that step arrived, is under way or is tried again.
 fn is_spent(incident: &Incident, duties: &[PagingDuty]) -> bool {
     let of_step = |page: &PageRecord| incident.escalation().asked_for(page);
-    let lost = |duty: &PagingDuty| match duty {
-        PagingDuty::GiveUp { page } => incident.pages().get(page).is_some_and(of_step),
-        _ => false,
+    let lost = |duty: &PagingDuty| {
+        let PagingDuty::GiveUp { page } = duty else { return false };
+        incident.pages().get(page).is_some_and(of_step)
     };
     if !duties.iter().any(lost) {
         return false;
