@@ -3,7 +3,8 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    Command, Configuration, Done, ErrorBody, Incident, IncidentSummary, LogHead, OnCall, SetSilence, Silence, Timeline,
+    Command, Configuration, Done, Erase, Erased, ErrorBody, Incident, IncidentSummary, LogHead, OnCall, SetSilence,
+    Silence, Timeline,
 };
 
 /// Bytes of an answer read at most: a long incident with 10,000 events is about 10 MB.
@@ -121,6 +122,10 @@ impl Client {
     /// Asks something of an incident, and waits until it is durable.
     pub async fn command(&self, id: &str, command: &Command) -> Result<Done, ClientError> {
         self.post(&format!("/api/v1/incidents/{id}/commands"), command).await
+    }
+    /// Erases what an incident holds of people, and waits until it is durable.
+    pub async fn erase(&self, id: &str, erase: &Erase) -> Result<Erased, ClientError> {
+        self.post(&format!("/api/v1/incidents/{id}/erase"), erase).await
     }
     /// Who is on call now.
     pub async fn on_call_now(&self) -> Result<Vec<OnCall>, ClientError> {

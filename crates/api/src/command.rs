@@ -94,6 +94,26 @@ pub struct Done {
     pub offers: Vec<Offer>,
 }
 
+/// What is to be erased of an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Erase {
+    /// The events of the incident, by their number in it, from 0; none named: all.
+    #[serde(default)]
+    pub events: Vec<u64>,
+    /// On what ground. It is kept.
+    pub reason: String,
+}
+
+/// What was erased, durably.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Erased {
+    /// The events that held something, by their number in the incident.
+    pub events: Vec<u64>,
+    /// Place in the log of the event that says so.
+    pub log_index: u64,
+}
+
 /// A command that makes sense now and that the caller may ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Offer {

@@ -8,6 +8,7 @@ mod backtest;
 mod check;
 mod demo;
 mod incident;
+mod erase;
 mod reload;
 mod serve;
 mod silence;
@@ -48,6 +49,8 @@ enum Command {
     Incident(incident::IncidentArgs),
     /// List silences, set one, end one.
     Silence(silence::SilenceArgs),
+    /// Erase what an incident holds of people.
+    Erase(erase::EraseArgs),
     /// Who is on call.
     Oncall(incident::OncallArgs),
     /// The review of an incident, from the log alone.
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Incident(args) => incident::run(&args),
         Command::Silence(args) => silence::run(&args),
+        Command::Erase(args) => erase::run(&args),
         Command::Oncall(args) => incident::oncall(&args),
         Command::Review(args) => incident::review(&args),
         Command::Openapi => serve::openapi(),

@@ -203,6 +203,22 @@ impl Board {
         running.then(|| self.journal(JournalEvent::SilenceExpired { id, by }, now))
     }
 
+    /// Puts the fold of the same history, of which something was erased, in the place of the incident. The rules come to the same end
+    /// by it, so that nothing else changes but the groups of signals whose kind was erased.
+    pub fn put_redacted(&mut self, redacted: Incident) -> Result<(), Refusal> {
+        let id = redacted.id();
+        let known = self.incidents.get(&id).ok_or(Refusal::NoSuchIncident { id })?;
+        if known.version() != redacted.version() {
+            return Err(Refusal::WentOn { id, version: known.version() });
+        }
+        if known.is_open() {
+            let now = redacted.signals().values().map(|attached| &*attached.signal);
+            self.groups.keep_only(id, known.signals().values().map(|attached| &*attached.signal), now);
+        }
+        self.incidents.insert(id, Arc::new(redacted));
+        Ok(())
+    }
+
     /// The incidents to which something is owed at `now`, the longest owed first.
     pub fn due(&self, now: Timestamp) -> Vec<IncidentId> {
         self.deadlines.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| *id).collect()

@@ -12,7 +12,7 @@
 //!
 //! An exercise and the real thing never mix. Costs a few look-ups, whatever the number of incidents. Tests: in `board/tests/`.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use imbl::OrdMap;
 
@@ -88,12 +88,29 @@ impl Groups {
     /// The incident no longer takes in signals by this signal's groups.
     pub(crate) fn remove(&mut self, signal: &Signal, incident: IncidentId) {
         for group in Group::all(signal) {
-            if let Some(members) = self.0.get_mut(&group) {
-                let members = Arc::make_mut(members);
-                members.retain(|member| *member != incident);
-                if members.is_empty() {
-                    self.0.remove(&group);
-                }
+            self.leave(&group, incident);
+        }
+    }
+
+    /// Of the groups that the incident was in by its signals as they were, it stays in those of its signals as they are.
+    pub(crate) fn keep_only<'a>(
+        &mut self,
+        incident: IncidentId,
+        before: impl Iterator<Item = &'a Signal>,
+        now: impl Iterator<Item = &'a Signal>,
+    ) {
+        let kept: BTreeSet<Group> = now.flat_map(Group::all).collect();
+        for group in before.flat_map(Group::all).filter(|group| !kept.contains(group)) {
+            self.leave(&group, incident);
+        }
+    }
+
+    fn leave(&mut self, group: &Group, incident: IncidentId) {
+        if let Some(members) = self.0.get_mut(group) {
+            let members = Arc::make_mut(members);
+            members.retain(|member| *member != incident);
+            if members.is_empty() {
+                self.0.remove(group);
             }
         }
     }

@@ -104,6 +104,18 @@ pub fn erase<'a>(
     Ok(Erasure { redactions, event })
 }
 
+impl Erasure {
+    /// The history as it reads from now on.
+    pub fn redacted(&self, history: impl IntoIterator<Item = Recorded>) -> Vec<Recorded> {
+        let erased = |version| self.redactions.iter().any(|redaction| redaction.version == version);
+        let redact = |recorded: Recorded| {
+            let body = if erased(recorded.version) { recorded.body.redacted() } else { recorded.body };
+            Recorded { body, ..recorded }
+        };
+        history.into_iter().map(redact).collect()
+    }
+}
+
 /// Whether this event commits to `body` as what stands in the place of an event.
 pub fn commits_to(event: &JournalEvent, stream: Stream, version: u64, body: &str) -> bool {
     let JournalEvent::Erased { stream: of, events, .. } = event else { return false };

@@ -15,14 +15,16 @@ pub mod signals;
 mod draft;
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, RwLock},
     time::Duration,
 };
 
 use quarterdeck_core::{
     board::{Board, Fate},
+    erasure::Erasure,
     id::{IdSource, IncidentId, PersonId},
-    incident::{Command, IllegalHistory, PageOutcome, PagingCommand},
+    incident::{Command, IllegalHistory, Incident, PageOutcome, PagingCommand},
     journal::{Body, JournalEvent, Recorded, Stream},
     outbox::{Audience, Delivery},
     policy::Roster,
@@ -188,7 +190,7 @@ impl Engine {
     /// was not. Forgets all that is not durable. On error nothing has changed.
     async fn catch_up(&mut self) -> Result<(), StartError> {
         let (mut board, mut frontier) = ((*self.published.board()).clone(), self.frontier.clone());
-        let (mut size, mut leaves) = (self.size, Vec::new());
+        let (mut size, mut leaves, mut erased) = (self.size, Vec::new(), BTreeSet::new());
         loop {
             let events = self.store.events(size, FOLD_EVENTS).await?;
             if events.is_empty() {
@@ -201,8 +203,17 @@ impl Engine {
                 leaves.push(leaf);
                 if let Some(recorded) = recorded_of(&event)? {
                     board.apply(&recorded).map_err(|source| StartError::Illegal { index, source })?;
+                    if let Body::Journal(JournalEvent::Erased { stream, .. }) = recorded.body {
+                        erased.insert(stream);
+                    }
                 }
                 size = index + 1;
+            }
+        }
+        // What was folded before it was erased is still here whole; at the start all of it was read as it is.
+        if self.size > 0 {
+            for stream in erased {
+                forget(&*self.store, &mut board, &stream).await?;
             }
         }
         let checkpoint = self.store.checkpoint().await?;
@@ -317,6 +328,7 @@ impl Engine {
             }
             Work::Command { incident, command } => self.command(incident, command, now),
             Work::Settle { delivery, outcome, latency } => self.settle(delivery, outcome, latency, now),
+            Work::Erase { history, erasure } => self.erase(history, erasure, now),
             Work::Journal(event) => self.note(event, now),
             Work::Reconfigure { setting, event } => self.reconfigure(setting, event, now),
             Work::Silence(silence) => match self.working.set_silence(silence, now) {
@@ -368,6 +380,21 @@ impl Engine {
                 self.note(JournalEvent::AllClearSettled { incident, person, channel, outcome }, now)
             }
         }
+    }
+
+    /// Erases, if the history is still all there is: what is decided and not yet durable cannot be redacted.
+    fn erase(&mut self, history: Vec<(u64, Recorded)>, erasure: Erasure, now: Timestamp) -> Answer {
+        let places: BTreeMap<u64, u64> = history.iter().map(|(place, one)| (one.version, *place)).collect();
+        let redacted = erasure.redacted(history.into_iter().map(|(_, recorded)| recorded));
+        let Some(incident) = fold_stream(&redacted) else { return Answer::Done };
+        if let Err(refusal) = self.working.put_redacted(incident) {
+            return Answer::Refused(refusal);
+        }
+        let placed = erasure.redactions.into_iter().filter_map(|one| Some((*places.get(&one.version)?, one.body)));
+        self.draft.batch.redactions.extend(placed);
+        let last = self.next_place();
+        self.note(erasure.event, now);
+        Answer::Logged { last }
     }
 
     fn note(&mut self, event: JournalEvent, now: Timestamp) -> Answer {
@@ -495,6 +522,26 @@ impl Engine {
 
 fn deadline(board: &Board, incident: IncidentId) -> Option<Timestamp> {
     board.incident(incident).and_then(quarterdeck_core::duty::next_deadline)
+}
+
+/// Folds the history of an incident anew, as it is stored now.
+async fn forget(store: &dyn Store, board: &mut Board, stream: &Stream) -> Result<(), StartError> {
+    let stored = store.stream(&stream.to_string()).await?;
+    let history = stored.iter().filter_map(|event| recorded_of(event).transpose()).collect::<Result<Vec<_>, _>>()?;
+    if let Some(Err(refusal)) = fold_stream(&history).map(|incident| board.put_redacted(incident)) {
+        tracing::error!(%refusal, "what was erased is still in memory");
+    }
+    Ok(())
+}
+
+/// The incident that its whole history makes; none: it does not fold, which is told.
+fn fold_stream(history: &[Recorded]) -> Option<Incident> {
+    let Stream::Incident(id) = history.first()?.stream else { return None };
+    let events = history.iter().filter_map(|one| match &one.body {
+        Body::Incident(event) => Some((one.version, one.at, event)),
+        Body::Journal(_) => None,
+    });
+    Incident::fold(id, events).inspect_err(|error| tracing::error!(%error, "a redacted history does not fold")).ok()
 }
 
 /// The leaf of a stored event.

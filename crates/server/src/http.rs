@@ -18,6 +18,7 @@ pub mod silences;
 pub mod signals;
 pub mod incidents;
 pub mod commands;
+pub mod erase;
 pub mod alertmanager;
 pub mod openapi;
 
@@ -87,6 +88,7 @@ pub fn router(app: Shared, pages: Router<Shared>) -> Router {
     Router::new()
         .merge(incidents::routes())
         .merge(commands::routes())
+        .merge(erase::routes())
         .merge(signals::routes())
         .merge(silences::routes())
         .merge(oncall::routes())
@@ -186,6 +188,7 @@ impl From<Refusal> for Refused {
             Refusal::BadField { .. } => StatusCode::BAD_REQUEST,
             Refusal::BadText { .. } | Refusal::NoSuchPerson { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Refusal::WrongPhase { .. }
+            | Refusal::WentOn { .. }
             | Refusal::PageSettled { .. }
             | Refusal::BadMerge { .. }
             | Refusal::TooLong { .. } => StatusCode::CONFLICT,

@@ -74,6 +74,14 @@ pub enum Refusal {
         /// Why not.
         why: &'static str,
     },
+    /// The incident is not what it was when the request was made ready.
+    #[error("incident {id} went on meanwhile, to event {version}")]
+    WentOn {
+        /// The incident that was asked about.
+        id: IncidentId,
+        /// Its last event now.
+        version: u64,
+    },
     /// The incident has too many events for this command.
     #[error("incident {id} has {events} events: only acknowledge, merge and resolve are accepted now")]
     TooLong {
@@ -96,6 +104,7 @@ impl Refusal {
             Self::NoSuchPage { .. } => "no_such_page",
             Self::PageSettled { .. } => "page_settled",
             Self::BadMerge { .. } => "bad_merge",
+            Self::WentOn { .. } => "went_on",
             Self::TooLong { .. } => "incident_too_long",
         }
     }

@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use quarterdeck_core::{
     board::Fate,
+    erasure::Erasure,
     id::{IncidentId, PersonId, SilenceId},
     incident::{Actor, Command, PageOutcome, Refusal},
-    journal::JournalEvent,
+    journal::{JournalEvent, Recorded},
     outbox::Delivery,
     setting::Setting,
     signal::SignalChange,
@@ -45,6 +46,13 @@ pub enum Work {
         outcome: PageOutcome,
         /// From hand-over to answer.
         latency: Duration,
+    },
+    /// Keep no more of some events of an incident than the rules need.
+    Erase {
+        /// All events of the incident with their places in the log, as they are stored.
+        history: Vec<(u64, Recorded)>,
+        /// What is erased of them.
+        erasure: Erasure,
     },
     /// Something of the product itself, for the log.
     Journal(JournalEvent),

@@ -85,6 +85,7 @@ fn refused(app: &Shared, caller: &Caller, refusal: Refusal) -> Refused {
     let stuck = match &refusal {
         Refusal::WrongPhase { id, .. } | Refusal::TooLong { id, .. } => Some(*id),
         Refusal::NoSuchIncident { .. }
+        | Refusal::WentOn { .. }
         | Refusal::BadText { .. }
         | Refusal::BadField { .. }
         | Refusal::NoSuchPerson { .. }

@@ -7,7 +7,8 @@ use utoipa::{
 };
 
 use super::{
-    Shared, alertmanager, commands, configuration, health, incidents, ingest, log, oncall, signals, silences, stream,
+    Shared, alertmanager, commands, configuration, erase, health, incidents, ingest, log, oncall, signals, silences,
+    stream,
 };
 
 /// The description.
@@ -18,7 +19,7 @@ use super::{
         incidents::list, incidents::show, incidents::timeline, incidents::review, incidents::bundle,
         commands::command, commands::acknowledge, commands::mitigate, commands::resolve, commands::reopen,
         commands::escalate, commands::note, commands::take_role, commands::state_facts, commands::merge,
-        commands::reviewed,
+        commands::reviewed, erase::erase,
         signals::list, signals::show, signals::detectors,
         oncall::now, oncall::next,
         log::head, log::inclusion, log::consistency,

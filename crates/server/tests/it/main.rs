@@ -14,6 +14,8 @@ mod description;
 #[cfg(test)]
 mod engine;
 #[cfg(test)]
+mod erase;
+#[cfg(test)]
 mod expiry;
 #[cfg(test)]
 mod ground;
