@@ -19,7 +19,7 @@ use quarterdeck_core::{
 
 use self::{
     extraction::Extraction,
-    flow::{Flow, flows},
+    flow::{Flow, Flows},
     openings::Openings,
 };
 
@@ -34,7 +34,7 @@ pub struct Evidence<'a> {
 /// What was worked out about one transaction.
 #[derive(Default)]
 struct Found {
-    flows: OnceCell<Vec<Flow>>,
+    flows: OnceCell<Flows>,
     openings: OnceCell<Box<Openings>>,
     extraction: OnceCell<Box<Extraction>>,
 }
@@ -77,7 +77,7 @@ pub struct Case<'a> {
 impl<'a> Case<'a> {
     /// Everything it moved, in order.
     pub fn flows(&self) -> &'a [Flow] {
-        self.found.flows.get_or_init(|| flows(self.block, self.transaction))
+        self.found.flows.get_or_init(|| Flows::of(self.block, self.transaction)).as_slice()
     }
     /// What was there before it.
     pub fn openings(&self) -> &'a Openings {
@@ -112,7 +112,7 @@ mod tests {
             &catalogue,
             first.block,
             first.transaction,
-            &flows(first.block, first.transaction),
+            Flows::of(first.block, first.transaction).as_slice(),
             &Openings::of(first.block, first.transaction),
         );
         assert_eq!(*first.extraction(), plain);

@@ -18,7 +18,7 @@ use quarterdeck_detect::{
     detectors::account::{
         flash_loan_profit::FlashLoanProfit, privileged_change::PrivilegedChange, vault_drain::VaultDrain,
     },
-    facts::flow,
+    facts::flow::Flows,
     pipeline::{GivenParams, Pipeline},
 };
 use quarterdeck_formats::evm::{Recorded, Recording, sniff};
@@ -92,7 +92,7 @@ fn flows_agree_with_the_recorded_token_transfers() {
     let mut ours = BTreeSet::new();
     for block in recording.finish().unwrap() {
         for transaction in &block.transactions {
-            for found in flow::flows(&block, transaction) {
+            for found in Flows::of(&block, transaction).as_slice() {
                 if let Some(token) = found.token {
                     ours.insert((
                         transaction.hash.to_string(),

@@ -34,32 +34,62 @@ pub struct Flow {
     pub wraps: bool,
 }
 
-/// Everything that `transaction` of `block` moved, in order. A failed transaction moved nothing, and neither does a party to itself.
-pub fn flows(block: &Block, transaction: &Transaction) -> Vec<Flow> {
-    if transaction.status == Some(false) || transaction.calls.first().is_some_and(|call| call.reverted) {
-        return Vec::new();
+/// The flows of one transaction. Most move one thing or nothing, and need no room on the heap.
+#[derive(Debug, Default)]
+pub enum Flows {
+    /// Nothing moved.
+    #[default]
+    None,
+    /// One thing did.
+    One(Flow),
+    /// Several did, in order.
+    More(Vec<Flow>),
+}
+
+impl Flows {
+    /// Everything that `transaction` of `block` moved, in order. A failed transaction moved nothing, and neither does a party to
+    /// itself.
+    pub fn of(block: &Block, transaction: &Transaction) -> Self {
+        let mut found = Self::None;
+        if transaction.status == Some(false) || transaction.calls.first().is_some_and(|call| call.reverted) {
+            return found;
+        }
+        let chain = block.chain;
+        if transaction.calls.is_empty() {
+            found.add(transaction.to.map(|to| coin(chain, transaction.from, to, transaction.value)));
+            if !block.has_receipts {
+                found.add(own_transfer(transaction));
+            }
+        }
+        for call in transaction.calls.iter().filter(|call| !call.reverted) {
+            found.add(coin_flow(chain, call));
+            if !block.has_receipts {
+                found.add(token_flow(chain, call));
+            }
+        }
+        if block.has_receipts {
+            transaction.logs.iter().for_each(|log| found.add(log_flow(chain, log)));
+        }
+        found
     }
-    let chain = block.chain;
-    // Most transactions are not traced and move one thing or two: room for more than that costs more than the rest.
-    let mut found =
-        if transaction.calls.is_empty() { Vec::with_capacity(1 + transaction.logs.len()) } else { Vec::new() };
-    let mut add = |flow: Option<Flow>| found.extend(flow.filter(|flow| !flow.amount.is_zero() && flow.from != flow.to));
-    if transaction.calls.is_empty() {
-        add(transaction.to.map(|to| coin(chain, transaction.from, to, transaction.value)));
-        if !block.has_receipts {
-            add(own_transfer(transaction));
+
+    fn add(&mut self, flow: Option<Flow>) {
+        let Some(flow) = flow.filter(|flow| !flow.amount.is_zero() && flow.from != flow.to) else { return };
+        match self {
+            Self::None => *self = Self::One(flow),
+            Self::One(first) => *self = Self::More(vec![*first, flow]),
+            Self::More(all) => all.push(flow),
         }
     }
-    for call in transaction.calls.iter().filter(|call| !call.reverted) {
-        add(coin_flow(chain, call));
-        if !block.has_receipts {
-            add(token_flow(chain, call));
+
+    /// All of them, in order.
+    pub fn as_slice(&self) -> &[Flow] {
+        match self {
+            Self::None => &[],
+            Self::One(flow) => std::slice::from_ref(flow),
+            Self::More(all) => all,
         }
     }
-    if block.has_receipts {
-        transaction.logs.iter().for_each(|log| add(log_flow(chain, log)));
-    }
-    found
 }
 
 fn coin(chain: ChainId, from: Address, to: Address, amount: U256) -> Flow {

@@ -104,12 +104,9 @@ impl Pipeline {
         let mut failed = Vec::new();
         for slot in &mut self.slots {
             // A detector that was off when the books were stored has a memory of another day, if any: it starts as new.
-            match &books {
-                Ok(books) => match books.counts.get(slot.id) {
-                    Some(counts) => slot.counts = *counts,
-                    None => continue,
-                },
-                Err(_) => {}
+            if let Ok(books) = &books {
+                let Some(counts) = books.counts.get(slot.id) else { continue };
+                slot.counts = *counts;
             }
             if let Some(part) = parts.get(&part_of(slot.id)) {
                 failed.extend(slot.detector.restore(part).err());

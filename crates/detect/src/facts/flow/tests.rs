@@ -43,6 +43,10 @@ fn log(address: Address, topics: Vec<B256>, amount: u64) -> Log {
     Log { address, topics, data: Bytes::from(U256::from(amount).to_be_bytes::<32>()) }
 }
 
+fn flows(block: &Block, transaction: &Transaction) -> Vec<Flow> {
+    Flows::of(block, transaction).as_slice().to_vec()
+}
+
 /// What A paid B.
 fn moved(token: Option<Address>, amount: u64) -> Flow {
     Flow { token, from: A, to: B, amount: U256::from(amount), wraps: false }
