@@ -62,6 +62,7 @@ pub(crate) const ROOM: Cases<IncidentEvent> = &[
 
 pub(crate) const JOURNAL: Cases<J> = &[
     ("started.v1", |d| J::Started { version: any(d), configuration: any(d) }),
+    ("configured.v1", |d| J::Configured { digest: any(d), before: any(d), by: any(d) }),
     ("silence_set.v1", |d| J::SilenceSet { silence: any(d) }),
     ("silence_expired.v1", |d| J::SilenceExpired { id: any(d), by: any(d) }),
     ("gap_opened.v1", |d| J::GapOpened { gap: any(d) }),
