@@ -64,7 +64,7 @@ pub enum Phase {
     Acknowledged,
     /// The harm has stopped; the cause may remain.
     Mitigated,
-    /// Over.
+    /// It is over; nobody is paged.
     Resolved,
     /// Over, and learned from.
     Reviewed,
@@ -98,7 +98,7 @@ impl Phase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResponseRole {
-    /// Decides.
+    /// Decides what is done, and says when it is over.
     Commander,
     /// Works on the cause.
     Operations,

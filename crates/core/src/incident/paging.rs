@@ -23,7 +23,7 @@ use crate::{
 /// A page as the incident knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageRecord {
-    /// Which.
+    /// The page.
     pub id: PageId,
     /// To whom.
     pub person: PersonId,

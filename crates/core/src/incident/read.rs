@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Incident {
-    /// Which.
+    /// Its identifier, the same for ever.
     pub const fn id(&self) -> IncidentId {
         self.life.id
     }

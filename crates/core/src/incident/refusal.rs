@@ -61,13 +61,13 @@ pub enum Refusal {
     /// The page has an outcome already.
     #[error("page {page} is settled already")]
     PageSettled {
-        /// Which.
+        /// The page that was tried.
         page: PageId,
     },
     /// An incident cannot be merged into itself, into a merged one, or into one that is over.
     #[error("cannot merge incident {from} into {into}: {why}")]
     BadMerge {
-        /// Which.
+        /// The incident that was to be merged.
         from: IncidentId,
         /// Into which.
         into: IncidentId,
@@ -85,7 +85,7 @@ pub enum Refusal {
     /// The incident has too many events for this command.
     #[error("incident {id} has {events} events: only acknowledge, merge and resolve are accepted now")]
     TooLong {
-        /// Which.
+        /// The incident whose history is full.
         id: IncidentId,
         /// How many.
         events: u64,

@@ -19,11 +19,11 @@ use crate::{
 /// A change of severity with the score that gave it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeverityChange {
-    /// Before.
+    /// The severity before.
     pub from: Severity,
-    /// After.
+    /// The severity from now on.
     pub to: Severity,
-    /// Why.
+    /// The score that gives the new severity, with its terms.
     pub score: Score,
 }
 
@@ -48,21 +48,21 @@ pub enum ClaimsEvent {
     /// A provisional signal stands on a final block now.
     #[serde(rename = "signal_confirmed.v1")]
     SignalConfirmed {
-        /// Which.
+        /// The signal, attached before.
         signal: SignalId,
     },
     /// A signal was undone.
     #[serde(rename = "signal_retracted.v1")]
     SignalRetracted {
-        /// Which.
+        /// The signal, attached before.
         signal: SignalId,
-        /// Why.
+        /// Why the claim does not hold.
         reason: String,
     },
     /// A signal was true and is over.
     #[serde(rename = "signal_ended.v1")]
     SignalEnded {
-        /// Which.
+        /// The signal, attached before.
         signal: SignalId,
         /// When, by its source.
         at: Timestamp,
@@ -73,7 +73,7 @@ pub enum ClaimsEvent {
     /// A person stated facts.
     #[serde(rename = "facts_stated.v1")]
     FactsStated {
-        /// Who.
+        /// Who did it.
         by: Actor,
         /// The facts.
         facts: Facts,
@@ -83,9 +83,9 @@ pub enum ClaimsEvent {
     /// Another is part of it now.
     #[serde(rename = "merged_from.v1")]
     MergedFrom {
-        /// Who.
+        /// Who did it.
         by: Actor,
-        /// Which.
+        /// The incident that is now part of this one.
         from: IncidentId,
         /// The facts it brought.
         facts: Facts,

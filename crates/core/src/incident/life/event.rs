@@ -39,7 +39,7 @@ pub enum LifeEvent {
     /// Somebody is on it.
     #[serde(rename = "acknowledged.v1")]
     Acknowledged {
-        /// Who.
+        /// Who did it.
         by: Actor,
         /// Until when it holds.
         until: Timestamp,
@@ -50,7 +50,7 @@ pub enum LifeEvent {
     /// The harm has stopped.
     #[serde(rename = "mitigated.v1")]
     Mitigated {
-        /// Who.
+        /// Who did it.
         by: Actor,
         /// What was done.
         note: String,
@@ -58,7 +58,7 @@ pub enum LifeEvent {
     /// It is over.
     #[serde(rename = "resolved.v1")]
     Resolved {
-        /// Who.
+        /// Who did it.
         by: Actor,
         /// What was done.
         note: String,
@@ -66,15 +66,15 @@ pub enum LifeEvent {
     /// It was not over.
     #[serde(rename = "reopened.v1")]
     Reopened {
-        /// Who.
+        /// Who did it.
         by: Actor,
-        /// Why.
+        /// Why it was not over after all.
         reason: String,
     },
     /// It was learned from.
     #[serde(rename = "reviewed.v1")]
     Reviewed {
-        /// Who.
+        /// Who did it.
         by: Actor,
         /// The review's digest or address.
         note: String,
@@ -82,9 +82,9 @@ pub enum LifeEvent {
     /// It is part of another now.
     #[serde(rename = "merged_into.v1")]
     MergedInto {
-        /// Who.
+        /// Who did it.
         by: Actor,
-        /// Which.
+        /// The incident that goes on.
         into: IncidentId,
     },
 }

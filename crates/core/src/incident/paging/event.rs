@@ -90,7 +90,7 @@ pub enum PagingEvent {
         tier: Option<usize>,
         /// From 1.
         round: u32,
-        /// Why.
+        /// What made the step due.
         reason: PageReason,
         /// Who asked.
         by: Actor,
@@ -100,7 +100,7 @@ pub enum PagingEvent {
     /// A page is decided: the intent, before anything leaves.
     #[serde(rename = "page_requested.v1")]
     PageRequested {
-        /// Which.
+        /// The page; a repeat is another one.
         page: PageId,
         /// To whom.
         person: PersonId,
@@ -120,7 +120,7 @@ pub enum PagingEvent {
     /// A page was owed and there was no way to reach the person: no contact on any channel.
     #[serde(rename = "page_impossible.v1")]
     PageImpossible {
-        /// Whom.
+        /// Who could not be reached; none: nobody was on call.
         person: Option<PersonId>,
         /// Why not.
         reason: String,
@@ -130,7 +130,7 @@ pub enum PagingEvent {
     /// What became of a page.
     #[serde(rename = "page_settled.v1")]
     PageSettled {
-        /// Which.
+        /// The page that was tried.
         page: PageId,
         /// What became of it.
         outcome: PageOutcome,

@@ -19,7 +19,7 @@ pub enum RoomEvent {
     RoleTaken {
         /// Who asked.
         by: Actor,
-        /// Which.
+        /// The role that was taken.
         role: ResponseRole,
         /// Who took it.
         person: PersonId,
@@ -27,7 +27,7 @@ pub enum RoomEvent {
     /// A line for the timeline.
     #[serde(rename = "note_added.v1")]
     NoteAdded {
-        /// Who.
+        /// Who did it.
         by: Actor,
         /// The line.
         text: String,
