@@ -9,9 +9,15 @@
 //!
 //! A signal costs a few look-ups, whatever the number of incidents. Tests: `board/tests/`, the laws in `tests/laws.rs`.
 
-mod fold;
+mod row;
+mod place;
+mod list;
+mod cold;
+mod damage;
+mod aside;
 mod loose;
 mod tally;
+mod fold;
 #[cfg(test)]
 mod tests;
 
@@ -19,17 +25,28 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 
-pub use self::loose::LooseSignal;
-use self::{loose::Loose, tally::Tally};
+use self::{
+    damage::{Aside, Subject},
+    loose::Loose,
+    place::Place,
+    tally::Tally,
+};
+pub use self::{
+    damage::{DAMAGED_HISTORY, Misfit},
+    loose::LooseSignal,
+    place::{BadCursor, Cursor, Listed, Which},
+    row::IncidentRow,
+};
 use crate::{
     chain::{ChainId, Gap, GapKind},
     correlate::Groups,
+    duty::next_deadline,
     id::{Id, IdSource, IncidentId, PageId, SignalId, SilenceId, SourceId},
     incident::{
         Actor, ClaimsCommand, ClaimsEvent, Command, Ctx, Incident, IncidentEvent, LifeCommand, Phase, Refusal,
         claims::listen::Reception,
     },
-    limits::{MERGE_DEPTH_MAX, SILENCES_MAX},
+    limits::SILENCES_MAX,
     signal::{Fingerprint, Signal, SignalChange, SignalStatus},
     time::Timestamp,
 };
@@ -65,18 +82,28 @@ pub enum Fate {
 /// The state of the product. A clone is cheap and is the fold alone: it begins with an empty tally.
 #[derive(Debug, Default)]
 pub struct Board {
+    /// Those that are open, or over and not cold yet.
     incidents: OrdMap<IncidentId, Arc<Incident>>,
+    /// What is in memory of those that are over and owe nothing.
+    cold: OrdMap<IncidentId, Arc<IncidentRow>>,
+    /// Every incident in the order of lists.
+    order: OrdSet<Place>,
+    /// How many are open.
+    open: usize,
+    /// Incidents that are over and not cold yet, by their last event.
+    resting: OrdSet<(Timestamp, IncidentId)>,
     /// Where each attached signal is: the latest incident that took it.
     signals: OrdMap<SignalId, IncidentId>,
     /// Where each claim was attached last.
     claims: OrdMap<Fingerprint, IncidentId>,
     groups: Groups,
     pages: OrdMap<PageId, IncidentId>,
-    /// When to look at an incident again.
-    deadlines: OrdSet<(Timestamp, IncidentId)>,
+    /// When to look at something again.
+    deadlines: OrdSet<(Timestamp, Stream)>,
     loose: Loose,
     silences: OrdMap<SilenceId, Arc<Silence>>,
     gaps: OrdMap<(SourceId, ChainId, GapKind), Arc<Gap>>,
+    aside: OrdMap<Subject, Aside>,
     /// Version of the journal's next event.
     journal: u64,
     tally: Tally,
@@ -86,6 +113,10 @@ impl Clone for Board {
     fn clone(&self) -> Self {
         Self {
             incidents: self.incidents.clone(),
+            cold: self.cold.clone(),
+            order: self.order.clone(),
+            open: self.open,
+            resting: self.resting.clone(),
             signals: self.signals.clone(),
             claims: self.claims.clone(),
             groups: self.groups.clone(),
@@ -94,18 +125,22 @@ impl Clone for Board {
             loose: self.loose.clone(),
             silences: self.silences.clone(),
             gaps: self.gaps.clone(),
+            aside: self.aside.clone(),
             journal: self.journal,
             tally: Tally::default(),
         }
     }
 }
 
-/// Equal if they are the fold of the same things.
+/// Equal if they are the fold of the same things, whatever of it is cold.
 impl PartialEq for Board {
     fn eq(&self, other: &Self) -> bool {
-        let Self { incidents, signals, claims, groups, pages, deadlines, loose, silences, gaps, journal, tally: _ } =
-            self;
-        (incidents, signals, claims, groups) == (&other.incidents, &other.signals, &other.claims, &other.groups)
+        let Self {
+            signals, claims, groups, pages, deadlines, loose, silences, gaps, journal, order, open, aside, ..
+        } = self;
+        self.has_the_incidents_of(other)
+            && (order, open, aside) == (&other.order, &other.open, &other.aside)
+            && (signals, claims, groups) == (&other.signals, &other.claims, &other.groups)
             && (pages, deadlines, loose) == (&other.pages, &other.deadlines, &other.loose)
             && (silences, gaps, journal) == (&other.silences, &other.gaps, &other.journal)
     }
@@ -154,10 +189,10 @@ impl Board {
         now: Timestamp,
         ids: &mut dyn IdSource,
     ) -> Result<Vec<Recorded>, Refusal> {
-        let incident = self.incidents.get(&id).ok_or(Refusal::NoSuchIncident { id })?;
+        let incident = self.addressed(id)?;
         let mut other = None;
         if let Command::Life(LifeCommand::MergeInto { by, into }) = &command {
-            let target = self.incidents.get(into).ok_or(Refusal::NoSuchIncident { id: *into })?;
+            let target = self.addressed(*into)?;
             if target.is_drill() != incident.is_drill() {
                 let why = "one is an exercise and the other is not";
                 return Err(Refusal::BadMerge { from: id, into: *into, why });
@@ -181,6 +216,14 @@ impl Board {
             recorded.extend(record(target, events, now));
         }
         Ok(recorded)
+    }
+
+    /// The incident that a command is about.
+    fn addressed(&self, id: IncidentId) -> Result<&Arc<Incident>, Refusal> {
+        self.incidents.get(&id).ok_or_else(|| match self.set_aside_reason(id) {
+            Some(reason) => Refusal::SetAside { id, reason: reason.to_owned() },
+            None => Refusal::NoSuchIncident { id },
+        })
     }
 
     /// An event of the journal in its place.
@@ -207,7 +250,7 @@ impl Board {
     /// by it, so that nothing else changes but the groups of signals whose kind was erased.
     pub fn put_redacted(&mut self, redacted: Incident) -> Result<(), Refusal> {
         let id = redacted.id();
-        let known = self.incidents.get(&id).ok_or(Refusal::NoSuchIncident { id })?;
+        let known = Arc::clone(self.addressed(id)?);
         if known.version() != redacted.version() {
             return Err(Refusal::WentOn { id, version: known.version() });
         }
@@ -219,9 +262,9 @@ impl Board {
         Ok(())
     }
 
-    /// The incidents to which something is owed at `now`, the longest owed first.
-    pub fn due(&self, now: Timestamp) -> Vec<IncidentId> {
-        self.deadlines.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| *id).collect()
+    /// The streams to which something is owed at `now`, the longest owed first.
+    pub fn due(&self, now: Timestamp) -> Vec<Stream> {
+        self.deadlines.iter().take_while(|(at, _)| *at <= now).map(|(_, stream)| *stream).collect()
     }
 
     /// When something will be owed next.
@@ -229,47 +272,61 @@ impl Board {
         self.deadlines.get_min().map(|(at, _)| *at)
     }
 
-    /// Carries out all that is due for an incident. After these events are applied, nothing is due for it at `now`.
+    /// When something will be owed to a stream next.
+    pub fn deadline(&self, stream: Stream) -> Option<Timestamp> {
+        match stream {
+            Stream::Incident(id) => self.incidents.get(&id).and_then(|incident| next_deadline(incident)),
+            Stream::Journal => None,
+        }
+    }
+
+    /// Carries out all that is due for a stream. After these events are applied, nothing is due for it at `now`.
     pub fn carry_out(
         &self,
-        id: IncidentId,
+        stream: Stream,
         setting: &Setting,
         now: Timestamp,
         ids: &mut dyn IdSource,
     ) -> Vec<Recorded> {
-        // Duties are never refused; an incident that is not there has none.
-        self.command(id, Command::CarryOutDuties, setting, now, ids).unwrap_or_default()
+        match stream {
+            // Duties are never refused; an incident that is not there has none.
+            Stream::Incident(id) => self.command(id, Command::CarryOutDuties, setting, now, ids).unwrap_or_default(),
+            Stream::Journal => Vec::new(),
+        }
     }
 
-    /// An incident.
+    /// An incident that is warm.
     pub fn incident(&self, id: IncidentId) -> Option<&Incident> {
         self.incidents.get(&id).map(Arc::as_ref)
     }
-    /// All incidents by identifier, open or not.
+    /// An incident that is warm, to keep.
+    pub fn shared(&self, id: IncidentId) -> Option<Arc<Incident>> {
+        self.incidents.get(&id).cloned()
+    }
+    /// All incidents that are warm, by identifier: those that are open, and those that were over lately.
     pub fn incidents(&self) -> impl DoubleEndedIterator<Item = &Incident> {
         self.incidents.values().map(Arc::as_ref)
     }
-    /// The incident that holds what `id` held: itself, or the one that it was merged into in the end.
+    /// The warm incident that holds what `id` held: itself, or the one that it was merged into in the end.
     pub fn holder(&self, id: IncidentId) -> Option<&Incident> {
-        let first = self.incident(id)?;
-        let merges = std::iter::successors(Some(first), |incident| self.incident(incident.merged_into()?));
-        merges.take(MERGE_DEPTH_MAX).last()
+        self.incident(self.holder_id(id)?)
     }
-    /// The incident that decided a page.
-    pub fn incident_of_page(&self, page: PageId) -> Option<&Incident> {
-        self.incident(*self.pages.get(&page)?)
+    /// The incident that decided a page, warm or cold.
+    pub fn incident_of_page(&self, page: PageId) -> Option<IncidentId> {
+        self.pages.get(&page).copied()
     }
-    /// The incident that took a signal last.
-    pub fn incident_of_signal(&self, signal: &SignalId) -> Option<&Incident> {
-        self.incident(*self.signals.get(signal)?)
+    /// The incident that took a signal last, warm or cold.
+    pub fn incident_of_signal(&self, signal: &SignalId) -> Option<IncidentId> {
+        self.signals.get(signal).copied()
     }
-    /// The incident that holds a claim now.
-    pub fn incident_of_claim(&self, claim: &Fingerprint) -> Option<&Incident> {
-        self.holder(*self.claims.get(claim)?)
+    /// The incident that holds a claim now, warm or cold.
+    pub fn incident_of_claim(&self, claim: &Fingerprint) -> Option<IncidentId> {
+        self.holder_id(*self.claims.get(claim)?)
     }
-    /// A signal as it came last, as far as it is remembered.
+    /// A signal as it came last, as far as it is in memory.
     pub fn signal(&self, signal: &SignalId) -> Option<&Arc<Signal>> {
-        let attached = self.incident_of_signal(signal).and_then(|incident| incident.signals().get(signal));
+        let incident = self.incident_of_signal(signal).and_then(|id| self.incident(id));
+        let attached = incident.and_then(|incident| incident.signals().get(signal));
         attached.map(|attached| &attached.signal).or_else(|| self.loose.get(signal).map(|loose| &loose.signal))
     }
     /// A signal that belongs to no incident.

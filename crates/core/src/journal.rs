@@ -36,6 +36,16 @@ pub enum Stream {
     Incident(IncidentId),
 }
 
+impl Stream {
+    /// The incident whose history it is.
+    pub const fn incident(self) -> Option<IncidentId> {
+        match self {
+            Self::Journal => None,
+            Self::Incident(id) => Some(id),
+        }
+    }
+}
+
 impl fmt::Display for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -200,6 +210,14 @@ pub enum JournalEvent {
         /// What is wrong with it.
         reason: String,
     },
+    /// An event that belongs to no incident could not be read and was passed over.
+    #[serde(rename = "event_set_aside.v1")]
+    EventSetAside {
+        /// Its place in the log.
+        place: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 impl JournalEvent {
@@ -218,6 +236,7 @@ impl JournalEvent {
             Self::AllClearSettled { .. } => "all_clear_settled.v1",
             Self::Erased { .. } => "erased.v1",
             Self::StreamSetAside { .. } => "stream_set_aside.v1",
+            Self::EventSetAside { .. } => "event_set_aside.v1",
         }
     }
 }
@@ -258,6 +277,7 @@ impl JournalEvent {
             Self::StreamSetAside { incident, reason: _ } => {
                 Self::StreamSetAside { incident: *incident, reason: erased() }
             }
+            Self::EventSetAside { place, reason: _ } => Self::EventSetAside { place: *place, reason: erased() },
             Self::Started { version: _, configuration: _ }
             | Self::Configured { digest: _, before: _, by: _ }
             | Self::SilenceExpired { id: _, by: _ } => self.clone(),

@@ -90,6 +90,8 @@ pub const RELATED_SERVICES_MAX: usize = 64;
 pub const GROUP_CANDIDATES_MAX: usize = 4;
 /// Merges followed from an incident to the one that holds it now: each was a person's deed.
 pub const MERGE_DEPTH_MAX: usize = 64;
+/// Incidents that go cold at once: a millisecond's work in the engine's task.
+pub const COOLED_AT_ONCE_MAX: usize = 256;
 /// Signals remembered that belong to no incident: more than a person scrolls; older ones are in the log.
 pub const LOOSE_SIGNALS_MAX: usize = 10_000;
 /// Repeats of one claim remembered by identifier, so that a batch that is delivered twice is counted once.

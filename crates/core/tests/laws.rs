@@ -336,7 +336,7 @@ impl World {
         let pages: Vec<(IncidentId, PageId)> = self.board.incidents().flat_map(under_way).collect();
         if !pages.is_empty() {
             let (id, page) = *which.get(&pages);
-            assert_eq!(self.board.incident_of_page(page).map(Incident::id), Some(id));
+            assert_eq!(self.board.incident_of_page(page), Some(id));
             self.ask(
                 id,
                 Command::Paging(PagingCommand::SettlePage {
@@ -391,7 +391,7 @@ impl World {
                 assert!(next.is_none_or(|next| next > self.now), "wake-up: nothing is due, so the deadline is later");
             } else {
                 assert!(next.is_some_and(|next| next <= self.now), "what is due is found by its deadline");
-                assert!(self.board.due(self.now).contains(&incident.id()));
+                assert!(self.board.due(self.now).contains(&Stream::Incident(incident.id())));
             }
             let pages = incident.severity() >= incident.escalation().policy.page_at;
             if incident.phase() == Phase::Triggered && pages && incident.live_signals() > 0 {
@@ -411,11 +411,11 @@ impl World {
 
     /// Carries out what is due, and then nothing is.
     fn duties(&mut self) {
-        for id in self.board.due(self.now) {
-            let recorded = self.board.carry_out(id, &self.setting, self.now, &mut self.ids);
+        for stream in self.board.due(self.now) {
+            let recorded = self.board.carry_out(stream, &self.setting, self.now, &mut self.ids);
             assert!(!recorded.is_empty(), "what is due leaves a trace");
             self.keep(recorded);
-            let incident = self.board.incident(id).unwrap();
+            let incident = self.board.incident(stream.incident().unwrap()).unwrap();
             assert_eq!(duty::due(incident, &self.setting.roster, self.now), [], "quiescence");
         }
         assert_eq!(self.board.due(self.now), []);

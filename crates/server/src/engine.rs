@@ -11,21 +11,25 @@
 //! [`Engine::refold`] compares it with the stored log; the harness calls it after every end-to-end test.
 
 mod work;
+pub mod replay;
+mod published;
 pub mod signals;
 mod draft;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, RwLock},
+    sync::Arc,
     time::Duration,
 };
 
 use quarterdeck_core::{
-    board::{Board, Fate},
+    board::{Board, Fate, Misfit},
     erasure::Erasure,
     id::{IdSource, IncidentId, PersonId},
-    incident::{Command, IllegalHistory, Incident, PageOutcome, PagingCommand},
-    journal::{Body, JournalEvent, Recorded, Stream},
+    incident::{Command, LifeCommand, PageOutcome, PagingCommand, Refusal},
+    journal::{JournalEvent, Recorded, Stream},
     outbox::{Audience, Delivery},
     policy::Roster,
     setting::Setting,
@@ -35,58 +39,21 @@ use quarterdeck_core::{
 use quarterdeck_ledger::{
     checkpoint::{self, Checkpoint},
     hash::{Hash, to_hex},
-    leaf::Entry,
     note::SignerKey,
     tree::Frontier,
 };
-use tokio::sync::{Notify, broadcast};
 
-use self::draft::Draft;
-pub use self::work::{Answer, EngineError, Job, Work, incident_of, words};
-use crate::log_tree::LogTree;
-use quarterdeck_store::{Batch, Store, StoreError, StoredEvent};
-
-/// Why an engine could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The store did not answer.
-    #[error("read the stored log")]
-    Store(#[from] StoreError),
-    /// A stored event cannot be read.
-    #[error("read event {index} of the stored log: {detail}")]
-    Unreadable {
-        /// Its place in the log.
-        index: u64,
-        /// What is wrong.
-        detail: String,
-    },
-    /// The history contradicts the rules.
-    #[error("fold event {index} of the stored log")]
-    Illegal {
-        /// Its place in the log.
-        index: u64,
-        /// Which rule it contradicts.
-        #[source]
-        source: IllegalHistory,
-    },
-    /// The log does not match its own checkpoint.
-    #[error("the stored log of {size} events does not match its checkpoint: {detail}")]
-    Tampered {
-        /// How many events there are.
-        size: u64,
-        /// How it differs.
-        detail: String,
-    },
-}
-
-/// A piece of news for those who watch: something durable happened.
-#[derive(Debug, Clone)]
-pub struct News {
-    /// The event's place in the log.
-    pub index: u64,
-    /// The event.
-    pub recorded: Arc<Recorded>,
-}
+use self::{
+    draft::Draft,
+    published::write,
+    replay::{Replay, fold_stream},
+};
+pub use self::{
+    published::{LogHead, News, Published, read},
+    replay::{LoadError, entry_of, recorded_of},
+    work::{Answer, EngineError, Job, StartError, Work, incident_of, words},
+};
+use quarterdeck_store::{Batch, Store, StoreError};
 
 /// What the engine is made of besides the store: everything that differs between the world and a simulation.
 pub struct Parts {
@@ -99,43 +66,6 @@ pub struct Parts {
     /// Signs checkpoints.
     pub signer: SignerKey,
 }
-
-/// Where the log stands.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct LogHead {
-    /// How many events are durable.
-    pub size: u64,
-    /// Root in lower-case hex.
-    pub root: String,
-    /// The signed checkpoint.
-    pub checkpoint: Option<String>,
-}
-
-/// What readers see: the durable board and where the log stands.
-pub struct Published {
-    /// The fold of all durable events. Whoever looks for long takes [`Published::board`].
-    pub board: RwLock<Arc<Board>>,
-    /// Where the log stands.
-    pub head: RwLock<LogHead>,
-    /// The tree of the log, for proofs. Never behind `head`.
-    pub tree: LogTree,
-    /// Rings when the outbox has something new.
-    pub outbox: Notify,
-    /// News, for server-sent events and wake-ups. A slow listener misses some and reads the board instead.
-    pub news: broadcast::Sender<News>,
-}
-
-impl Published {
-    /// The board as it is now. It stays as it is while the next ones are published.
-    pub fn board(&self) -> Arc<Board> {
-        Arc::clone(&read(&self.board))
-    }
-}
-
-/// News kept for slow listeners: a storm's worth; who is slower reads the board.
-const NEWS_KEPT: usize = 4_096;
-/// Events read at once while folding.
-const FOLD_EVENTS: usize = 10_000;
 
 /// A transaction that the store has and has not answered for.
 struct Flight {
@@ -163,25 +93,21 @@ pub struct Engine {
     frontier: Frontier,
     /// How many events are durable.
     size: u64,
+    /// When the last durable event that we wrote was decided. What happened before is in the store.
+    settled: Timestamp,
     flight: Option<Flight>,
     draft: Draft,
 }
 
 impl Engine {
-    /// Folds the stored log, checks it against its checkpoint, and stands ready.
+    /// Folds the stored log, checks it against its checkpoint, and stands ready. What cannot be followed of it is set aside, and told
+    /// with the first thing that is decided.
     pub async fn start(store: Arc<dyn Store>, parts: Parts) -> Result<Self, StartError> {
-        let (news, _) = broadcast::channel(NEWS_KEPT);
-        let published = Arc::new(Published {
-            board: RwLock::default(),
-            head: RwLock::default(),
-            tree: LogTree::default(),
-            outbox: Notify::new(),
-            news,
-        });
+        let published = Arc::new(Published::new(Arc::clone(&store)));
         let (working, frontier, size) = (Board::default(), Frontier::default(), 0);
-        let (flight, draft) = (None, Draft::default());
+        let (flight, draft, settled) = (None, Draft::default(), Timestamp::default());
         let setting = Arc::clone(&parts.setting);
-        let mut engine = Self { store, parts, setting, working, published, frontier, size, flight, draft };
+        let mut engine = Self { store, parts, setting, working, published, frontier, size, settled, flight, draft };
         engine.catch_up().await?;
         Ok(engine)
     }
@@ -189,33 +115,15 @@ impl Engine {
     /// Folds what the store has beyond what we know: everything at the start, and what was written although we were told that it
     /// was not. Forgets all that is not durable. On error nothing has changed.
     async fn catch_up(&mut self) -> Result<(), StartError> {
-        let (mut board, mut frontier) = ((*self.published.board()).clone(), self.frontier.clone());
-        let (mut size, mut leaves, mut erased) = (self.size, Vec::new(), BTreeSet::new());
-        loop {
-            let events = self.store.events(size, FOLD_EVENTS).await?;
-            if events.is_empty() {
-                break;
-            }
-            for event in events {
-                let index = event.index;
-                let leaf = entry_of(&event)?.leaf_hash();
-                frontier.append(leaf);
-                leaves.push(leaf);
-                if let Some(recorded) = recorded_of(&event)? {
-                    board.apply(&recorded).map_err(|source| StartError::Illegal { index, source })?;
-                    if let Body::Journal(JournalEvent::Erased { stream, .. }) = recorded.body {
-                        erased.insert(stream);
-                    }
-                }
-                size = index + 1;
-            }
-        }
+        let board = (*self.published.board()).clone();
+        let rules = &self.parts.setting.rules;
+        let mut replay = Replay::new(&*self.store, rules, board, self.frontier.clone(), self.size);
+        replay.run().await?;
         // What was folded before it was erased is still here whole; at the start all of it was read as it is.
         if self.size > 0 {
-            for stream in erased {
-                forget(&*self.store, &mut board, &stream).await?;
-            }
+            replay.forget_erased().await?;
         }
+        let Replay { board, frontier, leaves, size, .. } = replay;
         let checkpoint = self.store.checkpoint().await?;
         check_head(checkpoint.as_deref(), &self.parts, size, &frontier)?;
         let root = to_hex(frontier.root().bytes());
@@ -246,6 +154,7 @@ impl Engine {
 
     /// Decides all of `work` and everything that is due, in this order, as one transaction. One answer for each piece of work.
     pub async fn step(&mut self, work: Vec<Work>, now: Timestamp) -> Result<Vec<Answer>, EngineError> {
+        self.warm(&work, now).await?;
         let answers = self.decide(work, now);
         if let Some(batch) = self.hand_over()? {
             let appended = self.store.append(batch).await;
@@ -254,14 +163,56 @@ impl Engine {
         Ok(answers)
     }
 
+    /// Brings back the cold incidents that this work touches. To be called before it is decided.
+    pub async fn warm(&mut self, work: &[Work], now: Timestamp) -> Result<(), EngineError> {
+        let mut wanted = BTreeSet::new();
+        for piece in work {
+            match piece {
+                Work::Hear { changes, .. } => {
+                    let rules = &self.parts.setting.rules;
+                    wanted.extend(changes.iter().flat_map(|change| self.working.wanted(change, rules, now)));
+                }
+                Work::Command { incident, command: Command::Life(LifeCommand::MergeInto { into, .. }) } => {
+                    wanted.extend([*incident, *into]);
+                }
+                Work::Command { incident, .. } => {
+                    wanted.insert(*incident);
+                }
+                Work::Settle { delivery, .. } => {
+                    wanted.insert(delivery.incident);
+                }
+                Work::Erase { history, .. } => {
+                    wanted.extend(history.first().and_then(|(_, first)| first.stream.incident()));
+                }
+                Work::Journal(_)
+                | Work::Reconfigure { .. }
+                | Work::Silence(_)
+                | Work::Unsilence { .. }
+                | Work::Wake => {}
+            }
+        }
+        for id in wanted.into_iter().filter(|id| self.working.cold(*id).is_some()).collect::<Vec<_>>() {
+            let damage = replay::warm(&mut self.working, &*self.store, id, u64::MAX).await;
+            if let Some(reason) = damage.map_err(|error| EngineError::Store(Arc::new(error)))? {
+                tracing::error!(%id, reason, "a stored history cannot be followed");
+                self.working.set_aside(id, &reason);
+            }
+        }
+        Ok(())
+    }
+
     /// Decides all of `work` and everything that is due, in this order, on top of what was decided before. One answer for each
     /// piece of work, to be given when what it rests on is durable: after the next batch that is handed over has landed.
     pub fn decide(&mut self, work: Vec<Work>, now: Timestamp) -> Vec<Answer> {
+        self.tell_damage(now);
         let answers = work.into_iter().map(|piece| self.decide_one(piece, now)).collect();
-        for incident in self.working.due(now) {
-            let recorded = self.working.carry_out(incident, &self.parts.setting, now, &mut *self.parts.ids);
-            self.record(recorded);
+        for stream in self.working.due(now) {
+            let recorded = self.working.carry_out(stream, &self.parts.setting, now, &mut *self.parts.ids);
+            if let Err(misfit) = self.record(recorded) {
+                self.set_aside(&misfit, now);
+            }
         }
+        self.working.cool(&self.parts.setting.rules, now.min(self.settled));
         answers
     }
 
@@ -332,17 +283,11 @@ impl Engine {
             Work::Journal(event) => self.note(event, now),
             Work::Reconfigure { setting, event } => self.reconfigure(setting, event, now),
             Work::Silence(silence) => match self.working.set_silence(silence, now) {
-                Ok(recorded) => {
-                    self.record(vec![recorded]);
-                    Answer::Done
-                }
+                Ok(recorded) => self.done(vec![recorded], now),
                 Err(bad) => Answer::BadSilence(bad),
             },
             Work::Unsilence { id, by } => match self.working.expire_silence(id, by, now) {
-                Some(recorded) => {
-                    self.record(vec![recorded]);
-                    Answer::Done
-                }
+                Some(recorded) => self.done(vec![recorded], now),
                 None => Answer::NoSuchSilence(id),
             },
             Work::Wake => Answer::Done,
@@ -350,19 +295,20 @@ impl Engine {
     }
 
     fn hear(&mut self, change: &SignalChange, now: Timestamp) -> Fate {
-        let (recorded, fate) = self.working.take_signal(change, &self.parts.setting, now, &mut *self.parts.ids);
-        self.record(recorded);
-        fate
+        // Once more where the incident that it belongs to was set aside at it.
+        for _ in 0..2 {
+            let (recorded, fate) = self.working.take_signal(change, &self.parts.setting, now, &mut *self.parts.ids);
+            match self.record(recorded) {
+                Ok(()) => return fate,
+                Err(misfit) => self.set_aside(&misfit, now),
+            }
+        }
+        Fate::Unknown
     }
 
     fn command(&mut self, incident: IncidentId, command: Command, now: Timestamp) -> Answer {
         match self.working.command(incident, command, &self.parts.setting, now, &mut *self.parts.ids) {
-            Ok(recorded) => {
-                let before = self.next_place();
-                self.record(recorded);
-                let after = self.next_place();
-                if after > before { Answer::Logged { last: after - 1 } } else { Answer::Done }
-            }
+            Ok(recorded) => self.done(recorded, now),
             Err(refusal) => Answer::Refused(refusal),
         }
     }
@@ -399,8 +345,21 @@ impl Engine {
 
     fn note(&mut self, event: JournalEvent, now: Timestamp) -> Answer {
         let recorded = self.working.journal(event, now);
-        self.record(vec![recorded]);
-        Answer::Done
+        self.done(vec![recorded], now)
+    }
+
+    fn done(&mut self, recorded: Vec<Recorded>, now: Timestamp) -> Answer {
+        let before = self.next_place();
+        let Err(misfit) = self.record(recorded) else {
+            let after = self.next_place();
+            return if after > before { Answer::Logged { last: after - 1 } } else { Answer::Done };
+        };
+        self.set_aside(&misfit, now);
+        match misfit.stream {
+            Stream::Incident(id) => Answer::Refused(Refusal::SetAside { id, reason: misfit.reason }),
+            // The whole batch is refused: see `set_aside`.
+            Stream::Journal => Answer::Done,
+        }
     }
 
     /// The place in the log that the next decided event takes.
@@ -428,24 +387,58 @@ impl Engine {
         self.note(event, now)
     }
 
-    /// Applies decided events to the working board and puts them into the draft. What `decide` wrote, `apply` must accept: a
-    /// refusal here is a defect, and the event is left out rather than stored, so that the log can always be folded.
-    fn record(&mut self, recorded: Vec<Recorded>) {
+    /// Applies decided events to the working board and puts them into the draft: all of them, or none if one does not fold. What
+    /// `decide` wrote, `apply` must accept; where it does not, that is a defect of ours, and the log must be foldable all the same.
+    fn record(&mut self, recorded: Vec<Recorded>) -> Result<(), Misfit> {
+        self.working.fits(&recorded)?;
         for one in recorded {
             let seen = signals::about(&one.body).and_then(|id| self.working.signal(&id)).map(|signal| signal.observed);
-            if let Stream::Incident(id) = one.stream {
-                self.draft.deadlines.entry(id).or_insert_with(|| deadline(&self.working, id));
-            }
-            if let Err(error) = self.working.apply(&one) {
-                tracing::error!(%error, stream = %one.stream, "left out an event that does not fold");
-                continue;
-            }
+            let stream = one.stream;
+            self.draft.deadlines.entry(stream).or_insert_with(|| self.working.deadline(stream));
+            self.working.apply(&one).map_err(|error| Misfit { stream, reason: error.to_string() })?;
             let index = self.next_place();
-            let incident = match one.stream {
+            let incident = match stream {
                 Stream::Incident(id) => self.working.incident(id),
                 Stream::Journal => None,
             };
             self.draft.add(one, index, seen, incident, &mut *self.parts.salts);
+        }
+        Ok(())
+    }
+
+    /// A decided event does not fold: its stream is set aside, and people are told. Without a journal nothing can be told, so then
+    /// nothing of the batch happens.
+    fn set_aside(&mut self, misfit: &Misfit, now: Timestamp) {
+        let Misfit { stream, reason } = misfit;
+        tracing::error!(%stream, reason, "a decided event does not fold");
+        match stream {
+            Stream::Incident(id) => {
+                self.working.set_aside(*id, reason);
+                self.tell_damage(now);
+            }
+            Stream::Journal => {
+                self.draft.broken.get_or_insert(EngineError::Leaf(reason.clone()));
+            }
+        }
+    }
+
+    /// Writes into the journal what was set aside, and raises the signal by which people are paged for it.
+    fn tell_damage(&mut self, now: Timestamp) {
+        while let Some((event, signal)) = self.working.untold(now) {
+            if let JournalEvent::StreamSetAside { incident, .. } = &event {
+                // Nothing is owed to it any more, whatever the stored timers say.
+                self.draft.deadlines.entry(Stream::Incident(*incident)).or_insert(Some(now));
+            }
+            let journalled = self.working.journal(event, now);
+            if let Err(misfit) = self.record(vec![journalled]) {
+                self.draft.broken.get_or_insert(EngineError::Leaf(misfit.reason));
+                return;
+            }
+            let raised = SignalChange::Raised { signal };
+            let (recorded, _) = self.working.take_signal(&raised, &self.parts.setting, now, &mut *self.parts.ids);
+            if let Err(misfit) = self.record(recorded) {
+                tracing::error!(stream = %misfit.stream, reason = misfit.reason, "nobody can be told of a damaged history");
+            }
         }
     }
 
@@ -464,9 +457,8 @@ impl Engine {
             batch.checkpoint = Some(note.clone());
             head = LogHead { size, root: to_hex(root.bytes()), checkpoint: Some(note) };
         }
-        let now = deadlines.into_iter().map(|(id, before)| (id, before, deadline(&self.working, id)));
-        batch.timers =
-            now.filter(|(_, before, now)| before != now).map(|(id, _, now)| (Stream::Incident(id), now)).collect();
+        let now = deadlines.into_iter().map(|(stream, before)| (stream, before, self.working.deadline(stream)));
+        batch.timers = now.filter(|(_, before, now)| before != now).map(|(stream, _, now)| (stream, now)).collect();
         let rings = !batch.outgoing.is_empty();
         let board = Arc::new(self.working.clone());
         Ok((batch, Flight { recorded, board, leaves, head, frontier, rings, setting }))
@@ -482,6 +474,9 @@ impl Engine {
         drop(before);
         self.size = head.size;
         self.frontier = frontier;
+        if let Some(last) = recorded.last() {
+            self.settled = last.at;
+        }
         // Before the news: who is told and looks sees where the log stands.
         self.published.tree.extend(leaves);
         *write(&self.published.head) = head;
@@ -503,60 +498,11 @@ impl Engine {
 
     /// Folds the stored log anew and says whether it gives the published board.
     pub async fn refold(&self) -> Result<bool, StartError> {
-        let mut board = Board::default();
-        let mut from = 0;
-        loop {
-            let events = self.store.events(from, FOLD_EVENTS).await?;
-            let Some(last) = events.last() else { break };
-            from = last.index + 1;
-            for event in &events {
-                if let Some(recorded) = recorded_of(event)? {
-                    let index = event.index;
-                    board.apply(&recorded).map_err(|source| StartError::Illegal { index, source })?;
-                }
-            }
-        }
-        Ok(board == *self.published.board() && from == self.size)
+        let rules = &self.parts.setting.rules;
+        let mut replay = Replay::new(&*self.store, rules, Board::default(), Frontier::default(), 0);
+        replay.run().await?;
+        Ok(replay.board == *self.published.board() && replay.size == self.size)
     }
-}
-
-fn deadline(board: &Board, incident: IncidentId) -> Option<Timestamp> {
-    board.incident(incident).and_then(quarterdeck_core::duty::next_deadline)
-}
-
-/// Folds the history of an incident anew, as it is stored now.
-async fn forget(store: &dyn Store, board: &mut Board, stream: &Stream) -> Result<(), StartError> {
-    let stored = store.stream(&stream.to_string()).await?;
-    let history = stored.iter().filter_map(|event| recorded_of(event).transpose()).collect::<Result<Vec<_>, _>>()?;
-    if let Some(Err(refusal)) = fold_stream(&history).map(|incident| board.put_redacted(incident)) {
-        tracing::error!(%refusal, "what was erased is still in memory");
-    }
-    Ok(())
-}
-
-/// The incident that its whole history makes; none: it does not fold, which is told.
-fn fold_stream(history: &[Recorded]) -> Option<Incident> {
-    let Stream::Incident(id) = history.first()?.stream else { return None };
-    let events = history.iter().filter_map(|one| match &one.body {
-        Body::Incident(event) => Some((one.version, one.at, event)),
-        Body::Journal(_) => None,
-    });
-    Incident::fold(id, events).inspect_err(|error| tracing::error!(%error, "a redacted history does not fold")).ok()
-}
-
-/// The leaf of a stored event.
-pub fn entry_of(event: &StoredEvent) -> Result<Entry, StartError> {
-    Entry::with_digest(&event.stream, event.version, &event.at.to_string(), event.digest)
-        .map_err(|error| StartError::Unreadable { index: event.index, detail: error.to_string() })
-}
-
-/// The event behind a stored row; none where it was erased.
-pub fn recorded_of(event: &StoredEvent) -> Result<Option<Recorded>, StartError> {
-    let unreadable = |detail: String| StartError::Unreadable { index: event.index, detail };
-    let Some(json) = event.content.json() else { return Ok(None) };
-    let stream: Stream = event.stream.parse().map_err(|_| unreadable(format!("stream `{}`", event.stream)))?;
-    let body = Body::from_json(&stream, json).map_err(|error| unreadable(error.to_string()))?;
-    Ok(Some(Recorded { stream, version: event.version, at: event.at, body }))
 }
 
 fn check_head(note: Option<&str>, parts: &Parts, size: u64, frontier: &Frontier) -> Result<(), StartError> {
@@ -576,13 +522,4 @@ fn check_head(note: Option<&str>, parts: &Parts, size: u64, frontier: &Frontier)
             }
         }
     }
-}
-
-/// Reads behind a lock that a panicking reader may have poisoned: the data is a fold and stays right.
-pub fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
-    lock.read().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
-    lock.write().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -40,7 +40,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
     auth::{Caller, Role, identify},
-    engine::EngineError,
+    engine::{EngineError, LoadError},
     history::HistoryError,
     in_force::Live,
     loops::{engine::EngineHandle, expire::Expiries, watchdog::Watched},
@@ -189,6 +189,7 @@ impl From<Refusal> for Refused {
             Refusal::BadText { .. } | Refusal::NoSuchPerson { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Refusal::WrongPhase { .. }
             | Refusal::WentOn { .. }
+            | Refusal::SetAside { .. }
             | Refusal::PageSettled { .. }
             | Refusal::BadMerge { .. }
             | Refusal::TooLong { .. } => StatusCode::CONFLICT,
@@ -203,6 +204,18 @@ impl From<EngineError> for Refused {
             .hint("nothing was kept; send it again");
         refused.retry_after = true;
         refused
+    }
+}
+
+impl From<LoadError> for Refused {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Store(error) => error.into(),
+            LoadError::Damaged { .. } => {
+                tracing::error!(%error, "a stored history cannot be followed");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "unreadable", error.to_string())
+            }
+        }
     }
 }
 

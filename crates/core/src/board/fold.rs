@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Board, Body, JournalEvent, Recorded, Silence, Stream, gap_key};
+use super::{Board, Body, JournalEvent, Recorded, Silence, Stream, damage::Subject, gap_key, place::Indexed};
 use crate::{
-    duty::next_deadline,
     id::IncidentId,
     incident::{ClaimsEvent, IllegalHistory, Incident, IncidentEvent, LifeEvent, PagingEvent},
     limits::SILENCE_KEEP,
@@ -40,22 +39,20 @@ impl Board {
     ) -> Result<(), IllegalHistory> {
         let before = match self.incidents.get_mut(&id) {
             Some(incident) => {
-                let before = next_deadline(incident);
+                incident.accepts(version, event)?;
+                let before = Indexed::of(incident);
                 Arc::make_mut(incident).apply(version, at, event)?;
-                before
+                Some(before)
             }
-            None if version == 0 => {
+            None => {
+                self.begins(id, version)?;
                 self.incidents.insert(id, Arc::new(Incident::first(id, at, event)?));
                 None
             }
-            None => return Err(IllegalHistory::BadVersion { id, want: 0, got: version }),
         };
+        let after = self.incidents.get(&id).map(|incident| Indexed::of(incident));
+        self.index(id, before, after);
         let Some(incident) = self.incidents.get(&id) else { return Ok(()) };
-        let after = next_deadline(incident);
-        if before != after {
-            before.map(|before| self.deadlines.remove(&(before, id)));
-            after.map(|after| self.deadlines.insert((after, id)));
-        }
         match event {
             IncidentEvent::Life(LifeEvent::Opened { signal, .. })
             | IncidentEvent::Claims(ClaimsEvent::SignalAttached { signal }) => {
@@ -107,8 +104,9 @@ impl Board {
             | JournalEvent::Configured { .. }
             | JournalEvent::DetectorSilent { .. }
             | JournalEvent::AllClearSettled { .. }
-            | JournalEvent::Erased { .. }
-            | JournalEvent::StreamSetAside { .. } => {}
+            | JournalEvent::Erased { .. } => {}
+            JournalEvent::StreamSetAside { incident, reason } => self.told(Subject::Incident(*incident), reason),
+            JournalEvent::EventSetAside { place, reason } => self.told(Subject::Event(*place), reason),
             JournalEvent::SilenceSet { silence } => {
                 let forgotten =
                     self.silences.values().filter(|old| at.since(old.ends) > SILENCE_KEEP).map(|old| old.id);

@@ -1,6 +1,9 @@
 //! A board to drive in tests: every step checks that the board is the fold of what was recorded.
 
+mod aside;
+mod cold;
 mod correlation;
+mod list;
 mod outbox;
 mod paging;
 
@@ -163,8 +166,8 @@ impl Desk {
     }
     fn duties(&mut self) -> String {
         let mut said = Vec::new();
-        for id in self.board.due(self.now) {
-            let recorded = self.board.carry_out(id, &self.setting, self.now, &mut self.ids);
+        for stream in self.board.due(self.now) {
+            let recorded = self.board.carry_out(stream, &self.setting, self.now, &mut self.ids);
             said.push(self.keep(recorded));
         }
         assert_eq!(self.board.due(self.now), [], "one pass leaves nothing due");

@@ -50,11 +50,7 @@ impl Incident {
 
     /// Takes one event in. On error nothing has changed.
     pub fn apply(&mut self, version: u64, at: Timestamp, event: &IncidentEvent) -> Result<(), IllegalHistory> {
-        let want = self.version.saturating_add(1);
-        if version != want {
-            return Err(IllegalHistory::BadVersion { id: self.life.id, want, got: version });
-        }
-        self.check(version, event)?;
+        self.accepts(version, event)?;
         let wanted = self.wants_answer();
         let why = self.take_in(at, event, wanted);
         // A step sets the time of the next one itself.
@@ -64,6 +60,15 @@ impl Incident {
         self.version = version;
         self.last_event = at;
         Ok(())
+    }
+
+    /// Whether this event can be the next one.
+    pub(crate) fn accepts(&self, version: u64, event: &IncidentEvent) -> Result<(), IllegalHistory> {
+        let want = self.version.saturating_add(1);
+        if version != want {
+            return Err(IllegalHistory::BadVersion { id: self.life.id, want, got: version });
+        }
+        self.check(version, event)
     }
 
     /// Whether `decide` could have written this event now.

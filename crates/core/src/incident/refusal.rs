@@ -82,6 +82,14 @@ pub enum Refusal {
         /// Its last event now.
         version: u64,
     },
+    /// Its history does not fold; the journal says so, and people were told.
+    #[error("the history of incident {id} was set aside: {reason}")]
+    SetAside {
+        /// The incident that was asked about.
+        id: IncidentId,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The incident has too many events for this command.
     #[error("incident {id} has {events} events: only acknowledge, merge and resolve are accepted now")]
     TooLong {
@@ -105,6 +113,7 @@ impl Refusal {
             Self::PageSettled { .. } => "page_settled",
             Self::BadMerge { .. } => "bad_merge",
             Self::WentOn { .. } => "went_on",
+            Self::SetAside { .. } => "set_aside",
             Self::TooLong { .. } => "incident_too_long",
         }
     }
@@ -130,6 +139,12 @@ pub enum IllegalHistory {
         want: u64,
         /// What came.
         got: u64,
+    },
+    /// What was set aside takes nothing in any more.
+    #[error("the history of incident {id} was set aside")]
+    SetAside {
+        /// Which incident.
+        id: IncidentId,
     },
     /// Events of the journal must follow each other without holes.
     #[error("journal: want event {want}, got {got}")]

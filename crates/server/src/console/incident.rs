@@ -83,7 +83,7 @@ pub(super) async fn render(
     let template = pages::Incident {
         frame: frame(app, Some(visitor), "incidents"),
         refused,
-        acts: acts(app, &it, attempt.as_ref(), &choices),
+        acts: acts(app, &it, attempt.as_ref(), &choices).await,
         may_act: visitor.role >= Role::Responder,
         open: matches!(it.summary.phase.as_str(), "triggered" | "acknowledged" | "mitigated"),
         signals: it.signals.iter().take(SIGNALS_SHOWN).cloned().map(|signal| told(signal, &it.timeline)).collect(),
@@ -128,14 +128,17 @@ struct Choices {
 }
 
 /// The forms of what the visitor is offered. One whose content was refused stays, so that the words are not lost.
-fn acts(app: &Shared, it: &api::Incident, attempt: Option<&Attempt>, choices: &Choices) -> Vec<Act> {
+async fn acts(app: &Shared, it: &api::Incident, attempt: Option<&Attempt>, choices: &Choices) -> Vec<Act> {
     let mut offers = it.offers.clone();
     if let Some(attempt) = attempt
         && !offers.iter().any(|offer| offer.command == attempt.kind.word)
     {
-        let board = app.engine.published().board();
-        let incident = it.summary.id.parse().ok().and_then(|id| board.incident(id));
-        offers.extend(incident.map(|incident| views::offer(&Offer::of(attempt.kind, incident))));
+        let id = it.summary.id.parse().ok();
+        let incident = match id {
+            Some(id) => app.engine.published().incident(id).await.unwrap_or(None),
+            None => None,
+        };
+        offers.extend(incident.map(|incident| views::offer(&Offer::of(attempt.kind, &incident))));
     }
     let typed = |offer: &api::Offer| attempt.filter(|attempt| attempt.kind.word == offer.command);
     offers.iter().map(|offer| act(offer, typed(offer).map(|attempt| &attempt.typed), choices)).collect()

@@ -6,9 +6,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use quarterdeck_core::{
-    id::{IdSource, IncidentId},
+    id::IdSource,
     incident::Incident,
-    journal::{Body, Recorded},
+    journal::{Body, Recorded, Stream},
     outbox,
     setting::Setting,
     time::Timestamp,
@@ -24,8 +24,8 @@ pub(super) struct Draft {
     pub(super) batch: Batch,
     pub(super) recorded: Vec<Arc<Recorded>>,
     pub(super) leaves: Vec<Hash>,
-    /// Incidents with new events, and when something was due for them before: their timers may have moved.
-    pub(super) deadlines: BTreeMap<IncidentId, Option<Timestamp>>,
+    /// Streams with new events, and when something was due for them before: their timers may have moved.
+    pub(super) deadlines: BTreeMap<Stream, Option<Timestamp>>,
     /// The configuration to decide by, if it changed.
     pub(super) setting: Option<Arc<Setting>>,
     /// An event that could not be sealed: a defect of ours. Nothing of the draft may be written.

@@ -112,6 +112,30 @@ pub enum EngineError {
     Stopped,
 }
 
+/// Why an engine could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store did not answer.
+    #[error("read the stored log")]
+    Store(#[from] StoreError),
+    /// A stored event cannot be read.
+    #[error("read event {index} of the stored log: {detail}")]
+    Unreadable {
+        /// Its place in the log.
+        index: u64,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The log does not match its own checkpoint.
+    #[error("the stored log of {size} events does not match its checkpoint: {detail}")]
+    Tampered {
+        /// How many events there are.
+        size: u64,
+        /// How it differs.
+        detail: String,
+    },
+}
+
 impl From<EntryError> for EngineError {
     fn from(error: EntryError) -> Self {
         Self::Leaf(error.to_string())

@@ -7,6 +7,7 @@
 use axum::{Json, Router, extract::State, routing::post};
 use quarterdeck_api::{Command, Done, ErrorBody, Incident, Merge, StateFacts, TakeRole, Text};
 use quarterdeck_core::{
+    board::IncidentRow,
     id::IncidentId,
     incident::{
         Refusal,
@@ -59,11 +60,11 @@ pub async fn carry_out(app: &Shared, caller: &Caller, id: IncidentId, command: &
         Answer::Done | Answer::Heard(_) | Answer::BadSilence(_) | Answer::NoSuchSilence(_) | Answer::Stranded(_) => {
             None
         }
-        Answer::Refused(refusal) => return Err(refused(app, caller, refusal)),
+        Answer::Refused(refusal) => return Err(refused(app, caller, refusal).await),
     };
-    let board = app.engine.published().board();
-    let incident = board.incident(id).ok_or(Refusal::NoSuchIncident { id })?;
-    Ok(Done { summary: views::summary(incident), log_index, offers: views::offers(incident, caller.role.right()) })
+    let incident = app.engine.published().incident(id).await?.ok_or(Refusal::NoSuchIncident { id })?;
+    let summary = views::summary(&IncidentRow::of(&incident));
+    Ok(Done { summary, log_index, offers: views::offers(&incident, caller.role.right()) })
 }
 
 /// The command's row in the list, and its fields as they came.
@@ -81,7 +82,7 @@ fn request(command: &Command) -> Result<(&'static CommandKind, Given), Refused> 
 }
 
 /// A refusal, with what could be asked instead where it is the phase that forbids it.
-fn refused(app: &Shared, caller: &Caller, refusal: Refusal) -> Refused {
+async fn refused(app: &Shared, caller: &Caller, refusal: Refusal) -> Refused {
     let stuck = match &refusal {
         Refusal::WrongPhase { id, .. } | Refusal::TooLong { id, .. } => Some(*id),
         Refusal::NoSuchIncident { .. }
@@ -91,10 +92,15 @@ fn refused(app: &Shared, caller: &Caller, refusal: Refusal) -> Refused {
         | Refusal::NoSuchPerson { .. }
         | Refusal::NoSuchPage { .. }
         | Refusal::PageSettled { .. }
+        | Refusal::SetAside { .. }
         | Refusal::BadMerge { .. } => None,
     };
-    let board = app.engine.published().board();
-    let offers = stuck.and_then(|id| board.incident(id)).map(|incident| incident.offers(caller.role.right()));
+    let incident = match stuck {
+        // The refusal says more than why its offers cannot be read.
+        Some(id) => app.engine.published().incident(id).await.unwrap_or(None),
+        None => None,
+    };
+    let offers = incident.as_ref().map(|incident| incident.offers(caller.role.right()));
     let possible: Vec<&str> = offers.iter().flatten().map(|offer| offer.kind.word).collect();
     let refused = Refused::from(refusal);
     if possible.is_empty() { refused } else { refused.hint(&format!("possible now: {}", possible.join(", "))) }

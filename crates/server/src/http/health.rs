@@ -12,7 +12,6 @@ use quarterdeck_core::time::Timestamp;
 use std::time::Duration;
 
 use super::{Shared, Viewer};
-use crate::engine::read;
 use quarterdeck_sources::SourceState;
 
 /// A watchdog that has not looked for this long is itself a fault.
@@ -64,11 +63,14 @@ pub fn state(app: &Shared) -> Health {
         }
     }
     faults.extend(app.deaf.iter().map(|detector| format!("detector {detector} does not hear its canary")));
-    let board = read(&app.engine.published().board);
+    let board = app.engine.published().board();
+    let ready = faults.is_empty();
+    // Everything else runs, and starting again would not mend it.
+    faults.extend(board.damage());
     Health {
-        ready: faults.is_empty(),
+        ready,
         faults,
-        open_incidents: board.incidents().filter(|incident| incident.phase().is_open()).count(),
+        open_incidents: board.open_incidents(),
         overdue: app.watched.overdue(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }

@@ -8,11 +8,11 @@ use axum::{
     routing::get,
 };
 use quarterdeck_api::{ErrorBody, Incident, IncidentSummary, Timeline};
-use quarterdeck_core::id::IncidentId;
+use quarterdeck_core::{board::Which, id::IncidentId};
 use serde::Deserialize;
 
 use super::{Asked, InPath, Refused, Shared, Viewer, views};
-use crate::{engine::read, history};
+use crate::history;
 
 /// Incidents in one list: more than a screen, less than a burden.
 const LIST_MAX: usize = 1_000;
@@ -54,18 +54,11 @@ pub async fn list(
     Ok(Json(summaries(&app, all, query.limit.unwrap_or(LIST_MAX))))
 }
 
-/// Incidents for lists, worst first, then newest first.
+/// Incidents for lists: those that are open, the worst first, then the newest; then those that are over, the latest first.
 pub fn summaries(app: &Shared, all: bool, limit: usize) -> Vec<IncidentSummary> {
-    let board = read(&app.engine.published().board);
-    let mut incidents: Vec<_> = board.incidents().filter(|incident| all || incident.phase().is_open()).collect();
-    incidents.sort_by_key(|incident| {
-        (
-            std::cmp::Reverse(incident.phase().is_open()),
-            std::cmp::Reverse(incident.severity()),
-            std::cmp::Reverse(incident.opened()),
-        )
-    });
-    incidents.into_iter().take(limit.min(LIST_MAX)).map(views::summary).collect()
+    let which = if all { Which::All } else { Which::Open };
+    let page = app.engine.published().board().list(which, None, limit.min(LIST_MAX));
+    page.rows.iter().map(|row| views::summary(row)).collect()
 }
 
 /// One incident with its timeline.

@@ -16,7 +16,7 @@ use quarterdeck_api::{Accepted, ErrorBody};
 use quarterdeck_core::{
     board::Fate,
     id::{ServiceId, SourceId},
-    incident::{Actor, Command, Incident, LifeCommand},
+    incident::{Actor, Command, LifeCommand},
     signal::{Fingerprint, SignalChange},
 };
 use quarterdeck_formats::{
@@ -164,7 +164,7 @@ pub async fn enqueue(State(app): State<Shared>, body: Body) -> Result<Response, 
 
 /// Somebody at the monitor's end works on it. Of a claim that is not there, or an incident past that, it means nothing.
 async fn acknowledge(app: &Shared, source: &SourceId, claim: &Fingerprint) -> Result<(), Refused> {
-    let incident = read(&app.engine.published().board).incident_of_claim(claim).map(Incident::id);
+    let incident = read(&app.engine.published().board).incident_of_claim(claim);
     let Some(incident) = incident else { return Ok(()) };
     let command = Command::Life(LifeCommand::Acknowledge { by: Actor::Token(source.to_string()) });
     match app.engine.ask(Work::Command { incident, command }).await? {

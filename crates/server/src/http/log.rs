@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Asked, Refused, Shared, Viewer};
-use crate::engine::{entry_of, read};
+use crate::{
+    engine::{entry_of, read},
+    log_tree::NodesError,
+};
 use quarterdeck_store::Content;
 
 /// Their routes.
@@ -55,9 +58,10 @@ pub async fn inclusion(
     State(app): State<Shared>,
     Asked(query): Asked<InclusionQuery>,
 ) -> Result<Json<Proof>, Refused> {
-    let tree = app.engine.published().tree.lock();
+    let tree = &app.engine.published().tree;
     let size = query.size.unwrap_or_else(|| tree.size());
-    let hashes = inclusion_proof(&*tree, query.index, size).map_err(|error| Refused::bad_request(error.to_string()))?;
+    let nodes = tree.around(&*app.store, [query.index, size.saturating_sub(1)]).await?;
+    let hashes = inclusion_proof(&nodes, query.index, size).map_err(|error| Refused::bad_request(error.to_string()))?;
     Ok(Json(Proof { size, hashes: hashes.iter().map(ToString::to_string).collect() }))
 }
 
@@ -77,10 +81,11 @@ pub async fn consistency(
     State(app): State<Shared>,
     Asked(query): Asked<ConsistencyQuery>,
 ) -> Result<Json<Proof>, Refused> {
-    let tree = app.engine.published().tree.lock();
+    let tree = &app.engine.published().tree;
     let size = query.size.unwrap_or_else(|| tree.size());
+    let nodes = tree.around(&*app.store, [query.from.saturating_sub(1), size.saturating_sub(1)]).await?;
     let hashes =
-        consistency_proof(&*tree, query.from, size).map_err(|error| Refused::bad_request(error.to_string()))?;
+        consistency_proof(&nodes, query.from, size).map_err(|error| Refused::bad_request(error.to_string()))?;
     Ok(Json(Proof { size, hashes: hashes.iter().map(ToString::to_string).collect() }))
 }
 
@@ -101,9 +106,22 @@ pub async fn bundle(app: &Shared, incident: IncidentId) -> Result<Vec<u8>, Refus
         };
         events.push((event.index, Sealed { entry, body }));
     }
-    let tree = app.engine.published().tree.lock();
-    let bundle = Bundle::build(&app.key, &checkpoint, events, &*tree).map_err(|error| ours(&error))?;
+    let leaves: Vec<u64> = events.iter().map(|(index, _)| *index).chain([head.size.saturating_sub(1)]).collect();
+    let nodes = app.engine.published().tree.around(&*app.store, leaves).await?;
+    let bundle = Bundle::build(&app.key, &checkpoint, events, &nodes).map_err(|error| ours(&error))?;
     Ok(bundle.encode())
+}
+
+impl From<NodesError> for Refused {
+    fn from(error: NodesError) -> Self {
+        match error {
+            NodesError::Store(error) => error.into(),
+            NodesError::Damaged { .. } => {
+                tracing::error!(%error, "the stored log is damaged");
+                Self::new(axum::http::StatusCode::INTERNAL_SERVER_ERROR, "damaged", error.to_string())
+            }
+        }
+    }
 }
 
 fn ours(error: &dyn std::error::Error) -> Refused {

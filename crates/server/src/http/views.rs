@@ -2,6 +2,7 @@
 
 use quarterdeck_api as api;
 use quarterdeck_core::{
+    board::IncidentRow,
     id::IncidentId,
     incident::{
         Attached, Incident, PageOutcome, PageRecord, Phase, Refusal,
@@ -24,22 +25,22 @@ use quarterdeck_reach::notify::message::why;
 use quarterdeck_store::FoundSignal;
 
 /// An incident in a list.
-pub fn summary(incident: &Incident) -> api::IncidentSummary {
+pub fn summary(row: &IncidentRow) -> api::IncidentSummary {
     api::IncidentSummary {
-        id: incident.id().to_string(),
-        title: incident.title().to_owned(),
-        severity: incident.severity().to_string(),
-        phase: phase_word(incident.phase()).to_owned(),
-        service: incident.service().map(ToString::to_string),
-        drill: incident.is_drill(),
-        opened: incident.opened().to_string(),
-        changed: incident.last_event().to_string(),
-        signals: incident.signals().len(),
-        absorbed: incident.absorbed(),
-        money_at_risk_cents: incident.facts().money_at_risk.cents(),
-        acknowledged_by: incident.acknowledgement().map(|word| word.by.to_string()),
-        next_step: incident.escalation().next.map(|next| next.to_string()),
-        stands_down: quarterdeck_core::duty::stands_down(incident).map(|at| at.to_string()),
+        id: row.id.to_string(),
+        title: row.title.to_string(),
+        severity: row.severity.to_string(),
+        phase: phase_word(row.phase).to_owned(),
+        service: row.service.as_ref().map(ToString::to_string),
+        drill: row.drill,
+        opened: row.opened.to_string(),
+        changed: row.last_event.to_string(),
+        signals: row.signals,
+        absorbed: row.absorbed,
+        money_at_risk_cents: row.money_at_risk.cents(),
+        acknowledged_by: row.acknowledged_by.as_ref().map(ToString::to_string),
+        next_step: row.next_step.map(|next| next.to_string()),
+        stands_down: row.stands_down.map(|at| at.to_string()),
     }
 }
 
@@ -51,12 +52,11 @@ pub async fn incident(
     right: Right,
 ) -> Result<api::Incident, Refused> {
     let api::Timeline { rows, earlier } = timeline(app, id, before, history::ROWS).await?;
-    let board = read(&app.engine.published().board);
-    let incident = board.incident(id).ok_or(Refusal::NoSuchIncident { id })?;
+    let incident = &*app.engine.published().incident(id).await?.ok_or_else(|| not_here(app, id))?;
     let mut pages: Vec<_> = incident.pages().values().collect();
     pages.sort_by_key(|page| page.requested);
     Ok(api::Incident {
-        summary: summary(incident),
+        summary: summary(&IncidentRow::of(incident)),
         score: score(incident.score()),
         facts: facts(incident.facts()),
         signals: most_telling_first(incident)
@@ -78,6 +78,14 @@ pub async fn incident(
         earlier,
         offers: offers(incident, right),
     })
+}
+
+/// Why an incident cannot be shown: there is none, or its history was set aside.
+fn not_here(app: &Shared, id: IncidentId) -> Refused {
+    match app.engine.published().board().set_aside_reason(id) {
+        Some(reason) => Refusal::SetAside { id, reason: reason.to_owned() }.into(),
+        None => Refusal::NoSuchIncident { id }.into(),
+    }
 }
 
 /// What somebody with this right may ask of an incident now.

@@ -13,10 +13,10 @@ use std::{
 };
 
 use quarterdeck_core::{
-    id::{DeliveryId, IncidentId},
-    incident::{Incident, PageOutcome},
+    id::DeliveryId,
+    incident::PageOutcome,
     limits::{ATTEMPTS_PER_CHANNEL_MAX, DELIVERIES_IN_FLIGHT_MAX, DELIVERY_TIMEOUT, RETRY_AFTER_MAX},
-    outbox::{self, Audience, Unwanted},
+    outbox::{self, Audience},
     time::Timestamp,
 };
 use tokio::{
@@ -25,7 +25,7 @@ use tokio::{
 };
 
 use crate::{
-    engine::{Work, read},
+    engine::{LoadError, Work, read},
     in_force::{InForce, Live},
     loops::engine::EngineHandle,
 };
@@ -146,8 +146,7 @@ impl Deliver {
             return Err(SendError::Permanent { reason: format!("no channel `{channel}` is configured") });
         };
         self.shown(row.decided).await?;
-        let message =
-            self.message(row, &in_force).map_err(|unwanted| SendError::Permanent { reason: unwanted.to_string() })?;
+        let message = self.message(row, &in_force).await?;
         match tokio::time::timeout(DELIVERY_TIMEOUT, notifier.send(&message)).await {
             Ok(sent) => {
                 sent.map(|receipt| if message.repeat { format!("{} (repeat)", receipt.text) } else { receipt.text })
@@ -157,19 +156,18 @@ impl Deliver {
     }
 
     /// What a delivery says now, if anybody still wants it. Of an incident that cannot be read somebody hears that.
-    fn message(&self, row: &Outgoing, in_force: &InForce) -> Result<Message, Unwanted> {
+    async fn message(&self, row: &Outgoing, in_force: &InForce) -> Result<Message, SendError> {
+        let incident = match self.engine.published().incident(row.delivery.incident).await {
+            Ok(incident) => incident,
+            Err(LoadError::Damaged { .. }) => None,
+            Err(LoadError::Store(error)) => return Err(SendError::retry(error.to_string())),
+        };
+        let wanted = incident.as_ref().map_or(Ok(()), |incident| outbox::wanted(incident, &row.delivery));
+        wanted.map_err(|unwanted| SendError::Permanent { reason: unwanted.to_string() })?;
         let repeated = lock(&self.may_have_arrived).contains(&row.delivery.id);
         let (setting, base_url) = (&*in_force.setting, in_force.base_url.as_str());
         let sending = Sending { setting, base_url, at: row.not_before, repeated };
-        self.about(row.delivery.incident, |incident| {
-            incident.map_or(Ok(()), |incident| outbox::wanted(incident, &row.delivery))?;
-            Ok(compose(incident, &row.delivery, sending))
-        })
-    }
-
-    /// Looks at the incident of a delivery as it is now; none: its history cannot be read.
-    fn about<T>(&self, incident: IncidentId, look: impl FnOnce(Option<&Incident>) -> T) -> T {
-        look(self.engine.published().board().incident(incident))
+        Ok(compose(incident.as_deref(), &row.delivery, sending))
     }
 
     /// Waits until the event at this place of the log is published: it is in the outbox a moment before.

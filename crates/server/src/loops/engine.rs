@@ -121,10 +121,10 @@ impl Driver {
                 }
                 count = jobs.recv_many(&mut taken, room), if open && room > 0 => {
                     open = count > 0;
-                    self.decide(taken);
+                    self.decide(taken).await;
                 }
                 () = tokio::time::sleep(gathers.unwrap_or_default()), if gathers.is_some() => {}
-                () = tokio::time::sleep(self.pause()), if open => self.decide(Vec::new()),
+                () = tokio::time::sleep(self.pause()), if open => self.decide(Vec::new()).await,
             }
         }
     }
@@ -135,8 +135,15 @@ impl Driver {
         due.min(LOOK_AT_LEAST_EVERY)
     }
 
-    fn decide(&mut self, jobs: Vec<Job>) {
+    async fn decide(&mut self, jobs: Vec<Job>) {
         let (work, replies): (Vec<Work>, Vec<Reply>) = jobs.into_iter().map(|job| (job.work, job.reply)).unzip();
+        if let Err(error) = self.engine.warm(&work, self.clock.now()).await {
+            tracing::error!(%error, "what this work is about cannot be read");
+            for reply in replies {
+                drop(reply.send(Err(error.clone())));
+            }
+            return;
+        }
         let answers = self.engine.decide(work, self.clock.now());
         self.decided.extend(replies.into_iter().zip(answers));
     }

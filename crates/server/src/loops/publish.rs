@@ -149,10 +149,9 @@ fn write_slice(
         };
         sealed.push(Sealed { entry, body });
     }
-    let files = {
-        let tree = published.tree.lock();
-        files_for(&*tree, done, to, &sealed).map_err(|error: FolderError<_>| PublishError::Folder(error.to_string()))?
-    };
+    let nodes = published.tree.upper();
+    let files = files_for(&nodes, done, to, &sealed)
+        .map_err(|error: FolderError<_>| PublishError::Folder(error.to_string()))?;
     write_all(root, &files)
 }
 

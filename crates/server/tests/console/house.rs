@@ -185,7 +185,7 @@ pub(crate) async fn raise(running: &Running, signal: Signal) -> SignalId {
 /// The incident that a signal belongs to.
 pub(crate) fn incident_of(running: &Running, signal: SignalId) -> String {
     let board = read(&running.engine.published().board);
-    board.incident_of_signal(&signal).expect("it belongs to one").id().to_string()
+    board.incident_of_signal(&signal).expect("it belongs to one").to_string()
 }
 
 /// A command, done.

@@ -80,7 +80,7 @@ async fn what_rests_on_a_refused_batch_is_forgotten_with_it() {
 
     let again = engine.step(vec![claim("a")], NOW).await.unwrap();
     assert!(matches!(fate(&again[0]), Fate::Opened(_)), "it can be said again");
-    assert_eq!(store.size().await.unwrap(), engine.published().tree.lock().size());
+    assert_eq!(store.size().await.unwrap(), engine.published().tree.size());
     assert!(engine.refold().await.unwrap());
 }
 

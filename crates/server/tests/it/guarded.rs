@@ -15,6 +15,8 @@ use quarterdeck_store::{Batch, FoundSignal, Outgoing, SignalFilter, Store, Store
 pub(crate) trait Guard: Send + Sync + 'static {
     /// Returns when the append may go on, or with why it may not.
     async fn admit(&self) -> Result<(), StoreError>;
+    /// Sees every event that is read, and may damage it.
+    fn hand_out(&self, _event: &mut StoredEvent) {}
 }
 
 /// The store behind its guard.
@@ -24,6 +26,13 @@ pub(crate) struct Guarded<G> {
 }
 
 type Said<T> = Result<T, StoreError>;
+
+impl<G: Guard> Guarded<G> {
+    fn handed_out(&self, mut events: Vec<StoredEvent>) -> Said<Vec<StoredEvent>> {
+        events.iter_mut().for_each(|event| self.guard.hand_out(event));
+        Ok(events)
+    }
+}
 
 #[async_trait]
 impl<G: Guard> Store for Guarded<G> {
@@ -35,10 +44,10 @@ impl<G: Guard> Store for Guarded<G> {
         self.inner.size().await
     }
     async fn events(&self, from: u64, limit: usize) -> Said<Vec<StoredEvent>> {
-        self.inner.events(from, limit).await
+        self.handed_out(self.inner.events(from, limit).await?)
     }
     async fn stream(&self, stream: &str) -> Said<Vec<StoredEvent>> {
-        self.inner.stream(stream).await
+        self.handed_out(self.inner.stream(stream).await?)
     }
     async fn stream_before(&self, stream: &str, before: u64, limit: usize) -> Said<Vec<StoredEvent>> {
         self.inner.stream_before(stream, before, limit).await

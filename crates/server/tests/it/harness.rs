@@ -19,7 +19,7 @@ use quarterdeck_reach::notify::Parts;
 use quarterdeck_server::{
     app::{self, Running, World},
     config,
-    engine::{read, recorded_of},
+    engine::{read, replay::refold},
     log_files::DiskFiles,
 };
 use quarterdeck_store::Store;
@@ -118,10 +118,15 @@ impl Deck {
 
     /// Stops in good order, and starts again on what is kept.
     pub(crate) async fn restart(self) -> Self {
+        self.restart_with(|store| store).await
+    }
+
+    /// Stops in good order, and starts again on what is kept, with the store wrapped.
+    pub(crate) async fn restart_with(self, wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> Self {
         let Self { clock, receiver, running, ground, folder, .. } = self;
         let store = Arc::downgrade(&running.store);
         tokio::time::timeout(PATIENCE, running.stop()).await.expect("it does not stop");
-        Self::again(store, clock, receiver, ground, folder).await
+        Self::again(store, clock, receiver, ground, folder, wrap).await
     }
 
     /// Pulls the plug: nothing is finished, nothing is said. Then starts again on what is on the disk.
@@ -129,7 +134,7 @@ impl Deck {
         let Self { clock, receiver, running, ground, folder, .. } = self;
         let store = Arc::downgrade(&running.store);
         drop(running);
-        Self::again(store, clock, receiver, ground, folder).await
+        Self::again(store, clock, receiver, ground, folder, |store| store).await
     }
 
     /// Starts once nothing of the program before holds the store.
@@ -139,6 +144,7 @@ impl Deck {
         receiver: Receiver,
         ground: Ground,
         folder: TempDir,
+        wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>,
     ) -> Self {
         let gone = async {
             while before.strong_count() > ground.own_holders() {
@@ -147,7 +153,7 @@ impl Deck {
             ground.open().await
         };
         let store = tokio::time::timeout(PATIENCE, gone).await.expect("something outlives the program");
-        let running = run(&clock, &receiver, folder.path(), store).await;
+        let running = run(&clock, &receiver, folder.path(), wrap(store)).await;
         let base = format!("http://{}", running.address.unwrap());
         Self { clock, receiver, http: http(), base, running, ground, folder }
     }
@@ -229,6 +235,15 @@ impl Deck {
         self.until("the outcome of a page", settled).await;
     }
 
+    /// Stops, and looks only at what must hold where the store handed out damaged events: they were published as they were read.
+    pub(crate) async fn leave_damaged(self) {
+        let Self { running, .. } = self;
+        let (store, rules) = (Arc::clone(&running.store), running.live.now().setting.rules.clone());
+        let published = Arc::clone(running.engine.published());
+        tokio::time::timeout(PATIENCE, running.stop()).await.expect("it does not stop");
+        assert!(refold(&*store, &rules).await.unwrap() == *published.board());
+    }
+
     /// Stops, and looks at everything that must hold of any run.
     pub(crate) async fn finish(self) {
         let Self { clock, running, ground, folder, http, receiver, .. } = self;
@@ -236,14 +251,14 @@ impl Deck {
         drop(http);
         let store = Arc::clone(&running.store);
         let published = Arc::clone(running.engine.published());
-        let (key, log) = (running.key.clone(), running.log_folder.clone());
+        let (key, log, running_rules) =
+            (running.key.clone(), running.log_folder.clone(), running.live.now().setting.rules.clone());
         tokio::time::timeout(PATIENCE, running.stop()).await.expect("it does not stop");
 
         let overdue = store.timers_due(clock.now().minus(Duration::from_secs(5)), 10).await.unwrap();
         assert!(overdue.is_empty(), "overdue duties: {overdue:?}");
         let events = store.events(0, usize::MAX).await.unwrap();
-        let recorded: Vec<_> = events.iter().filter_map(|event| recorded_of(event).unwrap()).collect();
-        let refolded = Board::fold(&recorded).unwrap();
+        let refolded = refold(&*store, &running_rules).await.unwrap();
         assert!(refolded == *published.board(), "what is published is not the fold of what is stored");
         assert!(events.is_sorted_by_key(|event| event.at), "an event of the log precedes the one before it");
         let report = verify_folder(&DiskFiles::new(log), Some(&key));

@@ -10,6 +10,8 @@ mod clients;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod description;
 #[cfg(test)]
 mod engine;

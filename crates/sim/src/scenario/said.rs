@@ -93,7 +93,8 @@ pub(super) fn of_journal(board: &Board, event: &JournalEvent) -> Option<String> 
         | JournalEvent::AllClearSettled { .. }
         | JournalEvent::DetectorSilent { .. }
         | JournalEvent::Erased { .. }
-        | JournalEvent::StreamSetAside { .. } => return None,
+        | JournalEvent::StreamSetAside { .. }
+        | JournalEvent::EventSetAside { .. } => return None,
     })
 }
 

@@ -131,8 +131,8 @@ impl Stage {
     }
 
     fn carry_out(&mut self) -> Result<(), String> {
-        for id in self.board.due(self.now) {
-            let recorded = self.board.carry_out(id, &self.world.setting, self.now, &mut self.ids);
+        for stream in self.board.due(self.now) {
+            let recorded = self.board.carry_out(stream, &self.world.setting, self.now, &mut self.ids);
             self.keep(recorded)?;
         }
         Ok(())

@@ -1,0 +1,81 @@
+//! What readers see: the durable board, where the log stands, and what is durable as it happens. Only the engine changes it.
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use quarterdeck_core::{board::Board, id::IncidentId, incident::Incident, journal::Recorded};
+use quarterdeck_store::Store;
+use tokio::sync::{Notify, broadcast};
+
+use super::replay::{LoadError, load};
+use crate::log_tree::LogTree;
+
+/// A piece of news for those who watch: something durable happened.
+#[derive(Debug, Clone)]
+pub struct News {
+    /// The event's place in the log.
+    pub index: u64,
+    /// The event.
+    pub recorded: Arc<Recorded>,
+}
+
+/// Where the log stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LogHead {
+    /// Events.
+    pub size: u64,
+    /// Root in lower-case hex.
+    pub root: String,
+    /// The signed checkpoint.
+    pub checkpoint: Option<String>,
+}
+
+/// What readers see: the durable board and where the log stands.
+pub struct Published {
+    /// The fold of all durable events. Whoever looks for long takes [`Published::board`].
+    pub board: RwLock<Arc<Board>>,
+    /// Where the log stands.
+    pub head: RwLock<LogHead>,
+    /// The tree of the log, for proofs. Never behind `head`.
+    pub tree: LogTree,
+    /// Rings when the outbox has new pages.
+    pub outbox: Notify,
+    /// News, for server-sent events and wake-ups. A slow listener misses some and reads the board instead.
+    pub news: broadcast::Sender<News>,
+    /// Where cold incidents are.
+    store: Arc<dyn Store>,
+}
+
+impl Published {
+    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+        let (news, _) = broadcast::channel(NEWS_KEPT);
+        let (board, head, tree) = (RwLock::default(), RwLock::default(), LogTree::default());
+        Self { board, head, tree, outbox: Notify::new(), news, store }
+    }
+
+    /// The board as it is now. It stays as it is while the next ones are published.
+    pub fn board(&self) -> Arc<Board> {
+        Arc::clone(&read(&self.board))
+    }
+
+    /// An incident: from memory, or folded from its stream if it is cold. None: there is none, or it was set aside.
+    pub async fn incident(&self, id: IncidentId) -> Result<Option<Arc<Incident>>, LoadError> {
+        let board = self.board();
+        match board.shared(id) {
+            Some(warm) => Ok(Some(warm)),
+            None if board.cold(id).is_none() => Ok(None),
+            None => load(&*self.store, id, u64::MAX).await.map(Some),
+        }
+    }
+}
+
+/// News kept for slow listeners: a storm's worth; who is slower reads the board.
+const NEWS_KEPT: usize = 4_096;
+
+/// Reads behind a lock that a panicking reader may have poisoned: the data is a fold and stays right.
+pub fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(super) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,201 @@
+//! From the stored log to the board. A history that cannot be read or does not fold is set aside here and the rest goes on; what is
+//! over goes cold on the way, so that a long log needs no more memory to fold than to run.
+//!
+//! Tests: `tests/it/engine.rs`, `tests/it/damage.rs`.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use quarterdeck_core::{
+    board::Board,
+    id::IncidentId,
+    incident::Incident,
+    journal::{Body, JournalEvent, Recorded, Stream},
+    limits::COOLED_AT_ONCE_MAX,
+    setting::Rules,
+};
+use quarterdeck_ledger::{hash::Hash, leaf::Entry, tree::Frontier};
+use quarterdeck_store::{Store, StoreError, StoredEvent};
+
+use super::work::StartError;
+
+/// Events read at once while folding.
+const FOLD_EVENTS: usize = 10_000;
+
+/// Why an incident could not be brought back from its stream.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The store did not answer.
+    #[error("read the history of an incident: {0}")]
+    Store(#[from] StoreError),
+    /// Its history cannot be followed.
+    #[error("the history of {id} cannot be followed: {reason}")]
+    Damaged {
+        /// Which incident.
+        id: IncidentId,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// A board that takes in the stored log, event by event.
+pub(super) struct Replay<'a> {
+    store: &'a dyn Store,
+    rules: &'a Rules,
+    pub(super) board: Board,
+    /// Of the events taken in.
+    pub(super) frontier: Frontier,
+    /// Of the events taken in since it began.
+    pub(super) leaves: Vec<Hash>,
+    /// Events taken in.
+    pub(super) size: u64,
+    /// Of which streams something was erased by them.
+    erased: BTreeSet<Stream>,
+}
+
+impl<'a> Replay<'a> {
+    /// Goes on from a board that is the fold of the first `size` events.
+    pub(super) fn new(store: &'a dyn Store, rules: &'a Rules, board: Board, frontier: Frontier, size: u64) -> Self {
+        Self { store, rules, board, frontier, leaves: Vec::new(), size, erased: BTreeSet::new() }
+    }
+
+    /// Takes in everything that the store has beyond it.
+    pub(super) async fn run(&mut self) -> Result<(), StartError> {
+        loop {
+            let events = self.store.events(self.size, FOLD_EVENTS).await?;
+            let Some(last) = events.last().map(|event| event.at) else { return Ok(()) };
+            for event in &events {
+                self.take(event).await?;
+            }
+            while self.board.cool(self.rules, last) == COOLED_AT_ONCE_MAX {}
+        }
+    }
+
+    async fn take(&mut self, event: &StoredEvent) -> Result<(), StartError> {
+        let leaf = entry_of(event)?.leaf_hash();
+        self.frontier.append(leaf);
+        self.leaves.push(leaf);
+        self.size = event.index + 1;
+        let stream = event.stream.parse::<Stream>();
+        if let Ok(Stream::Incident(id)) = stream {
+            if self.board.is_set_aside(id) {
+                return Ok(());
+            }
+            if self.board.cold(id).is_some()
+                && let Some(damage) = warm(&mut self.board, self.store, id, event.version).await?
+            {
+                self.set_aside(&Stream::Incident(id), event, &damage);
+                return Ok(());
+            }
+        }
+        let taken = match recorded_of(event) {
+            Ok(Some(recorded)) => {
+                if let Body::Journal(JournalEvent::Erased { stream, .. }) = &recorded.body {
+                    self.erased.insert(*stream);
+                }
+                self.board.apply(&recorded).map_err(|error| error.to_string())
+            }
+            Ok(None) => Ok(()),
+            Err(StartError::Unreadable { detail, .. }) => {
+                Err(format!("event {} is unreadable: {detail}", event.version))
+            }
+            Err(other) => return Err(other),
+        };
+        if let Err(reason) = taken {
+            match stream {
+                Ok(stream) => self.set_aside(&stream, event, &reason),
+                Err(_) => self.board.pass_over(event.index, None, &reason),
+            }
+        }
+        Ok(())
+    }
+
+    /// Folds anew, as they are stored now, the histories of which something was erased.
+    pub(super) async fn forget_erased(&mut self) -> Result<(), StartError> {
+        for id in std::mem::take(&mut self.erased).into_iter().filter_map(Stream::incident) {
+            // What is cold comes back as it is stored, and goes cold again as that.
+            if self.board.cold(id).is_some() {
+                if let Some(reason) = warm(&mut self.board, self.store, id, u64::MAX).await? {
+                    tracing::error!(%id, reason, "what was erased is still in memory");
+                }
+                continue;
+            }
+            let stored = self.store.stream(&Stream::Incident(id).to_string()).await?;
+            let history =
+                stored.iter().filter_map(|event| recorded_of(event).transpose()).collect::<Result<Vec<_>, _>>()?;
+            if let Some(Err(refusal)) = fold_stream(&history).map(|incident| self.board.put_redacted(incident)) {
+                tracing::error!(%refusal, "what was erased is still in memory");
+            }
+        }
+        Ok(())
+    }
+
+    fn set_aside(&mut self, stream: &Stream, event: &StoredEvent, reason: &str) {
+        tracing::error!(%stream, event = event.index, reason, "a stored history cannot be followed");
+        match stream {
+            Stream::Incident(id) => self.board.set_aside(*id, reason),
+            Stream::Journal => self.board.pass_over(event.index, Some(event.version), reason),
+        }
+    }
+}
+
+/// The fold of everything that the store has.
+pub async fn refold(store: &dyn Store, rules: &Rules) -> Result<Board, StartError> {
+    let mut replay = Replay::new(store, rules, Board::default(), Frontier::default(), 0);
+    replay.run().await?;
+    Ok(replay.board)
+}
+
+/// An incident as its events before version `until` make it.
+pub(super) async fn load(store: &dyn Store, id: IncidentId, until: u64) -> Result<Arc<Incident>, LoadError> {
+    let damaged = |reason: String| LoadError::Damaged { id, reason };
+    let stored = store.stream(&Stream::Incident(id).to_string()).await?;
+    let mut events = Vec::with_capacity(stored.len());
+    for event in stored.iter().filter(|event| event.version < until) {
+        let recorded = recorded_of(event).map_err(|error| damaged(error.to_string()))?;
+        if let Some(Recorded { version, at, body: Body::Incident(event), .. }) = recorded {
+            events.push((version, at, event));
+        }
+    }
+    let events = events.iter().map(|(version, at, event)| (*version, *at, event));
+    Incident::fold(id, events).map(Arc::new).map_err(|error| damaged(error.to_string()))
+}
+
+/// The incident that its whole history makes; none: it does not fold, which is told.
+pub(super) fn fold_stream(history: &[Recorded]) -> Option<Incident> {
+    let Stream::Incident(id) = history.first()?.stream else { return None };
+    let events = history.iter().filter_map(|one| match &one.body {
+        Body::Incident(event) => Some((one.version, one.at, event)),
+        Body::Journal(_) => None,
+    });
+    Incident::fold(id, events).inspect_err(|error| tracing::error!(%error, "a redacted history does not fold")).ok()
+}
+
+/// Brings a cold incident back, as its events before version `until` make it. Says what is wrong with its history, if it cannot be.
+pub(super) async fn warm(
+    board: &mut Board,
+    store: &dyn Store,
+    id: IncidentId,
+    until: u64,
+) -> Result<Option<String>, StoreError> {
+    match load(store, id, until).await {
+        Ok(incident) if board.warm(&incident) => Ok(None),
+        Ok(_) => Ok(Some("its events are not those that were there before".to_owned())),
+        Err(LoadError::Damaged { reason, .. }) => Ok(Some(reason)),
+        Err(LoadError::Store(error)) => Err(error),
+    }
+}
+
+/// The leaf of a stored event.
+pub fn entry_of(event: &StoredEvent) -> Result<Entry, StartError> {
+    Entry::with_digest(&event.stream, event.version, &event.at.to_string(), event.digest)
+        .map_err(|error| StartError::Unreadable { index: event.index, detail: error.to_string() })
+}
+
+/// The event behind a stored row; none where it was erased.
+pub fn recorded_of(event: &StoredEvent) -> Result<Option<Recorded>, StartError> {
+    let unreadable = |detail: String| StartError::Unreadable { index: event.index, detail };
+    let Some(json) = event.content.json() else { return Ok(None) };
+    let stream: Stream = event.stream.parse().map_err(|_| unreadable(format!("stream `{}`", event.stream)))?;
+    let body = Body::from_json(&stream, json).map_err(|error| unreadable(error.to_string()))?;
+    Ok(Some(Recorded { stream, version: event.version, at: event.at, body }))
+}
