@@ -6,6 +6,11 @@
 pub mod bounds;
 pub mod evm;
 pub mod heard;
+pub mod format;
 pub mod alertmanager;
 pub mod pagerduty;
 pub mod webhook;
+
+/// THE LIST of what monitors may post to `/ingest/{format}`. Its order is that of the description.
+pub const FORMATS: &[&dyn format::IngestFormat] =
+    &[&alertmanager::relay::Relay, &alertmanager::Prometheus, &webhook::Webhook];

@@ -30,6 +30,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     bounds::{FormatError, instant, quote, read},
+    format::IngestFormat,
     heard::{Batch, Heard, Hearing, Report, ended, service},
 };
 
@@ -69,6 +70,27 @@ struct PostedFacts {
     irreversible: bool,
     key_compromise: bool,
     theft: bool,
+}
+
+/// The format.
+pub struct Webhook;
+
+impl IngestFormat for Webhook {
+    fn id(&self) -> &'static str {
+        "webhook"
+    }
+    fn title(&self) -> &'static str {
+        "Any monitor or script: one object, or an array of them."
+    }
+    fn doc(&self) -> &'static str {
+        "`title`, and where known `status`, `severity`, `service`, `dedup_key`, `text`, `link`, `facts`, `labels`, `at`"
+    }
+    fn example(&self) -> &'static str {
+        r#"{"title": "the bridge is stuck", "severity": "critical", "dedup_key": "bridge"}"#
+    }
+    fn read(&self, bytes: &[u8], hearing: &Hearing<'_>) -> Result<Batch, FormatError> {
+        parse_webhook(bytes, hearing)
+    }
 }
 
 /// The body of a plain webhook.

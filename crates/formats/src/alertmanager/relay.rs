@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::{PostedAlert, claim_of};
 use crate::{
     bounds::{FormatError, quote, read},
+    format::IngestFormat,
     heard::{Batch, Heard, Hearing, Report, ended},
 };
 
@@ -30,6 +31,27 @@ struct Notification {
     #[serde(rename = "truncatedAlerts", default)]
     truncated: u64,
     alerts: Option<Vec<PostedAlert>>,
+}
+
+/// The format.
+pub struct Relay;
+
+impl IngestFormat for Relay {
+    fn id(&self) -> &'static str {
+        "alertmanager"
+    }
+    fn title(&self) -> &'static str {
+        "An Alertmanager's webhook, version 4."
+    }
+    fn doc(&self) -> &'static str {
+        "what an Alertmanager's `webhook_configs` sends"
+    }
+    fn example(&self) -> &'static str {
+        r#"{"version": "4", "groupKey": "{}", "alerts": [{"status": "firing", "labels": {"alertname": "NodeDown"}}]}"#
+    }
+    fn read(&self, bytes: &[u8], hearing: &Hearing<'_>) -> Result<Batch, FormatError> {
+        parse_notification(bytes, hearing)
+    }
 }
 
 /// The body of a webhook, version 4.

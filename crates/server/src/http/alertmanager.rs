@@ -20,13 +20,12 @@ use quarterdeck_core::{
 };
 use quarterdeck_formats::{
     alertmanager::{
-        LabelSet,
+        LabelSet, Prometheus,
         answer::{
             AlertGroup, AlertStatus, ClusterState, ClusterStatus, Config, GettableAlert, GettableSilence, Receiver,
             ReceiverReference, SilenceCreated, SilenceState, Status, VersionInfo, error_body, silence_id, uuid,
         },
         filter::{AlertQuery, SilenceQuery},
-        parse_alerts,
         silence::parse_silence,
     },
     bounds::FormatError,
@@ -92,9 +91,8 @@ pub async fn post_alerts(
     Poster(guest): Poster,
     State(app): State<Shared>,
     Bytes(body): Bytes,
-) -> Result<StatusCode, Refused> {
-    let taken = ingest::take(&app, &guest.source(), |hearing| parse_alerts(&body, hearing)).await?;
-    taken.refusals.map_or(Ok(StatusCode::OK), |refusals| Err(Refused::bad_request(refusals)))
+) -> Result<Response, Refused> {
+    ingest::post_as(&Prometheus, &app, &guest, &body).await
 }
 
 /// Every claim that stands, as an alert.

@@ -11,7 +11,7 @@ use axum::{
     http::{Method, StatusCode, Uri, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use quarterdeck_formats::{alertmanager::answer::error_body, pagerduty};
+use quarterdeck_formats::{FORMATS, alertmanager::answer::error_body, format::IngestFormat, pagerduty};
 use serde::de::DeserializeOwned;
 
 use super::{BODY_BYTES_MAX, Refused, Shared};
@@ -127,12 +127,21 @@ pub fn wrong_method(method: &Method) -> Refused {
     Refused::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
 }
 
+/// The format of monitors at or above whose address this is.
+pub fn format_at(path: &str) -> Option<&'static dyn IngestFormat> {
+    let id = path.strip_prefix("/ingest/")?.split('/').next()?;
+    FORMATS.iter().copied().find(|format| format.id() == id)
+}
+
 /// A refusal of the router itself, which no route's own code saw, in the words of the path's family.
 pub fn unmet(path: &str, refused: &Refused) -> Response {
     let (status, message) = refused.parts();
     let json = [(header::CONTENT_TYPE, "application/json")];
     if path.starts_with("/api/v2/") {
         return (status, json, error_body(message)).into_response();
+    }
+    if let Some(reply) = format_at(path).and_then(|format| format.refused(message)) {
+        return (status, json, reply.body).into_response();
     }
     if path.starts_with("/v2/") {
         let errors = vec![message.to_owned()];

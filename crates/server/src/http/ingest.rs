@@ -1,5 +1,5 @@
-//! Claims from outside: an Alertmanager's webhook, a plain webhook, PagerDuty events. Alerts that Prometheus posts itself come in
-//! beside the rest of its API, in `alertmanager.rs`.
+//! Claims from outside, in the formats of THE LIST (`quarterdeck_formats::FORMATS`), and PagerDuty events, whose key stands in the body.
+//! Prometheus itself posts beside the rest of its API, in `alertmanager.rs`.
 //!
 //! Nothing is answered with 2xx before it is durable. What of a request cannot be read becomes a signal of its own, because most
 //! monitors do not look at our answer.
@@ -7,8 +7,9 @@
 use axum::{
     Json, Router,
     body::{Body, to_bytes},
-    extract::State,
+    extract::{Request, State},
     http::{StatusCode, header},
+    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::post,
 };
@@ -20,16 +21,17 @@ use quarterdeck_core::{
     signal::{Fingerprint, SignalChange},
 };
 use quarterdeck_formats::{
-    alertmanager::relay::parse_notification,
+    FORMATS,
     bounds::FormatError,
+    format::{IngestFormat, Reply},
     heard::{Batch, Heard, Hearing},
     pagerduty::{self, EVENT_BYTES_MAX, Event, Received},
-    webhook::parse_webhook,
 };
 
 use super::{
-    Bytes, Refused, Shared,
-    monitor::{Poster, integration},
+    Bytes, InPath, Message, Refused, Shared,
+    extract::{format_at, shortened},
+    monitor::{Guest, Poster, integration},
 };
 use crate::{
     engine::{self, Answer, Work, read},
@@ -39,9 +41,20 @@ use crate::{
 /// Their routes.
 pub fn routes() -> Router<Shared> {
     Router::new()
-        .route("/ingest/alertmanager", post(alertmanager))
-        .route("/ingest/webhook", post(webhook))
+        .route("/ingest/{format}", post(ingest))
+        .layer(middleware::from_fn(in_its_words))
         .route("/v2/enqueue", post(enqueue))
+}
+
+/// Refusals of ours as the clients of the format read them.
+async fn in_its_words(request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    let mut answer = next.run(request).await;
+    let said = answer.extensions_mut().remove::<Message>();
+    if let Some(reply) = said.and_then(|Message(text)| format_at(&path)?.refused(&text)) {
+        *answer.body_mut() = Body::from(reply.body);
+    }
+    answer
 }
 
 /// Reads what a source sent, at this instant, with this catalogue.
@@ -108,28 +121,37 @@ fn answer(taken: Taken) -> Result<Json<Vec<Accepted>>, Refused> {
     }
 }
 
-/// An Alertmanager's webhook, version 4.
-#[utoipa::path(post, path = "/ingest/alertmanager", tag = "ingest", security(("token" = []), ("key" = [])),
-    request_body(content = String, content_type = "application/json", description = "what an Alertmanager's `webhook_configs` sends"),
+/// What a monitor posts, in one of the formats of THE LIST.
+#[utoipa::path(post, path = "/ingest/{format}", tag = "ingest", security(("token" = []), ("key" = [])),
+    request_body(content = String, content_type = "application/json", description = "a body of this format"),
     responses((status = 200, body = Vec<Accepted>), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 413, body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub async fn alertmanager(
+pub async fn ingest(
     Poster(guest): Poster,
     State(app): State<Shared>,
+    InPath(id): InPath,
     Bytes(body): Bytes,
-) -> Result<Json<Vec<Accepted>>, Refused> {
-    answer(take(&app, &guest.source(), |hearing| parse_notification(&body, hearing)).await?)
+) -> Result<Response, Refused> {
+    let Some(format) = FORMATS.iter().find(|format| format.id() == id) else {
+        let known: Vec<&str> = FORMATS.iter().map(|format| format.id()).collect();
+        let message = format!("there is no format `{}`: there are {}", shortened(&id), known.join(", "));
+        return Err(Refused::not_found(message));
+    };
+    post_as(*format, &app, &guest, &body).await
 }
 
-/// Any monitor or script: one object, or an array of them.
-#[utoipa::path(post, path = "/ingest/webhook", tag = "ingest", security(("token" = []), ("key" = [])),
-    request_body(content = String, content_type = "application/json", description = "`title`, and where known `status`, `severity`, `service`, `dedup_key`, `text`, `link`, `facts`, `labels`, `at`"),
-    responses((status = 200, body = Vec<Accepted>), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 413, body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub async fn webhook(
-    Poster(guest): Poster,
-    State(app): State<Shared>,
-    Bytes(body): Bytes,
-) -> Result<Json<Vec<Accepted>>, Refused> {
-    answer(take(&app, &guest.source(), |hearing| parse_webhook(&body, hearing)).await?)
+/// Takes in what a monitor posts in this format, and answers as its clients expect.
+pub async fn post_as(format: &dyn IngestFormat, app: &Shared, guest: &Guest, body: &[u8]) -> Result<Response, Refused> {
+    let taken = take(app, &guest.source(), |hearing| format.read(body, hearing)).await?;
+    let own = match &taken.refusals {
+        None => format.accepted(),
+        Some(refusals) => format.refused(refusals),
+    };
+    let Some(Reply { status, body }) = own else { return answer(taken).map(IntoResponse::into_response) };
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+    if body.is_empty() {
+        return Ok(status.into_response());
+    }
+    Ok((status, [(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
 /// An event of PagerDuty's Events API v2. The body's `routing_key` is the key of an integration.

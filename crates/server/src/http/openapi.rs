@@ -1,9 +1,13 @@
 //! The API's own description. Checked in as `openapi.json`; a test fails on a difference that nobody reviewed.
 
 use axum::{Json, Router, routing::get};
+use quarterdeck_formats::FORMATS;
 use utoipa::{
     Modify, OpenApi,
-    openapi::security::{Http, HttpAuthScheme, SecurityScheme},
+    openapi::{
+        RefOr,
+        security::{Http, HttpAuthScheme, SecurityScheme},
+    },
 };
 
 use super::{
@@ -27,12 +31,12 @@ use super::{
         health::live, health::ready, health::health, health::sources, health::metrics,
         stream::events,
         silences::list, silences::create, silences::end,
-        ingest::alertmanager, ingest::webhook, ingest::enqueue,
+        ingest::ingest, ingest::enqueue,
         alertmanager::alerts, alertmanager::post_alerts, alertmanager::groups, alertmanager::status,
         alertmanager::receivers, alertmanager::list_silences, alertmanager::post_silence, alertmanager::silence,
         alertmanager::delete_silence,
     ),
-    modifiers(&Token, &Names)
+    modifiers(&Token, &Formats, &Names)
 )]
 pub struct Description;
 
@@ -44,6 +48,34 @@ impl Modify for Token {
         components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
         // An integration's key, or a token, as the password.
         components.add_security_scheme("key", SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)));
+    }
+}
+
+/// Describes the address of every format of THE LIST by itself.
+struct Formats;
+
+impl Modify for Formats {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let Some(any) = description.paths.paths.remove("/ingest/{format}") else { return };
+        for format in FORMATS {
+            let mut item = any.clone();
+            if let Some(operation) = &mut item.post {
+                operation.summary = Some(format.title().to_owned());
+                operation.description = None;
+                if format.accepted().is_some() {
+                    operation.description = Some("Answers and refusals are those of the format.".to_owned());
+                    for answer in operation.responses.responses.values_mut() {
+                        if let RefOr::T(answer) = answer {
+                            answer.content.clear();
+                        }
+                    }
+                }
+                if let Some(RefOr::T(body)) = &mut operation.request_body {
+                    body.description = Some(format.doc().to_owned());
+                }
+            }
+            description.paths.paths.insert(format!("/ingest/{}", format.id()), item);
+        }
     }
 }
 

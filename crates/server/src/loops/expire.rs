@@ -16,7 +16,7 @@ use quarterdeck_core::{
     signal::{Fingerprint, SignalChange},
     time::Timestamp,
 };
-use quarterdeck_formats::heard::Heard;
+use quarterdeck_formats::{FORMATS, heard::Heard};
 use tokio::sync::{RwLock, watch};
 
 use crate::{
@@ -32,8 +32,13 @@ pub const RESOLVE_TIMEOUT: Duration = Duration::from_mins(5);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Signals read at once at the start.
 const SIGNALS: usize = 1_000;
-/// The formats whose claims end unless they are repeated.
-const REPEATING: [&str; 2] = ["alertmanager", "refused_input"];
+/// The signal that says that something could not be read ends unless it happens again.
+const REFUSED: &str = "refused_input";
+
+/// Whether claims under this name end unless they are repeated.
+fn repeats(detector: &str) -> bool {
+    detector == REFUSED || FORMATS.iter().any(|format| format.repeats() == Some(detector))
+}
 
 /// Until when the claims of monitors hold.
 #[derive(Default)]
@@ -54,7 +59,7 @@ impl Expiries {
             after = Some((last.row.observed, last.row.id));
             for found in &rows {
                 match read_back(found) {
-                    Ok((signal, _)) if REPEATING.contains(&signal.detector.as_str()) => {
+                    Ok((signal, _)) if repeats(signal.detector.as_str()) => {
                         note(&mut self.lock(), signal.fingerprint, now.plus(RESOLVE_TIMEOUT));
                     }
                     Ok(_) => {}

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
+use quarterdeck_formats::FORMATS;
 use quarterdeck_server::http::openapi;
 use serde_json::Value;
 
@@ -33,6 +34,9 @@ fn no_route_is_left_out_of_the_description() {
         routed.extend(source.split(".route(\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()));
     }
     assert!(routed.remove("/api/openapi.json"));
+    // Each format is described by itself.
+    assert!(routed.remove("/ingest/{format}"));
+    routed.extend(FORMATS.iter().map(|format| format!("/ingest/{}", format.id())));
     assert!(routed.len() > 30, "{routed:?}");
     assert_eq!(routed, described);
 }

@@ -81,6 +81,7 @@ fn rows() -> Vec<(&'static str, Least, Keys, Value)> {
         ),
         ("post /api/v1/silences/{id}/end", Commander, Unknown, Value::Null),
         ("post /ingest/alertmanager", Responder, Serve, json!({"version": "4", "alerts": []})),
+        ("post /ingest/prometheus", Responder, Serve, json!([])),
         ("post /ingest/webhook", Responder, Serve, json!([])),
         ("get /api/v2/alerts", Viewer, Serve, Value::Null),
         ("post /api/v2/alerts", Responder, Serve, json!([])),
