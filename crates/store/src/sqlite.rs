@@ -4,6 +4,7 @@
 //! beside it. It must never answer before the bytes are synced, never run two writers on one file, and never take a damaged row
 //! for an absent one. Tests: `conformance.rs` and `tests/store.rs`; full disks and damaged files below.
 
+mod tail;
 mod append;
 mod claim;
 mod upgrade;
@@ -54,7 +55,7 @@ impl SqliteStore {
 impl Store for SqliteStore {
     async fn append(&self, batch: Batch) -> Result<(), StoreError> {
         let erases = !batch.redactions.is_empty();
-        self.writer.run(append::DOING, move |connection| append::append(connection, &batch)).await?;
+        self.writer.run(tail::DOING, move |connection, tail| append::append(connection, tail, &batch)).await?;
         if erases && let Err(error) = self.writer.empty_wal("erase events").await {
             tracing::warn!(%error, "what was erased is still in the write-ahead log; the writer tries again with each commit");
         }
@@ -79,10 +80,10 @@ impl Store for SqliteStore {
         self.readers.run("read checkpoint", read::checkpoint).await
     }
     async fn claim(&self, now: Timestamp, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
-        self.writer.run(claim::DOING, move |connection| claim::claim(connection, now, limit)).await
+        self.writer.run(claim::DOING, move |connection, _| claim::claim(connection, now, limit)).await
     }
     async fn release(&self, delivery: DeliveryId, not_before: Timestamp) -> Result<(), StoreError> {
-        self.writer.run("release delivery", move |connection| claim::release(connection, delivery, not_before)).await
+        self.writer.run("release delivery", move |connection, _| claim::release(connection, delivery, not_before)).await
     }
     async fn outbox(&self, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
         self.readers.run("list outbox", move |connection| claim::outbox(connection, limit)).await
@@ -115,7 +116,7 @@ impl Store for SqliteStore {
     async fn forget_signals(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut forgotten = 0;
         loop {
-            let chunk = move |connection: &_| append::forget_signals(connection, before, FORGET_CHUNK);
+            let chunk = move |connection: &_, _: &mut _| append::forget_signals(connection, before, FORGET_CHUNK);
             let gone = self.writer.run("forget signals", chunk).await?;
             forgotten += gone as u64;
             if gone < FORGET_CHUNK {

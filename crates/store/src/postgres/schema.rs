@@ -15,6 +15,7 @@ pub(super) const MIGRATIONS: &[(i32, &str, &str)] = &[
     (1, "first", include_str!("../../migrations/postgres/0001_first.sql")),
     (2, "one_writer", include_str!("../../migrations/postgres/0002_one_writer.sql")),
     (3, "deliveries", include_str!("../../migrations/postgres/0003_deliveries.sql")),
+    (4, "late_indexes", include_str!("../../migrations/postgres/0004_late_indexes.sql")),
 ];
 
 /// Held to the end of the transaction. The number is only a name: `QDCK` in ASCII.

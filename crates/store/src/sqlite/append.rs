@@ -4,17 +4,16 @@
 use quarterdeck_core::{id::Id, outbox::Audience, time::Timestamp};
 use rusqlite::{Connection, params};
 
-use super::fault;
+use super::{
+    fault,
+    tail::{DOING, SIZE, Tail},
+};
 use crate::{
     Batch, Outgoing, SignalRow, StoreError, StoredEvent, check_follows,
     columns::{count_of, integer, kind_code, status_code},
     no_such_event,
 };
 
-pub(super) const DOING: &str = "append to log";
-
-pub(super) const SIZE: &str = "SELECT coalesce(max(place) + 1, 0) FROM event";
-const STREAM_SIZE: &str = "SELECT coalesce(max(version) + 1, 0) FROM event WHERE stream = ?1";
 const INSERT_EVENT: &str =
     "INSERT INTO event (place, stream, version, at_ms, json, salt, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const UPSERT_CHECKPOINT: &str =
@@ -28,6 +27,7 @@ const UPSERT_TIMER: &str =
 const DELETE_TIMER: &str = "DELETE FROM deadline WHERE stream = ?1";
 const UPSERT_SIGNAL: &str = "INSERT INTO signal (id, status, incident, observed_ms, place) VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT (observed_ms, id) DO UPDATE SET status = excluded.status, incident = excluded.incident, place = excluded.place";
+const INSERT_LATE_SIGNAL: &str = "INSERT INTO signal_late (incident, observed_ms, id) VALUES (?1, ?2, ?3)";
 const UPDATE_SIGNAL: &str = "UPDATE signal SET status = ?3 WHERE observed_ms = ?1 AND id = ?2 AND status <> ?3";
 const MOVE_SIGNAL: &str = "DELETE FROM signal WHERE observed_ms = ?1 AND id = ?2";
 const UPSERT_CURSOR: &str =
@@ -41,8 +41,6 @@ const FORGET: &str = "DELETE FROM signal WHERE (observed_ms, id) IN
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[
-    SIZE,
-    STREAM_SIZE,
     INSERT_EVENT,
     UPSERT_CHECKPOINT,
     INSERT_DELIVERY,
@@ -50,6 +48,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     UPSERT_TIMER,
     DELETE_TIMER,
     UPSERT_SIGNAL,
+    INSERT_LATE_SIGNAL,
     UPDATE_SIGNAL,
     MOVE_SIGNAL,
     UPSERT_CURSOR,
@@ -59,30 +58,26 @@ pub(super) const STATEMENTS: &[&str] = &[
 ];
 
 /// Writes a whole batch.
-pub(super) fn append(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
+pub(super) fn append(connection: &Connection, tail: &mut Tail, batch: &Batch) -> Result<(), StoreError> {
     if !batch.events.is_empty() {
-        let count = |sql, parameters: &[&dyn rusqlite::ToSql]| {
-            let number = connection.prepare_cached(sql)?.query_row(parameters, |row| row.get(0));
-            number.map(|number: i64| number)
-        };
-        let size = count_of(DOING, count(SIZE, &[]).map_err(fault(DOING))?)?;
-        check_follows(&batch.events, size, |stream| {
-            count_of(DOING, count(STREAM_SIZE, &[&stream]).map_err(fault(DOING))?)
-        })?;
+        let size = connection.prepare_cached(SIZE).and_then(|mut asked| asked.query_row([], |row| row.get(0)));
+        let size = count_of(DOING, size.map_err(fault(DOING))?)?;
+        check_follows(&batch.events, size, |stream| tail.size_of(connection, stream))?;
     }
-    write_log(connection, batch).map_err(fault(DOING))?;
+    write_log(connection, tail, batch).map_err(fault(DOING))?;
     redact(connection, &batch.redactions)?;
     write_duties(connection, batch).map_err(fault(DOING))?;
-    write_signals(connection, batch).map_err(fault(DOING))
+    write_signals(connection, tail, batch).map_err(fault(DOING))
 }
 
-fn write_log(connection: &Connection, batch: &Batch) -> Result<(), rusqlite::Error> {
+fn write_log(connection: &Connection, tail: &mut Tail, batch: &Batch) -> Result<(), rusqlite::Error> {
     let mut insert = connection.prepare_cached(INSERT_EVENT)?;
     for event in &batch.events {
         let StoredEvent { index, stream, version, at, content, digest } = event;
         let (json, salt) = content.columns();
         let (place, version) = (integer(*index), integer(*version));
         insert.execute(params![place, stream, version, at.as_ms(), json, salt, digest.as_slice()])?;
+        tail.add(stream, event.version);
     }
     if let Some(checkpoint) = &batch.checkpoint {
         connection.prepare_cached(UPSERT_CHECKPOINT)?.execute([checkpoint])?;
@@ -122,16 +117,21 @@ fn write_duties(connection: &Connection, batch: &Batch) -> Result<(), rusqlite::
     Ok(())
 }
 
-fn write_signals(connection: &Connection, batch: &Batch) -> Result<(), rusqlite::Error> {
+fn write_signals(connection: &Connection, tail: &mut Tail, batch: &Batch) -> Result<(), rusqlite::Error> {
     let mut moving = connection.prepare_cached(MOVE_SIGNAL)?;
     for (observed, id) in &batch.signals_moved {
         moving.execute(params![observed.as_ms(), id.bytes()])?;
     }
     let mut insert = connection.prepare_cached(UPSERT_SIGNAL)?;
+    let mut late = connection.prepare_cached(INSERT_LATE_SIGNAL)?;
     for row in &batch.signals {
         let SignalRow { id, status, incident, observed, place } = row;
         let (incident, place) = (incident.as_ref().map(Id::bytes), integer(*place));
         insert.execute(params![id.bytes(), status_code(*status), incident, observed.as_ms(), place])?;
+        if let Some(incident) = incident {
+            late.execute(params![incident, observed.as_ms(), id.bytes()])?;
+            tail.add_signal();
+        }
     }
     let mut update = connection.prepare_cached(UPDATE_SIGNAL)?;
     for change in &batch.signal_updates {

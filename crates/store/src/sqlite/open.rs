@@ -9,7 +9,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 
-use super::{fault, upgrade};
+use super::{fault, tail::Tail, upgrade};
 use crate::{StoreError, columns::damaged};
 
 const DOING: &str = "open store";
@@ -28,6 +28,12 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "deliveries",
         sql: include_str!("../../migrations/sqlite/0003_deliveries.sql"),
         carry: Some(upgrade::deliveries),
+    },
+    Migration {
+        number: 4,
+        name: "late_indexes",
+        sql: include_str!("../../migrations/sqlite/0004_late_indexes.sql"),
+        carry: None,
     },
 ];
 
@@ -51,6 +57,8 @@ const WAL_PAGES: u32 = 8_000;
 const WAL_BYTES_KEPT: u32 = 64 * 1024 * 1024;
 /// Page cache of a connection in KiB. The operating system caches the file besides.
 const CACHE_KIB: i32 = 16 * 1024;
+/// Events and signals that the indexes may lack: a reader looks through so many in about a millisecond.
+const TAIL_MAX: usize = 2_048;
 /// Prepared statements kept by a connection: all that this store has.
 const STATEMENTS_KEPT: usize = 64;
 
@@ -60,11 +68,19 @@ const COUNT_TABLES: &str = "SELECT count(*) FROM sqlite_schema WHERE type = 'tab
 const LATEST_MIGRATION: &str = "SELECT coalesce(max(number), 0) FROM migration";
 const RECORD_MIGRATION: &str = "INSERT INTO migration (number, name) VALUES (?1, ?2)";
 
-/// How large the file may grow.
-#[derive(Debug, Default)]
+/// How large things may grow.
+#[derive(Debug)]
 pub(super) struct Limits {
-    /// Pages of 4 kB; none: as the disk has.
+    /// Pages of 4 kB of the file; none: as the disk has.
     pub(super) pages_max: Option<u32>,
+    /// Events and signals that the indexes may lack.
+    pub(super) tail_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { pages_max: None, tail_max: TAIL_MAX }
+    }
 }
 
 /// The connection that writes, with the lock that makes it the only one.
@@ -73,6 +89,7 @@ pub(super) struct Opened {
     // Dropped in this order: the lock outlives the connection.
     pub(super) connection: Connection,
     pub(super) lock: File,
+    pub(super) tail: Tail,
 }
 
 /// Opens the file for writing.
@@ -90,7 +107,8 @@ pub(super) fn open(path: &Path, limits: &Limits) -> Result<Opened, StoreError> {
     }
     set_up(&connection, limits).map_err(fault(DOING))?;
     migrate(&mut connection, path)?;
-    Ok(Opened { connection, lock })
+    let tail = Tail::load(&connection, limits.tail_max)?;
+    Ok(Opened { connection, lock, tail })
 }
 
 /// Opens the file for reading. The writer has created it.

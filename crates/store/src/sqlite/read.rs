@@ -2,19 +2,21 @@
 //! Tests: `conformance.rs`.
 
 use std::{
+    cmp::Reverse,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use quarterdeck_core::{
-    id::{Id, SignalId},
+    id::{Id, IncidentId, SignalId},
     journal::Stream,
+    signal::SignalStatus,
     time::Timestamp,
 };
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use tokio::sync::Semaphore;
 
-use super::{append::SIZE, fault, open::open_reader};
+use super::{fault, open::open_reader, tail::SIZE};
 use crate::{
     Content, FoundSignal, SignalFilter, SignalRow, StoreError, StoredEvent, check_unbroken,
     columns::{count_of, integer, signals_limit, status_code, status_of, stream_of},
@@ -26,10 +28,21 @@ const READERS_MAX: usize = 4;
 
 const EVENTS: &str = "SELECT place, stream, version, at_ms, json, salt, digest
     FROM event WHERE place >= ?1 ORDER BY place LIMIT ?2";
-const STREAM: &str = "SELECT place, stream, version, at_ms, json, salt, digest
-    FROM event WHERE stream = ?1 ORDER BY version";
-const STREAM_BEFORE: &str = "SELECT place, stream, version, at_ms, json, salt, digest
-    FROM event WHERE stream = ?1 AND version < ?2 ORDER BY version DESC LIMIT ?3";
+/// An event's columns, as they are read.
+macro_rules! events {
+    ($rest:literal) => {
+        concat!("SELECT event.place, event.stream, event.version, at_ms, json, salt, digest FROM ", $rest)
+    };
+}
+const STREAM: &str = events!(
+    "event_of JOIN event ON event.place = event_of.place WHERE event_of.stream = ?1 AND event_of.version < ?2
+    ORDER BY event_of.version DESC LIMIT ?3"
+);
+/// What the index does not have yet.
+const STREAM_TAIL: &str = events!(
+    "event WHERE place >= (SELECT place FROM event_indexed WHERE sole = 1) AND stream = ?1 AND version < ?2
+    ORDER BY place DESC LIMIT ?3"
+);
 const CHECKPOINT: &str = "SELECT note FROM checkpoint WHERE sole = 1";
 const TIMERS_DUE: &str = "SELECT stream, due_ms FROM deadline WHERE due_ms <= ?1 ORDER BY due_ms, stream LIMIT ?2";
 /// The signals of a list with their events; the condition follows.
@@ -45,11 +58,21 @@ macro_rules! found {
 const SIGNALS: &str = found!("(observed_ms, id) < (?1, ?2) ORDER BY observed_ms DESC, id DESC LIMIT ?3");
 const SIGNALS_BY_STATUS: &str =
     found!("(observed_ms, id) < (?1, ?2) AND status = ?4 ORDER BY observed_ms DESC, id DESC LIMIT ?3");
+/// The signals of an incident, by its index; the status as a bit for each that is wanted.
 const SIGNALS_OF_INCIDENT: &str =
-    found!("(observed_ms, id) < (?1, ?2) AND incident = ?4 ORDER BY observed_ms DESC, id DESC LIMIT ?3");
-const SIGNALS_OF_INCIDENT_BY_STATUS: &str = found!(
-    "(observed_ms, id) < (?1, ?2) AND incident = ?4 AND +status = ?5 ORDER BY observed_ms DESC, id DESC LIMIT ?3"
-);
+    "SELECT signal.id, status, signal.incident, signal.observed_ms, signal.place, event.json
+    FROM signal_of CROSS JOIN signal ON signal.observed_ms = signal_of.observed_ms AND signal.id = signal_of.id
+    LEFT JOIN event ON event.place = signal.place
+    WHERE signal_of.incident = ?4 AND (signal_of.observed_ms, signal_of.id) < (?1, ?2)
+        AND signal.incident = ?4 AND ((1 << status) & ?5) <> 0
+    ORDER BY signal_of.observed_ms DESC, signal_of.id DESC LIMIT ?3";
+/// Those that the index does not have yet, in no order: the tail is short.
+const SIGNALS_OF_INCIDENT_TAIL: &str =
+    "SELECT signal.id, status, signal.incident, signal.observed_ms, signal.place, event.json
+    FROM signal_late CROSS JOIN signal ON signal.observed_ms = signal_late.observed_ms AND signal.id = signal_late.id
+    LEFT JOIN event ON event.place = signal.place
+    WHERE signal_late.incident = ?3 AND (signal_late.observed_ms, signal_late.id) < (?1, ?2)
+        AND signal.incident = ?3 AND ((1 << status) & ?4) <> 0";
 const SIGNAL: &str = found!("observed_ms = ?1 AND id = ?2");
 /// Two ranges of the same index, merged: asked for with `IN`, SQLite would sort every live signal for each page of the list.
 const LIVE_SIGNALS: &str = concat!(
@@ -64,13 +87,13 @@ const SNAPSHOT: &str = "SELECT bytes FROM snapshot WHERE name = ?1";
 pub(super) const STATEMENTS: &[&str] = &[
     EVENTS,
     STREAM,
-    STREAM_BEFORE,
+    STREAM_TAIL,
     CHECKPOINT,
     TIMERS_DUE,
     SIGNALS,
     SIGNALS_BY_STATUS,
     SIGNALS_OF_INCIDENT,
-    SIGNALS_OF_INCIDENT_BY_STATUS,
+    SIGNALS_OF_INCIDENT_TAIL,
     SIGNAL,
     LIVE_SIGNALS,
     CURSOR,
@@ -133,10 +156,7 @@ pub(super) fn events(connection: &Connection, from: u64, limit: usize) -> Result
 }
 
 pub(super) fn stream(connection: &Connection, stream: &str) -> Result<Vec<StoredEvent>, StoreError> {
-    const DOING: &str = "read stream";
-    let events = list(connection, DOING, STREAM, params![stream], event_of)?;
-    check_unbroken(DOING, &events, 0, |event| event.version)?;
-    Ok(events)
+    stream_before(connection, stream, u64::MAX, usize::MAX)
 }
 
 pub(super) fn stream_before(
@@ -146,8 +166,11 @@ pub(super) fn stream_before(
     limit: usize,
 ) -> Result<Vec<StoredEvent>, StoreError> {
     const DOING: &str = "read stream";
-    let wanted = params![stream, integer(before), integer(limit)];
-    let mut events = list(connection, DOING, STREAM_BEFORE, wanted, event_of)?;
+    // One view of the file for both, or an event could go from the tail into the index between them.
+    let view = connection.unchecked_transaction().map_err(fault(DOING))?;
+    let mut events = list(&view, DOING, STREAM_TAIL, params![stream, integer(before), integer(limit)], event_of)?;
+    let left = limit.saturating_sub(events.len());
+    events.extend(list(&view, DOING, STREAM, params![stream, integer(before), integer(left)], event_of)?);
     events.reverse();
     check_unbroken(DOING, &events, first_version(&events, limit), |event| event.version)?;
     Ok(events)
@@ -169,21 +192,44 @@ pub(super) fn timers_due(
 }
 
 pub(super) fn signals(connection: &Connection, filter: &SignalFilter) -> Result<Vec<FoundSignal>, StoreError> {
+    const DOING: &str = "list signals";
     // No id: the empty blob, which is less than every id, so that only earlier instants are before it.
     let instant = filter.before.map_or(i64::MAX, Timestamp::as_ms);
     let id = filter.before_id.as_ref().map_or(&[][..], |id| id.bytes().as_slice());
-    let limit = integer(signals_limit(filter));
-    let incident = filter.incident.as_ref().map(Id::bytes);
-    let status = filter.status.map(status_code);
-    let (sql, last): (_, &[&dyn ToSql]) = match (&incident, &status) {
-        (None, None) => (SIGNALS, &[]),
-        (None, Some(status)) => (SIGNALS_BY_STATUS, &[status]),
-        (Some(incident), None) => (SIGNALS_OF_INCIDENT, &[incident]),
-        (Some(incident), Some(status)) => (SIGNALS_OF_INCIDENT_BY_STATUS, &[incident, status]),
-    };
-    let first: [&dyn ToSql; 3] = [&instant, &id, &limit];
-    let parameters: Vec<_> = first.iter().chain(last).copied().collect();
-    list(connection, "list signals", sql, parameters.as_slice(), signal_of)
+    let limit = signals_limit(filter);
+    if let Some(incident) = filter.incident {
+        return signals_of(connection, (instant, id), incident, filter.status, limit);
+    }
+    let limit = integer(limit);
+    match filter.status {
+        None => list(connection, DOING, SIGNALS, params![instant, id, limit], signal_of),
+        Some(status) => {
+            let values = params![instant, id, limit, status_code(status)];
+            list(connection, DOING, SIGNALS_BY_STATUS, values, signal_of)
+        }
+    }
+}
+
+/// The signals of an incident: those of the index and those that it does not have yet, merged.
+fn signals_of(
+    connection: &Connection,
+    (instant, id): (i64, &[u8]),
+    incident: IncidentId,
+    status: Option<SignalStatus>,
+    limit: usize,
+) -> Result<Vec<FoundSignal>, StoreError> {
+    const DOING: &str = "list signals";
+    let statuses = status.map_or(i64::MAX, |status| 1 << status_code(status));
+    let incident = incident.bytes();
+    let view = connection.unchecked_transaction().map_err(fault(DOING))?;
+    let indexed = params![instant, id, integer(limit), incident, statuses];
+    let mut found = list(&view, DOING, SIGNALS_OF_INCIDENT, indexed, signal_of)?;
+    found.extend(list(&view, DOING, SIGNALS_OF_INCIDENT_TAIL, params![instant, id, incident, statuses], signal_of)?);
+    let key = |found: &FoundSignal| Reverse((found.row.observed, found.row.id));
+    found.sort_by_key(key);
+    found.dedup_by_key(|found| key(found));
+    found.truncate(limit);
+    Ok(found)
 }
 
 pub(super) fn signal(

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{fault, open::Opened};
+use super::{fault, open::Opened, tail::Tail};
 use crate::StoreError;
 
 /// Pieces of work that may wait; more, and the caller waits. Each holds at most one batch of the engine.
@@ -40,7 +40,7 @@ enum Order {
 /// A change and the caller who waits for it.
 trait Write: Send {
     /// Makes the change inside the open transaction. May be called again after a rollback. False: it failed, undo it.
-    fn run(&mut self, connection: &Connection) -> bool;
+    fn run(&mut self, connection: &Connection, tail: &mut Tail) -> bool;
     /// Forgets what `run` found, since the transaction did not hold.
     fn fail(&mut self, error: StoreError);
     /// Answers the caller. The change is durable, or it failed.
@@ -54,9 +54,9 @@ struct Piece<T, F> {
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
 
-impl<T: Send, F: FnMut(&Connection) -> Result<T, StoreError> + Send> Write for Piece<T, F> {
-    fn run(&mut self, connection: &Connection) -> bool {
-        let outcome = (self.change)(connection);
+impl<T: Send, F: FnMut(&Connection, &mut Tail) -> Result<T, StoreError> + Send> Write for Piece<T, F> {
+    fn run(&mut self, connection: &Connection, tail: &mut Tail) -> bool {
+        let outcome = (self.change)(connection, tail);
         let done = outcome.is_ok();
         self.outcome = Some(outcome);
         done
@@ -76,8 +76,8 @@ impl Writer {
     pub(super) fn start(opened: Opened) -> Result<Self, StoreError> {
         let (queue, orders) = mpsc::channel(QUEUE_MAX);
         let work = move || {
-            let Opened { connection, lock } = opened;
-            serve(&connection, orders);
+            let Opened { connection, lock, tail } = opened;
+            serve(&connection, tail, orders);
             drop(connection);
             // Said aloud, not left to the closing of the file: a child process between its fork and its exec has the file open too.
             if let Err(error) = lock.unlock() {
@@ -94,7 +94,7 @@ impl Writer {
     pub(super) async fn run<T: Send + 'static>(
         &self,
         doing: &'static str,
-        change: impl FnMut(&Connection) -> Result<T, StoreError> + Send + 'static,
+        change: impl FnMut(&Connection, &mut Tail) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.order(doing, Order::Write(Box::new(Piece { doing, change, outcome: None, reply }))).await?;
@@ -126,7 +126,7 @@ impl Drop for Writer {
     }
 }
 
-fn serve(connection: &Connection, mut orders: mpsc::Receiver<Order>) {
+fn serve(connection: &Connection, mut tail: Tail, mut orders: mpsc::Receiver<Order>) {
     // What was erased before a crash may be in the log of that time.
     let mut owes_emptying = empty_wal(connection, "open store").is_err();
     let mut next = orders.blocking_recv();
@@ -137,7 +137,7 @@ fn serve(connection: &Connection, mut orders: mpsc::Receiver<Order>) {
             group.push(piece);
             left = if group.len() < GROUP_MAX { orders.try_recv().ok() } else { None };
         }
-        commit(connection, group);
+        commit(connection, &mut tail, group);
         if let Some(Order::EmptyWal { doing, reply }) = left {
             let emptied = empty_wal(connection, doing);
             owes_emptying = emptied.is_err();
@@ -152,41 +152,58 @@ fn serve(connection: &Connection, mut orders: mpsc::Receiver<Order>) {
 }
 
 /// Commits all pieces with one sync. If that fails, each is tried alone, so that only those fail whose fault it is.
-fn commit(connection: &Connection, mut group: Vec<Box<dyn Write>>) {
-    if group.len() > 1
-        && let Err(error) = commit_group(connection, &mut group)
-    {
-        tracing::debug!(error = %error, pieces = group.len(), "committing each piece alone");
-        roll_back(connection);
-        for piece in &mut group {
-            commit_alone(connection, piece.as_mut());
+fn commit(connection: &Connection, tail: &mut Tail, mut group: Vec<Box<dyn Write>>) {
+    if group.len() > 1 || tail.is_long() {
+        if let Err(error) = commit_group(connection, tail, &mut group) {
+            tracing::debug!(error = %error, pieces = group.len(), "committing each piece alone");
+            roll_back(connection);
+            tail.undone();
+            for piece in &mut group {
+                commit_alone(connection, tail, piece.as_mut());
+            }
         }
     } else if let [piece] = group.as_mut_slice() {
-        commit_alone(connection, piece.as_mut());
+        commit_alone(connection, tail, piece.as_mut());
     }
     for piece in group {
         piece.answer();
     }
 }
 
-fn commit_group(connection: &Connection, group: &mut [Box<dyn Write>]) -> Result<(), rusqlite::Error> {
+fn commit_group(connection: &Connection, tail: &mut Tail, group: &mut [Box<dyn Write>]) -> Result<(), rusqlite::Error> {
     execute(connection, BEGIN)?;
+    if tail.is_long() {
+        tail.index(connection)?;
+    }
     for piece in group {
+        let mark = tail.mark();
         execute(connection, SET_SAVEPOINT)?;
-        if !piece.run(connection) {
+        if !piece.run(connection, tail) {
             // A full disk may have rolled everything back: then this fails, and each piece is tried alone.
             execute(connection, DROP_PIECE)?;
+            tail.back_to(mark);
         }
         execute(connection, KEEP_PIECE)?;
     }
-    execute(connection, COMMIT)
+    execute(connection, COMMIT)?;
+    tail.kept();
+    Ok(())
 }
 
-fn commit_alone(connection: &Connection, piece: &mut dyn Write) {
+/// Commits one piece, and the indexes not: on a full disk there may be space for the one and not for both.
+fn commit_alone(connection: &Connection, tail: &mut Tail, piece: &mut dyn Write) {
     let begun = execute(connection, BEGIN);
-    let ended = begun.and_then(|()| if piece.run(connection) { execute(connection, COMMIT) } else { Ok(()) });
-    if let Err(error) = ended {
-        piece.fail(fault("commit")(error));
+    let kept = begun.and_then(|()| match piece.run(connection, tail) {
+        true => execute(connection, COMMIT).map(|()| true),
+        false => Ok(false),
+    });
+    match kept {
+        Ok(true) => tail.kept(),
+        Ok(false) => tail.undone(),
+        Err(error) => {
+            piece.fail(fault("commit")(error));
+            tail.undone();
+        }
     }
     roll_back(connection);
 }

@@ -1,0 +1,1 @@
+-- Nothing to change: only a file of one machine pays for each page that an index touches.
