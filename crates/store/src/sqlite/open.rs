@@ -44,8 +44,11 @@ pub(super) struct Migration {
     pub(super) name: &'static str,
     pub(super) sql: &'static str,
     /// Carries rows over that SQL cannot, in the same transaction.
-    pub(super) carry: Option<fn(&Connection) -> Result<(), StoreError>>,
+    pub(super) carry: Option<Carry>,
 }
+
+/// Makes other rows of rows of before.
+type Carry = fn(&Connection) -> Result<(), StoreError>;
 
 /// Marks a file as ours: `QDCK` in ASCII. See SQLite's `PRAGMA application_id`.
 pub(super) const APPLICATION_ID: i64 = 0x5144_434B;

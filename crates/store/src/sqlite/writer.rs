@@ -193,17 +193,13 @@ fn commit_group(connection: &Connection, tail: &mut Tail, group: &mut [Box<dyn W
 /// Commits one piece, and the indexes not: on a full disk there may be space for the one and not for both.
 fn commit_alone(connection: &Connection, tail: &mut Tail, piece: &mut dyn Write) {
     let begun = execute(connection, BEGIN);
-    let kept = begun.and_then(|()| match piece.run(connection, tail) {
-        true => execute(connection, COMMIT).map(|()| true),
-        false => Ok(false),
+    let ended = begun.and_then(|()| {
+        if piece.run(connection, tail) { execute(connection, COMMIT).map(|()| tail.kept()) } else { Ok(()) }
     });
-    match kept {
-        Ok(true) => tail.kept(),
-        Ok(false) => tail.undone(),
-        Err(error) => {
-            piece.fail(fault("commit")(error));
-            tail.undone();
-        }
+    // Nothing is left to undo where it was kept.
+    tail.undone();
+    if let Err(error) = ended {
+        piece.fail(fault("commit")(error));
     }
     roll_back(connection);
 }

@@ -133,8 +133,8 @@ const END_ALL: &str =
 /// The sessions that hold a lock of ours.
 const LOCKS: &str = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 1363428171 AND granted";
 
-fn is_in_use<T: std::fmt::Debug>(refused: Result<T, StoreError>) {
-    let Err(StoreError::InUse { place, by }) = &refused else { panic!("{refused:?}") };
+fn is_in_use<T: std::fmt::Debug>(refused: &Result<T, StoreError>) {
+    let Err(StoreError::InUse { place, by }) = refused else { panic!("{refused:?}") };
     assert_eq!(place, "test_1.public");
     assert!(by.starts_with(&format!("quarterdeck, process {}", std::process::id())), "{by}");
 }
@@ -148,7 +148,7 @@ async fn a_program_that_was_overtaken_writes_nothing_more_and_hears_by_whom() {
         let proxy = Proxy::start(folder.path(), server.folder());
         let old = connect(&url_through(folder.path(), "test_1")).await;
         old.append(batch(0, 1)).await.unwrap();
-        is_in_use(PostgresStore::connect(&url, None).await);
+        is_in_use(&PostgresStore::connect(&url, None).await);
 
         // Its network breaks around a commit, and heals when another program has begun to write.
         proxy.cut_next(cut);
@@ -169,23 +169,23 @@ async fn a_program_that_was_overtaken_writes_nothing_more_and_hears_by_whom() {
         let (late, (new, size)) = tokio::join!(old.append(batch(1, 1)), overtake);
         let writer = if size == 1 { 2 } else { 1 };
         if size == 1 {
-            is_in_use(late);
+            is_in_use(&late);
         } else {
             late.expect("it was written before it was overtaken");
         }
         assert_eq!(new.events(1, 10).await.unwrap(), batch(1, writer).events, "{cut:?}");
 
-        is_in_use(old.append(batch(2, 1)).await);
-        is_in_use(old.append(Batch { timers: vec![(Stream::Journal, None)], ..Batch::default() }).await);
-        is_in_use(old.claim(Timestamp::MAX, 10).await);
-        is_in_use(old.release(outgoing(0).delivery.id, Timestamp::MIN).await);
-        is_in_use(old.forget_signals(Timestamp::MAX).await);
+        is_in_use(&old.append(batch(2, 1)).await);
+        is_in_use(&old.append(Batch { timers: vec![(Stream::Journal, None)], ..Batch::default() }).await);
+        is_in_use(&old.claim(Timestamp::MAX, 10).await);
+        is_in_use(&old.release(outgoing(0).delivery.id, Timestamp::MIN).await);
+        is_in_use(&old.forget_signals(Timestamp::MAX).await);
         assert_eq!(old.size().await.unwrap(), 2, "it may still read");
         assert_eq!(new.claim(Timestamp::MAX, 10).await.unwrap().len(), 2);
         drop(new);
         let third = connect(&url).await;
         third.append(batch(2, 3)).await.unwrap();
-        is_in_use(old.append(batch(3, 1)).await);
+        is_in_use(&old.append(batch(3, 1)).await);
     }
 }
 
@@ -200,7 +200,7 @@ async fn a_lock_whose_connection_is_lost_is_taken_again() {
         while rows(&server.admin(LOCKS).await) != ["1"] {
             tokio::task::yield_now().await;
         }
-        is_in_use(PostgresStore::connect(&url, None).await);
+        is_in_use(&PostgresStore::connect(&url, None).await);
     }
     holds(store.as_ref(), 5, 1).await;
 }
@@ -278,7 +278,7 @@ async fn a_database_of_a_newer_program_is_refused_and_a_bad_url_named() {
     let url = server.fresh().await;
     let (first, second) = tokio::join!(PostgresStore::connect(&url, None), PostgresStore::connect(&url, None));
     let (won, lost) = if first.is_ok() { (first, second) } else { (second, first) };
-    is_in_use(lost);
+    is_in_use(&lost);
     drop(won.expect("of two programs that start at once, one gets the store"));
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
