@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use quarterdeck_ledger::folder::{FileError, Files};
+use quarterdeck_ledger::{
+    folder::{FileError, Files},
+    tiles::{FileKind, Slice, TILE_WIDTH},
+};
 
 /// Files in a folder: 10 million events make about 120,000.
 const FILES_MAX: usize = 2_000_000;
@@ -35,6 +38,40 @@ impl DiskFiles {
             }
         }
         Ok(())
+    }
+}
+
+/// The files of a log folder that hold the body of one event: one for each width in which its slice was published.
+pub struct BodiesOf {
+    files: DiskFiles,
+    paths: Vec<String>,
+}
+
+impl BodiesOf {
+    /// Those of the event at this place of the log.
+    pub fn new(root: &Path, index: u64) -> Result<Self, FileError> {
+        let files = DiskFiles::new(root);
+        let mut paths = Vec::new();
+        if let Some(slice) = Slice::new(index / TILE_WIDTH, 256) {
+            let whole = FileKind::Bodies(slice).to_string();
+            let narrower = root.join(format!("{whole}.p"));
+            if narrower.is_dir() {
+                files.walk(&narrower, &mut paths)?;
+            }
+            if root.join(&whole).is_file() {
+                paths.push(whole);
+            }
+        }
+        Ok(Self { files, paths })
+    }
+}
+
+impl Files for BodiesOf {
+    fn read(&self, path: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, FileError> {
+        self.files.read(path, bytes_max)
+    }
+    fn list(&self) -> Result<Vec<String>, FileError> {
+        Ok(self.paths.clone())
     }
 }
 

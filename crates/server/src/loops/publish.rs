@@ -8,14 +8,18 @@ use std::{
     time::Duration,
 };
 
+use quarterdeck_core::journal::{Body as Recordable, JournalEvent, Recorded, Stream};
 use quarterdeck_ledger::{
     checkpoint::Checkpoint,
-    folder::{Body, PublishError as FolderError, Sealed, files_for, first_needed},
+    folder::{self, Body, FileError, PublishError as FolderError, Sealed, files_for, first_needed},
     note::VerifierKey,
 };
 use tokio::sync::watch;
 
-use crate::engine::{Published, StartError, entry_of, read};
+use crate::{
+    engine::{Published, StartError, entry_of, read, recorded_of},
+    log_files::BodiesOf,
+};
 use quarterdeck_store::{Content, Store, StoreError, StoredEvent};
 
 /// How far the folder may lag behind the store.
@@ -97,15 +101,19 @@ impl Publisher {
         let head = read(&self.published.head).clone();
         let Some(checkpoint) = head.checkpoint.filter(|_| head.size > from) else { return Ok(from) };
         let mut done = from;
+        let mut erased = Vec::new();
         while done < head.size {
             let begin = first_needed(done);
             let to = head.size.min(begin + EVENTS);
             let wanted = usize::try_from(to - begin).unwrap_or(usize::MAX);
             let events = self.store.events(begin, wanted).await?;
+            erased.extend(erased_by(&events)?);
             let (published, root) = (Arc::clone(&self.published), self.root.clone());
             self.blocking(move || write_slice(&published, &root, done, to, events)).await?;
             done = to;
         }
+        // Before the checkpoint: whoever stops in between does it again.
+        self.erase(erased).await?;
         let (root, key) = (self.root.clone(), format!("{}\n", self.key));
         self.blocking(move || {
             write_whole(&root, 0, KEY_FILE, key.as_bytes())?;
@@ -113,6 +121,26 @@ impl Publisher {
         })
         .await?;
         Ok(head.size)
+    }
+
+    /// Takes bodies that were erased out of the files that are there already. Proofs are not touched.
+    async fn erase(&self, erased: Vec<(Stream, Vec<u64>)>) -> Result<(), PublishError> {
+        for (stream, versions) in erased {
+            let events = self.store.stream(&stream.to_string()).await?;
+            let of_them = events.into_iter().filter(|event| versions.contains(&event.version));
+            let places: Vec<u64> = of_them.map(|event| event.index).collect();
+            let root = self.root.clone();
+            let unreadable = |error: FileError| PublishError::Folder(error.to_string());
+            self.blocking(move || {
+                for place in places {
+                    let files = BodiesOf::new(&root, place).map_err(unreadable)?;
+                    write_all(&root, &folder::erase(&files, place).map_err(unreadable)?)?;
+                }
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     /// Runs `work` where waiting for the disk holds nobody else up. It goes on when we are dropped, so it holds the store: who
@@ -129,6 +157,21 @@ impl Publisher {
         };
         tokio::task::spawn_blocking(held).await.map_err(|ended| PublishError::Folder(ended.to_string()))?
     }
+}
+
+/// What events say was erased: versions, by stream.
+fn erased_by(events: &[StoredEvent]) -> Result<Vec<(Stream, Vec<u64>)>, PublishError> {
+    let mut erased = Vec::new();
+    // Only these are read: the log is long, and seldom is anything erased.
+    let may_say = |event: &&StoredEvent| event.content.json().is_some_and(|json| json.contains("erased.v1"));
+    for event in events.iter().filter(may_say) {
+        if let Some(Recorded { body: Recordable::Journal(JournalEvent::Erased { stream, events, .. }), .. }) =
+            recorded_of(event)?
+        {
+            erased.push((stream, events.iter().map(|event| event.version).collect()));
+        }
+    }
+    Ok(erased)
 }
 
 /// Writes the files of the events from `done` to `to`, given from the first that is needed for them.

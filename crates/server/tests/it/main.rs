@@ -18,6 +18,8 @@ mod engine;
 #[cfg(test)]
 mod erase;
 #[cfg(test)]
+mod erased_log;
+#[cfg(test)]
 mod expiry;
 #[cfg(test)]
 mod ground;
