@@ -5,11 +5,9 @@ pub mod event;
 pub mod command;
 pub mod listen;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
+use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 
 use self::event::ClaimsEvent;
@@ -43,7 +41,7 @@ impl Attached {
     }
 }
 
-/// What is claimed.
+/// What is claimed. What grows with the incident is in maps that share: a batch that touches an incident copies it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Claims {
     pub(super) severity: Severity,
@@ -62,10 +60,10 @@ pub(super) struct Claims {
     pub(super) live: usize,
     /// Signals whose facts count.
     pub(super) counted: usize,
-    pub(super) signals: BTreeMap<SignalId, Attached>,
+    pub(super) signals: OrdMap<SignalId, Attached>,
     /// Every attached signal by what it claims, for repeats and ends.
     #[serde(skip)]
-    by_claim: BTreeSet<(Fingerprint, SignalId)>,
+    by_claim: OrdSet<(Fingerprint, SignalId)>,
     pub(super) absorbed: u64,
     /// When a signal was last attached or counted.
     pub(super) last_signal: Timestamp,
@@ -84,8 +82,8 @@ impl Claims {
             held: false,
             live: 0,
             counted: 0,
-            signals: BTreeMap::new(),
-            by_claim: BTreeSet::new(),
+            signals: OrdMap::new(),
+            by_claim: OrdSet::new(),
             absorbed: 0,
             last_signal: at,
         };
@@ -221,8 +219,11 @@ impl Claims {
 
     fn state(&mut self, facts: &Facts, replace: bool) {
         if replace {
-            for attached in self.signals.values_mut() {
-                attached.counts = false;
+            let ids: Vec<SignalId> = self.signals.keys().copied().collect();
+            for id in ids {
+                if let Some(attached) = self.signals.get_mut(&id) {
+                    attached.counts = false;
+                }
             }
             self.counted = 0;
             self.loudness = Loudness::Info;

@@ -6,8 +6,9 @@ pub mod command;
 mod reach;
 pub(crate) mod steps;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
 use self::{command::PagingCommand, event::PagingEvent};
@@ -71,7 +72,7 @@ pub struct Escalation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Paging {
     pub(super) escalation: Escalation,
-    pub(super) pages: BTreeMap<PageId, PageRecord>,
+    pub(super) pages: OrdMap<PageId, PageRecord>,
     /// Pages that did not arrive, or perhaps not, and for which the next contact is owed.
     owed: BTreeSet<PageId>,
     /// Pages under way that a person asked for when none was owed: seen through to the last contact all the same.
@@ -83,7 +84,7 @@ impl Paging {
     pub(super) fn begin(policy: &EscalationPolicy) -> Self {
         let (policy, why) = (policy.clone(), PageReason::Opened);
         let escalation = Escalation { policy, tier: None, round: 1, next: None, stood_down: None, why, stepped: None };
-        Self { escalation, pages: BTreeMap::new(), owed: BTreeSet::new(), asked: BTreeSet::new() }
+        Self { escalation, pages: OrdMap::new(), owed: BTreeSet::new(), asked: BTreeSet::new() }
     }
 
     /// Whether this could happen in this phase.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use imbl::OrdMap;
+
 use crate::{
     id::{IncidentId, PageId, PersonId, ServiceId, SignalId},
     incident::{Acknowledgement, Attached, Escalation, Incident, PageRecord, Phase, ResponseRole, Severity},
@@ -57,7 +59,7 @@ impl Incident {
         self.claims.loudness
     }
     /// The signals, by identifier.
-    pub const fn signals(&self) -> &BTreeMap<SignalId, Attached> {
+    pub const fn signals(&self) -> &OrdMap<SignalId, Attached> {
         &self.claims.signals
     }
     /// How many signals are live.
@@ -81,7 +83,7 @@ impl Incident {
         self.life.ran_out(now)
     }
     /// The pages, by identifier.
-    pub const fn pages(&self) -> &BTreeMap<PageId, PageRecord> {
+    pub const fn pages(&self) -> &OrdMap<PageId, PageRecord> {
         &self.paging.pages
     }
     /// Pages that were decided and whose outcome is not known yet.

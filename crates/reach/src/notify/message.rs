@@ -73,8 +73,8 @@ fn unreadable_title(incident: IncidentId) -> String {
 
 fn page_text(incident: &Incident, record: Option<&PageRecord>, repeat: bool) -> String {
     let mut lines = Vec::new();
-    let mut signals = incident.signals().values();
-    let opening = signals.clone().find(|attached| attached.signal.title == incident.title()).or_else(|| signals.next());
+    let signals = || incident.signals().values();
+    let opening = signals().find(|attached| attached.signal.title == incident.title()).or_else(|| signals().next());
     lines.extend(opening.map(|attached| attached.signal.explanation.text.clone()));
     let money = incident.facts().money_at_risk;
     let service = incident.service().map_or("no known service", |service| service.as_str());
