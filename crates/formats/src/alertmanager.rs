@@ -21,6 +21,7 @@ pub mod relay;
 pub mod answer;
 pub mod filter;
 pub mod silence;
+pub mod prometheus;
 
 use std::collections::BTreeMap;
 
@@ -34,7 +35,6 @@ use serde_json::value::RawValue;
 
 use crate::{
     bounds::{FormatError, instant, quote, read},
-    format::{IngestFormat, Reply},
     heard::{Batch, Heard, Hearing, Report, ended, fingerprint, service},
 };
 
@@ -61,36 +61,6 @@ pub(crate) struct PostedAlert {
 
 /// In the signals of what Prometheus posted: it ends unless it is repeated.
 const POSTED: &str = "alertmanager";
-
-/// The format: what Prometheus posts to `/api/v2/alerts`.
-pub struct Prometheus;
-
-impl IngestFormat for Prometheus {
-    fn id(&self) -> &'static str {
-        "prometheus"
-    }
-    fn title(&self) -> &'static str {
-        "Alerts of a Prometheus, as it posts them to `/api/v2/alerts`, which is the same."
-    }
-    fn doc(&self) -> &'static str {
-        "an array of alerts; one that is not repeated ends by itself"
-    }
-    fn example(&self) -> &'static str {
-        r#"[{"labels": {"alertname": "NodeDown", "instance": "eth-1"}, "annotations": {"summary": "eth-1 is down"}}]"#
-    }
-    fn read(&self, bytes: &[u8], hearing: &Hearing<'_>) -> Result<Batch, FormatError> {
-        parse_alerts(bytes, hearing)
-    }
-    fn accepted(&self) -> Option<Reply> {
-        Some(Reply { status: 200, body: String::new() })
-    }
-    fn refused(&self, refusals: &str) -> Option<Reply> {
-        Some(Reply { status: 400, body: answer::error_body(refusals) })
-    }
-    fn repeats(&self) -> Option<&'static str> {
-        Some(POSTED)
-    }
-}
 
 /// The body of POST `/api/v2/alerts`.
 ///

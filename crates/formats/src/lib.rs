@@ -13,4 +13,4 @@ pub mod webhook;
 
 /// THE LIST of what monitors may post to `/ingest/{format}`. Its order is that of the description.
 pub const FORMATS: &[&dyn format::IngestFormat] =
-    &[&alertmanager::relay::Relay, &alertmanager::Prometheus, &webhook::Webhook];
+    &[&alertmanager::relay::Relay, &alertmanager::prometheus::Prometheus, &webhook::Webhook];

@@ -1,5 +1,7 @@
 //! Every format of THE LIST describes itself, understands its own example, and never panics.
 
+#![expect(clippy::unwrap_used, reason = "a test")]
+
 use std::{collections::BTreeSet, time::Duration};
 
 use proptest::prelude::*;

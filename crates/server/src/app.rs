@@ -31,7 +31,7 @@ use crate::{
     console,
     engine::{Engine, Parts, StartError, Work},
     http,
-    in_force::Live,
+    in_force::{Channels, Live},
     loops::{
         self,
         deliver::Deliver,
@@ -197,15 +197,7 @@ async fn start_bound(
     let mut late = JoinSet::new();
     late.spawn(loops::engine::run(engine, waiting, Arc::clone(&clock)));
     let (stop, stopping) = watch::channel(false);
-    let ground = Ground {
-        path: configuration.path.clone(),
-        // Port 0 means any: what people are told is the one that it became.
-        listen: configuration.listen.zip(listener.as_ref().map(|(_, bound)| *bound)),
-        data: configuration.data.clone(),
-        store: configuration.store.clone(),
-        origin: configuration.origin.clone(),
-        channels,
-    };
+    let ground = ground(&configuration, listener.as_ref().map(|(_, bound)| *bound), channels);
     let log_folder = ground.data.join("log");
     let (in_force, sources) = ground.in_force(configuration, clock.now());
     let live = Arc::new(Live::new(in_force));
@@ -258,6 +250,19 @@ async fn start_bound(
         late,
         publishing,
     })
+}
+
+/// What the program stands on until it is started anew.
+fn ground(configuration: &Configuration, bound: Option<SocketAddr>, channels: Channels) -> Ground {
+    Ground {
+        path: configuration.path.clone(),
+        // Port 0 means any: what people are told is the one that it became.
+        listen: configuration.listen.zip(bound),
+        data: configuration.data.clone(),
+        store: configuration.store.clone(),
+        origin: configuration.origin.clone(),
+        channels,
+    }
 }
 
 /// What the loops are joined to while the program starts.

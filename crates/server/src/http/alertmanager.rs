@@ -20,12 +20,13 @@ use quarterdeck_core::{
 };
 use quarterdeck_formats::{
     alertmanager::{
-        LabelSet, Prometheus,
+        LabelSet,
         answer::{
             AlertGroup, AlertStatus, ClusterState, ClusterStatus, Config, GettableAlert, GettableSilence, Receiver,
             ReceiverReference, SilenceCreated, SilenceState, Status, VersionInfo, error_body, silence_id, uuid,
         },
         filter::{AlertQuery, SilenceQuery},
+        prometheus::Prometheus,
         silence::parse_silence,
     },
     bounds::FormatError,
