@@ -108,7 +108,7 @@ pub enum Which {
     Open,
     /// Those that are over.
     Over,
-    /// All.
+    /// Both: first those that are open, then those that are over.
     All,
 }
 

@@ -82,4 +82,5 @@ pub(crate) const JOURNAL: Cases<J> = &[
         J::Erased { stream, events, by: any(d), reason: any(d) }
     }),
     ("stream_set_aside.v1", |d| J::StreamSetAside { incident: any(d), reason: any(d) }),
+    ("event_set_aside.v1", |d| J::EventSetAside { place: any(d), reason: any(d) }),
 ];

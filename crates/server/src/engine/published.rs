@@ -21,7 +21,7 @@ pub struct News {
 /// Where the log stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LogHead {
-    /// Events.
+    /// How many events are durable.
     pub size: u64,
     /// Root in lower-case hex.
     pub root: String,
