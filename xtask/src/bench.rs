@@ -59,6 +59,16 @@ const BENCHES: &[Bench] = &[
         command: "run --release -p quarterdeck-server --example signal_latency",
     },
     Bench {
+        name: "ack_long",
+        what: "an acknowledgement over HTTP, durable: of an incident of 5,000 events beside one of ten",
+        command: "run --release -p quarterdeck-server --example ack_long",
+    },
+    Bench {
+        name: "incident_list",
+        what: "the list of 100,000 incidents, every page of it, beside a sort of all for each page",
+        command: "run --release -p quarterdeck-server --example incident_list",
+    },
+    Bench {
         name: "ingest_rate",
         what: "distinct alerts per second, one by one and in batches of 100, beside the packaged Alertmanager",
         command: "run --release -p quarterdeck-server --example ingest_rate",

@@ -52,6 +52,47 @@ pub enum ClientError {
     },
 }
 
+/// Which incidents a list wants. Nothing given is no condition.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct List {
+    /// `open`, `over` or `all`.
+    pub phase: Option<String>,
+    /// `SEV1` to `SEV5`.
+    pub severity: Option<String>,
+    /// A service of the catalogue.
+    pub service: Option<String>,
+    /// Part of the title.
+    pub text: Option<String>,
+}
+
+impl List {
+    fn address(&self, most: usize) -> String {
+        let limit = most.clamp(1, 1_000).to_string();
+        let pairs = [
+            ("phase", self.phase.as_deref()),
+            ("severity", self.severity.as_deref()),
+            ("service", self.service.as_deref()),
+            ("text", self.text.as_deref()),
+            ("limit", Some(limit.as_str())),
+        ];
+        let given: Vec<String> =
+            pairs.iter().filter_map(|(name, value)| Some(format!("{name}={}", escaped((*value)?)))).collect();
+        format!("/api/v1/incidents?{}", given.join("&"))
+    }
+}
+
+/// A value as the query of an address carries it.
+fn escaped(value: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    value.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+/// The address of the next page, from a header `Link`.
+fn next_page(link: &str) -> Option<String> {
+    let (address, parameters) = link.strip_prefix('<')?.split_once('>')?;
+    parameters.contains("rel=\"next\"").then(|| address.to_owned())
+}
+
 impl Client {
     /// A client for the program at `base` (`http://127.0.0.1:7117`), with a bearer token.
     pub fn new(base: &str, token: &str, http: reqwest::Client) -> Self {
@@ -59,6 +100,16 @@ impl Client {
     }
 
     async fn ask(&self, method: reqwest::Method, path: &str, body: Option<Vec<u8>>) -> Result<Vec<u8>, ClientError> {
+        Ok(self.send(method, path, body).await?.0)
+    }
+
+    /// The answer's body, and where the next page is if it is a page.
+    async fn send(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<Vec<u8>>,
+    ) -> Result<(Vec<u8>, Option<String>), ClientError> {
         let url = format!("{}{path}", self.base);
         let mut request = self.http.request(method, &url).bearer_auth(&self.token);
         if let Some(body) = body {
@@ -67,12 +118,13 @@ impl Client {
         let reach = |source| ClientError::Reach { url: url.clone(), source };
         let answer = request.send().await.map_err(reach)?;
         let status = answer.status();
+        let next = answer.headers().get("link").and_then(|link| next_page(link.to_str().ok()?));
         let bytes = answer.bytes().await.map_err(reach)?;
         if bytes.len() > ANSWER_BYTES_MAX {
             return Err(ClientError::Answer { url, detail: format!("{} bytes", bytes.len()) });
         }
         if status.is_success() {
-            return Ok(bytes.to_vec());
+            return Ok((bytes.to_vec(), next));
         }
         let body: ErrorBody = serde_json::from_slice(&bytes).unwrap_or_else(|_| ErrorBody {
             code: "http".to_owned(),
@@ -96,9 +148,24 @@ impl Client {
         serde_json::from_slice(&bytes).map_err(failed)
     }
 
-    /// Incidents: open ones, or all.
+    /// Incidents: open ones, or all; a thousand at most. See [`Client::list`] for more.
     pub async fn incidents(&self, all: bool) -> Result<Vec<IncidentSummary>, ClientError> {
         self.get(if all { "/api/v1/incidents?phase=all" } else { "/api/v1/incidents" }).await
+    }
+    /// The first `most` incidents of a list, read page by page, and whether there are more.
+    pub async fn list(&self, wanted: &List, most: usize) -> Result<(Vec<IncidentSummary>, bool), ClientError> {
+        let mut path = Some(wanted.address(most));
+        let mut found: Vec<IncidentSummary> = Vec::new();
+        while let Some(page) = path.take_if(|_| found.len() < most) {
+            let (bytes, next) = self.send(reqwest::Method::GET, &page, None).await?;
+            let wrong = |error: serde_json::Error| ClientError::Answer { url: page, detail: error.to_string() };
+            let mut items: Vec<IncidentSummary> = serde_json::from_slice(&bytes).map_err(wrong)?;
+            found.append(&mut items);
+            path = next;
+        }
+        let more = path.is_some() || found.len() > most;
+        found.truncate(most);
+        Ok((found, more))
     }
     /// One incident.
     pub async fn incident(&self, id: &str) -> Result<Incident, ClientError> {
@@ -166,5 +233,24 @@ impl Client {
     /// The evidence bundle.
     pub async fn bundle(&self, id: &str) -> Result<Vec<u8>, ClientError> {
         self.ask(reqwest::Method::GET, &format!("/api/v1/incidents/{id}/bundle"), None).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_asked_for_with_what_is_given() {
+        let list = List { text: Some("Löhne & co".to_owned()), phase: Some("over".to_owned()), ..List::default() };
+        assert_eq!(list.address(50), "/api/v1/incidents?phase=over&text=L%C3%B6hne%20%26%20co&limit=50");
+        assert_eq!(List::default().address(50_000), "/api/v1/incidents?limit=1000");
+    }
+
+    #[test]
+    fn the_next_page_is_read_from_the_header() {
+        assert_eq!(next_page("</a?b=c>; rel=\"next\""), Some("/a?b=c".to_owned()));
+        assert_eq!(next_page("</a>; rel=\"prev\""), None);
+        assert_eq!(next_page("nothing"), None);
     }
 }

@@ -226,7 +226,7 @@ fn in_words(loaded: &Loaded, signals: &[&Arc<Signal>], pipeline: &Pipeline, spee
         let block = position.map_or_else(String::new, |position| format!("block {} ", position.block.number));
         let transaction =
             position.and_then(|position| position.transaction).map_or_else(String::new, |hash| hash.to_string());
-        lines.push(format!("{} {} {block}{transaction}", views::loudness_word(signal.loudness), signal.detector));
+        lines.push(format!("{} {} {block}{transaction}", signal.loudness.word(), signal.detector));
         lines.push(format!("  {}", signal.title));
         lines.push(format!("  {}", signal.explanation.text));
     }

@@ -4,11 +4,14 @@ mod asking;
 
 use anyhow::Context as _;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
-use quarterdeck_api::{Done, Incident, IncidentSummary, Offer, OnCall, client::Client};
+use quarterdeck_api::{
+    Done, Incident, IncidentSummary, Offer, OnCall,
+    client::{Client, List},
+};
 use quarterdeck_core::priority::in_short;
 
 use self::asking::Asking;
-use crate::output::{Exit, Misuse, print, print_json, table};
+use crate::output::{Exit, Misuse, print, print_json, say, table};
 
 /// Which Quarterdeck, and who asks.
 #[derive(Args, Clone)]
@@ -47,12 +50,8 @@ pub(crate) struct IncidentArgs {
 /// What only reads.
 #[derive(Subcommand)]
 enum Reading {
-    /// Open incidents, worst first
-    List {
-        /// Also those that are over
-        #[arg(long)]
-        all: bool,
-    },
+    /// Open incidents, worst first; then those that are over, the latest first
+    List(ListArgs),
     /// One incident with its timeline
     Show {
         /// inc_…
@@ -65,6 +64,45 @@ enum Reading {
         /// The file to write
         file: std::path::PathBuf,
     },
+}
+
+/// Which incidents.
+#[derive(Args)]
+struct ListArgs {
+    /// Also those that are over
+    #[arg(long, conflicts_with = "over")]
+    all: bool,
+    /// Only those that are over
+    #[arg(long)]
+    over: bool,
+    /// Only those that are this bad: SEV1 to SEV5
+    #[arg(long)]
+    severity: Option<String>,
+    /// Only those about this service
+    #[arg(long)]
+    service: Option<String>,
+    /// Only those whose title has this in it
+    #[arg(long)]
+    text: Option<String>,
+    /// At most so many
+    #[arg(long, default_value_t = 1_000)]
+    limit: usize,
+}
+
+impl ListArgs {
+    fn wanted(&self) -> List {
+        let phase = match (self.all, self.over) {
+            (true, _) => "all",
+            (false, true) => "over",
+            (false, false) => "open",
+        };
+        List {
+            phase: Some(phase.to_owned()),
+            severity: self.severity.clone(),
+            service: self.service.clone(),
+            text: self.text.clone(),
+        }
+    }
 }
 
 /// To read, or to ask something of an incident.
@@ -107,7 +145,13 @@ pub(crate) fn run(args: &IncidentArgs) -> anyhow::Result<Exit> {
     let json = args.server.json;
     runtime()?.block_on(async {
         match &args.verb {
-            Verb::Read(Reading::List { all }) => return list(&client.incidents(*all).await?, json),
+            Verb::Read(Reading::List(wanted)) => {
+                let (incidents, more) = client.list(&wanted.wanted(), wanted.limit).await?;
+                list(&incidents, wanted, json)?;
+                if more {
+                    say("hint: there are more; raise --limit");
+                }
+            }
             Verb::Read(Reading::Bundle { id, file }) => {
                 std::fs::write(file, client.bundle(id).await?)
                     .with_context(|| format!("write `{}`", file.display()))?;
@@ -126,11 +170,12 @@ pub(crate) fn run(args: &IncidentArgs) -> anyhow::Result<Exit> {
     })
 }
 
-fn list(incidents: &[IncidentSummary], json: bool) -> anyhow::Result<Exit> {
+fn list(incidents: &[IncidentSummary], wanted: &ListArgs, json: bool) -> anyhow::Result<()> {
     if json {
         print_json(&incidents)?;
     } else if incidents.is_empty() {
-        print("no open incidents")?;
+        let filtered = wanted.severity.is_some() || wanted.service.is_some() || wanted.text.is_some();
+        print(if wanted.all || wanted.over || filtered { "no incidents like this" } else { "no open incidents" })?;
     } else {
         let row = |one: &IncidentSummary| {
             let who = one.acknowledged_by.clone().unwrap_or_else(|| "nobody yet".to_owned());
@@ -139,7 +184,7 @@ fn list(incidents: &[IncidentSummary], json: bool) -> anyhow::Result<Exit> {
         let rows: Vec<Vec<String>> = incidents.iter().map(row).collect();
         print(&table(&["SEV", "PHASE", "INCIDENT", "WHO", "OPENED", "TITLE"], &rows))?;
     }
-    Ok(Exit::Good)
+    Ok(())
 }
 
 /// Which incident, and how it stands.

@@ -67,6 +67,13 @@ impl Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor(pub(super) Place);
 
+impl Cursor {
+    /// The cursor of a page that ends with this row.
+    pub fn of(row: &IncidentRow) -> Self {
+        Self(Place::of(row))
+    }
+}
+
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {

@@ -47,6 +47,9 @@ pub(crate) async fn serve_if_told() -> Outcome<()> {
     Ok(())
 }
 
+/// The token of the one commander.
+pub(crate) const TOKEN: &str = "token-of-the-bench-0123456789";
+
 /// A running program. Ends with its handle.
 pub(crate) struct Program {
     pub(crate) address: String,
@@ -96,6 +99,10 @@ data = "data"
 [[integration]]
 id = "bench"
 key = "{KEY}"
+[[token]]
+name = "bench"
+role = "commander"
+token = "{TOKEN}"
 [channel.receiver]
 kind = "webhook"
 url = "{receiver}"
@@ -125,10 +132,15 @@ impl Connection {
         Ok(Self { stream: BufReader::new(stream), host: address.to_owned() })
     }
 
-    /// Posts and reads the whole answer; its status.
+    /// Posts as the monitor and reads the whole answer; its status.
     pub(crate) async fn post(&mut self, path: &str, body: &[u8]) -> Outcome<u16> {
+        Ok(self.ask("POST", path, KEY, body).await?.0)
+    }
+
+    /// Asks with a key and reads the whole answer: its status and its body.
+    pub(crate) async fn ask(&mut self, method: &str, path: &str, key: &str, body: &[u8]) -> Outcome<(u16, Vec<u8>)> {
         let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {KEY}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {key}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             self.host,
             body.len()
         );
@@ -154,7 +166,7 @@ impl Connection {
         }
         let mut rest = vec![0; length];
         self.stream.read_exact(&mut rest).await?;
-        Ok(status)
+        Ok((status, rest))
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
     auth::{Caller, Role},
     http::{
         InPath, Refused, Shared, Viewer,
-        incidents::{parse, summaries},
+        incidents::{open, parse},
         views,
     },
 };
@@ -105,7 +105,7 @@ fn people(app: &Shared) -> Vec<Choice> {
 
 /// Other open incidents as a form offers them.
 fn others(app: &Shared, this: &str) -> Vec<Choice> {
-    let others = summaries(app, false, OTHERS_SHOWN).into_iter().filter(|other| other.id != this);
+    let others = open(app, OTHERS_SHOWN).into_iter().filter(|other| other.id != this);
     others.map(|other| Choice { label: format!("{} {}", other.severity, other.title), value: other.id }).collect()
 }
 

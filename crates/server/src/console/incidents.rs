@@ -1,27 +1,66 @@
-//! The list of incidents: open ones first, worst first; what is over below a fold.
+//! The list of incidents: on the front page what is open, the worst first, and below a fold what was over last; on a page of its own
+//! all of them, with a filter, page by page.
 
 use axum::{Router, extract::State, http::StatusCode, response::Response, routing::get};
 
-use super::{On, frame, page, pages};
-use crate::http::{Shared, Viewer, health, incidents::summaries};
+use super::{Asked, On, frame, page, pages, sorry};
+use crate::http::{
+    Shared, Viewer, health,
+    incidents::{ListQuery, listed},
+};
 
-/// What is over and still shown: a shift's worth; the rest is in the API and the log.
+/// Open incidents on the front page: more than anybody can work on; the rest is on the list's own page.
+const OPEN_SHOWN: usize = 200;
+/// What is over and still on the front page: a shift's worth.
 const OVER_SHOWN: usize = 50;
+/// Incidents on a page of the list: a screen or two.
+const LISTED: usize = 50;
+/// The list's own page.
+const LIST: &str = "/incidents";
 
-/// Its route.
+/// Its routes.
 pub(super) fn routes() -> Router<Shared> {
-    Router::new().route("/", get(list))
+    Router::new().route("/", get(front)).route(LIST, get(list))
 }
 
-async fn list(On(Viewer(visitor)): On<Viewer>, State(app): State<Shared>) -> Response {
-    let open = summaries(&app, false, usize::MAX);
-    let mut over = summaries(&app, true, usize::MAX).split_off(open.len());
-    let over_count = over.len();
-    // RFC 3339 in UTC with milliseconds sorts as text.
-    over.sort_by(|a, b| b.changed.cmp(&a.changed));
-    over.truncate(OVER_SHOWN);
+async fn front(On(Viewer(visitor)): On<Viewer>, State(app): State<Shared>) -> Response {
+    let part = |phase: &str, limit| {
+        let query = ListQuery { phase: Some(phase.to_owned()), limit: Some(limit), ..ListQuery::default() };
+        listed(&app, LIST, &query)
+    };
+    let (open, over) = match (part("open", OPEN_SHOWN), part("over", OVER_SHOWN)) {
+        (Ok(open), Ok(over)) => (open, over),
+        (Err(refused), _) | (_, Err(refused)) => return sorry(&app, Some(&visitor), &refused),
+    };
+    let board = app.engine.published().board();
     let sources = health::all_sources(&app);
     let blind = sources.iter().any(|source| source.state == "blind");
-    let frame = frame(&app, Some(&visitor), "incidents");
-    page(StatusCode::OK, &pages::Incidents { frame, open, over, over_count, sources, blind })
+    let template = pages::Incidents {
+        frame: frame(&app, Some(&visitor), "incidents"),
+        open_count: board.open_incidents(),
+        over_count: board.len().saturating_sub(board.open_incidents()),
+        open,
+        over,
+        sources,
+        blind,
+    };
+    page(StatusCode::OK, &template)
+}
+
+async fn list(
+    On(Viewer(visitor)): On<Viewer>,
+    State(app): State<Shared>,
+    Asked(mut query): Asked<ListQuery>,
+) -> Response {
+    query.limit = Some(LISTED);
+    query.phase = query.phase.filter(|phase| !phase.is_empty()).or_else(|| Some("all".to_owned()));
+    let first_page = query.after.is_none();
+    match listed(&app, LIST, &query) {
+        Ok(list) => {
+            let services = app.live.now().setting.catalogue.services.keys().map(ToString::to_string).collect();
+            let frame = frame(&app, Some(&visitor), "incidents");
+            page(StatusCode::OK, &pages::IncidentList { frame, list, query, services, first_page })
+        }
+        Err(refused) => sorry(&app, Some(&visitor), &refused),
+    }
 }

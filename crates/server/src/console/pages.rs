@@ -7,6 +7,7 @@ use quarterdeck_api as api;
 use serde::Deserialize;
 
 use super::{filters, prose::Prose};
+use crate::http::{incidents::ListQuery, paged::Paged};
 
 /// What every page has around it.
 #[derive(Debug, Clone, Default)]
@@ -87,15 +88,33 @@ pub(super) struct Incidents {
     /// Around it.
     pub frame: Frame,
     /// Open ones, worst first.
-    pub open: Vec<api::IncidentSummary>,
-    /// The last that are over, newest change first.
-    pub over: Vec<api::IncidentSummary>,
+    pub open: Paged<api::IncidentSummary>,
+    /// How many are open.
+    pub open_count: usize,
+    /// The last that are over, the latest first.
+    pub over: Paged<api::IncidentSummary>,
     /// How many are over.
     pub over_count: usize,
     /// What we look through, for when all is quiet.
     pub sources: Vec<api::Source>,
     /// Some source cannot look.
     pub blind: bool,
+}
+
+/// `/incidents`
+#[derive(Template)]
+#[template(path = "incident_list.html")]
+pub(super) struct IncidentList {
+    /// Around it.
+    pub frame: Frame,
+    /// A page of the list.
+    pub list: Paged<api::IncidentSummary>,
+    /// What is asked for.
+    pub query: ListQuery,
+    /// Services to choose from.
+    pub services: Vec<String>,
+    /// Nothing stands before it.
+    pub first_page: bool,
 }
 
 /// `/incidents/{id}`

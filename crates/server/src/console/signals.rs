@@ -123,7 +123,7 @@ fn status(word: &str) -> Result<Option<SignalStatus>, Refused> {
     }
     [SignalStatus::Provisional, SignalStatus::Confirmed, SignalStatus::Retracted, SignalStatus::Ended]
         .into_iter()
-        .find(|status| views::status_word(*status) == word)
+        .find(|status| status.word() == word)
         .map(Some)
         .ok_or_else(|| {
             Refused::bad_request(format!("`{word}` is no status: want provisional, confirmed, retracted or ended"))

@@ -134,7 +134,7 @@ fn standing(app: &Shared) -> Vec<(LabelSet, GettableAlert)> {
     let now = app.clock.now();
     let board = read(&app.engine.published().board);
     let mut claims: BTreeMap<Fingerprint, (LabelSet, GettableAlert)> = BTreeMap::new();
-    for loose in board.loose_signals().filter(|loose| is_live(loose.status)) {
+    for loose in board.loose_signals().filter(|loose| loose.status.is_live()) {
         let status = AlertStatus::silenced_by(silences_of(&board, &loose.signal, now));
         let alert = alert(app, &loose.signal, &[NOBODY], status, now);
         claims.entry(loose.signal.fingerprint).or_insert((LabelSet::new(), alert));
@@ -153,11 +153,6 @@ fn standing(app: &Shared) -> Vec<(LabelSet, GettableAlert)> {
         }
     }
     claims.into_values().collect()
-}
-
-const fn is_live(status: quarterdeck_core::signal::SignalStatus) -> bool {
-    use quarterdeck_core::signal::SignalStatus::{Confirmed, Provisional};
-    matches!(status, Confirmed | Provisional)
 }
 
 fn silences_of(board: &Board, signal: &Signal, now: Timestamp) -> Vec<SilenceId> {

@@ -86,7 +86,7 @@ async fn find(app: &Shared, query: &ListQuery) -> Result<Paged<Signal>, Refused>
 fn status(word: &str) -> Result<SignalStatus, Refused> {
     [SignalStatus::Provisional, SignalStatus::Confirmed, SignalStatus::Retracted, SignalStatus::Ended]
         .into_iter()
-        .find(|status| views::status_word(*status) == word)
+        .find(|status| status.word() == word)
         .ok_or_else(|| {
             Refused::bad_request(format!("`{word}` is no status: want provisional, confirmed, retracted or ended"))
         })

@@ -12,7 +12,7 @@ use quarterdeck_api::{ErrorBody, Matcher as MatcherView, SetSilence, Silence as 
 use quarterdeck_core::{
     board::Board,
     id::{BadId, IdSource as _, SilenceId},
-    signal::{Signal, SignalStatus},
+    signal::Signal,
     silence::{BadSilence, Matcher, Silence},
     time::Timestamp,
 };
@@ -67,7 +67,7 @@ fn shown(app: &Shared, id: SilenceId) -> Result<SilenceView, Refused> {
 
 /// The standing signals that some silence kept from opening anything.
 fn held(board: &Board) -> Vec<Arc<Signal>> {
-    let held = board.loose_signals().filter(|loose| loose.silence.is_some() && is_live(loose.status));
+    let held = board.loose_signals().filter(|loose| loose.silence.is_some() && loose.status.is_live());
     held.map(|loose| Arc::clone(&loose.signal)).collect()
 }
 
@@ -75,10 +75,6 @@ fn with_signals(silence: &Silence, held: &[Arc<Signal>], now: Timestamp) -> (Sil
     let meant = |signal: &&Arc<Signal>| silence.is_active(now) && silence.matches(signal);
     let signals: Vec<Arc<Signal>> = held.iter().filter(meant).cloned().collect();
     (view(silence, signals.len(), now), signals)
-}
-
-const fn is_live(status: SignalStatus) -> bool {
-    matches!(status, SignalStatus::Provisional | SignalStatus::Confirmed)
 }
 
 /// Set a silence. Nothing is silenced in the past.

@@ -5,12 +5,12 @@ use quarterdeck_core::{
     board::IncidentRow,
     id::IncidentId,
     incident::{
-        Attached, Incident, PageOutcome, PageRecord, Phase, Refusal,
+        Attached, Incident, PageOutcome, PageRecord, Refusal,
         offer::{Field, FieldKind, Offer, Right},
     },
     priority::Score,
     review::Review,
-    signal::{Facts, Loudness, Signal, SignalStatus},
+    signal::{Facts, Signal, SignalStatus},
 };
 
 use super::{Refused, Shared};
@@ -30,7 +30,7 @@ pub fn summary(row: &IncidentRow) -> api::IncidentSummary {
         id: row.id.to_string(),
         title: row.title.to_string(),
         severity: row.severity.to_string(),
-        phase: phase_word(row.phase).to_owned(),
+        phase: row.phase.word().to_owned(),
         service: row.service.as_ref().map(ToString::to_string),
         drill: row.drill,
         opened: row.opened.to_string(),
@@ -69,7 +69,7 @@ pub async fn incident(
             })
             .collect(),
         pages: pages.into_iter().map(page).collect(),
-        roles: incident.roles().iter().map(|(role, person)| (word(role), person.to_string())).collect(),
+        roles: incident.roles().iter().map(|(role, person)| (role.word().to_owned(), person.to_string())).collect(),
         merged_into: incident.merged_into().map(|into| into.to_string()),
         acknowledged_until: incident.acknowledgement().map(|word| word.until.to_string()),
         tier: incident.escalation().tier.map(|tier| tier + 1),
@@ -183,36 +183,6 @@ fn facts(facts: &Facts) -> api::Facts {
     }
 }
 
-/// A core word as its serialized form.
-fn word<T: serde::Serialize>(value: &T) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(text)) => text,
-        _ => String::new(),
-    }
-}
-
-/// The word of a phase.
-pub const fn phase_word(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Triggered => "triggered",
-        Phase::Acknowledged => "acknowledged",
-        Phase::Mitigated => "mitigated",
-        Phase::Resolved => "resolved",
-        Phase::Reviewed => "reviewed",
-        Phase::Merged => "merged",
-    }
-}
-
-/// The word of a status.
-pub fn status_word(status: SignalStatus) -> &'static str {
-    match status {
-        SignalStatus::Provisional => "provisional",
-        SignalStatus::Confirmed => "confirmed",
-        SignalStatus::Retracted => "retracted",
-        SignalStatus::Ended => "ended",
-    }
-}
-
 /// A signal as it stands.
 pub fn signal(signal: &Signal, status: SignalStatus) -> api::Signal {
     let position = signal.position.as_ref();
@@ -220,8 +190,8 @@ pub fn signal(signal: &Signal, status: SignalStatus) -> api::Signal {
         id: signal.id.to_string(),
         fingerprint: signal.fingerprint.to_string(),
         detector: signal.detector.to_string(),
-        status: status_word(status).to_owned(),
-        loudness: loudness_word(signal.loudness).to_owned(),
+        status: status.word().to_owned(),
+        loudness: signal.loudness.word().to_owned(),
         service: signal.service.as_ref().map(ToString::to_string),
         title: signal.title.clone(),
         explanation: signal.explanation.text.clone(),
@@ -272,16 +242,6 @@ pub fn listed_signal(found: &FoundSignal) -> Result<api::Signal, Refused> {
     view.incident = row.incident.map(|incident| incident.to_string());
     view.fate = fate;
     Ok(view)
-}
-
-/// The word of a loudness.
-pub const fn loudness_word(loudness: Loudness) -> &'static str {
-    match loudness {
-        Loudness::Info => "info",
-        Loudness::Warning => "warning",
-        Loudness::Error => "error",
-        Loudness::Critical => "critical",
-    }
 }
 
 fn page(page: &PageRecord) -> api::Page {

@@ -63,7 +63,7 @@ fn location(answer: &Response) -> &str {
     answer.headers()[header::LOCATION].to_str().unwrap()
 }
 
-const PAGES: [&str; 5] = ["/", "/signals", "/silences", "/oncall", "/sources"];
+const PAGES: [&str; 6] = ["/", "/incidents", "/signals", "/silences", "/oncall", "/sources"];
 
 #[tokio::test]
 async fn nobody_sees_a_page_without_a_token_and_everyone_with_one() {

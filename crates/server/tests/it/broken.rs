@@ -62,7 +62,8 @@ async fn whatever_is_wrong_the_answer_is_in_the_words_of_the_family() {
     for (method, path) in operations() {
         methods.entry(path.clone()).or_default().insert(method.to_uppercase());
         let named = path.replace("{id}", "sil_00000000000000000000000000");
-        for name in parameters(&description, &method, &path, "query") {
+        // Part of a title: every text is a good one.
+        for name in parameters(&description, &method, &path, "query").into_iter().filter(|name| name != "text") {
             queries += 1;
             let what = format!("{method} {path}, {name}");
             let answer = ask(&method, &format!("{named}?{name}={}", BROKEN.replace('(', "%28")), None).await;

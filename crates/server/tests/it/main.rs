@@ -34,6 +34,8 @@ mod hostile;
 #[cfg(test)]
 mod one_writer;
 #[cfg(test)]
+mod lists;
+#[cfg(test)]
 mod pages;
 #[cfg(test)]
 mod permissions;

@@ -155,7 +155,7 @@ fn of_incident(incident: &Incident) -> IncidentOutcome {
         id: incident.id().to_string(),
         severity: incident.severity().to_string(),
         title: incident.title().to_owned(),
-        phase: quarterdeck_server::http::views::phase_word(incident.phase()).to_owned(),
+        phase: incident.phase().word().to_owned(),
         block,
     }
 }
@@ -163,7 +163,7 @@ fn of_incident(incident: &Incident) -> IncidentOutcome {
 fn signals(incident: &Incident) -> Vec<SignalOutcome> {
     let view = |one: &quarterdeck_core::incident::Attached| SignalOutcome {
         detector: one.signal.detector.to_string(),
-        status: quarterdeck_server::http::views::status_word(one.status).to_owned(),
+        status: one.status.word().to_owned(),
         block: one.signal.position.as_ref().map(|position| position.block.number),
     };
     let mut all: Vec<SignalOutcome> = incident.signals().values().map(view).collect();
