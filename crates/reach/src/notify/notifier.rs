@@ -151,7 +151,7 @@ pub struct Settings(pub BTreeMap<String, String>);
 
 impl Settings {
     /// Refuses names that `kind` does not have and values that are missing.
-    fn check(&self, kind: &dyn NotifierKind) -> Result<(), SettingError> {
+    pub(super) fn check(&self, kind: &dyn NotifierKind) -> Result<(), SettingError> {
         let specs = kind.settings();
         if let Some(name) = self.0.keys().find(|name| !specs.iter().any(|spec| spec.name == name.as_str())) {
             let known: Vec<&str> = specs.iter().map(|spec| spec.name).collect();
