@@ -37,18 +37,15 @@ impl Board {
         at: Timestamp,
         event: &IncidentEvent,
     ) -> Result<(), IllegalHistory> {
-        let before = match self.incidents.get_mut(&id) {
-            Some(incident) => {
-                incident.accepts(version, event)?;
-                let before = Indexed::of(incident);
-                Arc::make_mut(incident).apply(version, at, event)?;
-                Some(before)
-            }
-            None => {
-                self.begins(id, version)?;
-                self.incidents.insert(id, Arc::new(Incident::first(id, at, event)?));
-                None
-            }
+        let before = if let Some(incident) = self.incidents.get_mut(&id) {
+            incident.accepts(version, event)?;
+            let before = Indexed::of(incident);
+            Arc::make_mut(incident).apply(version, at, event)?;
+            Some(before)
+        } else {
+            self.begins(id, version)?;
+            self.incidents.insert(id, Arc::new(Incident::first(id, at, event)?));
+            None
         };
         let after = self.incidents.get(&id).map(|incident| Indexed::of(incident));
         self.index(id, before, after);
