@@ -13,12 +13,15 @@ mod draw;
 
 use std::collections::BTreeMap;
 
-use cases::{CLAIMS, JOURNAL, LIFE, PAGING, ROOM};
+use cases::{CLAIMS, Cases, JOURNAL, LIFE, PAGING, ROOM};
 use draw::Draw;
 use quarterdeck_core::{
     board::{Body, Stream},
     id::Id,
-    incident::IncidentEvent,
+    incident::{
+        IncidentEvent,
+        event::{ClaimsEvent, Family as _, LifeEvent, PagingEvent, RoomEvent},
+    },
     policy::EscalationPolicy,
     priority::Score,
     signal::{Facts, Signal, SignalChange},
@@ -39,7 +42,7 @@ fn hash(mut make: impl FnMut(&mut Draw) -> String) -> String {
         hasher.update(make(&mut Draw::new(seed)));
         hasher.update([b'\n']);
     }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    alloy_primitives::hex::encode(hasher.finalize())
 }
 
 /// A type that is stored as part of others: it reads back what it wrote.
@@ -112,13 +115,12 @@ fn every_stored_form_is_as_it_was() {
 
 #[test]
 fn every_event_has_its_cases() {
-    let of = |list: &[(&'static str, fn(&mut Draw) -> IncidentEvent)], kinds: &[&str]| {
+    let of = |list: Cases<IncidentEvent>, kinds: &[&str]| {
         assert_eq!(list.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), kinds);
         for (kind, make) in list {
             assert_eq!(make(&mut Draw::new(0)).kind(), *kind);
         }
     };
-    use quarterdeck_core::incident::event::{ClaimsEvent, Family as _, LifeEvent, PagingEvent, RoomEvent};
     of(LIFE, LifeEvent::KINDS);
     of(CLAIMS, ClaimsEvent::KINDS);
     of(PAGING, PagingEvent::KINDS);

@@ -316,16 +316,11 @@ impl Engine {
     /// Takes a delivery out of the outbox and records what became of it: of a page in its incident, of an all-clear in the journal.
     fn settle(&mut self, delivery: Delivery, outcome: PageOutcome, latency: Duration, now: Timestamp) -> Answer {
         self.draft.batch.settled.push(delivery.id);
-        match delivery.page() {
-            Some(page) => {
-                let command = Command::Paging(PagingCommand::SettlePage { page, outcome, latency });
-                self.command(delivery.incident, command, now)
-            }
-            None => {
-                let (incident, Audience::Contact { person, channel, .. }) = (delivery.incident, delivery.to);
-                self.note(JournalEvent::AllClearSettled { incident, person, channel, outcome }, now)
-            }
-        }
+        let Some(page) = delivery.page() else {
+            let (incident, Audience::Contact { person, channel, .. }) = (delivery.incident, delivery.to);
+            return self.note(JournalEvent::AllClearSettled { incident, person, channel, outcome }, now);
+        };
+        self.command(delivery.incident, Command::Paging(PagingCommand::SettlePage { page, outcome, latency }), now)
     }
 
     /// Erases, if the history is still all there is: what is decided and not yet durable cannot be redacted.
@@ -336,8 +331,8 @@ impl Engine {
         if let Err(refusal) = self.working.put_redacted(incident) {
             return Answer::Refused(refusal);
         }
-        let placed = erasure.redactions.into_iter().filter_map(|one| Some((*places.get(&one.version)?, one.body)));
-        self.draft.batch.redactions.extend(placed);
+        let left = erasure.redactions.into_iter().filter_map(|one| Some((*places.get(&one.version)?, one.body)));
+        self.draft.batch.redactions.extend(left);
         let last = self.next_place();
         self.note(erasure.event, now);
         Answer::Logged { last }

@@ -322,7 +322,7 @@ fn judge(outside: &Outside, events: &[IncidentEvent]) -> Tally {
             }
             IncidentEvent::Life(LifeEvent::Acknowledged { .. }) => acknowledgements += 1,
             IncidentEvent::Paging(PagingEvent::Escalated { reason: PageReason::NotAcknowledged, .. }) => {
-                escalations += 1
+                escalations += 1;
             }
             IncidentEvent::Paging(PagingEvent::PageRequested { page, repeat_of, .. }) => {
                 requested.insert(*page, *repeat_of);

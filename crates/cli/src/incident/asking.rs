@@ -1,7 +1,7 @@
 //! `quarterdeck incident ack` and its sisters: the core's list of commands as subcommands, so that a new one needs no line here.
 //!
 //! What a command cannot do without stands in its place on the line, and so does its text; all else is an option.
-//! Tests: below, and `tests/it/incident.rs`.
+//! Tests: below.
 
 use clap::{Arg, ArgAction, ArgMatches, error::ErrorKind, value_parser};
 use quarterdeck_api::Command;
@@ -75,7 +75,7 @@ fn value(field: &Field, given: &ArgMatches) -> Option<Value> {
             given.get_one::<String>(field.name).map(|text| json!(text))
         }
         FieldKind::Cents | FieldKind::Count => given.get_one::<u64>(field.name).map(|number| json!(number)),
-        FieldKind::Flag => given.get_flag(field.name).then(|| json!(true)),
+        FieldKind::Flag => given.get_flag(field.name).then_some(Value::Bool(true)),
     }
 }
 

@@ -25,11 +25,11 @@ pub(super) fn about(body: &Body) -> Option<SignalId> {
             E::Life(LifeEvent::Opened { signal, .. }) | E::Claims(ClaimsEvent::SignalAttached { signal }),
         )
         | Body::Journal(JournalEvent::SignalNoted { signal, .. }) => Some(signal.id),
-        Body::Incident(
-            E::Claims(ClaimsEvent::SignalConfirmed { signal })
-            | E::Claims(ClaimsEvent::SignalRetracted { signal, .. })
-            | E::Claims(ClaimsEvent::SignalEnded { signal, .. }),
-        )
+        Body::Incident(E::Claims(
+            ClaimsEvent::SignalConfirmed { signal }
+            | ClaimsEvent::SignalRetracted { signal, .. }
+            | ClaimsEvent::SignalEnded { signal, .. },
+        ))
         | Body::Journal(JournalEvent::SignalTurned { signal, .. }) => Some(*signal),
         _ => None,
     }
@@ -45,7 +45,7 @@ pub(super) fn list(recorded: &Recorded, place: u64, seen: Option<Timestamp>, bat
     match &recorded.body {
         Body::Incident(E::Claims(ClaimsEvent::SignalConfirmed { signal })) => turn(*signal, SignalStatus::Confirmed),
         Body::Incident(E::Claims(ClaimsEvent::SignalRetracted { signal, .. })) => {
-            turn(*signal, SignalStatus::Retracted)
+            turn(*signal, SignalStatus::Retracted);
         }
         Body::Incident(E::Claims(ClaimsEvent::SignalEnded { signal, .. })) => turn(*signal, SignalStatus::Ended),
         Body::Journal(JournalEvent::SignalTurned { signal, status, .. }) => turn(*signal, *status),

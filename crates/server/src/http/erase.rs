@@ -39,7 +39,7 @@ pub async fn erase(
     let stream = Stream::Incident(id);
     let mut went_on = Refusal::WentOn { id, version: 0 };
     for _ in 0..ATTEMPTS {
-        let history = history::whole(&*app.store, &app.engine.published(), id).await?;
+        let history = history::whole(&*app.store, app.engine.published(), id).await?;
         let history: Vec<(u64, Recorded)> = history
             .into_iter()
             .map(|(index, version, at, event)| (index, Recorded { stream, version, at, body: Event::Incident(event) }))

@@ -21,10 +21,11 @@ impl Guard for Torn {
         Ok(())
     }
     fn hand_out(&self, event: &mut StoredEvent) {
-        if event.stream == self.0 && event.version == 1 {
-            if let Content::Whole { json, .. } = &mut event.content {
-                json.truncate(json.len() / 2);
-            }
+        if event.stream == self.0
+            && event.version == 1
+            && let Content::Whole { json, .. } = &mut event.content
+        {
+            json.truncate(json.len() / 2);
         }
     }
 }

@@ -28,9 +28,11 @@ pub(crate) struct Guarded<G> {
 type Said<T> = Result<T, StoreError>;
 
 impl<G: Guard> Guarded<G> {
-    fn handed_out(&self, mut events: Vec<StoredEvent>) -> Said<Vec<StoredEvent>> {
-        events.iter_mut().for_each(|event| self.guard.hand_out(event));
-        Ok(events)
+    fn handed_out(&self, mut events: Vec<StoredEvent>) -> Vec<StoredEvent> {
+        for event in &mut events {
+            self.guard.hand_out(event);
+        }
+        events
     }
 }
 
@@ -44,10 +46,10 @@ impl<G: Guard> Store for Guarded<G> {
         self.inner.size().await
     }
     async fn events(&self, from: u64, limit: usize) -> Said<Vec<StoredEvent>> {
-        self.handed_out(self.inner.events(from, limit).await?)
+        Ok(self.handed_out(self.inner.events(from, limit).await?))
     }
     async fn stream(&self, stream: &str) -> Said<Vec<StoredEvent>> {
-        self.handed_out(self.inner.stream(stream).await?)
+        Ok(self.handed_out(self.inner.stream(stream).await?))
     }
     async fn stream_before(&self, stream: &str, before: u64, limit: usize) -> Said<Vec<StoredEvent>> {
         self.inner.stream_before(stream, before, limit).await

@@ -91,7 +91,8 @@ pub(crate) async fn on_every_store(case: impl AsyncFn(Deck)) {
         let Some(ground) = Ground::fresh(kind, folder.path().to_owned()).await else { continue };
         // Told only of a test that fails.
         eprintln!("on {kind}");
-        case(Deck::on(ground, folder, |store| store).await).await;
+        // On the heap: a case that starts a program several times is large.
+        Box::pin(case(Deck::on(ground, folder, |store| store).await)).await;
     }
 }
 

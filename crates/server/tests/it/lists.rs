@@ -12,7 +12,7 @@ async fn many() -> Deck {
     let deck = Deck::start().await;
     let alert = |nth: usize| {
         let name = format!("Trouble{nth:02}");
-        let severity = if nth % 4 == 0 { "critical" } else { "warning" };
+        let severity = if nth.is_multiple_of(4) { "critical" } else { "warning" };
         json!({"labels": {"alertname": name, "severity": severity}, "annotations": {"summary": format!("case {nth:02}.")}})
     };
     deck.alert(&Value::Array((0..MANY).map(alert).collect())).await;
