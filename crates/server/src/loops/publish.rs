@@ -26,8 +26,6 @@ use quarterdeck_store::{Content, Store, StoreError, StoredEvent};
 const PUBLISH_EVERY: Duration = Duration::from_millis(500);
 /// Events written at once.
 const EVENTS: u64 = 1_024;
-/// Files written at a time.
-const WRITERS: usize = 8;
 /// Where the signed head stands in the folder.
 const CHECKPOINT_FILE: &str = "checkpoint";
 /// Where the verifier key stands in the folder.
@@ -116,8 +114,8 @@ impl Publisher {
         self.erase(erased).await?;
         let (root, key) = (self.root.clone(), format!("{}\n", self.key));
         self.blocking(move || {
-            write_whole(&root, 0, KEY_FILE, key.as_bytes())?;
-            write_whole(&root, 0, CHECKPOINT_FILE, checkpoint.as_bytes())
+            write_whole(&root, KEY_FILE, key.as_bytes())?;
+            write_whole(&root, CHECKPOINT_FILE, checkpoint.as_bytes())
         })
         .await?;
         Ok(head.size)
@@ -198,34 +196,21 @@ fn write_slice(
     write_all(root, &files)
 }
 
-/// Writes many files, several at a time: what takes long is waiting for the disk, which syncs several in the time of one.
+/// Writes files one after another. Several at a time were tried: their syncs get in the way of the store's own, and alerts in batches
+/// came in at a fifth to a third less a second (docs/BENCHMARKS.md).
 fn write_all(root: &Path, files: &[(String, Vec<u8>)]) -> Result<(), PublishError> {
-    let share = files.len().div_ceil(WRITERS).max(1);
-    std::thread::scope(|scope| {
-        let write = |(nth, files): (usize, &'_ [(String, Vec<u8>)])| {
-            files.iter().try_for_each(|(path, bytes)| write_whole(root, nth, path, bytes))
-        };
-        let mut shares = files.chunks(share).enumerate();
-        let first = shares.next();
-        let others: Vec<_> = shares.map(|share| scope.spawn(move || write(share))).collect();
-        let mut written = first.map_or(Ok(()), write);
-        for other in others {
-            let ended = other.join();
-            written = written.and(ended.unwrap_or_else(|_| Err(PublishError::Folder("a writer panicked".to_owned()))));
-        }
-        written
-    })
+    files.iter().try_for_each(|(path, bytes)| write_whole(root, path, bytes))
 }
 
 /// Writes beside and renames, so that a reader never sees half a file.
-fn write_whole(root: &Path, writer: usize, name: &str, bytes: &[u8]) -> Result<(), PublishError> {
+fn write_whole(root: &Path, name: &str, bytes: &[u8]) -> Result<(), PublishError> {
     let path = &root.join(name);
     let failed = |source| PublishError::Write { path: path.clone(), source };
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
     // Beside the folder, not in it: whoever reads the folder meanwhile would meet a file that does not belong.
-    let beside = root.with_extension(format!("writing-{writer}"));
+    let beside = root.with_extension("writing");
     let mut file = std::fs::File::create(&beside).map_err(failed)?;
     file.write_all(bytes).and_then(|()| file.sync_data()).map_err(failed)?;
     std::fs::rename(&beside, path).map_err(failed)
