@@ -60,3 +60,5 @@ mod silences;
 mod stores;
 #[cfg(test)]
 mod whole;
+#[cfg(test)]
+mod worlds;
