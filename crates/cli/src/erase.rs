@@ -8,10 +8,7 @@ use crate::{
     output::{Exit, print, print_json},
 };
 
-/// Erase what an incident holds of people. Cannot be undone.
-///
-/// Titles, notes, reasons, explanations, addresses and labels go; identifiers, instants, severities and facts stay, and the log still
-/// verifies. Needs the role `admin`. The log says who had it erased, and why.
+/// What is erased of which incident, and why.
 #[derive(Args)]
 pub(crate) struct EraseArgs {
     #[command(flatten)]

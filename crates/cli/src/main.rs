@@ -49,7 +49,10 @@ enum Command {
     Incident(incident::IncidentArgs),
     /// List silences, set one, end one.
     Silence(silence::SilenceArgs),
-    /// Erase what an incident holds of people.
+    /// Erase what an incident holds of people. Cannot be undone.
+    ///
+    /// Titles, notes, reasons, explanations, addresses and labels go; identifiers, instants, severities and facts stay, and the log still
+    /// verifies. Needs the role `admin`. The log says who had it erased, and why.
     Erase(erase::EraseArgs),
     /// Who is on call.
     Oncall(incident::OncallArgs),
