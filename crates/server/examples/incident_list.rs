@@ -58,9 +58,9 @@ async fn open(engine: &mut Engine, count: usize) -> Outcome<()> {
         let hearing = Hearing { source: &source, now, resolve_timeout: Duration::from_mins(5), is_service: &|_| false };
         let mut changes = Vec::new();
         for number in from..count.min(from + TOGETHER) {
-            let money = (number % 7) * 100_000_000;
+            let money = (number % 7) * 1_000_000;
             let body = format!(
-                r#"{{"title":"case {number}","dedup_key":"k{number}","severity":"critical","facts":{{"money_at_risk_cents":{money}}}}}"#
+                r#"{{"title":"case {number}","dedup_key":"k{number}","severity":"critical","facts":{{"money_at_risk_usd":{money}}}}}"#
             );
             let batch = parse_webhook(body.as_bytes(), &hearing).map_err(|error| error.to_string())?;
             changes.extend(batch.heard.into_iter().map(|heard| heard.change));
