@@ -15,7 +15,7 @@ pub enum Refusal {
         id: IncidentId,
     },
     /// The command makes no sense in this phase.
-    #[error("cannot {verb} incident {id}: it is {phase:?}")]
+    #[error("cannot {verb} incident {id}: it is {}", phase.word())]
     WrongPhase {
         /// Which incident.
         id: IncidentId,
@@ -175,7 +175,7 @@ pub enum IllegalHistory {
         what: Named,
     },
     /// The event makes no sense in this phase.
-    #[error("event {version} of incident {id} does not fit phase {phase:?}")]
+    #[error("event {version} of incident {id} does not fit phase {}", phase.word())]
     WrongPhase {
         /// Which incident.
         id: IncidentId,

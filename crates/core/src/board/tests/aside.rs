@@ -64,7 +64,7 @@ fn what_does_not_fold_is_seen_before_anything_of_it_is_taken_in() {
     let twice = Recorded { version: good.version + 1, ..good.clone() };
     let misfit = desk.board.fits(&[good.clone(), twice]).unwrap_err();
     assert_eq!(misfit.stream, Stream::Incident(id));
-    assert!(misfit.reason.contains("Resolved"), "{}", misfit.reason);
+    assert!(misfit.reason.contains("resolved"), "{}", misfit.reason);
     assert_eq!(desk.board.fits(&[Recorded { version: 9, ..good.clone() }]).unwrap_err().stream, Stream::Incident(id));
     assert_eq!(desk.board.fits(&[good]), Ok(()));
 }
