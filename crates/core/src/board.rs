@@ -25,17 +25,17 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 
+pub use self::{
+    damage::Misfit,
+    loose::LooseSignal,
+    place::{BadCursor, Cursor, Listed, Which},
+    row::IncidentRow,
+};
 use self::{
     damage::{Aside, Subject},
     loose::Loose,
     place::Place,
     tally::Tally,
-};
-pub use self::{
-    damage::{DAMAGED_HISTORY, Misfit},
-    loose::LooseSignal,
-    place::{BadCursor, Cursor, Listed, Which},
-    row::IncidentRow,
 };
 use crate::{
     chain::{ChainId, Gap, GapKind},

@@ -242,6 +242,9 @@ impl Signal {
     }
 }
 
+/// Who says that a history was set aside, as detectors have names.
+pub const DAMAGED_HISTORY: &str = "damaged_history";
+
 /// Stands where a text was erased.
 pub const ERASED: &str = "(erased)";
 

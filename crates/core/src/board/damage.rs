@@ -3,12 +3,9 @@
 use crate::{
     id::{Id, IncidentId, Name},
     journal::Stream,
-    signal::{Explanation, Facts, Fingerprint, Loudness, Signal, SignalStatus},
+    signal::{DAMAGED_HISTORY, Explanation, Facts, Fingerprint, Loudness, Signal, SignalStatus},
     time::Timestamp,
 };
-
-/// Who says that a history was set aside, as detectors have names.
-pub const DAMAGED_HISTORY: &str = "damaged_history";
 
 /// An event that cannot be read or does not fit.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,17 +8,23 @@ use std::sync::Arc;
 use crate::{
     incident::{Command, Ctx, Incident, IncidentEvent, LifeEvent, Phase, Refusal},
     limits::{TEXT_BYTES_MAX, TITLE_BYTES_MAX},
-    signal::Signal,
+    severity::Severity,
+    signal::{DAMAGED_HISTORY, Signal},
 };
 
 impl Incident {
     /// The events that begin an incident. What is owed at once, such as the first page, is left to the duties.
     pub fn open(signal: &Arc<Signal>, ctx: &Ctx<'_>) -> Vec<IncidentEvent> {
         let service = signal.service.as_ref();
+        let mut policy = ctx.setting.policy(ctx.setting.service(service));
+        if signal.detector.as_str() == DAMAGED_HISTORY {
+            // How bad it is cannot be known: what would say so is what cannot be read. Somebody is paged, however mild it scores.
+            policy.page_at = Severity::Sev5;
+        }
         let opened = LifeEvent::Opened {
             title: shortened(&signal.title),
             service: service.cloned(),
-            policy: Box::new(ctx.setting.policy(ctx.setting.service(service))),
+            policy: Box::new(policy),
             score: ctx.setting.score(&signal.facts, signal.loudness, service),
             drill: signal.drill,
             signal: Arc::clone(signal),

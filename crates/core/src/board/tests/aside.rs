@@ -32,6 +32,11 @@ fn an_incident_that_is_set_aside_is_gone_from_everything_and_people_are_told_onc
     assert_eq!(desk.board.untold(desk.now), None, "once");
     let Fate::Opened(page) = desk.raise((*told).clone()) else { panic!("it opens an incident of its own") };
     assert_eq!(desk.incident(page).severity(), Severity::Sev3);
+    assert_eq!(
+        desk.incident(page).escalation().policy.page_at,
+        Severity::Sev5,
+        "somebody is paged, whatever the policy says"
+    );
     assert!(matches!(desk.raise(signal("a", 1)), Fate::Opened(_)), "what it claimed opens a new one");
     assert_eq!(desk.board.damage().count(), 1);
 }
