@@ -1,6 +1,6 @@
 //! What the tests need besides Rust, installed with the ordinary clients where it is missing.
 //!
-//! From the system's packages: PostgreSQL, Chromium, Node, Prometheus and amtool. From crates.io: cargo-deny. From npm, pinned with digests in `xtask/npm`:
+//! From the system's packages: PostgreSQL, Chromium, Node, Prometheus and amtool. By cargo: cargo-deny. From npm, pinned with digests in `xtask/npm`:
 //! a node to run against, a driver for the browser, the contracts' compiler; and in `xtask/node` a newer Node, for systems whose own
 //! is too old for these. No daemon is left running: packages that would start
 //! one are told not to, and what they enable is disabled again.
