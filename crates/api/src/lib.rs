@@ -306,6 +306,9 @@ pub struct Detector {
     pub enabled: bool,
     /// Whether it heard its canary at the start.
     pub canary_heard: bool,
+    /// Why it cannot hear now, whatever happens: no source is watched, or none shows anything. None: it can.
+    #[serde(default)]
+    pub cannot_hear: Option<String>,
     /// Its parameters.
     pub params: Vec<Param>,
 }
@@ -345,10 +348,14 @@ pub struct LogHead {
 /// How the product itself is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Health {
-    /// Whether everything that must work works.
+    /// Whether requests may be sent here. A node that is down, or a chain that cannot be seen, does not change that: then the
+    /// console is needed most.
     pub ready: bool,
-    /// What does not.
+    /// What does not work.
     pub faults: Vec<String>,
+    /// What cannot be seen now: sources that are blind, stand still or have not begun, detectors that do not hear.
+    #[serde(default)]
+    pub unseen: Vec<String>,
     /// Incidents open.
     pub open_incidents: usize,
     /// Duties overdue, by the watchdog.

@@ -58,6 +58,10 @@ pub trait DetectorKind: Sync {
     /// Events that must make a fresh detector with default parameters speak, and the knowledge to do it with. Run at every
     /// start and by `check`: a detector that does not hear its own canary is itself an incident.
     fn canary(&self) -> (Knowledge, Vec<ChainEvent>);
+    /// Whether what it watches is our own sight: then a source that shows nothing does not keep it from hearing.
+    fn hears_blindness(&self) -> bool {
+        false
+    }
 }
 
 /// One detector by itself, with what it may know: for its canary and for tests. Many side by side are a

@@ -169,7 +169,7 @@ fn frame(app: &Shared, visitor: Option<&Caller>, here: &'static str) -> Frame {
         }),
         open: health.open_incidents,
         silences: read(&app.engine.published().board).silences(app.clock.now()).count(),
-        faults: health.faults,
+        faults: health.faults.into_iter().chain(health.unseen).collect(),
         now: app.clock.now().to_string(),
         version: env!("CARGO_PKG_VERSION"),
         style: &assets::ADDRESSES.style,

@@ -48,6 +48,7 @@ pub async fn run(
     sources.update(&source.id, |health| {
         health.chain = source.chain;
         health.endpoint = rpc::shown(&source.http);
+        health.began = Some(clock.now());
     });
     let http = match rpc::client() {
         Ok(http) => http,

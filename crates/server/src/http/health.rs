@@ -8,11 +8,11 @@ use axum::{
     routing::get,
 };
 use quarterdeck_api::{ErrorBody, Health, Source};
-use quarterdeck_core::time::Timestamp;
+use quarterdeck_core::{id::SourceId, time::Timestamp};
 use std::time::Duration;
 
 use super::{Shared, Viewer};
-use quarterdeck_sources::SourceState;
+use quarterdeck_sources::{SourceHealth, SourceState};
 
 /// A watchdog that has not looked for this long is itself a fault.
 const WATCHDOG_SILENT: Duration = Duration::from_secs(15);
@@ -22,6 +22,7 @@ pub fn routes() -> Router<Shared> {
     Router::new()
         .route("/health/live", get(live))
         .route("/health/ready", get(ready))
+        .route("/health/seeing", get(seeing))
         .route("/metrics", get(metrics))
         .route("/api/v1/health", get(health))
         .route("/api/v1/sources", get(sources))
@@ -33,13 +34,19 @@ pub async fn live() -> StatusCode {
     StatusCode::OK
 }
 
-/// Everything that must work works; 503 otherwise, without details: those need a token.
+/// Requests may be sent here; 503 otherwise, without details: those need a token.
 #[utoipa::path(get, path = "/health/ready", tag = "health", responses((status = 200), (status = 503)))]
 pub async fn ready(State(app): State<Shared>) -> StatusCode {
     if state(&app).ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
 
-/// What works and what does not.
+/// Everything that is watched can be seen; 503 otherwise, without details: those need a token.
+#[utoipa::path(get, path = "/health/seeing", tag = "health", responses((status = 200), (status = 503)))]
+pub async fn seeing(State(app): State<Shared>) -> StatusCode {
+    if unseen(&app).is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+}
+
+/// What works, what does not, and what cannot be seen.
 #[utoipa::path(get, path = "/api/v1/health", tag = "health", security(("token" = [])), responses((status = 200, body = Health), (status = 401, body = ErrorBody)))]
 pub async fn health(_: Viewer, State(app): State<Shared>) -> Json<Health> {
     Json(state(&app))
@@ -57,12 +64,6 @@ pub fn state(app: &Shared) -> Health {
         (Some(_), Some(overdue)) if overdue > 0 => faults.push(format!("{overdue} duties are overdue")),
         _ => {}
     }
-    for (id, source) in app.sources.all() {
-        if source.state == SourceState::Blind {
-            faults.push(format!("source {id} is blind"));
-        }
-    }
-    faults.extend(app.deaf.iter().map(|detector| format!("detector {detector} does not hear its canary")));
     let board = app.engine.published().board();
     let ready = faults.is_empty();
     // Everything else runs, and starting again would not mend it.
@@ -70,10 +71,35 @@ pub fn state(app: &Shared) -> Health {
     Health {
         ready,
         faults,
+        unseen: unseen(app),
         open_incidents: board.open_incidents(),
         overdue: app.watched.overdue(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
+}
+
+/// What cannot be seen now. No reason to send requests elsewhere: another program with the same nodes sees no more.
+fn unseen(app: &Shared) -> Vec<String> {
+    let now = app.clock.now();
+    let blind = |(id, source): (SourceId, SourceHealth)| source.unseen(now).map(|why| format!("source {id} {why}"));
+    let mut unseen: Vec<String> = app.sources.all().into_iter().filter_map(blind).collect();
+    unseen.extend(app.deaf.iter().map(|detector| format!("detector {detector} does not hear its canary")));
+    unseen
+}
+
+/// Why no detector that reads chains can hear now; none: at least one source shows something.
+pub fn silent(app: &Shared) -> Option<String> {
+    let (now, sources) = (app.clock.now(), app.sources.all());
+    if sources.is_empty() {
+        return Some("no source is watched".to_owned());
+    }
+    let dark = |source: &SourceHealth| source.state == SourceState::Blind || source.head.is_none();
+    let why = |(id, source): (&SourceId, &SourceHealth)| {
+        let why = source.unseen(now).unwrap_or_else(|| "has read no block yet".to_owned());
+        dark(source).then(|| format!("{id} {why}"))
+    };
+    let dark: Option<Vec<String>> = sources.iter().map(why).collect();
+    dark.map(|dark| dark.join("; "))
 }
 
 /// The health of every chain source.
@@ -84,7 +110,7 @@ pub async fn sources(_: Viewer, State(app): State<Shared>) -> Json<Vec<Source>> 
 
 /// The health of every chain source.
 pub fn all_sources(app: &Shared) -> Vec<Source> {
-    let view = |(id, source): (quarterdeck_core::id::SourceId, quarterdeck_sources::SourceHealth)| Source {
+    let view = |(id, source): (SourceId, SourceHealth)| Source {
         id: id.to_string(),
         chain: source.chain,
         state: source.state.word().to_owned(),
@@ -107,6 +133,14 @@ pub async fn metrics(_: Viewer, State(app): State<Shared>) -> Response {
     metrics::gauge!("quarterdeck_incidents_open")
         .set(f64::from(u32::try_from(health.open_incidents).unwrap_or(u32::MAX)));
     metrics::gauge!("quarterdeck_ready").set(if health.ready { 1.0 } else { 0.0 });
+    let count = |things: &[String]| f64::from(u32::try_from(things.len()).unwrap_or(u32::MAX));
+    metrics::gauge!("quarterdeck_faults").set(count(&health.faults));
+    metrics::gauge!("quarterdeck_unseen").set(count(&health.unseen));
+    let now = app.clock.now();
+    for (id, source) in app.sources.all() {
+        let sees = if source.unseen(now).is_none() { 1.0 } else { 0.0 };
+        metrics::gauge!("quarterdeck_source_sees", "source" => id.to_string()).set(sees);
+    }
     let text = app.metrics.as_ref().map(metrics_exporter_prometheus::PrometheusHandle::render).unwrap_or_default();
     ([("content-type", "text/plain; version=0.0.4")], text).into_response()
 }

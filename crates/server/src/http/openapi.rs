@@ -28,7 +28,7 @@ use super::{
         oncall::now, oncall::next,
         log::head, log::inclusion, log::consistency,
         configuration::show, configuration::reload,
-        health::live, health::ready, health::health, health::sources, health::metrics,
+        health::live, health::ready, health::seeing, health::health, health::sources, health::metrics,
         stream::events,
         silences::list, silences::create, silences::end,
         ingest::ingest, ingest::enqueue,

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::{
     Asked, InPath, Refused, Shared, Viewer,
     extract::parameter,
+    health,
     paged::{Paged, address},
     views,
 };
@@ -131,6 +132,7 @@ pub async fn find_one(app: &Shared, id: &str, observed: Option<&str>) -> Result<
     responses((status = 200, body = Vec<Detector>), (status = 401, body = ErrorBody)))]
 pub async fn detectors(_: Viewer, State(app): State<Shared>) -> Json<Vec<Detector>> {
     let in_force = app.live.now();
+    let silent = health::silent(&app);
     let view = |kind: &&dyn quarterdeck_detect::detector::DetectorKind| {
         let params = in_force.detectors.get(kind.id());
         Detector {
@@ -140,6 +142,7 @@ pub async fn detectors(_: Viewer, State(app): State<Shared>) -> Json<Vec<Detecto
             doc: kind.doc().to_owned(),
             enabled: params.is_some(),
             canary_heard: !app.deaf.iter().any(|deaf| deaf.as_str() == kind.id()),
+            cannot_hear: silent.clone().filter(|_| !kind.hears_blindness()),
             params: kind
                 .params()
                 .iter()

@@ -53,6 +53,8 @@ mod reload;
 #[path = "../../../sources/src/evm/follow/tests/node.rs"]
 mod scripted_node;
 #[cfg(test)]
+mod sight;
+#[cfg(test)]
 mod signals;
 #[cfg(test)]
 mod silences;

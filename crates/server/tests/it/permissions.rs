@@ -40,6 +40,7 @@ fn rows() -> Vec<(&'static str, Least, Keys, Value)> {
         // Open to everybody: probes that say nothing but yes or no, the metrics, and a format whose key is in the body.
         ("get /health/live", Open, Serve, Value::Null),
         ("get /health/ready", Open, Serve, Value::Null),
+        ("get /health/seeing", Open, Serve, Value::Null),
         ("post /v2/enqueue", Open, Serve, json!({})),
         ("get /metrics", Viewer, Unknown, Value::Null),
         ("get /api/v1/health", Viewer, Unknown, Value::Null),

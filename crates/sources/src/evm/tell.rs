@@ -119,10 +119,13 @@ impl Teller {
         let gaps = self.cursor.gaps.clone();
         self.sources.update(&self.source, |health| {
             health.node_head = step.node_head.or(health.node_head);
+            health.looked = Some(now);
             let parts = [GapKind::MissingReceipts, GapKind::MissingTraces];
             let sightless = gaps.iter().any(|gap| !parts.contains(&gap.kind));
             health.state = match (sightless, blind || more) {
                 (true, _) if blind || !more => SourceState::Blind,
+                // Until the first block is read nothing was caught up with.
+                _ if follower.last().is_none() => SourceState::Connecting,
                 (_, true) => SourceState::CatchingUp,
                 _ => SourceState::Live,
             };

@@ -153,6 +153,9 @@ impl DetectorKind for ObservationLoss {
         chain.tick(Duration::from_secs(61));
         (rehearsal::knowledge(), chain.events)
     }
+    fn hears_blindness(&self) -> bool {
+        true
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
