@@ -8,7 +8,7 @@ use quarterdeck_core::{id::SignalId, journal::Stream, outbox::Audience, time::Ti
 use tokio_postgres::types::ToSql;
 
 use super::{
-    lease::{hold_head, overtaken},
+    lease::{beside_head, hold_head, overtaken},
     pool::{Call, Fault, Session, fault},
 };
 use crate::{
@@ -88,6 +88,10 @@ pub(super) async fn append(
     nth_try: usize,
 ) -> Result<(Session, ()), Fault> {
     let failed = fault(DOING);
+    if is_beside_the_log(batch) {
+        let session = beside_head(session, DOING, epoch).await?;
+        return write_and_commit(session, batch).await;
+    }
     match take_places(&session, batch, epoch).await? {
         Ok(()) => {}
         Err(conflict) => {
@@ -96,6 +100,28 @@ pub(super) async fn append(
             return if is_ours { Ok((session, ())) } else { Err(Fault::Refused(Box::new(session), conflict)) };
         }
     }
+    write_and_commit(session, batch).await
+}
+
+/// Whether the batch has only what detectors learned and how far sources were read. Writing it twice does no harm, and whoever appends
+/// need not wait for it, however much it is: it does not touch the head of the log.
+const fn is_beside_the_log(batch: &Batch) -> bool {
+    let Batch { events, redactions, checkpoint, outgoing, settled, timers, .. } = batch;
+    let Batch { signals_moved, signals, signal_updates, cursors: _, snapshots: _, .. } = batch;
+    events.is_empty()
+        && redactions.is_empty()
+        && checkpoint.is_none()
+        && outgoing.is_empty()
+        && settled.is_empty()
+        && timers.is_empty()
+        && signals_moved.is_empty()
+        && signals.is_empty()
+        && signal_updates.is_empty()
+}
+
+/// Writes a batch in the transaction that was begun, and ends it.
+async fn write_and_commit(session: Session, batch: &Batch) -> Result<(Session, ()), Fault> {
+    let failed = fault(DOING);
     // Sent together, answered together. Every answer is looked at before COMMIT: after an error, PostgreSQL would take COMMIT for
     // ROLLBACK and not complain.
     for written in join_all(calls(batch).into_iter().map(|call| session.execute(call))).await {

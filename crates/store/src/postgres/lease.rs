@@ -32,7 +32,10 @@ const EPOCH: &str = "SELECT epoch FROM log_head WHERE sole";
 /// Takes the row that whoever writes holds, if the writer is still the one that it was.
 const HOLD_HEAD: &str = "SELECT size FROM log_head WHERE sole AND epoch = $1 FOR UPDATE";
 
-pub(super) const STATEMENTS: &[&str] = &[NEXT_EPOCH, EPOCH, HOLD_HEAD];
+/// Whether the writer is still the one that it was. Waits for nobody, and nobody waits for it.
+const IS_OURS: &str = "SELECT 1 FROM log_head WHERE sole AND epoch = $1";
+
+pub(super) const STATEMENTS: &[&str] = &[NEXT_EPOCH, EPOCH, HOLD_HEAD, IS_OURS];
 
 /// A dead machine's lock is given back within half a minute, not after the two hours of the system's default.
 const NOTICE_DEATH: &str =
@@ -188,8 +191,18 @@ impl Held {
 
 /// Begins a transaction and holds the head of the log in it, if we are still the one that writes.
 pub(super) async fn hold_head(session: Session, doing: &'static str, epoch: i64) -> Result<Session, Fault> {
+    begin_with(session, doing, HOLD_HEAD, epoch).await
+}
+
+/// Begins a transaction beside the log, if we are still the one that writes. For what does no harm when it is written by a program that
+/// is overtaken at this very moment, because whoever goes on from it does the same work again.
+pub(super) async fn beside_head(session: Session, doing: &'static str, epoch: i64) -> Result<Session, Fault> {
+    begin_with(session, doing, IS_OURS, epoch).await
+}
+
+async fn begin_with(session: Session, doing: &'static str, look: &'static str, epoch: i64) -> Result<Session, Fault> {
     session.plain("BEGIN").await.map_err(fault(doing))?;
-    if session.query(HOLD_HEAD, &[&epoch]).await.map_err(fault(doing))?.is_empty() {
+    if session.query(look, &[&epoch]).await.map_err(fault(doing))?.is_empty() {
         let overtaken = overtaken(&session, doing).await?;
         session.plain("ROLLBACK").await.map_err(fault(doing))?;
         return Err(Fault::Refused(Box::new(session), overtaken));

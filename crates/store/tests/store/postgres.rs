@@ -177,6 +177,7 @@ async fn a_program_that_was_overtaken_writes_nothing_more_and_hears_by_whom() {
 
         is_in_use(&old.append(batch(2, 1)).await);
         is_in_use(&old.append(Batch { timers: vec![(Stream::Journal, None)], ..Batch::default() }).await);
+        is_in_use(&old.append(learned(&[1])).await);
         is_in_use(&old.claim(Timestamp::MAX, 10).await);
         is_in_use(&old.release(outgoing(0).delivery.id, Timestamp::MIN).await);
         is_in_use(&old.forget_signals(Timestamp::MAX).await);
@@ -187,6 +188,35 @@ async fn a_program_that_was_overtaken_writes_nothing_more_and_hears_by_whom() {
         third.append(batch(2, 3)).await.unwrap();
         is_in_use(&old.append(batch(3, 1)).await);
     }
+}
+
+/// What detectors learned, and how far a source was read.
+fn learned(bytes: &[u8]) -> Batch {
+    let cursors = vec![("mainnet".to_owned(), "{}".to_owned())];
+    Batch { cursors, snapshots: vec![("large-outflow".to_owned(), bytes.to_vec())], ..Batch::default() }
+}
+
+#[tokio::test]
+async fn what_detectors_learned_waits_for_no_append() {
+    let Some(mut server) = Postgres::start("memory of detectors beside an append on PostgreSQL") else { return };
+    let url = server.fresh().await;
+    let store = connect(&url).await;
+    let (mut other, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+
+    // Somebody holds the head of the log, as an append does until it is durable.
+    let held = other.transaction().await.unwrap();
+    held.execute("UPDATE log_head SET size = size WHERE sole", &[]).await.unwrap();
+    let append = tokio::spawn({
+        let store = Arc::clone(&store);
+        async move { store.append(batch(0, 1)).await }
+    });
+    store.append(learned(&[7])).await.unwrap();
+    assert_eq!(store.snapshot("large-outflow").await.unwrap(), Some(vec![7]));
+    assert_eq!(store.size().await.unwrap(), 0, "or nobody held it, and this shows nothing");
+    held.commit().await.unwrap();
+    append.await.unwrap().unwrap();
+    holds(store.as_ref(), 1, 1).await;
 }
 
 #[tokio::test]
