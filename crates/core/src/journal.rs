@@ -117,9 +117,9 @@ pub enum JournalEvent {
     /// Another configuration is in force from here on.
     #[serde(rename = "configured.v1")]
     Configured {
-        /// Digest of the file, in hex.
+        /// Digest of the file and of what it names, in hex; in older logs of the file alone.
         digest: String,
-        /// Digest of the one before. The same where only a file that it names, or a variable, had changed.
+        /// Digest of the one before. The same where nothing had changed; in older logs also where only what it names had.
         before: String,
         /// Who had it read; the system itself where the machine did (SIGHUP).
         by: Actor,

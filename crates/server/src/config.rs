@@ -53,7 +53,7 @@ pub struct Configuration {
     pub integrations: Vec<Integration>,
     /// Parameters of every detector of THE LIST that is on.
     pub detectors: BTreeMap<String, Params>,
-    /// Digest of the file, for the log.
+    /// Digest of the file and of what it names, for the log.
     pub digest: String,
     /// Things that are allowed and probably not meant.
     pub warnings: Vec<Fault>,

@@ -26,6 +26,8 @@ pub(super) struct Faults<'a> {
     lines: &'a Lines,
     folder: &'a Path,
     found: Vec<Fault>,
+    /// What was read besides the file, as the file names it, each with the SHA-256 of what it held.
+    read: Vec<(String, [u8; 32])>,
 }
 
 impl Faults<'_> {
@@ -59,7 +61,15 @@ impl Faults<'_> {
     }
     /// A value that may stand in the environment or in a file of its own.
     pub(super) fn secret(&mut self, text: &str, place: (&str, usize, &str)) -> Option<String> {
-        self.take(indirect(text, self.folder), place, "set the variable, or correct the path")
+        let value = self.take(indirect(text, self.folder), place, "set the variable, or correct the path")?;
+        if value != text {
+            self.has_read(text, &value);
+        }
+        Some(value)
+    }
+    /// Notes that what the file names by `name` was read: it is part of what is in force.
+    pub(super) fn has_read(&mut self, name: &str, held: &str) {
+        self.read.push((name.to_owned(), Sha256::digest(held.as_bytes()).into()));
     }
     /// A span, or its fault noted.
     pub(super) fn span(&mut self, text: &str, place: (&str, usize, &str)) -> Option<std::time::Duration> {
@@ -102,7 +112,7 @@ pub(super) fn resolve(
     lines: &Lines,
     parts: &Parts,
 ) -> Result<Configuration, ConfigError> {
-    let mut faults = Faults { lines, folder, found: Vec::new() };
+    let mut faults = Faults { lines, folder, found: Vec::new(), read: Vec::new() };
     let listen = file.server.listen.clone().unwrap_or_else(|| LISTEN.to_owned());
     let listen = faults.take(
         listen.parse::<SocketAddr>().map_err(|error| format!("`{listen}`: {error}")),
@@ -136,8 +146,22 @@ pub(super) fn resolve(
         sources,
         integrations,
         detectors,
-        digest: alloy_primitives::hex::encode(Sha256::digest(text.as_bytes())),
+        digest: digest(text, &faults.read),
     })
+}
+
+/// The digest of all that was read: the file's own where it names nothing. Else what it names follows, each by its name and by the
+/// digest of what it held, so that a new list or a new secret is another configuration, too.
+fn digest(text: &str, read: &[(String, [u8; 32])]) -> String {
+    let mut all = Sha256::new_with_prefix(text.as_bytes());
+    for (name, held) in read {
+        // No configuration holds a zero byte: TOML forbids it.
+        all.update([0]);
+        all.update(name.as_bytes());
+        all.update([0]);
+        all.update(held);
+    }
+    alloy_primitives::hex::encode(all.finalize())
 }
 
 fn store(section: &shape::StoreSection, faults: &mut Faults<'_>) -> Option<StoreKind> {

@@ -99,6 +99,28 @@ async fn a_running_incident_keeps_its_policy_and_finds_people_as_they_are_now() 
 }
 
 #[tokio::test]
+async fn a_new_list_or_secret_beside_the_file_is_another_configuration() {
+    let deck = Deck::start().await;
+    let (list, token) = (deck.folder.path().join("listed.txt"), deck.folder.path().join("token"));
+    std::fs::write(&list, "0x00000000000000000000000000000000000000aa sanctioned\n").unwrap();
+    std::fs::write(&token, "a-token-of-the-first-year\n").unwrap();
+    let named = "\n[[list]]\nname = \"ofac\"\nas_of = \"2026-11-01\"\nfile = \"listed.txt\"\n\
+        [[token]]\nname = \"auditor\"\nrole = \"viewer\"\ntoken = \"file:token\"\n";
+    let first = deck.configure(|text| text + named).await;
+    let same = deck.client(ADMIN).reload().await.unwrap();
+    assert_eq!(same.digest, first.digest);
+
+    std::fs::write(&list, "0x00000000000000000000000000000000000000bb sanctioned\n").unwrap();
+    let second = deck.client(ADMIN).reload().await.unwrap();
+    std::fs::write(&token, "a-token-of-the-second-year\n").unwrap();
+    let third = deck.client(ADMIN).reload().await.unwrap();
+    assert!(first.digest != second.digest && second.digest != third.digest, "{first:?} {second:?} {third:?}");
+    let last = configured(&deck).await.pop();
+    assert_eq!(last, Some((third.digest, second.digest)));
+    deck.finish().await;
+}
+
+#[tokio::test]
 async fn a_file_with_a_fault_is_refused_whole() {
     let deck = Deck::start().await;
     let (before, size) = (deck.client(VIEWER).configuration().await.unwrap(), deck.running.store.size().await.unwrap());

@@ -333,6 +333,7 @@ fn lists(sections: &[shape::ListSection], catalogue: &mut Catalogue, faults: &mu
         let text = std::fs::read_to_string(&path).map_err(|error| format!("read `{}`: {error}", path.display()));
         let text = faults.take(text, ("list", nth, "file"), "correct the path");
         let (Some(as_of), Some(text)) = (as_of, text) else { continue };
+        faults.has_read(&section.file, &text);
         let mut entries = Vec::new();
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.split('#').next().unwrap_or_default().trim();
