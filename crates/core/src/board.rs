@@ -53,7 +53,7 @@ use crate::{
 pub use crate::{
     journal::{Body, JournalEvent, Recorded, Stream},
     setting::{Rules, Setting},
-    silence::{BadSilence, Matcher, Silence},
+    silence::{Matcher, Silence},
 };
 
 /// What became of a signal, or of a change to one.
@@ -232,18 +232,19 @@ impl Board {
     }
 
     /// Sets a silence, or sets one of the same identifier anew.
-    pub fn set_silence(&self, silence: Silence, now: Timestamp) -> Result<Recorded, BadSilence> {
+    pub fn set_silence(&self, silence: Silence, now: Timestamp) -> Result<Recorded, Refusal> {
         silence.check(now)?;
         if self.silences.len() >= SILENCES_MAX && !self.silences.contains_key(&silence.id) {
-            return Err(BadSilence::Full);
+            return Err(Refusal::TooManySilences);
         }
         Ok(self.journal(JournalEvent::SilenceSet { silence }, now))
     }
 
-    /// Ends a silence by hand; none if it is not there or over already.
-    pub fn expire_silence(&self, id: SilenceId, by: Actor, now: Timestamp) -> Option<Recorded> {
+    /// Ends a silence by hand; refused if it is not there or over already.
+    pub fn expire_silence(&self, id: SilenceId, by: Actor, now: Timestamp) -> Result<Recorded, Refusal> {
         let running = self.silences.get(&id).is_some_and(|silence| now < silence.ends);
-        running.then(|| self.journal(JournalEvent::SilenceExpired { id, by }, now))
+        let ended = running.then(|| self.journal(JournalEvent::SilenceExpired { id, by }, now));
+        ended.ok_or(Refusal::NoSuchSilence { id })
     }
 
     /// Puts the fold of the same history, of which something was erased, in the place of the incident. The rules come to the same end

@@ -11,9 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{
     id::SilenceId,
-    limits::{
-        LABEL_BYTES_MAX, MATCHERS_MAX, PATTERN_BYTES_MAX, PATTERN_COMPILED_BYTES_MAX, SILENCES_MAX, TEXT_BYTES_MAX,
-    },
+    incident::Refusal,
+    limits::{LABEL_BYTES_MAX, MATCHERS_MAX, PATTERN_BYTES_MAX, PATTERN_COMPILED_BYTES_MAX, TEXT_BYTES_MAX},
     signal::Signal,
     time::Timestamp,
 };
@@ -35,60 +34,21 @@ pub struct Silence {
     pub comment: String,
 }
 
-/// Why a silence was refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadSilence {
-    /// It would silence everything.
-    #[error("at least one matcher must not match the empty string")]
-    MatchesAll,
-    /// Too many matchers.
-    #[error("{count} matchers: want at most {MATCHERS_MAX}")]
-    TooMany {
-        /// How many.
-        count: usize,
-    },
-    /// It ends before it begins, or is over already.
-    #[error("it ends at {ends}, not after {after}")]
-    Over {
-        /// When it would end.
-        ends: Timestamp,
-        /// When it begins, or now.
-        after: Timestamp,
-    },
-    /// A matcher without a name, with a text that is too long, or with a bad expression.
-    #[error("matcher `{name}`: {why}")]
-    BadMatcher {
-        /// Its label.
-        name: String,
-        /// What is wrong.
-        why: String,
-    },
-    /// There are too many silences.
-    #[error("there are {SILENCES_MAX} silences already")]
-    Full,
-    /// The comment is too long.
-    #[error("comment of {bytes} bytes: want at most {TEXT_BYTES_MAX}")]
-    LongComment {
-        /// How long.
-        bytes: usize,
-    },
-}
-
 impl Silence {
     /// Whether it makes sense at `now`.
-    pub fn check(&self, now: Timestamp) -> Result<(), BadSilence> {
+    pub fn check(&self, now: Timestamp) -> Result<(), Refusal> {
         let after = self.starts.max(now);
         if self.ends <= after {
-            return Err(BadSilence::Over { ends: self.ends, after });
+            return Err(Refusal::SilenceOver { ends: self.ends, after });
         }
         if self.matchers.len() > MATCHERS_MAX {
-            return Err(BadSilence::TooMany { count: self.matchers.len() });
+            return Err(Refusal::TooManyMatchers { count: self.matchers.len() });
         }
         if self.comment.len() > TEXT_BYTES_MAX {
-            return Err(BadSilence::LongComment { bytes: self.comment.len() });
+            return Err(Refusal::LongComment { bytes: self.comment.len() });
         }
         if self.matchers.iter().all(|matcher| matcher.matches("")) {
-            return Err(BadSilence::MatchesAll);
+            return Err(Refusal::SilencesAll);
         }
         Ok(())
     }
@@ -134,8 +94,8 @@ pub struct Matcher {
 
 impl Matcher {
     /// `name=value`, or `!=` where not `is_equal`, or `=~` and `!~` where `is_regex`.
-    pub fn new(name: &str, value: &str, is_regex: bool, is_equal: bool) -> Result<Self, BadSilence> {
-        let bad = |why: String| BadSilence::BadMatcher { name: name.chars().take(40).collect(), why };
+    pub fn new(name: &str, value: &str, is_regex: bool, is_equal: bool) -> Result<Self, Refusal> {
+        let bad = |why: String| Refusal::BadMatcher { name: name.chars().take(40).collect(), why };
         if name.is_empty() || name.len() > LABEL_BYTES_MAX {
             return Err(bad(format!("a name of {} bytes: want 1 to {LABEL_BYTES_MAX}", name.len())));
         }
@@ -256,8 +216,8 @@ mod tests {
     #[test]
     fn a_silence_that_means_everything_is_refused() {
         let now = Timestamp::from_secs(50);
-        assert_eq!(silence(Vec::new()).check(now), Err(BadSilence::MatchesAll));
-        assert_eq!(silence(vec![matcher("a", ".*", true, true)]).check(now), Err(BadSilence::MatchesAll));
+        assert_eq!(silence(Vec::new()).check(now), Err(Refusal::SilencesAll));
+        assert_eq!(silence(vec![matcher("a", ".*", true, true)]).check(now), Err(Refusal::SilencesAll));
         assert_eq!(silence(vec![matcher("a", "b", false, true)]).check(now), Ok(()));
         assert!(silence(vec![matcher("a", "b", false, true)]).check(Timestamp::from_secs(200)).is_err());
     }

@@ -284,11 +284,11 @@ impl Engine {
             Work::Reconfigure { setting, event } => self.reconfigure(setting, event, now),
             Work::Silence(silence) => match self.working.set_silence(silence, now) {
                 Ok(recorded) => self.done(vec![recorded], now),
-                Err(bad) => Answer::BadSilence(bad),
+                Err(refusal) => Answer::Refused(refusal),
             },
             Work::Unsilence { id, by } => match self.working.expire_silence(id, by, now) {
-                Some(recorded) => self.done(vec![recorded], now),
-                None => Answer::NoSuchSilence(id),
+                Ok(recorded) => self.done(vec![recorded], now),
+                Err(refusal) => Answer::Refused(refusal),
             },
             Work::Wake => Answer::Done,
         }

@@ -184,9 +184,18 @@ impl IntoResponse for Refused {
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
         let status = match &refusal {
-            Refusal::NoSuchIncident { .. } | Refusal::NoSuchPage { .. } => StatusCode::NOT_FOUND,
+            Refusal::NoSuchIncident { .. } | Refusal::NoSuchPage { .. } | Refusal::NoSuchSilence { .. } => {
+                StatusCode::NOT_FOUND
+            }
             Refusal::BadField { .. } => StatusCode::BAD_REQUEST,
-            Refusal::BadText { .. } | Refusal::NoSuchPerson { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Refusal::BadText { .. }
+            | Refusal::NoSuchPerson { .. }
+            | Refusal::SilencesAll
+            | Refusal::TooManyMatchers { .. }
+            | Refusal::SilenceOver { .. }
+            | Refusal::BadMatcher { .. }
+            | Refusal::TooManySilences
+            | Refusal::LongComment { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Refusal::WrongPhase { .. }
             | Refusal::WentOn { .. }
             | Refusal::SetAside { .. }

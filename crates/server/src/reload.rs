@@ -187,12 +187,7 @@ impl Reloader {
         let setting = Arc::clone(&configuration.setting);
         match self.engine.ask(Work::Reconfigure { setting, event }).await? {
             Answer::Stranded(stranded) => return Err(ReloadError::Stranded(stranded)),
-            Answer::Done
-            | Answer::Logged { .. }
-            | Answer::Heard(_)
-            | Answer::Refused(_)
-            | Answer::BadSilence(_)
-            | Answer::NoSuchSilence(_) => {}
+            Answer::Done | Answer::Logged { .. } | Answer::Heard(_) | Answer::Refused(_) => {}
         }
         let (in_force, sources) = self.ground.in_force(configuration, self.clock.now());
         self.live.swap(in_force);

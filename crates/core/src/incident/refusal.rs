@@ -1,11 +1,13 @@
 //! The two ways to say no. A refusal is the caller's to fix; an illegal history is ours, and somebody is paged for it.
 
 use crate::{
-    id::{IncidentId, PageId, PersonId, SignalId},
+    id::{IncidentId, PageId, PersonId, SignalId, SilenceId},
     incident::Phase,
+    limits::{MATCHERS_MAX, SILENCES_MAX, TEXT_BYTES_MAX},
+    time::Timestamp,
 };
 
-/// Why a command was refused. Each has a stable code for clients ([`Refusal::code`]) and a hint.
+/// Why something that was asked was refused. Each has a stable code for clients ([`Refusal::code`]) and a hint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No such incident.
@@ -98,6 +100,46 @@ pub enum Refusal {
         /// How many.
         events: u64,
     },
+    /// No such silence, or it is over already.
+    #[error("no silence {id} is in force or to come")]
+    NoSuchSilence {
+        /// What was asked for.
+        id: SilenceId,
+    },
+    /// A silence of everything.
+    #[error("at least one matcher must not match the empty string")]
+    SilencesAll,
+    /// A silence with too many matchers.
+    #[error("{count} matchers: want at most {MATCHERS_MAX}")]
+    TooManyMatchers {
+        /// How many.
+        count: usize,
+    },
+    /// A silence that ends before it begins, or is over already.
+    #[error("it ends at {ends}, not after {after}")]
+    SilenceOver {
+        /// When it would end.
+        ends: Timestamp,
+        /// When it begins, or now.
+        after: Timestamp,
+    },
+    /// A matcher without a name, with a text that is too long, or with a bad expression.
+    #[error("matcher `{name}`: {why}")]
+    BadMatcher {
+        /// Its label.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// There are too many silences.
+    #[error("there are {SILENCES_MAX} silences already")]
+    TooManySilences,
+    /// The comment of a silence is too long.
+    #[error("comment of {bytes} bytes: want at most {TEXT_BYTES_MAX}")]
+    LongComment {
+        /// How long.
+        bytes: usize,
+    },
 }
 
 impl Refusal {
@@ -115,6 +157,13 @@ impl Refusal {
             Self::WentOn { .. } => "went_on",
             Self::SetAside { .. } => "set_aside",
             Self::TooLong { .. } => "incident_too_long",
+            Self::NoSuchSilence { .. } => "no_such_silence",
+            Self::SilencesAll
+            | Self::TooManyMatchers { .. }
+            | Self::SilenceOver { .. }
+            | Self::BadMatcher { .. }
+            | Self::TooManySilences
+            | Self::LongComment { .. } => "bad_silence",
         }
     }
 }

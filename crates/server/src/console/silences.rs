@@ -12,8 +12,9 @@ use axum::{
 use quarterdeck_api as api;
 use quarterdeck_core::{
     id::{IdSource as _, SilenceId},
+    incident::Refusal,
     limits::MATCHERS_MAX,
-    silence::{BadSilence, Matcher, Silence},
+    silence::{Matcher, Silence},
     time::Timestamp,
 };
 use quarterdeck_formats::alertmanager::filter::parse_matcher;
@@ -149,7 +150,7 @@ fn read(form: &SilenceForm, visitor: &Caller, now: Timestamp) -> Result<Silence,
     let wrong = |message: String| Refused::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_silence", message);
     let lines: Vec<&str> = form.matchers.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     if lines.len() > MATCHERS_MAX {
-        return Err(silences::refused(&BadSilence::TooMany { count: lines.len() }));
+        return Err(Refusal::TooManyMatchers { count: lines.len() }.into());
     }
     let matcher = |line: &&str| {
         parse_matcher(line).map_err(|error| {

@@ -11,7 +11,7 @@ use quarterdeck_core::{
     outbox::Delivery,
     setting::Setting,
     signal::SignalChange,
-    silence::{BadSilence, Silence},
+    silence::Silence,
 };
 use quarterdeck_ledger::{leaf::EntryError, note::NoteError};
 use tokio::sync::oneshot;
@@ -90,10 +90,6 @@ pub enum Answer {
     },
     /// The rules say no, and why.
     Refused(Refusal),
-    /// The silence cannot be.
-    BadSilence(BadSilence),
-    /// There is no such silence in force.
-    NoSuchSilence(SilenceId),
     /// The configuration would leave open incidents without their last resort: each with the person who is gone.
     Stranded(Vec<(IncidentId, PersonId)>),
 }

@@ -254,7 +254,7 @@ pub async fn delete_silence(
 ) -> Result<StatusCode, Refused> {
     let id = parse_id(&id)?;
     match app.engine.ask(Work::Unsilence { id, by: caller.actor() }).await? {
-        Answer::NoSuchSilence(_) if read(&app.engine.published().board).silence(id).is_none() => {
+        Answer::Refused(_) if read(&app.engine.published().board).silence(id).is_none() => {
             Err(Refused::not_found(format!("silence {} not found", uuid(id))))
         }
         _ => Ok(StatusCode::OK),

@@ -57,9 +57,7 @@ pub async fn carry_out(app: &Shared, caller: &Caller, id: IncidentId, command: &
     let command = kind.command(caller.actor(), &given)?;
     let log_index = match app.engine.ask(Work::Command { incident: id, command }).await? {
         Answer::Logged { last } => Some(last),
-        Answer::Done | Answer::Heard(_) | Answer::BadSilence(_) | Answer::NoSuchSilence(_) | Answer::Stranded(_) => {
-            None
-        }
+        Answer::Done | Answer::Heard(_) | Answer::Stranded(_) => None,
         Answer::Refused(refusal) => return Err(refused(app, caller, refusal).await),
     };
     let incident = app.engine.published().incident(id).await?.ok_or(Refusal::NoSuchIncident { id })?;
@@ -93,7 +91,14 @@ async fn refused(app: &Shared, caller: &Caller, refusal: Refusal) -> Refused {
         | Refusal::NoSuchPage { .. }
         | Refusal::PageSettled { .. }
         | Refusal::SetAside { .. }
-        | Refusal::BadMerge { .. } => None,
+        | Refusal::BadMerge { .. }
+        | Refusal::NoSuchSilence { .. }
+        | Refusal::SilencesAll
+        | Refusal::TooManyMatchers { .. }
+        | Refusal::SilenceOver { .. }
+        | Refusal::BadMatcher { .. }
+        | Refusal::TooManySilences
+        | Refusal::LongComment { .. } => None,
     };
     let incident = match stuck {
         // The refusal says more than why its offers cannot be read.

@@ -51,11 +51,7 @@ pub async fn erase(
             Answer::Logged { last } => return Ok(Json(Erased { events, log_index: last })),
             Answer::Refused(refusal @ Refusal::WentOn { .. }) => went_on = refusal,
             Answer::Refused(refusal) => return Err(refusal.into()),
-            Answer::Done
-            | Answer::Heard(_)
-            | Answer::Stranded(_)
-            | Answer::BadSilence(_)
-            | Answer::NoSuchSilence(_) => {
+            Answer::Done | Answer::Heard(_) | Answer::Stranded(_) => {
                 let message = "the history of this incident does not fold; the program's log says more";
                 return Err(Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "unreadable", message));
             }

@@ -191,12 +191,7 @@ async fn acknowledge(app: &Shared, source: &SourceId, claim: &Fingerprint) -> Re
     let command = Command::Life(LifeCommand::Acknowledge { by: Actor::Token(source.to_string()) });
     match app.engine.ask(Work::Command { incident, command }).await? {
         Answer::Refused(refusal) => tracing::info!(%refusal, %source, "an acknowledgement that means nothing"),
-        Answer::Done
-        | Answer::Logged { .. }
-        | Answer::Heard(_)
-        | Answer::BadSilence(_)
-        | Answer::NoSuchSilence(_)
-        | Answer::Stranded(_) => {}
+        Answer::Done | Answer::Logged { .. } | Answer::Heard(_) | Answer::Stranded(_) => {}
     }
     Ok(())
 }

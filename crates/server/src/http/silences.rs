@@ -5,15 +5,15 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::State,
-    http::StatusCode,
     routing::{get, post},
 };
 use quarterdeck_api::{ErrorBody, Matcher as MatcherView, SetSilence, Silence as SilenceView};
 use quarterdeck_core::{
     board::Board,
     id::{BadId, IdSource as _, SilenceId},
+    incident::Refusal,
     signal::Signal,
-    silence::{BadSilence, Matcher, Silence},
+    silence::{Matcher, Silence},
     time::Timestamp,
 };
 
@@ -92,7 +92,7 @@ pub async fn create(
     let starts = body.starts.as_deref().map_or(Ok(now), |text| time("starts", text))?.max(now);
     let ends = time("ends", &body.ends)?;
     let matcher = |view: &MatcherView| Matcher::new(&view.name, &view.value, view.is_regex, !view.is_not);
-    let matchers = body.matchers.iter().map(matcher).collect::<Result<_, _>>().map_err(|bad| refused(&bad))?;
+    let matchers = body.matchers.iter().map(matcher).collect::<Result<_, Refusal>>()?;
     let id = SilenceId::from_bytes(SystemIds.fresh());
     let created_by = caller.actor().to_string();
     set(&app, Silence { id, matchers, starts, ends, created_by, comment: body.comment }).await?;
@@ -120,19 +120,9 @@ pub async fn over(app: &Shared, caller: &Caller, id: &str) -> Result<SilenceView
 /// Makes a silence durable.
 pub async fn set(app: &Shared, silence: Silence) -> Result<(), Refused> {
     match app.engine.ask(Work::Silence(silence)).await? {
-        Answer::BadSilence(bad) => Err(refused(&bad)),
-        Answer::Done
-        | Answer::Logged { .. }
-        | Answer::Heard(_)
-        | Answer::Refused(_)
-        | Answer::NoSuchSilence(_)
-        | Answer::Stranded(_) => Ok(()),
+        Answer::Refused(refusal) => Err(refusal.into()),
+        Answer::Done | Answer::Logged { .. } | Answer::Heard(_) | Answer::Stranded(_) => Ok(()),
     }
-}
-
-/// As the API says it.
-pub fn refused(bad: &BadSilence) -> Refused {
-    Refused::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_silence", bad.to_string())
 }
 
 /// Who set it, in the client's words and, where they differ, by whose token: the words can be anybody's.
