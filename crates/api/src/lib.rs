@@ -101,6 +101,9 @@ pub struct Score {
     pub gates: Vec<String>,
     /// The facts in short. Empty: nothing counts any more.
     pub vector: String,
+    /// The version of the weights that gave it: the same facts under the same weights give the same score.
+    #[serde(default)]
+    pub weights: String,
 }
 
 /// One addend of a score.
@@ -175,8 +178,14 @@ pub struct Signal {
     pub observed: String,
     /// The incident it belongs to.
     pub incident: Option<String>,
-    /// Why it belongs to this one, or to none.
+    /// Why it belongs to this one, or to none; of one that was retracted, in its incident: why.
     pub fate: String,
+    /// The same in one word, as far as a list of signals says it: `opened`, `joined`, `silenced`, `noted`.
+    #[serde(default)]
+    pub became: Option<String>,
+    /// The silence that kept it quiet.
+    #[serde(default)]
+    pub silence: Option<String>,
     /// How often the same claim came again, as of the last doubling.
     pub repeats: u64,
 }

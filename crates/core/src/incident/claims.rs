@@ -32,6 +32,9 @@ pub struct Attached {
     pub last: Timestamp,
     /// Whether its facts count for the severity; not once a person stated facts instead of them, nor when retracted.
     pub counts: bool,
+    /// Why it was retracted, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undone: Option<String>,
 }
 
 impl Attached {
@@ -126,7 +129,12 @@ impl Claims {
             ClaimsEvent::SignalAttached { signal } => self.attach(signal, at),
             ClaimsEvent::SignalsAbsorbed { count, signal } => self.count(*count, *signal, at),
             ClaimsEvent::SignalConfirmed { signal } => self.turn(*signal, SignalStatus::Confirmed, at),
-            ClaimsEvent::SignalRetracted { signal, .. } => self.turn(*signal, SignalStatus::Retracted, at),
+            ClaimsEvent::SignalRetracted { signal, reason } => {
+                self.turn(*signal, SignalStatus::Retracted, at);
+                if let Some(attached) = self.signals.get_mut(signal) {
+                    attached.undone = Some(reason.clone());
+                }
+            }
             ClaimsEvent::SignalEnded { signal, .. } => self.turn(*signal, SignalStatus::Ended, at),
             ClaimsEvent::SeverityChanged(change) => {
                 self.severity = change.to;
@@ -179,7 +187,8 @@ impl Claims {
             self.counted = self.counted.saturating_sub(usize::from(before.counts));
         }
         self.by_claim.insert((signal.fingerprint, signal.id));
-        let attached = Attached { signal: Arc::clone(signal), status: signal.status, repeats, last: at, counts: true };
+        let (signal_now, status) = (Arc::clone(signal), signal.status);
+        let attached = Attached { signal: signal_now, status, repeats, last: at, counts: true, undone: None };
         self.live = self.live.saturating_add(usize::from(attached.is_live()));
         self.counted = self.counted.saturating_add(1);
         self.stands |= attached.is_live();

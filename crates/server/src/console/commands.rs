@@ -37,6 +37,28 @@ async fn back(On(InPath((id, _))): On<InPath<Named>>) -> Redirect {
     Redirect::to(&format!("/incidents/{}", segment(&id)))
 }
 
+/// Addresses and fields of forms of before: a page that was opened before an upgrade still holds them, and what is typed there at three
+/// in the morning must not be lost. Each with the command's word now, and with what its fields are called now.
+const BEFORE: &[(&str, &str, &[(&str, &str)])] = &[
+    ("role", "take_role", &[]),
+    ("facts", "state_facts", &[("money", "money_at_risk_cents")]),
+    ("reviewed", "review", &[("text", "note")]),
+    ("mitigate", "mitigate", &[("text", "note")]),
+    ("resolve", "resolve", &[("text", "note")]),
+    ("escalate", "escalate", &[("text", "reason")]),
+    ("reopen", "reopen", &[("text", "reason")]),
+];
+
+/// A form of before as it is sent today.
+fn renamed(word: String, typed: Typed) -> (String, Typed) {
+    let Some((_, now, fields)) = BEFORE.iter().find(|(before, _, _)| *before == word) else { return (word, typed) };
+    let name = |before: String| match fields.iter().find(|(known, _)| *known == before) {
+        Some((_, now)) => (*now).to_owned(),
+        None => before,
+    };
+    ((*now).to_owned(), typed.into_iter().map(|(field, text)| (name(field), text)).collect())
+}
+
 /// A path segment as an address carries it.
 fn segment(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
@@ -49,6 +71,7 @@ async fn act(
     On(InPath((id, word))): On<InPath<Named>>,
     Filled(typed): Filled<Typed>,
 ) -> Response {
+    let (word, typed) = renamed(word, typed);
     let Some(kind) = CommandKind::named(&word) else {
         let message = format!("there is no command `{}`", shortened(&word));
         return sorry(&app, Some(&visitor), &Refused::not_found(message));

@@ -86,7 +86,7 @@ pub(super) async fn render(
         acts: acts(app, &it, attempt.as_ref(), &choices).await,
         may_act: visitor.role >= Role::Responder,
         open: matches!(it.summary.phase.as_str(), "triggered" | "acknowledged" | "mitigated"),
-        signals: it.signals.iter().take(SIGNALS_SHOWN).cloned().map(|signal| told(signal, &it.timeline)).collect(),
+        signals: it.signals.iter().take(SIGNALS_SHOWN).cloned().collect(),
         hidden_signals: it.signals.len().saturating_sub(SIGNALS_SHOWN),
         days: pages::days(&it.timeline),
         before,
@@ -107,17 +107,6 @@ fn people(app: &Shared) -> Vec<Choice> {
 fn others(app: &Shared, this: &str) -> Vec<Choice> {
     let others = open(app, OTHERS_SHOWN).into_iter().filter(|other| other.id != this);
     others.map(|other| Choice { label: format!("{} {}", other.severity, other.title), value: other.id }).collect()
-}
-
-/// A signal of the incident; a retracted one with the line of the timeline that says why.
-fn told(mut signal: api::Signal, timeline: &[api::TimelineRow]) -> api::Signal {
-    if signal.status == "retracted" && signal.fate.is_empty() {
-        let says = |row: &&api::TimelineRow| row.kind == "signal_retracted" && row.text.contains(&signal.id);
-        if let Some(row) = timeline.iter().rev().find(says) {
-            signal.fate.clone_from(&row.text);
-        }
-    }
-    signal
 }
 
 /// The choices that the configuration and the board give.

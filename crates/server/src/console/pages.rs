@@ -247,19 +247,6 @@ pub(super) struct Signals {
     pub older: Option<String>,
 }
 
-/// What became of a signal, around the incident that it names.
-pub(super) fn around(signal: &api::Signal) -> Option<(&str, &str, &str)> {
-    let id = signal.incident.as_deref()?;
-    let (before, after) = signal.fate.split_once(id)?;
-    Some((before, id, after))
-}
-
-/// The silence that kept a signal quiet, after the words about it.
-pub(super) fn silenced(signal: &api::Signal) -> Option<(&str, &str)> {
-    let at = signal.fate.find("sil_")?;
-    signal.fate.split_at_checked(at)
-}
-
 /// `/silences`
 #[derive(Template)]
 #[template(path = "silences.html")]

@@ -14,7 +14,7 @@ use quarterdeck_core::{
     time::Timestamp,
 };
 
-use super::{incident_of, words};
+use super::incident_of;
 use quarterdeck_store::{Batch, FoundSignal, SignalRow, SignalUpdate};
 
 /// The signal that an event is about.
@@ -90,8 +90,8 @@ pub enum Unreadable {
     },
 }
 
-/// The signal of an entry as it was when it came, and what became of it then, in words.
-pub fn read_back(found: &FoundSignal) -> Result<(Arc<Signal>, String), Unreadable> {
+/// The signal of an entry as it was when it came, and what became of it then.
+pub fn read_back(found: &FoundSignal) -> Result<(Arc<Signal>, Fate), Unreadable> {
     let json = found.event.as_ref().ok_or(Unreadable::Erased)?;
     let damaged = |detail: String| Unreadable::Damaged { place: found.row.place, detail };
     let stream = found.row.incident.map_or(Stream::Journal, Stream::Incident);
@@ -100,5 +100,5 @@ pub fn read_back(found: &FoundSignal) -> Result<(Arc<Signal>, String), Unreadabl
     if signal.id != found.row.id {
         return Err(damaged(format!("it has signal {}", signal.id)));
     }
-    Ok((Arc::clone(signal), words(&fate)))
+    Ok((Arc::clone(signal), fate))
 }

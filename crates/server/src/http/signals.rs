@@ -5,6 +5,7 @@ use quarterdeck_api::{Detector, ErrorBody, Param, Signal};
 use quarterdeck_core::{
     id::{BadId, SignalId},
     signal::SignalStatus,
+    time::Timestamp,
 };
 use quarterdeck_detect::detectors::DETECTORS;
 use serde::Deserialize;
@@ -118,13 +119,24 @@ pub async fn find_one(app: &Shared, id: &str, observed: Option<&str>) -> Result<
     let id: SignalId = id.parse().map_err(|error: BadId| Refused::bad_request(error.to_string()))?;
     let observed = match observed {
         Some(text) => Some(parameter("observed", text)?),
-        None => read(&app.engine.published().board).signal(&id).map(|signal| signal.observed),
+        None => seen(app, id).await?,
     };
     let found = match observed {
         Some(observed) => app.store.signal(observed, id).await?,
         None => None,
     };
     found.map_or_else(|| Err(Refused::not_found(format!("no signal {id}"))), |found| views::listed_signal(&found))
+}
+
+/// When a signal was seen, as far as the board knows it: of one whose incident is cold, its history does.
+async fn seen(app: &Shared, id: SignalId) -> Result<Option<Timestamp>, Refused> {
+    let (known, incident) = {
+        let board = read(&app.engine.published().board);
+        (board.signal(&id).map(|signal| signal.observed), board.incident_of_signal(&id))
+    };
+    let (None, Some(incident)) = (known, incident) else { return Ok(known) };
+    let incident = app.engine.published().incident(incident).await?;
+    Ok(incident.and_then(|incident| incident.signals().get(&id).map(|attached| attached.signal.observed)))
 }
 
 /// Every detector of the list, with its parameters in force.

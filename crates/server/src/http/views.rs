@@ -2,7 +2,7 @@
 
 use quarterdeck_api as api;
 use quarterdeck_core::{
-    board::IncidentRow,
+    board::{Fate, IncidentRow},
     id::IncidentId,
     incident::{
         Attached, Incident, PageOutcome, PageRecord, Refusal,
@@ -18,6 +18,7 @@ use crate::{
     engine::{
         read,
         signals::{Unreadable, read_back},
+        words,
     },
     history,
 };
@@ -65,6 +66,7 @@ pub async fn incident(
                 let mut view = signal(&attached.signal, attached.status);
                 view.incident = Some(id.to_string());
                 view.repeats = attached.repeats;
+                view.fate = attached.undone.clone().unwrap_or_default();
                 view
             })
             .collect(),
@@ -170,6 +172,7 @@ fn score(score: &Score) -> api::Score {
         terms: score.terms.iter().map(term).collect(),
         gates: score.gates.clone(),
         vector: score.vector.clone(),
+        weights: score.weights().to_owned(),
     }
 }
 
@@ -218,6 +221,8 @@ pub fn signal(signal: &Signal, status: SignalStatus) -> api::Signal {
         observed: signal.observed.to_string(),
         incident: None,
         fate: String::new(),
+        became: None,
+        silence: None,
         repeats: 0,
     }
 }
@@ -240,8 +245,21 @@ pub fn listed_signal(found: &FoundSignal) -> Result<api::Signal, Refused> {
     })?;
     let mut view = signal(&core, row.status);
     view.incident = row.incident.map(|incident| incident.to_string());
-    view.fate = fate;
+    view.fate = words(&fate);
+    view.became = became(&fate).map(ToOwned::to_owned);
+    view.silence = if let Fate::Silenced(silence) = fate { Some(silence.to_string()) } else { None };
     Ok(view)
+}
+
+/// What became of a signal when it came, in a word.
+const fn became(fate: &Fate) -> Option<&'static str> {
+    match fate {
+        Fate::Opened(_) => Some("opened"),
+        Fate::Attached(_) => Some("joined"),
+        Fate::Silenced(_) => Some("silenced"),
+        Fate::Noted => Some("noted"),
+        Fate::Repeated(_) | Fate::Confirmed(_) | Fate::Retracted(_) | Fate::Ended(_) | Fate::Unknown => None,
+    }
 }
 
 fn page(page: &PageRecord) -> api::Page {

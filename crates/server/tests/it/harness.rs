@@ -81,7 +81,7 @@ pub(crate) struct Deck {
     pub(crate) base: String,
     pub(crate) running: Running,
     ground: Ground,
-    folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 /// Plays a case on every store: what a person sees must not depend on where it is kept.

@@ -8,16 +8,19 @@ use crate::harness::{COMMANDER, Deck, VIEWER, resolve};
 /// Incidents opened, each about something else.
 const MANY: usize = 40;
 
-async fn many() -> Deck {
+async fn many(count: usize) -> Deck {
     let deck = Deck::start().await;
     let alert = |nth: usize| {
         let name = format!("Trouble{nth:02}");
         let severity = if nth.is_multiple_of(4) { "critical" } else { "warning" };
         json!({"labels": {"alertname": name, "severity": severity}, "annotations": {"summary": format!("case {nth:02}.")}})
     };
-    deck.alert(&Value::Array((0..MANY).map(alert).collect())).await;
+    let alerts: Vec<Value> = (0..count).map(alert).collect();
+    for some in alerts.chunks(200) {
+        deck.alert(&json!(some)).await;
+    }
     deck.until("the first page of every incident", |board| {
-        board.incidents().count() == MANY && board.incidents().all(|one| !one.pages().is_empty())
+        board.incidents().count() == count && board.incidents().all(|one| !one.pages().is_empty())
     })
     .await;
     deck.settled().await;
@@ -41,7 +44,7 @@ async fn titles(deck: &Deck, query: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn every_incident_is_on_some_page_and_none_on_two() {
-    let deck = many().await;
+    let deck = many(MANY).await;
     let open = deck.client(VIEWER).incidents(false).await.unwrap();
     let all: Vec<String> = open.iter().map(|one| one.title.clone()).collect();
     assert_eq!(all.len(), MANY);
@@ -70,7 +73,7 @@ async fn every_incident_is_on_some_page_and_none_on_two() {
 
 #[tokio::test]
 async fn a_filter_leaves_out_what_it_should_and_nothing_else() {
-    let deck = many().await;
+    let deck = many(MANY).await;
     let open = deck.client(VIEWER).incidents(false).await.unwrap();
     let worst = &open[0].severity;
     let of_worst: Vec<&str> = open.iter().filter(|one| one.severity == *worst).map(|one| one.title.as_str()).collect();
@@ -82,5 +85,20 @@ async fn a_filter_leaves_out_what_it_should_and_nothing_else() {
         let path = format!("{}/api/v1/incidents?{bad}", deck.base);
         assert_eq!(deck.http.get(path).bearer_auth(VIEWER).send().await.unwrap().status(), 400, "{bad}");
     }
+    deck.finish().await;
+}
+
+#[tokio::test]
+async fn a_list_of_more_than_one_page_can_hold_is_read_to_its_end() {
+    // One more than a page has at most, and then some.
+    let count = 1_050;
+    let deck = many(count).await;
+    for query in ["limit=1000", "limit=300", "phase=open&limit=5000"] {
+        let found = titles(&deck, query).await;
+        let each: std::collections::BTreeSet<&String> = found.iter().collect();
+        assert_eq!((found.len(), each.len()), (count, count), "{query}");
+    }
+    let worst = deck.client(VIEWER).incidents(false).await.unwrap();
+    assert!(worst.len() < count, "or one page holds them all, and this shows nothing");
     deck.finish().await;
 }

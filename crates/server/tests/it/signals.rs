@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use quarterdeck_server::engine::read;
 use serde_json::{Value, json};
 
-use crate::harness::{COMMANDER, Deck, KEY, VIEWER, alert};
+use crate::harness::{ADMIN, COMMANDER, Deck, KEY, VIEWER, alert};
 
 /// `status fate` of each signal, the newest first, without what differs from run to run.
 async fn listed(deck: &Deck) -> Vec<String> {
@@ -90,5 +90,31 @@ async fn no_signal_of_one_millisecond_is_lost_between_two_pages() {
     }
     assert_eq!(instants.len(), 1, "they were seen at one instant");
     assert_eq!((ids.len(), ids.iter().collect::<BTreeSet<_>>().len()), (300, 300));
+    deck.finish().await;
+}
+
+#[tokio::test]
+async fn a_signal_is_found_by_its_id_alone_when_its_incident_is_long_over() {
+    let deck = Deck::start().await;
+    deck.alert(&json!([alert("rpc", "NodeDown", "eth-1")])).await;
+    deck.receiver.next().await;
+    deck.settled().await;
+    let incident = deck.only_incident().await;
+    let (id, signal) = (incident.summary.id, incident.signals[0].id.clone());
+    assert_eq!(deck.get(&format!("/api/v1/signals/{signal}"), VIEWER).await["became"], "opened");
+    deck.client(COMMANDER).command(&id, &Command::Resolve { note: "repaired".to_owned() }).await.unwrap();
+    deck.receiver.next_all_clear().await;
+    deck.settled().await;
+
+    let published = deck.running.engine.published().clone();
+    let cold = || read(&published.board).cold(id.parse().unwrap()).is_some();
+    // What is over goes cold with what is decided later: each reload is an event of the journal.
+    for _ in 0..5 {
+        deck.clock.forward(std::time::Duration::from_hours(1));
+        deck.client(ADMIN).reload().await.unwrap();
+    }
+    assert!(cold(), "or this shows nothing");
+    let found = deck.get(&format!("/api/v1/signals/{signal}"), VIEWER).await;
+    assert_eq!((found["id"].as_str(), found["incident"].as_str()), (Some(signal.as_str()), Some(id.as_str())));
     deck.finish().await;
 }
