@@ -4,6 +4,7 @@
 //! Sources (in the server) fill these; detectors read them. See docs/adr/0041-chain-neutral-words.md.
 
 mod id;
+mod unread;
 mod account;
 pub mod output;
 
@@ -16,6 +17,7 @@ pub use alloy_primitives::{Address, B256, Bytes, U256};
 pub use self::{
     account::{Block, Call, CallKind, Log, Transaction},
     id::{BadChain, BlockRef, ChainId, ChainNumber},
+    unread::{Part, Unread, UnreadParts},
 };
 use crate::{id::SourceId, time::Timestamp};
 

@@ -31,6 +31,8 @@ pub const SIGNALS_PER_REQUEST_MAX: usize = 10_000;
 pub const CLAIMS_EXPIRING_MAX: usize = 1_000_000;
 /// Nesting of foreign JSON: traces nest deepest (the EVM allows 1,024 calls, real traces stay under 64 levels of two each).
 pub const JSON_DEPTH_MAX: usize = 127;
+/// Things of one block that could not be read and are named one by one: a person reads the first few, the others are counted.
+pub const UNREAD_PARTS_MAX: usize = 32;
 /// Blocks walked back to find a common ancestor: beyond, the chain is not one we know, and a person must look.
 pub const FORK_WALK_BLOCKS_MAX: u64 = 256;
 /// Bytes of a script of an output chain: its rules refuse longer ones.

@@ -103,9 +103,9 @@ impl Rehearsal {
         for (index, transaction) in (0_u32..).zip(&mut transactions) {
             transaction.index = index;
             if transaction.hash.is_zero() {
-                if transaction.nonce == 0 {
+                if transaction.nonce.is_none_or(|nonce| nonce == 0) {
                     let nonce = self.nonces.entry(transaction.from).or_default();
-                    transaction.nonce = *nonce;
+                    transaction.nonce = Some(*nonce);
                     *nonce += 1;
                 }
                 transaction.hash = digest(&[b"transaction", hash.as_slice(), &index.to_be_bytes()]);
@@ -129,7 +129,7 @@ impl Rehearsal {
 /// A plain payment of thousandths of a coin.
 pub fn coin(from: Address, to: Address, milli: u64) -> Transaction {
     let value = U256::from(milli) * U256::from(MILLI);
-    Transaction { from, to: Some(to), value, gas: 21_000, status: Some(true), ..Transaction::default() }
+    Transaction { from, to: Some(to), value, gas: Some(21_000), status: Some(true), ..Transaction::default() }
 }
 
 /// A call with nothing but a selector.

@@ -51,7 +51,7 @@ fn fork() -> impl Strategy<Value = Fork> {
 fn payment(count: &mut u64) -> Transaction {
     *count += 1;
     let to = if count.is_multiple_of(3) { HOT } else { Address::repeat_byte(0xe2) };
-    Transaction { nonce: *count, ..rehearsal::coin(Address::repeat_byte(0xe1), to, 10_000) }
+    Transaction { nonce: Some(*count), ..rehearsal::coin(Address::repeat_byte(0xe1), to, 10_000) }
 }
 
 /// The transactions of the new branch.
@@ -59,7 +59,7 @@ fn adopt(dropped: &[Arc<Block>], fork: &Fork) -> Vec<Vec<Transaction>> {
     let old = dropped.iter().flat_map(|block| &block.transactions);
     let new = old.zip(fork.fates.iter().cycle()).filter_map(|(transaction, fate)| match fate {
         Fate::Same => Some(transaction.clone()),
-        Fate::Repriced => Some(Transaction { hash: B256::ZERO, gas_price: 99, ..transaction.clone() }),
+        Fate::Repriced => Some(Transaction { hash: B256::ZERO, gas_price: Some(99), ..transaction.clone() }),
         Fate::Replaced => {
             let to = Some(Address::repeat_byte(0x66));
             Some(Transaction { hash: B256::ZERO, to, ..transaction.clone() })
@@ -116,7 +116,7 @@ fn told(chain: &Rehearsal) -> Vec<Arc<Signal>> {
 #[test]
 fn a_deposit_lost_in_one_fork_and_replaced_in_the_next_is_told() {
     let mut chain = Rehearsal::default();
-    let deposit = Transaction { nonce: 5, ..rehearsal::coin(Address::repeat_byte(0xe1), HOT, 10_000) };
+    let deposit = Transaction { nonce: Some(5), ..rehearsal::coin(Address::repeat_byte(0xe1), HOT, 10_000) };
     let theft = Transaction { to: Some(Address::repeat_byte(0x66)), ..deposit.clone() };
     let dropped = chain.block(vec![deposit]);
     let adopted = chain.reorg(&[dropped], vec![vec![]]);
@@ -151,7 +151,7 @@ fn version(number: u64, version: u8) -> Transaction {
     };
     let hash = B256::with_last_byte(u8::try_from(number * 16).unwrap() + version);
     let paid = rehearsal::coin(Address::repeat_byte(0xe1), to, 10_000);
-    Transaction { nonce: number, hash, gas_price: u128::from(version == 1), ..paid }
+    Transaction { nonce: Some(number), hash, gas_price: Some(u128::from(version == 1)), ..paid }
 }
 
 /// Those of `wanted` whose nonce the branch has not used yet: a chain takes a nonce once.
@@ -159,7 +159,7 @@ fn possible(branch: &[Arc<Block>], wanted: &[(u64, u8)], earlier: &[Vec<Transact
     let mut made: Vec<Transaction> = Vec::new();
     for (number, which) in wanted {
         let on_branch = branch.iter().flat_map(|block| &block.transactions);
-        let used = on_branch.chain(earlier.iter().flatten()).chain(&made).any(|t| t.nonce == *number);
+        let used = on_branch.chain(earlier.iter().flatten()).chain(&made).any(|t| t.nonce == Some(*number));
         if !used {
             made.push(version(*number, *which));
         }
@@ -178,7 +178,7 @@ impl Owed {
     fn joined(&mut self, block: &Block) {
         for found in &block.transactions {
             let paid = found.to == Some(HOT);
-            let same_nonce = |hash: &B256| u64::from(hash.0[31] / 16) == found.nonce;
+            let same_nonce = |hash: &B256| Some(u64::from(hash.0[31] / 16)) == found.nonce;
             // Paid again, whatever the fee, is there; anything else takes its place.
             self.0.retain(|hash, _| !(same_nonce(hash) && paid));
             self.0.iter_mut().filter(|(hash, _)| same_nonce(hash)).for_each(|(_, lost)| *lost = true);

@@ -331,8 +331,8 @@ fn a_deposit_dropped_before_a_kill_is_missed_after_it() {
     let kinds: Kinds = &[&Reorganization];
     let mut world = World::new();
     let stranger = Address::repeat_byte(0xe1);
-    let deposit = Transaction { nonce: 500, ..rehearsal::coin(stranger, HOT, 100_000) };
-    let theft = Transaction { nonce: 500, ..rehearsal::coin(stranger, stranger, 100_000) };
+    let deposit = Transaction { nonce: Some(500), ..rehearsal::coin(stranger, HOT, 100_000) };
+    let theft = Transaction { nonce: Some(500), ..rehearsal::coin(stranger, stranger, 100_000) };
     let mut store = Store::default();
     let mut program = Program::start_with(kinds, &store);
     let with_deposit = world.rehearsal.block(vec![deposit]);

@@ -76,7 +76,7 @@ fn transaction(deed: &Deed) -> Transaction {
             Transaction { calls: vec![call(0, from, VAULT, outer.value), inner], ..outer }
         }
     };
-    made.nonce = deed.nonce;
+    made.nonce = Some(deed.nonce);
     made.status = Some(!deed.failed);
     made
 }
@@ -244,7 +244,7 @@ fn the_edges_are_survived() {
         let all = (0..7).flat_map(|from| (0..7).map(move |to| (who(from), who(to))));
         let transactions = all.map(|(from, to)| Transaction {
             value: U256::MAX,
-            nonce: number,
+            nonce: Some(number),
             status: None,
             ..rehearsal::token(TOKEN, from, to, U256::MAX)
         });

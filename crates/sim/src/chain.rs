@@ -417,16 +417,17 @@ impl EmbeddedChain {
             from,
             to,
             value,
-            nonce: sent.nonce,
+            nonce: Some(sent.nonce),
             input: input.clone(),
-            gas,
-            gas_price: sent.fee_max,
+            gas: Some(gas),
+            gas_price: Some(sent.fee_max),
             status,
             logs: logs
                 .into_iter()
                 .map(|log| Log { address: log.address, topics: log.topics().to_vec(), data: log.data.data })
                 .collect(),
             calls,
+            ..Transaction::default()
         };
         Ok((transaction, gas_used))
     }

@@ -5,7 +5,10 @@
 use alloy_primitives::{Address, B256, Bytes, U256};
 use serde::{Deserialize, Serialize};
 
-use super::id::{BlockRef, ChainId};
+use super::{
+    id::{BlockRef, ChainId},
+    unread::UnreadParts,
+};
 use crate::time::Timestamp;
 
 /// A full block.
@@ -35,12 +38,18 @@ pub struct Block {
     pub has_receipts: bool,
     /// Whether call traces were read.
     pub has_traces: bool,
+    /// What was there and could not be read. The rest is judged all the same.
+    pub unread: UnreadParts,
 }
 
 impl Block {
     /// This block by chain, height and hash.
     pub const fn reference(&self) -> BlockRef {
         BlockRef { chain: self.chain, number: self.number, hash: self.hash }
+    }
+    /// Whether the receipt of this transaction of the block was read.
+    pub const fn has_receipt_of(&self, transaction: &Transaction) -> bool {
+        self.has_receipts && !transaction.lacks_receipt
     }
 }
 
@@ -53,24 +62,35 @@ pub struct Transaction {
     pub index: u32,
     /// Who signed it and pays the fee.
     pub from: Address,
-    /// Receiver; none for a contract creation.
+    /// Receiver; none for a contract creation, and where it could not be read.
     pub to: Option<Address>,
+    /// Its receiver could not be read, or it has several: that there is none does not make it a creation.
+    pub lacks_to: bool,
     /// Wei sent.
     pub value: U256,
-    /// Sender's transaction count.
-    pub nonce: u64,
+    /// Sender's transaction count; none where the source does not have it.
+    pub nonce: Option<u64>,
     /// Call data.
     pub input: Bytes,
-    /// Gas limit.
-    pub gas: u64,
-    /// Wei per gas offered (the maximum, for EIP-1559 transactions).
-    pub gas_price: u128,
+    /// Gas limit; none where the source does not have it.
+    pub gas: Option<u64>,
+    /// Wei per gas offered (the maximum, for EIP-1559 transactions); none where nothing was, as in deposits from another layer.
+    pub gas_price: Option<u128>,
     /// From the receipt: whether it succeeded.
     pub status: Option<bool>,
     /// From the receipt.
     pub logs: Vec<Log>,
+    /// Its receipt is not among those of the block: that it has no logs says nothing.
+    pub lacks_receipt: bool,
     /// From the trace: all calls in the order in which they began, the first is the transaction itself. Empty if not traced.
     pub calls: Vec<Call>,
+}
+
+impl Transaction {
+    /// Whether it creates a contract.
+    pub const fn is_creation(&self) -> bool {
+        self.to.is_none() && !self.lacks_to
+    }
 }
 
 /// An event log.
@@ -101,6 +121,8 @@ pub enum CallKind {
     Create,
     /// SELFDESTRUCT, which also moves the balance.
     SelfDestruct,
+    /// A kind that we do not know. It moves nothing itself; the calls below it are judged.
+    Other,
 }
 
 /// One call of a trace, flattened. The tree is in `depth`: the parent is the nearest earlier call that is one less deep.

@@ -54,20 +54,20 @@ impl Flows {
         if transaction.status == Some(false) || transaction.calls.first().is_some_and(|call| call.reverted) {
             return found;
         }
-        let chain = block.chain;
+        let (chain, has_receipt) = (block.chain, block.has_receipt_of(transaction));
         if transaction.calls.is_empty() {
             found.add(transaction.to.map(|to| coin(chain, transaction.from, to, transaction.value)));
-            if !block.has_receipts {
+            if !has_receipt {
                 found.add(own_transfer(transaction));
             }
         }
         for call in transaction.calls.iter().filter(|call| !call.reverted) {
             found.add(coin_flow(chain, call));
-            if !block.has_receipts {
+            if !has_receipt {
                 found.add(token_flow(chain, call));
             }
         }
-        if block.has_receipts {
+        if has_receipt {
             transaction.logs.iter().for_each(|log| found.add(log_flow(chain, log)));
         }
         found

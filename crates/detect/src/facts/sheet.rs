@@ -125,6 +125,7 @@ pub fn sender_side(
     let mut side = BTreeSet::from([transaction.from]);
     let created = |call: &&Call| call.kind == CallKind::Create && !call.reverted;
     match transaction.to {
+        None if !transaction.is_creation() => {}
         None => side.extend(transaction.calls.iter().filter(created).take(1).filter_map(|call| call.to)),
         Some(called) if catalogue.watched(chain, called).is_none() => {
             let alone = Sheet::new(chain, flows, &BTreeSet::new(), Address::ZERO);

@@ -135,10 +135,10 @@ fn transaction(reader: &mut Reader<'_>) -> Result<(B256, Transaction), DecodeErr
         from: need(from, "from_address")?,
         to: to.flatten(),
         value: need(value, "value")?,
-        nonce: need(nonce, "nonce")?,
+        nonce: Some(need(nonce, "nonce")?),
         input: need(input, "input")?,
-        gas: need(gas, "gas")?,
-        gas_price: need(max_price.or(price), "gas_price")?.saturating_to(),
+        gas,
+        gas_price: max_price.or(price).map(|price| price.saturating_to()),
         status: status.flatten().map(|status| status == 1),
         ..Transaction::default()
     };

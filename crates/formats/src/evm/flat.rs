@@ -3,13 +3,13 @@
 //! mev-inspect files have the same content with `snake_case` names around the action.
 
 use alloy_primitives::{Address, B256, Bytes, U256};
-use quarterdeck_core::chain::{Call, CallKind};
+use quarterdeck_core::chain::{Call, CallKind, Part, Unread, UnreadParts};
 
 use super::{
     CALL_DEPTH_MAX, CALLS_PER_BODY_MAX, DecodeError,
     json::Reader,
-    tree::{TracedTransaction, spread_reverts},
-    value::{address, address_or_null, data, data_or_null, hash, hex_u256, int_u64_or_null, need, once},
+    tree::{Traced, TracedTransaction, settle, spread_reverts},
+    value::{Slot, address, data, hash, hex_u256, int_u64_or_null, need, once, receiver},
 };
 
 /// How the keys around an action are spelt.
@@ -24,147 +24,179 @@ pub(super) enum Spelling {
 /// All traces of a block, and the block they name.
 pub(super) struct FlatTraces {
     pub(super) block: Option<B256>,
-    pub(super) traces: Vec<(B256, Vec<Call>)>,
+    pub(super) traces: Vec<(B256, Result<Traced, DecodeError>)>,
+    /// What belongs to no transaction that we know.
+    pub(super) stray: UnreadParts,
 }
 
 impl FlatTraces {
-    pub(super) fn by_transaction(self) -> Vec<TracedTransaction> {
-        self.traces.into_iter().map(|(hash, calls)| TracedTransaction { hash: Some(hash), calls }).collect()
+    pub(super) fn by_transaction(self) -> (Option<B256>, Vec<TracedTransaction>, UnreadParts) {
+        let traced = self.traces.into_iter().map(|(hash, trace)| TracedTransaction { hash: Some(hash), trace });
+        (self.block, traced.collect(), self.stray)
+    }
+
+    fn add(&mut self, trace: Trace) {
+        let Trace { transaction, call, unread, .. } = trace;
+        let Some(call) = call else { return };
+        let hash = match transaction.need("transactionHash") {
+            Ok(hash) => hash,
+            Err(why) => return self.lose(&why),
+        };
+        let (fresh, depth) = (self.traces.last().is_none_or(|(last, _)| *last != hash), call.depth);
+        if fresh {
+            self.traces.push((hash, Ok(Traced::default())));
+        }
+        let Some((_, known)) = self.traces.last_mut() else { return };
+        let Ok(Traced { calls, unread: parts }) = known else { return };
+        let parent = calls.last().map(|call| call.depth);
+        let (least, most) = parent.map_or((0, 0), |parent| (1, parent + 1));
+        if depth < least || depth > most {
+            // Without the calls between, nobody knows under which it belongs, and who failed with whom.
+            *known = Err(DecodeError::mismatch("depth of a trace", depth, format!("{least} to {most}")));
+            return;
+        }
+        calls.push(call);
+        for (field, why) in unread {
+            parts.add(Unread { part: Part::Call, transaction: None, field, why: why.to_string() });
+        }
+    }
+
+    fn lose(&mut self, why: &DecodeError) {
+        self.stray.add(Unread { part: Part::Call, transaction: None, field: "trace", why: why.to_string() });
     }
 }
 
-/// Reads the array. Rewards belong to no transaction and are left out.
+/// Reads the array. Rewards belong to no transaction and are left out. A call that cannot be read costs its transaction the trace
+/// if others hang below it, else only itself.
 pub(super) fn traces(reader: &mut Reader<'_>, spelling: Spelling) -> Result<FlatTraces, DecodeError> {
-    let mut found = FlatTraces { block: None, traces: Vec::new() };
+    let mut found = FlatTraces { block: None, traces: Vec::new(), stray: UnreadParts::default() };
     reader.array("traces", CALLS_PER_BODY_MAX, |reader| {
-        let trace = trace(reader, spelling)?;
-        if let (Some(known), Some(named)) = (found.block, trace.block)
-            && known != named
-        {
-            return Err(DecodeError::mismatch("blockHash of a trace", named, known));
-        }
-        found.block = found.block.or(trace.block);
-        let Some(call) = trace.call else { return Ok(()) };
-        let hash = need(trace.transaction, "transactionHash")?;
-        match found.traces.last_mut() {
-            Some((last, calls)) if *last == hash => {
-                let parent = calls.last().map_or(0, |call| call.depth);
-                if call.depth == 0 || call.depth > parent + 1 {
-                    return Err(DecodeError::mismatch("depth of a trace", call.depth, format!("1 to {}", parent + 1)));
+        match reader.attempt(|reader| trace(reader, spelling))? {
+            Ok(trace) => {
+                if let (Some(known), Some(named)) = (found.block, trace.block)
+                    && known != named
+                {
+                    return Err(DecodeError::mismatch("blockHash of a trace", named, known));
                 }
-                calls.push(call);
+                found.block = found.block.or(trace.block);
+                found.add(trace);
             }
-            _ if call.depth != 0 => return Err(DecodeError::mismatch("depth of a first trace", call.depth, 0)),
-            _ => found.traces.push((hash, vec![call])),
+            Err(why) => found.lose(&why),
         }
         Ok(())
     })?;
-    for (_, calls) in &mut found.traces {
-        spread_reverts(calls);
+    for (_, trace) in &mut found.traces {
+        if let Ok(trace) = trace {
+            spread_reverts(&mut trace.calls);
+        }
     }
     Ok(found)
 }
 
 struct Trace {
-    transaction: Option<B256>,
+    transaction: Slot<B256>,
     block: Option<B256>,
     /// None: a reward.
     call: Option<Call>,
+    unread: Vec<(&'static str, DecodeError)>,
 }
 
 fn trace(reader: &mut Reader<'_>, spelling: Spelling) -> Result<Trace, DecodeError> {
-    let (mut act, mut done, mut depth, mut failed) = (None, None, None, None);
-    let (mut transaction, mut block, mut kind) = (None, None, None);
+    let (mut act, mut done, mut depth, mut failed) = (None, Outcome::default(), None, false);
+    let (mut transaction, mut block, mut kind) = (Slot::Missing, Slot::Missing, Slot::Missing);
     reader.object(|r, key| match (spelling, key) {
         (_, b"action") => action(r).and_then(|v| once(&mut act, "action", v)),
         (_, b"result" | b"error") if r.null()? => Ok(()),
-        (_, b"result") => outcome(r).and_then(|v| once(&mut done, "result", v)),
-        (_, b"error") => r.string().and_then(|_| once(&mut failed, "error", true)),
-        (_, b"type") => trace_kind(r).and_then(|v| once(&mut kind, "type", v)),
+        (_, b"result") => {
+            done = r.attempt(outcome)?.unwrap_or_default();
+            Ok(())
+        }
+        (_, b"error") => {
+            // Whatever it says, it failed; no text is no error.
+            failed |= r.attempt(|r| r.string())?.map_or(true, |text| !text.is_empty());
+            Ok(())
+        }
+        (_, b"type") => kind.read(r, "type", trace_kind),
         (Spelling::Node, b"traceAddress") | (Spelling::Stored, b"trace_address") => {
             levels(r).and_then(|v| once(&mut depth, "traceAddress", v))
         }
         (Spelling::Node, b"transactionHash") | (Spelling::Stored, b"transaction_hash") => {
-            if r.null()? {
-                Ok(())
-            } else {
-                hash(r, "transactionHash").and_then(|v| once(&mut transaction, "transactionHash", v))
-            }
+            transaction.read(r, "transactionHash", hash)
         }
-        (Spelling::Node, b"blockHash") | (Spelling::Stored, b"block_hash") => {
-            hash(r, "blockHash").and_then(|v| once(&mut block, "blockHash", v))
-        }
+        (Spelling::Node, b"blockHash") | (Spelling::Stored, b"block_hash") => block.read(r, "blockHash", hash),
         _ => r.skip(),
     })?;
-    let kind = need(kind, "type")?;
-    let act = need(act, "action")?;
-    let depth = need(depth, "traceAddress")?;
-    let call = match kind {
-        TraceKind::Reward => None,
-        _ => Some(call(kind, act, done.unwrap_or_default(), depth, failed.unwrap_or(false))?),
+    let (act, depth) = (need(act, "action")?, need(depth, "traceAddress")?);
+    let mut unread = Vec::new();
+    let call = match kind.need("type") {
+        Ok(TraceKind::Reward) => None,
+        Ok(kind) => Some(call(kind, act, done, depth, failed, &mut unread)),
+        Err(why) => {
+            unread.push(("type", why));
+            Some(call(TraceKind::Unknown, act, done, depth, failed, &mut unread))
+        }
     };
-    Ok(Trace { transaction, block, call })
+    Ok(Trace { transaction, block: block.optional()?, call, unread })
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum TraceKind {
     Call,
     Create,
     SelfDestruct,
     Reward,
+    Unknown,
 }
 
-fn trace_kind(reader: &mut Reader<'_>) -> Result<TraceKind, DecodeError> {
+fn trace_kind(reader: &mut Reader<'_>, field: &'static str) -> Result<TraceKind, DecodeError> {
     let text = reader.string()?;
     match &*text {
         b"call" => Ok(TraceKind::Call),
         b"create" => Ok(TraceKind::Create),
         b"suicide" | b"selfdestruct" => Ok(TraceKind::SelfDestruct),
         b"reward" => Ok(TraceKind::Reward),
-        other => Err(DecodeError::bad_value("type", other, "call, create, suicide or reward")),
+        other => Err(DecodeError::bad_value(field, other, "call, create, suicide or reward")),
     }
 }
 
 #[derive(Default)]
 struct Action {
-    kind: Option<CallKind>,
-    from: Option<Address>,
-    /// Outer none: no such key yet. Inner none: null.
-    #[expect(clippy::option_option, reason = "a second key is an error even when the first was null")]
-    to: Option<Option<Address>>,
-    value: Option<U256>,
-    input: Option<Bytes>,
-    init: Option<Bytes>,
-    destroyed: Option<Address>,
-    refund: Option<Address>,
-    balance: Option<U256>,
+    kind: Slot<CallKind>,
+    from: Slot<Address>,
+    to: Slot<Option<Address>>,
+    value: Slot<U256>,
+    input: Slot<Bytes>,
+    init: Slot<Bytes>,
+    destroyed: Slot<Address>,
+    refund: Slot<Address>,
+    balance: Slot<U256>,
 }
 
 fn action(reader: &mut Reader<'_>) -> Result<Action, DecodeError> {
     let mut a = Action::default();
     reader.object(|r, key| match key {
-        b"callType" => call_type(r).and_then(|v| once(&mut a.kind, "callType", v)),
-        b"from" => address(r, "from").and_then(|v| once(&mut a.from, "from", v)),
-        b"to" => address_or_null(r, "to").and_then(|v| once(&mut a.to, "to", v)),
-        b"value" => hex_u256(r, "value").and_then(|v| once(&mut a.value, "value", v)),
-        b"input" => data(r, "input").and_then(|v| once(&mut a.input, "input", v)),
-        b"init" => data(r, "init").and_then(|v| once(&mut a.init, "init", v)),
-        b"address" => address(r, "address").and_then(|v| once(&mut a.destroyed, "address", v)),
-        b"refundAddress" => address(r, "refundAddress").and_then(|v| once(&mut a.refund, "refundAddress", v)),
-        b"balance" => hex_u256(r, "balance").and_then(|v| once(&mut a.balance, "balance", v)),
+        b"callType" => a.kind.read(r, "callType", call_type),
+        b"from" => a.from.read(r, "from", address),
+        b"to" => a.to.read(r, "to", receiver),
+        b"value" => a.value.read(r, "value", hex_u256),
+        b"input" => a.input.read(r, "input", data),
+        b"init" => a.init.read(r, "init", data),
+        b"address" => a.destroyed.read(r, "address", address),
+        b"refundAddress" => a.refund.read(r, "refundAddress", address),
+        b"balance" => a.balance.read(r, "balance", hex_u256),
         _ => r.skip(),
     })?;
     Ok(a)
 }
 
-fn call_type(reader: &mut Reader<'_>) -> Result<CallKind, DecodeError> {
+fn call_type(reader: &mut Reader<'_>, field: &'static str) -> Result<CallKind, DecodeError> {
     let text = reader.string()?;
-    match &*text {
+    match text.to_ascii_lowercase().as_slice() {
         b"call" => Ok(CallKind::Call),
         b"staticcall" => Ok(CallKind::Static),
         b"delegatecall" => Ok(CallKind::Delegate),
         b"callcode" => Ok(CallKind::Code),
-        other => Err(DecodeError::bad_value("callType", other, "call, staticcall, delegatecall or callcode")),
+        _ => Err(DecodeError::bad_value(field, &text, "call, staticcall, delegatecall or callcode")),
     }
 }
 
@@ -175,46 +207,65 @@ struct Outcome {
 }
 
 fn outcome(reader: &mut Reader<'_>) -> Result<Outcome, DecodeError> {
-    let mut o = Outcome::default();
+    let (mut output, mut created) = (Slot::Missing, Slot::Missing);
     reader.object(|r, key| match key {
-        b"output" => data_or_null(r, "output").and_then(|v| once(&mut o.output, "output", v)),
-        b"address" => address(r, "address").and_then(|v| once(&mut o.created, "address", v)),
+        b"output" => output.read(r, "output", data),
+        b"address" => created.read(r, "address", address),
         _ => r.skip(),
     })?;
-    Ok(o)
+    Ok(Outcome { output: output.any(), created: created.any() })
 }
 
-fn call(kind: TraceKind, a: Action, done: Outcome, depth: u32, reverted: bool) -> Result<Call, DecodeError> {
-    let output = done.output.unwrap_or_default();
-    Ok(match kind {
-        TraceKind::Call | TraceKind::Reward => {
-            let kind = need(a.kind, "callType")?;
-            let moves = !matches!(kind, CallKind::Static | CallKind::Delegate);
-            let value = if moves { a.value.unwrap_or_default() } else { U256::ZERO };
-            let (from, to) = (need(a.from, "from")?, a.to.flatten());
-            Call { kind, depth, from, to, value, input: a.input.unwrap_or_default(), output, reverted }
+/// The call, with what can be read of it; what cannot is added to `unread`.
+fn call(
+    kind: TraceKind,
+    a: Action,
+    done: Outcome,
+    depth: u32,
+    reverted: bool,
+    unread: &mut Vec<(&'static str, DecodeError)>,
+) -> Call {
+    let (mut call, was) = (Call { depth, reverted, ..Call::default() }, unread.len());
+    let (kind, from, value) = match kind {
+        TraceKind::Call | TraceKind::Reward | TraceKind::Unknown => {
+            let kind = if kind == TraceKind::Call { kept(a.kind.need("callType"), "callType", unread) } else { None };
+            call.to = kept(a.to.need("to"), "to", unread).flatten();
+            call.input = kept(a.input.optional(), "input", unread).flatten().unwrap_or_default();
+            call.output = done.output.unwrap_or_default();
+            (kind, kept(a.from.need("from"), "from", unread), kept(a.value.optional(), "value", unread))
         }
-        TraceKind::Create => Call {
-            kind: CallKind::Create,
-            depth,
-            from: need(a.from, "from")?,
-            to: done.created,
-            value: a.value.unwrap_or_default(),
-            input: a.init.unwrap_or_default(),
-            output: Bytes::new(),
-            reverted,
-        },
-        TraceKind::SelfDestruct => Call {
-            kind: CallKind::SelfDestruct,
-            depth,
-            from: need(a.destroyed, "address")?,
-            to: a.refund,
-            value: a.balance.unwrap_or_default(),
-            input: Bytes::new(),
-            output: Bytes::new(),
-            reverted,
-        },
-    })
+        TraceKind::Create => {
+            call.to = done.created;
+            call.input = kept(a.init.optional(), "init", unread).flatten().unwrap_or_default();
+            let (from, value) = (kept(a.from.need("from"), "from", unread), kept(a.value.optional(), "value", unread));
+            (Some(CallKind::Create), from, value)
+        }
+        TraceKind::SelfDestruct => {
+            call.to = kept(a.refund.optional(), "refundAddress", unread).flatten();
+            let from = kept(a.destroyed.need("address"), "address", unread);
+            (Some(CallKind::SelfDestruct), from, kept(a.balance.optional(), "balance", unread))
+        }
+    };
+    if kind.is_none() {
+        // What an unknown kind lacks says nothing more than that it is unknown.
+        unread.truncate(was.max(1));
+    }
+    settle(&mut call, kind.unwrap_or(CallKind::Other), from, value.flatten().unwrap_or_default());
+    call
+}
+
+fn kept<T>(
+    found: Result<T, DecodeError>,
+    field: &'static str,
+    unread: &mut Vec<(&'static str, DecodeError)>,
+) -> Option<T> {
+    match found {
+        Ok(value) => Some(value),
+        Err(why) => {
+            unread.push((field, why));
+            None
+        }
+    }
 }
 
 /// `[0, 2, 1]` is three levels down.

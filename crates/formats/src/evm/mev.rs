@@ -4,7 +4,7 @@
 
 use alloy_primitives::{Address, B256};
 use quarterdeck_core::{
-    chain::{Block, Call, CallKind, ChainId, ChainNumber, Transaction},
+    chain::{Block, Call, CallKind, ChainId, ChainNumber, Part, Transaction, Unread},
     time::Timestamp,
 };
 
@@ -12,7 +12,7 @@ use super::{
     DecodeError, TRANSACTIONS_PER_BLOCK_MAX,
     flat::{self, FlatTraces, Spelling},
     json::Reader,
-    value::{address, hash, int_u64, int_u64_or_null, int_u256, need, once},
+    value::{address, hash, int_u64, int_u64_or_null, int_u256, need, noted, once},
 };
 
 /// Reads one file.
@@ -43,8 +43,13 @@ pub(super) fn block(reader: &mut Reader<'_>, chain: ChainNumber) -> Result<Block
         has_traces: true,
         ..Block::default()
     };
-    for (index, (hash, calls)) in (0_u32..).zip(traces.traces) {
-        block.transactions.push(transaction(hash, index, calls));
+    block.unread.extend(traces.stray);
+    for (index, (hash, trace)) in (0_u32..).zip(traces.traces) {
+        let trace = noted(trace, Part::Trace, Some(index), "traces", &mut block.unread);
+        for call in trace.unread.named() {
+            block.unread.add(Unread { transaction: Some(index), ..call.clone() });
+        }
+        block.transactions.push(transaction(hash, index, trace.calls));
     }
     for receipt in receipts {
         let place = usize::try_from(receipt.index).unwrap_or(usize::MAX);
@@ -52,7 +57,7 @@ pub(super) fn block(reader: &mut Reader<'_>, chain: ChainNumber) -> Result<Block
         let Some(transaction) = there else {
             return Err(DecodeError::mismatch("transaction_index of a receipt", receipt.index, receipt.hash));
         };
-        transaction.gas_price = receipt.gas_price;
+        transaction.gas_price = Some(receipt.gas_price);
     }
     Ok(block)
 }

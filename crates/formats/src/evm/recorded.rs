@@ -9,7 +9,7 @@ use quarterdeck_core::{
 };
 
 use super::{
-    CALLS_PER_BODY_MAX, DecodeError, attach_receipts, attach_traces, decode_block, decode_call_trace,
+    CALLS_PER_BODY_MAX, DecodeError, Traced, attach_receipts, attach_traces, decode_block, decode_call_trace,
     envelope::{self, answer},
     etl::{self, EtlRows},
     json::{Next, Reader},
@@ -65,8 +65,8 @@ pub fn sniff(name: &str, bytes: &[u8], chain: Option<ChainNumber>) -> Result<Rec
         Form::Mev => answer(bytes, |reader| mev::block(reader, named.or(chain).unwrap_or(1)))
             .map(|block| Recorded::Block(Box::new(block))),
         Form::Tree => {
-            let calls = decode_call_trace(bytes)?;
-            Ok(Recorded::Trace(Box::new(lone(stem, bytes, calls, named.or(chain)))))
+            let traced = decode_call_trace(bytes)?;
+            Ok(Recorded::Trace(Box::new(lone(stem, bytes, traced, named.or(chain)))))
         }
         Form::Receipts => Ok(Recorded::Receipts(bytes.to_vec())),
         Form::Traces => Ok(Recorded::Traces(bytes.to_vec())),
@@ -244,7 +244,7 @@ fn chain_of_folder(name: &str) -> Option<ChainNumber> {
 }
 
 /// A block of one transaction. Its hash is a digest of the body: the same file always gives the same signals.
-fn lone(stem: &str, bytes: &[u8], calls: Vec<Call>, chain: Option<ChainNumber>) -> Block {
+fn lone(stem: &str, bytes: &[u8], traced: Traced, chain: Option<ChainNumber>) -> Block {
     let digest = Fingerprint::of(&[b"lone trace", bytes]);
     let mut padded = [0; 32];
     for (to, from) in padded.iter_mut().zip(digest.bytes()) {
@@ -252,6 +252,7 @@ fn lone(stem: &str, bytes: &[u8], calls: Vec<Call>, chain: Option<ChainNumber>) 
     }
     let block_hash = B256::from(padded);
     let hash = stem.split('_').find_map(|part| part.parse::<B256>().ok()).unwrap_or(block_hash);
+    let Traced { calls, unread } = traced;
     let chain = chain_of(&calls).or(chain).unwrap_or(1);
     let transaction = mev::transaction(hash, 0, calls);
     Block {
@@ -259,6 +260,7 @@ fn lone(stem: &str, bytes: &[u8], calls: Vec<Call>, chain: Option<ChainNumber>) 
         hash: block_hash,
         transactions: vec![transaction],
         has_traces: true,
+        unread,
         ..Block::default()
     }
 }

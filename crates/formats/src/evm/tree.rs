@@ -1,45 +1,72 @@
 //! `callTracer` trees: one frame per call, nested in `calls`. Read with a stack of our own, never with the machine's.
 
-use alloy_primitives::{Address, Bytes, U256};
-use quarterdeck_core::chain::{B256, Call, CallKind};
+use alloy_primitives::{Address, B256, Bytes, U256};
+use quarterdeck_core::chain::{Call, CallKind, Part, UnreadParts};
 
 use super::{
     CALL_DEPTH_MAX, CALLS_PER_BODY_MAX, DecodeError, TRANSACTIONS_PER_BLOCK_MAX,
     envelope::answer,
     json::Reader,
-    value::{address, address_or_null, data, data_or_null, hash, hex_u256, need, once},
+    refused::shorten,
+    value::{Slot, address, data, hash, hex_u256, noted, receiver},
 };
 
-/// The calls of one transaction, by its hash where the source names it.
+/// The calls of one transaction, and what in them could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Traced {
+    /// In the order in which they began, the transaction itself first.
+    pub calls: Vec<Call>,
+    /// What could not be read. The calls below it are there all the same.
+    pub unread: UnreadParts,
+}
+
+/// The trace of one transaction, by its hash where the source names it; or why there is none.
 pub(super) struct TracedTransaction {
     pub(super) hash: Option<B256>,
-    pub(super) calls: Vec<Call>,
+    pub(super) trace: Result<Traced, DecodeError>,
 }
 
 /// The calls of one transaction: a `callTracer` frame, bare or in the JSON-RPC envelope, flattened in the order in which they
-/// began. A call below one that failed is marked `reverted` with it.
-pub fn decode_call_trace(bytes: &[u8]) -> Result<Vec<Call>, DecodeError> {
+/// began. A call below one that failed is marked `reverted` with it. A frame of a kind that we do not know is there as such.
+pub fn decode_call_trace(bytes: &[u8]) -> Result<Traced, DecodeError> {
     answer(bytes, |reader| frames(reader, CALLS_PER_BODY_MAX))
 }
 
-/// `debug_traceBlock`: `[{txHash, result}]`. Older nodes leave `txHash` out; then the order counts.
+/// `debug_traceBlock`: `[{txHash, result}]`. Older nodes leave `txHash` out; then the order counts. A transaction without a trace
+/// costs only its own.
 pub(super) fn block_traces(reader: &mut Reader<'_>) -> Result<Vec<TracedTransaction>, DecodeError> {
     let (mut all, mut left) = (Vec::new(), CALLS_PER_BODY_MAX);
     reader.array("traces", TRANSACTIONS_PER_BLOCK_MAX, |reader| {
-        let (mut id, mut calls) = (None, None);
-        reader.object(|r, key| match key {
-            b"txHash" => hash(r, "txHash").and_then(|v| once(&mut id, "txHash", v)),
-            b"result" => frames(r, left).and_then(|v| once(&mut calls, "result", v)),
-            b"error" if !r.null()? => {
-                let text = r.string()?;
-                Err(DecodeError::bad_value("error", &text, "a trace of every transaction"))
-            }
-            b"error" => Ok(()),
-            _ => r.skip(),
+        let (mut id, mut trace, mut failed) = (Slot::Missing, None, None);
+        let read = reader.attempt(|r| {
+            r.object(|r, key| match key {
+                b"txHash" => id.read(r, "txHash", hash),
+                b"result" if trace.is_some() => Err(DecodeError::Duplicate { field: "result" }),
+                b"result" if r.null()? => Ok(()),
+                b"result" => {
+                    trace = Some(r.attempt(|r| frames(r, left))?);
+                    Ok(())
+                }
+                b"error" if r.null()? => Ok(()),
+                b"error" => {
+                    let text = r.attempt(|r| r.string().map(|text| shorten(&text)))?;
+                    failed = Some(text.unwrap_or_else(|_| "no text".to_owned()));
+                    Ok(())
+                }
+                _ => r.skip_deep(),
+            })
         })?;
-        let calls = need(calls, "result")?;
-        left = left.saturating_sub(calls.len());
-        all.push(TracedTransaction { hash: id, calls });
+        let refused =
+            failed.map(|text| DecodeError::bad_value("error", text.as_bytes(), "a trace of every transaction"));
+        let trace = match (read, refused) {
+            (Err(why), _) | (Ok(()), Some(why)) => Err(why),
+            (Ok(()), None) => trace.unwrap_or(Err(DecodeError::Missing { field: "result" })),
+        };
+        if let Err(why @ DecodeError::TooMany { .. }) = &trace {
+            return Err(why.clone());
+        }
+        left = left.saturating_sub(trace.as_ref().map_or(0, |trace| trace.calls.len()));
+        all.push(TracedTransaction { hash: id.any(), trace });
         Ok(())
     })?;
     Ok(all)
@@ -59,25 +86,23 @@ struct Open {
 
 #[derive(Default)]
 struct Fields {
-    kind: Option<CallKind>,
-    from: Option<Address>,
-    /// Outer none: no such key yet. Inner none: null.
-    #[expect(clippy::option_option, reason = "a second key is an error even when the first was null")]
-    to: Option<Option<Address>>,
-    value: Option<U256>,
-    input: Option<Bytes>,
-    output: Option<Bytes>,
-    failed: Option<bool>,
+    kind: Slot<CallKind>,
+    from: Slot<Address>,
+    to: Slot<Option<Address>>,
+    value: Slot<U256>,
+    input: Slot<Bytes>,
+    output: Slot<Bytes>,
+    failed: bool,
 }
 
-fn frames(reader: &mut Reader<'_>, calls_max: usize) -> Result<Vec<Call>, DecodeError> {
-    let mut calls: Vec<Call> = Vec::new();
+fn frames(reader: &mut Reader<'_>, calls_max: usize) -> Result<Traced, DecodeError> {
+    let mut traced = Traced::default();
     let mut open: Vec<Open> = Vec::new();
-    begin(reader, &mut calls, &mut open, calls_max)?;
+    begin(reader, &mut traced.calls, &mut open, calls_max)?;
     while let Some(frame) = open.last_mut() {
         if let Some(first) = frame.in_calls.as_mut() {
             if reader.element(first)? {
-                begin(reader, &mut calls, &mut open, calls_max)?;
+                begin(reader, &mut traced.calls, &mut open, calls_max)?;
             } else {
                 frame.in_calls = None;
             }
@@ -96,13 +121,13 @@ fn frames(reader: &mut Reader<'_>, calls_max: usize) -> Result<Vec<Call>, Decode
             Some(key) => field(reader, &key, &mut frame.fields)?,
             None => {
                 if let Some(done) = open.pop() {
-                    finish(done, &mut calls)?;
+                    finish(done, &mut traced)?;
                 }
             }
         }
     }
-    spread_reverts(&mut calls);
-    Ok(calls)
+    spread_reverts(&mut traced.calls);
+    Ok(traced)
 }
 
 fn begin(
@@ -132,49 +157,79 @@ fn begin(
 
 fn field(r: &mut Reader<'_>, key: &[u8], fields: &mut Fields) -> Result<(), DecodeError> {
     match key {
-        b"type" => kind(r).and_then(|v| once(&mut fields.kind, "type", v)),
-        b"from" => address(r, "from").and_then(|v| once(&mut fields.from, "from", v)),
-        b"to" => address_or_null(r, "to").and_then(|v| once(&mut fields.to, "to", v)),
-        b"value" if r.null()? => once(&mut fields.value, "value", U256::ZERO),
-        b"value" => hex_u256(r, "value").and_then(|v| once(&mut fields.value, "value", v)),
-        b"input" => data(r, "input").and_then(|v| once(&mut fields.input, "input", v)),
-        b"output" => data_or_null(r, "output").and_then(|v| once(&mut fields.output, "output", v)),
-        b"error" if r.null()? => once(&mut fields.failed, "error", false),
-        b"error" => r.string().and_then(|_| once(&mut fields.failed, "error", true)),
+        b"type" => fields.kind.read(r, "type", kind),
+        b"from" => fields.from.read(r, "from", address),
+        b"to" => fields.to.read(r, "to", receiver),
+        b"value" => fields.value.read(r, "value", hex_u256),
+        b"input" => fields.input.read(r, "input", data),
+        b"output" => fields.output.read(r, "output", data),
+        b"error" if r.null()? => Ok(()),
+        b"error" => {
+            // Whatever it says, it failed; no text is no error.
+            let text = r.attempt(|r| r.string())?;
+            fields.failed |= text.map_or(true, |text| !text.is_empty());
+            Ok(())
+        }
         _ => r.skip(),
     }
 }
 
-fn kind(reader: &mut Reader<'_>) -> Result<CallKind, DecodeError> {
+/// As geth writes it, or a node that writes it otherwise: `Call`.
+fn kind(reader: &mut Reader<'_>, field: &'static str) -> Result<CallKind, DecodeError> {
     let text = reader.string()?;
-    match &*text {
+    match text.to_ascii_uppercase().as_slice() {
         b"CALL" => Ok(CallKind::Call),
         b"STATICCALL" => Ok(CallKind::Static),
         b"DELEGATECALL" => Ok(CallKind::Delegate),
         b"CALLCODE" => Ok(CallKind::Code),
         b"CREATE" | b"CREATE2" => Ok(CallKind::Create),
         b"SELFDESTRUCT" | b"SUICIDE" => Ok(CallKind::SelfDestruct),
-        other => Err(DecodeError::bad_value(
-            "type",
-            other,
+        _ => Err(DecodeError::bad_value(
+            field,
+            &text,
             "CALL, STATICCALL, DELEGATECALL, CALLCODE, CREATE or SELFDESTRUCT",
         )),
     }
 }
 
-fn finish(done: Open, calls: &mut [Call]) -> Result<(), DecodeError> {
+/// A frame is kept whatever of it cannot be read, so that the calls below it are judged; but the outermost must say what it is, or
+/// this is no trace.
+fn finish(done: Open, traced: &mut Traced) -> Result<(), DecodeError> {
+    let Traced { calls, unread } = traced;
     let Fields { kind, from, to, value, input, output, failed } = done.fields;
     let Some(call) = calls.get_mut(done.place) else { return Ok(()) };
-    call.kind = need(kind, "type")?;
-    call.from = need(from, "from")?;
-    call.to = to.flatten();
-    call.input = input.unwrap_or_default();
-    call.output = output.unwrap_or_default();
-    call.reverted = failed.unwrap_or(false);
-    // The tracer repeats the caller's value on delegate calls; nothing moves there.
-    let moves = !matches!(call.kind, CallKind::Static | CallKind::Delegate);
-    call.value = if moves { value.unwrap_or_default() } else { U256::ZERO };
+    if call.depth == 0 && matches!(kind, Slot::Missing) {
+        return Err(DecodeError::Missing { field: "type" });
+    }
+    let kind = noted_call(kind.need("type").map(Some), "type", unread).unwrap_or(CallKind::Other);
+    let from = noted_call(from.need("from").map(Some), "from", unread);
+    let to = if matches!(kind, CallKind::Call | CallKind::Static | CallKind::Delegate | CallKind::Code) {
+        to.need("to").map(Some)
+    } else {
+        to.optional()
+    };
+    call.to = noted_call(to, "to", unread).flatten();
+    let value = noted_call(value.optional(), "value", unread).unwrap_or_default();
+    call.input = noted_call(input.optional(), "input", unread).unwrap_or_default();
+    call.output = output.any().unwrap_or_default();
+    call.reverted = failed;
+    settle(call, kind, from, value);
     Ok(())
+}
+
+fn noted_call<T: Default>(found: Result<T, DecodeError>, field: &'static str, unread: &mut UnreadParts) -> T {
+    noted(found, Part::Call, None, field, unread)
+}
+
+/// What a call is and moves. Nothing moves where the kind or the caller is not known; the tracer repeats the caller's value on
+/// delegate calls, where nothing moves either; and a contract that destroys itself in favour of itself is shown by some nodes as
+/// destroyed by the zero address.
+pub(super) fn settle(call: &mut Call, kind: CallKind, from: Option<Address>, value: U256) {
+    let nobody = kind == CallKind::SelfDestruct && from.is_none_or(|from| from.is_zero());
+    call.kind = if from.is_none() { CallKind::Other } else { kind };
+    call.from = from.unwrap_or_default();
+    let moves = matches!(call.kind, CallKind::Call | CallKind::Code | CallKind::Create | CallKind::SelfDestruct);
+    call.value = if moves && !nobody { value } else { U256::ZERO };
 }
 
 /// What failed takes everything below with it. `calls` is in the order in which the calls began.

@@ -2,7 +2,12 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256, hex};
 
-use super::{DecodeError, json::Reader};
+use quarterdeck_core::chain::{Part, Unread, UnreadParts};
+
+use super::{
+    DecodeError,
+    json::{Next, Reader},
+};
 
 /// Bytes of one data field: the call data or code of one frame. Mainnet's largest are near 130 kB; contract code with
 /// arguments reaches 200 kB, and Arbitrum allows more.
@@ -16,6 +21,85 @@ pub(super) fn once<T>(slot: &mut Option<T>, field: &'static str, value: T) -> Re
 /// A value that must be there.
 pub(super) fn need<T>(slot: Option<T>, field: &'static str) -> Result<T, DecodeError> {
     slot.ok_or(DecodeError::Missing { field })
+}
+
+/// A field of which a value that cannot be read costs only itself.
+#[derive(Debug, Default)]
+pub(super) enum Slot<T> {
+    /// It is not there, or null.
+    #[default]
+    Missing,
+    /// It is there, once or repeated alike.
+    Read(T),
+    /// It is there and cannot be read, or is there twice with two values.
+    Odd(DecodeError),
+}
+
+impl<T: PartialEq> Slot<T> {
+    /// Reads the field's value; null is as if it were not there.
+    pub(super) fn read<'a>(
+        &mut self,
+        reader: &mut Reader<'a>,
+        field: &'static str,
+        read: impl FnOnce(&mut Reader<'a>, &'static str) -> Result<T, DecodeError>,
+    ) -> Result<(), DecodeError> {
+        if reader.null()? {
+            return Ok(());
+        }
+        let found = reader.attempt(|reader| read(reader, field))?;
+        self.put(field, found);
+        Ok(())
+    }
+
+    /// Takes what was found for the field. The same twice is as once.
+    pub(super) fn put(&mut self, field: &'static str, found: Result<T, DecodeError>) {
+        *self = match (std::mem::take(self), found) {
+            (Self::Missing, Ok(value)) => Self::Read(value),
+            (Self::Read(known), Ok(value)) if known == value => Self::Read(known),
+            (Self::Read(_), Ok(_)) => Self::Odd(DecodeError::Duplicate { field }),
+            (Self::Odd(why), _) | (_, Err(why)) => Self::Odd(why),
+        };
+    }
+}
+
+impl<T> Slot<T> {
+    /// A value that must be there.
+    pub(super) fn need(self, field: &'static str) -> Result<T, DecodeError> {
+        match self {
+            Self::Read(value) => Ok(value),
+            Self::Odd(why) => Err(why),
+            Self::Missing => Err(DecodeError::Missing { field }),
+        }
+    }
+    /// A value that may be missing, but not be odd.
+    pub(super) fn optional(self) -> Result<Option<T>, DecodeError> {
+        match self {
+            Self::Read(value) => Ok(Some(value)),
+            Self::Odd(why) => Err(why),
+            Self::Missing => Ok(None),
+        }
+    }
+    /// A value that no rule reads: whatever is there, if it can be read.
+    pub(super) fn any(self) -> Option<T> {
+        match self {
+            Self::Read(value) => Some(value),
+            Self::Odd(_) | Self::Missing => None,
+        }
+    }
+}
+
+/// Notes what cannot be read, and goes on with what stands for it.
+pub(super) fn noted<T: Default>(
+    found: Result<T, DecodeError>,
+    part: Part,
+    transaction: Option<u32>,
+    field: &'static str,
+    unread: &mut UnreadParts,
+) -> T {
+    found.unwrap_or_else(|why| {
+        unread.add(Unread { part, transaction, field, why: why.to_string() });
+        T::default()
+    })
 }
 
 /// The hex digits of a `0x` string.
@@ -47,6 +131,19 @@ pub(super) fn address_or_null(reader: &mut Reader<'_>, field: &'static str) -> R
     if reader.null()? { Ok(None) } else { address(reader, field).map(Some) }
 }
 
+/// 20 bytes, or none: null, or nothing in quotes.
+pub(super) fn receiver(reader: &mut Reader<'_>, field: &'static str) -> Result<Option<Address>, DecodeError> {
+    let mut ahead = reader.clone();
+    if reader.null()? {
+        return Ok(None);
+    }
+    if ahead.peek()? == Next::String && matches!(&*ahead.string()?, b"" | b"0x") {
+        *reader = ahead;
+        return Ok(None);
+    }
+    address(reader, field).map(Some)
+}
+
 /// 32 bytes.
 pub(super) fn hash(reader: &mut Reader<'_>, field: &'static str) -> Result<B256, DecodeError> {
     fixed::<32>(reader, field, "0x and 64 hex digits").map(B256::from)
@@ -55,7 +152,8 @@ pub(super) fn hash(reader: &mut Reader<'_>, field: &'static str) -> Result<B256,
 /// Any even number of digits.
 pub(super) fn data(reader: &mut Reader<'_>, field: &'static str) -> Result<Bytes, DecodeError> {
     let text = reader.string()?;
-    let digits = digits(field, &text)?;
+    // Some nodes write no bytes as no text.
+    let digits = if text.is_empty() { &[] } else { digits(field, &text)? };
     if digits.len() > 2 * DATA_BYTES_MAX {
         return Err(DecodeError::TooMany { what: field, max: DATA_BYTES_MAX });
     }
@@ -69,22 +167,24 @@ pub(super) fn data(reader: &mut Reader<'_>, field: &'static str) -> Result<Bytes
     }
 }
 
-/// Data, or null for none.
-pub(super) fn data_or_null(reader: &mut Reader<'_>, field: &'static str) -> Result<Bytes, DecodeError> {
-    if reader.null()? { Ok(Bytes::new()) } else { data(reader, field) }
-}
-
 fn quantity<const DIGITS: usize>(
     reader: &mut Reader<'_>,
     field: &'static str,
     want: &'static str,
 ) -> Result<[u8; 32], DecodeError> {
+    if reader.peek()? == Next::Number {
+        return number::<DIGITS>(reader, field, want);
+    }
     let text = reader.string()?;
     let bad = || DecodeError::bad_value(field, &text, want);
     let digits = digits(field, &text)?;
+    // The empty string of bytes is zero, as in RLP: there is nothing else that it could mean.
+    if digits.is_empty() {
+        return Ok([0; 32]);
+    }
     let first = digits.iter().position(|b| *b != b'0').unwrap_or(digits.len());
     let significant = digits.get(first..).unwrap_or_default();
-    if digits.is_empty() || significant.len() > DIGITS {
+    if significant.len() > DIGITS {
         return Err(bad());
     }
     let mut padded = [b'0'; 64];
@@ -97,6 +197,18 @@ fn quantity<const DIGITS: usize>(
         return Err(bad());
     }
     Ok(bytes)
+}
+
+/// A quantity as a JSON number, as some nodes write some of them.
+fn number<const DIGITS: usize>(
+    reader: &mut Reader<'_>,
+    field: &'static str,
+    want: &'static str,
+) -> Result<[u8; 32], DecodeError> {
+    let digits = reader.digits(field)?;
+    let text = std::str::from_utf8(digits).unwrap_or_default();
+    let found = U256::from_str_radix(text, 10).ok().filter(|number| number.bit_len() <= 4 * DIGITS);
+    found.map(|number| number.to_be_bytes()).ok_or_else(|| DecodeError::bad_value(field, digits, want))
 }
 
 /// A hex quantity of at most 256 bits.
@@ -159,13 +271,13 @@ mod tests {
         assert_eq!(read("\"0x0\"", hex_u64), Ok(0));
         assert_eq!(read("\"0xffffffffffffffff\"", hex_u64), Ok(u64::MAX));
         assert_eq!(read("\"0x000000000000000001\"", hex_u64), Ok(1));
+        assert_eq!((read("\"0x\"", hex_u64), read("7", hex_u64)), (Ok(0), Ok(7)));
         assert_eq!(read(&format!("\"0x{}\"", "f".repeat(64)), hex_u256), Ok(U256::MAX));
         assert_eq!(
             read("1642894143000000000000000000000", int_u256).map(|v| v.to_string()),
             Ok("1642894143000000000000000000000".into())
         );
         for bad in [
-            "\"0x\"",
             "\"0x10000000000000000\"",
             "\"-0x1\"",
             "\"0x-1\"",
@@ -175,7 +287,8 @@ mod tests {
             "\"0X1\"",
             "\"0x0x1\"",
             "\"0xé\"",
-            "7",
+            "-7",
+            "18446744073709551616",
             "null",
         ] {
             assert!(read(bad, hex_u64).is_err(), "{bad}");
@@ -186,8 +299,35 @@ mod tests {
     }
 
     #[test]
+    fn a_receiver_may_be_none_in_three_ways() {
+        for none in ["null", "\"\"", "\"0x\""] {
+            assert_eq!(read(none, receiver), Ok(None), "{none}");
+        }
+        assert_eq!(read(&format!("\"0x{}\"", "0".repeat(40)), receiver), Ok(Some(Address::ZERO)));
+        assert!(read("\"0x12\"", receiver).is_err() && read("7", receiver).is_err());
+    }
+
+    #[test]
+    fn a_field_repeated_alike_is_read_and_one_with_two_values_is_odd() {
+        let slot = |texts: &[&str]| {
+            let mut slot = Slot::default();
+            for text in texts {
+                slot.read(&mut Reader::new(text.as_bytes()), "f", hex_u64).unwrap();
+            }
+            slot.need("f").map_err(|error| error.to_string())
+        };
+        assert_eq!((slot(&["\"0x1\""]), slot(&["\"0x1\"", "\"0x01\"", "null"])), (Ok(1), Ok(1)));
+        assert_eq!(slot(&["\"0x1\"", "\"0x2\"", "\"0x1\""]), Err("field `f` is given twice".into()));
+        assert_eq!(
+            (slot(&[]), slot(&["null"])),
+            (Err("field `f` is missing".into()), Err("field `f` is missing".into()))
+        );
+        assert!(slot(&["{\"a\":[1]}", "\"0x1\""]).is_err());
+    }
+
+    #[test]
     fn data_has_whole_bytes() {
-        assert_eq!(read("\"0x\"", data), Ok(Bytes::new()));
+        assert_eq!((read("\"0x\"", data), read("\"\"", data)), (Ok(Bytes::new()), Ok(Bytes::new())));
         assert_eq!(read("\"0x0aFF\"", data), Ok(Bytes::from_static(&[0x0a, 0xff])));
         for bad in ["\"0x0\"", "\"0x0x00\"", "\"zz\"", "\"0xzz\""] {
             assert!(read(bad, data).is_err(), "{bad}");

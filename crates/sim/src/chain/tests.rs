@@ -74,7 +74,7 @@ fn a_payment_moves_coins_and_costs_gas() {
     let hash = chain.submit(pay(alice(), bob(), ETHER)).unwrap();
     let block = mine(&mut chain);
     let [tx] = &block.transactions[..] else { panic!("one transaction") };
-    assert_eq!((tx.hash, tx.index, tx.nonce, tx.status), (hash, 0, 0, Some(true)));
+    assert_eq!((tx.hash, tx.index, tx.nonce, tx.status), (hash, 0, Some(0), Some(true)));
     assert_eq!(chain.balance(bob()), U256::from(2 * ETHER));
     let fee = U256::from(21_000 * (u128::from(block.base_fee.unwrap()) + TIP));
     assert_eq!(chain.balance(alice()), U256::from(99 * ETHER) - fee);

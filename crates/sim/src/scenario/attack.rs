@@ -157,7 +157,7 @@ pub(super) fn transaction(acts: &[Act], places: &dyn Places) -> Result<Transacti
     let calls = trace.calls;
     let input = calls.first().map(|call| call.input.clone()).unwrap_or_default();
     let to = calls.first().and_then(|call| call.to);
-    Ok(Transaction { from, to, input, calls, status: Some(true), gas: 1_000_000, ..Transaction::default() })
+    Ok(Transaction { from, to, input, calls, status: Some(true), gas: Some(1_000_000), ..Transaction::default() })
 }
 
 /// Calls as they happen.

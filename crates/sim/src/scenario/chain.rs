@@ -185,17 +185,17 @@ impl Chain {
                     Some(token) => rehearsal::token(token, from, to, amount),
                     None => Transaction { value: amount, ..rehearsal::coin(from, to, 0) },
                 };
-                transaction.nonce = nonce.unwrap_or_else(|| self.nonce(from));
+                transaction.nonce = Some(nonce.unwrap_or_else(|| self.nonce(from)));
                 Ok(vec![transaction])
             }
             Made::Calls { from, selector, to, times } => {
                 let (from, to) = (address(from, catalogue)?, address(to, catalogue)?);
-                let call = |_| Transaction { nonce: self.nonce(from), ..rehearsal::call(from, to, *selector) };
+                let call = |_| Transaction { nonce: Some(self.nonce(from)), ..rehearsal::call(from, to, *selector) };
                 Ok((0..*times).map(call).collect())
             }
             Made::Acts(acts) => {
                 let mut transaction = attack::transaction(acts, &Map { chain: self.number, catalogue })?;
-                transaction.nonce = self.nonce(transaction.from);
+                transaction.nonce = Some(self.nonce(transaction.from));
                 Ok(vec![transaction])
             }
         }
@@ -212,6 +212,7 @@ impl Chain {
         let parent = self.blocks.last().map_or((FIRST_HEIGHT - 1, B256::ZERO), |block| (block.number, block.hash));
         for (index, transaction) in (0_u32..).zip(&mut transactions) {
             let Transaction { from, to, value, nonce, input, .. } = &*transaction;
+            let nonce = nonce.unwrap_or_default();
             let hash = digest(&format!("{from} {to:?} {value} {nonce} {input}"));
             (transaction.index, transaction.hash) = (index, hash);
         }

@@ -262,13 +262,13 @@ fn changes(block: &Block, transaction: &Transaction) -> Vec<Changed> {
             _ => {}
         }
     }
-    if transaction.calls.is_empty() && !block.has_receipts {
+    if transaction.calls.is_empty() && !block.has_receipt_of(transaction) {
         // Only the outermost call is known, and not whether it succeeded: then nothing is claimed.
         return Vec::new();
     }
     for log in &transaction.logs {
         if !created.contains(&log.address)
-            && transaction.to.is_some()
+            && !transaction.is_creation()
             && let Some(rule) = log_rule(log)
         {
             add(log.address, rule, None);

@@ -414,7 +414,7 @@ impl Observer {
     fn follow_everyone(&mut self, case: Case<'_>, bounds: Bounds, out: &mut Vec<SignalChange>) {
         let (block, transaction) = (case.block, case.transaction);
         let sent = gwei(transaction.value);
-        let judged = sent >= bounds.out_min && transaction.nonce <= self.limits.nonce_max;
+        let judged = sent >= bounds.out_min && transaction.nonce.is_some_and(|nonce| nonce <= self.limits.nonce_max);
         if let Some(to) = transaction.to.filter(|_| judged && transaction.status != Some(false)) {
             let outflow = Outflow { from: transaction.from, to, gwei: sent };
             self.judge(block, transaction, outflow, bounds, out);
@@ -479,9 +479,12 @@ impl Observer {
         let blocks = self.limits.quarter_blocks * 4;
         let age = match watched {
             Some(_) => String::new(),
-            None => format!(" It is the sender's transaction number {}.", transaction.nonce.saturating_add(1)),
+            None => transaction
+                .nonce
+                .map(|nonce| format!(" It is the sender's transaction number {}.", nonce.saturating_add(1)))
+                .unwrap_or_default(),
         };
-        Claim::on_block(&self.voice, block, "outflow", &[&block.chain.bytes(), outflow.from.as_slice()])
+        let claim = Claim::on_block(&self.voice, block, "outflow", &[&block.chain.bytes(), outflow.from.as_slice()])
             .transaction(transaction)
             .loudness(if watched.is_some() { Loudness::Warning } else { Loudness::Info })
             .service(watched.map(|watched| watched.service.clone()))
@@ -496,7 +499,6 @@ impl Observer {
             .number("known to be held before, at least", exact(held), &unit)
             .number("held limit", exact(bounds.held_max), &unit)
             .number("window", blocks, "blocks")
-            .number("sender's nonce", transaction.nonce, "")
             .party("sender", outflow.from)
             .party("receiver", outflow.to)
             .facts(Facts {
@@ -504,7 +506,11 @@ impl Observer {
                 irreversible: watched.is_some(),
                 ..Facts::default()
             })
-            .confidence(if watched.is_some() { 400 } else { 200 })
+            .confidence(if watched.is_some() { 400 } else { 200 });
+        match transaction.nonce {
+            Some(nonce) => claim.number("sender's nonce", nonce, ""),
+            None => claim,
+        }
     }
 }
 

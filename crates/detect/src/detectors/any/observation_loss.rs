@@ -27,8 +27,11 @@ use crate::{
     watch::Watch,
 };
 
+mod unread;
 #[cfg(test)]
 mod tests;
+
+use self::unread::Unreadables;
 
 const ID: &str = "observation_loss";
 /// Sources and kinds with an open gap, kept apart. Past it, gaps of new sources are told at once and not followed.
@@ -86,7 +89,8 @@ const DOC: &str = "## What it watches
 Our own eyes. A gap that a source reports and does not back-fill within `grace_seconds` (nonsense from a node, and forks too deep to
 walk, are told at once). A chain whose head does not move for `stale_intervals` of its own mean interval, as learned from its
 headers, and at least `stale_min_seconds`. Blocks that come without receipts or traces, `bare_blocks` in a row, after earlier ones
-had them. It says when each is over. A gap that we learn of only after it was closed is put on record too, if it was long.
+had them. Blocks of which something was there and could not be read: a transaction without a receiver, a log, a call of a kind that
+we do not know; the rest of such a block is judged. It says when each is over. A gap that we learn of only after it was closed is put on record too, if it was long.
 
 ## Why it matters
 
@@ -221,6 +225,9 @@ struct State {
     now: Timestamp,
     /// The last gaps that were closed, so that hearing of one twice is harmless.
     closed: VecDeque<(SourceId, GapKind, Stretch)>,
+    /// Parts of blocks that could not be read and were told. It came later than the rest.
+    #[serde(default)]
+    unread: Unreadables,
 }
 
 struct Observer {
@@ -267,6 +274,7 @@ impl Detector for Observer {
             }
             stays
         });
+        self.state.unread.end_elsewhere(sources, &self.voice, at, out);
     }
     fn snapshot(&self) -> Vec<u8> {
         at_rest::save(&self.state)
@@ -429,6 +437,7 @@ impl Observer {
         // Only an account chain has receipts and traces; without transactions there is nothing that could be missing.
         if let Some(block) = block.account().filter(|block| !block.transactions.is_empty()) {
             self.follow_layers(block, out);
+            self.state.unread.follow(block, &self.voice, &self.watch, out);
         }
     }
 

@@ -134,8 +134,8 @@ impl DetectorKind for Reorganization {
     fn canary(&self) -> (Knowledge, Vec<ChainEvent>) {
         let mut chain = Rehearsal::default();
         let stranger = Address::repeat_byte(0xee);
-        let deposit = Transaction { nonce: 5, ..rehearsal::coin(stranger, rehearsal::HOT, 100_000) };
-        let theft = Transaction { nonce: 5, ..rehearsal::coin(stranger, stranger, 100_000) };
+        let deposit = Transaction { nonce: Some(5), ..rehearsal::coin(stranger, rehearsal::HOT, 100_000) };
+        let theft = Transaction { nonce: Some(5), ..rehearsal::coin(stranger, stranger, 100_000) };
         let dropped = chain.block(vec![deposit]);
         chain.reorg(&[dropped], vec![vec![theft]]);
         (rehearsal::knowledge(), chain.events)

@@ -84,7 +84,7 @@ fn without_watched_addresses_only_young_accounts_are_noted() {
     let after = |nonce: u64| {
         let mut chain = Rehearsal::default();
         chain.block(vec![coin(OUTSIDE, FRESH, 60_000)]);
-        chain.block(vec![quarterdeck_core::chain::Transaction { nonce, ..coin(FRESH, OUTSIDE, 55_000) }]);
+        chain.block(vec![quarterdeck_core::chain::Transaction { nonce: Some(nonce), ..coin(FRESH, OUTSIDE, 55_000) }]);
         let signals = told(&knowledge, &chain);
         assert!(signals.iter().all(|signal| signal.loudness == Loudness::Info));
         signals.len()

@@ -1,3 +1,5 @@
+use quarterdeck_core::chain::{Part, Unread};
+
 use super::*;
 use crate::testing::{ended, observe, raised};
 
@@ -32,6 +34,36 @@ fn a_gap_is_told_after_its_grace_and_ends_when_it_is_closed() {
     assert_eq!(signal.service.as_ref().map(Name::as_str), Some("custody"));
     let closed = [&events[..], &[gap(GapKind::Unreachable, 1_000, 7, Some(1_100))]].concat();
     assert_eq!(ended(&observe(&ObservationLoss, &rehearsal::knowledge(), &closed)), [signal.fingerprint]);
+}
+
+#[test]
+fn what_of_a_block_could_not_be_read_is_told_once_and_ends_when_it_has_not_come_for_long() {
+    let block = |number: u64, unread: Option<Part>| {
+        let mut block =
+            Block { chain: rehearsal::CHAIN, number, time: Timestamp::from_secs(number * 12), ..Block::default() };
+        block.transactions.push(rehearsal::coin(rehearsal::HOT, rehearsal::HOT, 1));
+        if let Some(part) = unread {
+            block.unread.add(Unread { part, transaction: Some(0), field: "to", why: "field `to` is missing".into() });
+        }
+        ChainEvent::Block(Arc::new(block).into())
+    };
+    let mut events: Vec<ChainEvent> = (1..=3).map(|number| block(number, Some(Part::Transaction))).collect();
+    events.push(block(4, Some(Part::Log)));
+    let changes = observe(&ObservationLoss, &rehearsal::knowledge(), &events);
+    let signals = raised(&changes);
+    let titles: Vec<&str> = signals.iter().map(|signal| signal.title.as_str()).collect();
+    assert_eq!(
+        titles,
+        ["chain 1: a transaction of block 1 could not be read", "chain 1: a log of block 4 could not be read"]
+    );
+    assert!(signals[0].explanation.text.contains("transaction 0: field `to` is missing"));
+    assert_eq!(signals[0].service.as_ref().map(Name::as_str), Some("custody"));
+    events.extend((5..=103).map(|number| block(number, None)));
+    assert_eq!(told(&events), (2, 1), "a hundred blocks since the last such transaction, ninety-nine since the log");
+    events.push(block(104, None));
+    assert_eq!(told(&events), (2, 2));
+    events.push(block(105, Some(Part::Log)));
+    assert_eq!(told(&events), (3, 2));
 }
 
 #[test]

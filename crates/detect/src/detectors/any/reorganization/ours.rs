@@ -43,7 +43,11 @@ impl AnyTransaction<'_> {
     }
     pub(super) fn uses(self) -> Uses {
         match self {
-            Self::Account(found) => Uses::Nonce { from: found.from, nonce: found.nonce },
+            Self::Account(found) => match found.nonce {
+                Some(nonce) => Uses::Nonce { from: found.from, nonce },
+                // Nothing is known of what it uses up: it has no rivals.
+                None => Uses::Outputs { spends: Vec::new() },
+            },
             Self::Output(found) => Uses::Outputs { spends: found.inputs.iter().map(|input| input.spends).collect() },
         }
     }

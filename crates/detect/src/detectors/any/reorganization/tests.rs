@@ -15,7 +15,7 @@ fn number(signal: &Signal, name: &str) -> String {
     signal.explanation.numbers.iter().find(|number| number.name == name).unwrap().value.clone()
 }
 fn deposit() -> Transaction {
-    Transaction { nonce: 5, ..coin(STRANGER, HOT, 100_000) }
+    Transaction { nonce: Some(5), ..coin(STRANGER, HOT, 100_000) }
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn depth_alone_makes_it_louder() {
 fn a_replaced_deposit_is_critical_and_named() {
     let mut chain = Rehearsal::default();
     let dropped = chain.block(vec![deposit()]);
-    let theft = Transaction { nonce: 5, ..coin(STRANGER, STRANGER, 100_000) };
+    let theft = Transaction { nonce: Some(5), ..coin(STRANGER, STRANGER, 100_000) };
     let adopted = chain.reorg(&[Arc::clone(&dropped)], vec![vec![theft]]);
     let signal = &told(&chain)[0];
     assert_eq!((signal.loudness, signal.facts.money_at_risk), (Loudness::Critical, Usd::from_dollars(200_000)));
@@ -69,7 +69,8 @@ fn a_repriced_or_included_deposit_is_not_replaced() {
     for (hash_kept, name) in [(true, "ours included again"), (false, "ours repriced")] {
         let mut chain = Rehearsal::default();
         let dropped = chain.block(vec![deposit()]);
-        let again = if hash_kept { dropped.transactions[0].clone() } else { Transaction { gas_price: 9, ..deposit() } };
+        let again =
+            if hash_kept { dropped.transactions[0].clone() } else { Transaction { gas_price: Some(9), ..deposit() } };
         chain.reorg(&[dropped], vec![vec![again]]);
         let signal = &told(&chain)[0];
         assert_eq!((signal.loudness, number(signal, name).as_str()), (Loudness::Info, "1"));
@@ -84,7 +85,7 @@ fn a_dropped_deposit_waits_and_is_followed_until_it_is_replaced_or_returns() {
         let dropped = chain.block(vec![deposit()]);
         chain.reorg(&[Arc::clone(&dropped)], vec![vec![]]);
         chain.block(vec![]);
-        let theft = Transaction { nonce: 5, ..coin(STRANGER, STRANGER, 100_000) };
+        let theft = Transaction { nonce: Some(5), ..coin(STRANGER, STRANGER, 100_000) };
         chain.block(vec![if again { dropped.transactions[0].clone() } else { theft }]);
         let signals = told(&chain);
         assert_eq!((signals.len(), signals[0].loudness), (wanted, Loudness::Warning));
@@ -115,7 +116,7 @@ fn reasons(chain: &Rehearsal) -> Vec<String> {
 
 #[test]
 fn a_claim_that_falls_says_what_became_of_what_it_named() {
-    let theft = || Transaction { nonce: 5, ..coin(STRANGER, STRANGER, 100_000) };
+    let theft = || Transaction { nonce: Some(5), ..coin(STRANGER, STRANGER, 100_000) };
     let mut chain = Rehearsal::default();
     let dropped = chain.block(vec![deposit()]);
     let paid = dropped.transactions[0].clone();
@@ -132,8 +133,8 @@ fn a_claim_that_falls_says_what_became_of_what_it_named() {
 
 #[test]
 fn a_loss_that_an_ordinary_block_undoes_is_retracted_and_the_rest_said_again() {
-    let theft = || Transaction { nonce: 5, ..coin(STRANGER, STRANGER, 100_000) };
-    let other = Transaction { nonce: 6, ..coin(STRANGER, HOT, 50_000) };
+    let theft = || Transaction { nonce: Some(5), ..coin(STRANGER, STRANGER, 100_000) };
+    let other = Transaction { nonce: Some(6), ..coin(STRANGER, HOT, 50_000) };
     let mut chain = Rehearsal::default();
     let dropped = chain.block(vec![deposit(), other]);
     let paid = dropped.transactions[0].clone();
