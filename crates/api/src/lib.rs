@@ -186,6 +186,9 @@ pub struct Signal {
     /// The silence that kept it quiet.
     #[serde(default)]
     pub silence: Option<String>,
+    /// Who says that somebody at the source's end works on it. That acknowledges nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_up_by: Option<String>,
     /// How often the same claim came again, as of the last doubling.
     pub repeats: u64,
 }

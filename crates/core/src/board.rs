@@ -43,7 +43,7 @@ use crate::{
     duty::next_deadline,
     id::{Id, IdSource, IncidentId, PageId, SignalId, SilenceId, SourceId},
     incident::{
-        Actor, ClaimsCommand, ClaimsEvent, Command, Ctx, Incident, IncidentEvent, LifeCommand, Phase, Refusal,
+        Actor, Attached, ClaimsCommand, ClaimsEvent, Command, Ctx, Incident, IncidentEvent, LifeCommand, Phase, Refusal,
         claims::listen::Reception,
     },
     limits::SILENCES_MAX,
@@ -71,6 +71,8 @@ pub enum Fate {
     Retracted(IncidentId),
     /// The claim on this incident is over.
     Ended(IncidentId),
+    /// The claim on this incident was over once, began anew since, and goes on.
+    Late(IncidentId),
     /// This silence kept it from opening or joining anything.
     Silenced(SilenceId),
     /// It belongs to no incident: too quiet to open one.
@@ -169,15 +171,23 @@ impl Board {
         let change = settled(change);
         match found {
             // An incident refuses no change to a signal of its own.
-            Some((id, fate)) => (
-                self.command(id, Command::Claims(ClaimsCommand::Signal(change)), setting, now, ids).unwrap_or_default(),
-                fate,
-            ),
+            Some((id, fate)) => {
+                let fate = if self.goes_on(id, &change) { Fate::Late(id) } else { fate };
+                let command = Command::Claims(ClaimsCommand::Signal(change));
+                (self.command(id, command, setting, now, ids).unwrap_or_default(), fate)
+            }
             None => match self.loose.turn(&change) {
                 Some(event) => (vec![self.journal(event, now)], Fate::Noted),
                 None => (Vec::new(), Fate::Unknown),
             },
         }
+    }
+
+    /// Whether this is an end that a claim of the incident outlives, because it began anew since.
+    fn goes_on(&self, id: IncidentId, change: &SignalChange) -> bool {
+        let SignalChange::Ended { fingerprint, at } = change else { return false };
+        let began = |one: &Attached| one.is_live() && one.signal.began_after(*at);
+        self.incident(id).is_some_and(|incident| incident.of_claim(*fingerprint).any(began))
     }
 
     /// The events of a command to an incident, on more than one stream for a merge.

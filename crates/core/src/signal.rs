@@ -1,6 +1,6 @@
 //! A signal: one claim that something is wrong, from a detector or an outside monitor.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +8,7 @@ use crate::{
     account::Account,
     chain::{B256, BlockRef},
     id::{DetectorId, Id, ServiceId, SignalId},
+    limits::CLOCKS_APART_MAX,
     money::Usd,
     time::Timestamp,
 };
@@ -239,6 +240,15 @@ impl Signal {
     #[must_use]
     pub fn into_drill(self) -> Self {
         Self { id: drill_id(self.id), fingerprint: drill_claim(self.fingerprint), drill: true, ..self }
+    }
+}
+
+impl Signal {
+    /// Whether it began after `end`, so that an end at that instant is the end of something before it. Where its source did not say
+    /// when it began, that is the time of our hearing, and two clocks are compared.
+    pub fn began_after(&self, end: Timestamp) -> bool {
+        let apart = if self.event_time == self.observed { CLOCKS_APART_MAX } else { Duration::ZERO };
+        end.plus(apart) < self.event_time
     }
 }
 

@@ -37,7 +37,8 @@ const LINKS_MAX: usize = 100;
 pub enum Event {
     /// `trigger` raises a claim, `resolve` ends it.
     Heard(Heard),
-    /// `acknowledge`: somebody at the monitor's end works on it. Of a claim that nobody made, it means nothing.
+    /// `acknowledge`: somebody at the monitor's end works on it. That answers for nobody here; of a claim that nobody made, it means
+    /// nothing.
     Acknowledge {
         /// Which claim.
         fingerprint: Fingerprint,

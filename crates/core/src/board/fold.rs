@@ -79,6 +79,8 @@ impl Board {
                 | ClaimsEvent::SignalConfirmed { .. }
                 | ClaimsEvent::SignalRetracted { .. }
                 | ClaimsEvent::SignalEnded { .. }
+                | ClaimsEvent::EndingLate { .. }
+                | ClaimsEvent::SignalTakenUp { .. }
                 | ClaimsEvent::SeverityChanged(_)
                 | ClaimsEvent::FactsStated { .. }
                 | ClaimsEvent::MergedFrom { .. },

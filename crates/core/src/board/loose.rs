@@ -55,8 +55,12 @@ impl Loose {
             SignalChange::Raised { .. } => return None,
             SignalChange::Confirmed { id } => (*id, SignalStatus::Confirmed, String::new()),
             SignalChange::Retracted { id, reason } => (*id, SignalStatus::Retracted, reason.clone()),
-            SignalChange::Ended { fingerprint, .. } => {
-                (*self.claims.get(fingerprint)?, SignalStatus::Ended, String::new())
+            SignalChange::Ended { fingerprint, at } => {
+                let id = *self.claims.get(fingerprint)?;
+                if self.signals.get(&id).is_some_and(|loose| loose.signal.began_after(*at)) {
+                    return None;
+                }
+                (id, SignalStatus::Ended, String::new())
             }
         };
         let changes = self.signals.get(&id).is_some_and(|loose| loose.status.is_live() && loose.status != status);

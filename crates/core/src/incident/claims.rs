@@ -30,6 +30,10 @@ pub struct Attached {
     pub repeats: u64,
     /// When it was last heard of, as of the last recorded doubling.
     pub last: Timestamp,
+    /// The latest end that its source told of too late: of an episode before this signal began.
+    pub late: Option<Timestamp>,
+    /// Who said that somebody at the source's end works on it.
+    pub taken_up: Option<Actor>,
     /// Whether its facts count for the severity; not once a person stated facts instead of them, nor when retracted.
     pub counts: bool,
     /// Why it was retracted, if it was.
@@ -103,7 +107,9 @@ impl Claims {
             ClaimsEvent::SeverityChanged(_) | ClaimsEvent::FactsStated { .. } => phase != Phase::Merged,
             ClaimsEvent::SignalConfirmed { .. }
             | ClaimsEvent::SignalRetracted { .. }
-            | ClaimsEvent::SignalEnded { .. } => true,
+            | ClaimsEvent::SignalEnded { .. }
+            | ClaimsEvent::EndingLate { .. }
+            | ClaimsEvent::SignalTakenUp { .. } => true,
         }
     }
 
@@ -113,6 +119,8 @@ impl Claims {
             ClaimsEvent::SignalConfirmed { signal }
             | ClaimsEvent::SignalRetracted { signal, .. }
             | ClaimsEvent::SignalEnded { signal, .. }
+            | ClaimsEvent::EndingLate { signal, .. }
+            | ClaimsEvent::SignalTakenUp { signal, .. }
             | ClaimsEvent::SignalsAbsorbed { signal: Some(signal), .. } => {
                 (!self.signals.contains_key(signal)).then_some(Named::Signal(*signal))
             }
@@ -136,6 +144,16 @@ impl Claims {
                 }
             }
             ClaimsEvent::SignalEnded { signal, .. } => self.turn(*signal, SignalStatus::Ended, at),
+            ClaimsEvent::EndingLate { signal, at: ended } => {
+                if let Some(attached) = self.signals.get_mut(signal) {
+                    attached.late = attached.late.max(Some(*ended));
+                }
+            }
+            ClaimsEvent::SignalTakenUp { signal, by } => {
+                if let Some(attached) = self.signals.get_mut(signal) {
+                    attached.taken_up = Some(by.clone());
+                }
+            }
             ClaimsEvent::SeverityChanged(change) => {
                 self.severity = change.to;
                 self.score = change.score.clone();
@@ -179,16 +197,24 @@ impl Claims {
     }
 
     fn attach(&mut self, signal: &Arc<Signal>, at: Timestamp) {
-        let mut repeats = 0;
+        let (mut repeats, mut late) = (0, None);
         if let Some(before) = self.signals.get(&signal.id) {
             // Undone or over, and back again.
-            repeats = before.repeats;
+            (repeats, late) = (before.repeats, before.late);
             self.live = self.live.saturating_sub(usize::from(before.is_live()));
             self.counted = self.counted.saturating_sub(usize::from(before.counts));
         }
         self.by_claim.insert((signal.fingerprint, signal.id));
-        let (signal_now, status) = (Arc::clone(signal), signal.status);
-        let attached = Attached { signal: signal_now, status, repeats, last: at, counts: true, undone: None };
+        let attached = Attached {
+            signal: Arc::clone(signal),
+            status: signal.status,
+            repeats,
+            last: at,
+            late,
+            taken_up: None,
+            counts: true,
+            undone: None,
+        };
         self.live = self.live.saturating_add(usize::from(attached.is_live()));
         self.counted = self.counted.saturating_add(1);
         self.stands |= attached.is_live();

@@ -104,6 +104,12 @@ pub(super) fn line(event: &IncidentEvent, names: &Names<'_>) -> String {
         IncidentEvent::Claims(ClaimsEvent::SignalEnded { signal, .. }) => {
             format!("Signal {signal} is over, says its source")
         }
+        IncidentEvent::Claims(ClaimsEvent::EndingLate { signal, at }) => {
+            format!("Signal {signal} goes on: its source said late that it had been over at {at}, before it began anew")
+        }
+        IncidentEvent::Claims(ClaimsEvent::SignalTakenUp { signal, by }) => {
+            format!("{} says that somebody there works on signal {signal}; that acknowledges nothing here", names.actor(by))
+        }
         IncidentEvent::Claims(ClaimsEvent::SeverityChanged(change)) if change.from == change.to => {
             format!("Score is now {}", change.score)
         }
@@ -156,12 +162,13 @@ pub(super) fn readings(event: &IncidentEvent) -> Vec<Reading> {
     match event {
         IncidentEvent::Life(LifeEvent::Opened { signal, .. })
         | IncidentEvent::Claims(ClaimsEvent::SignalAttached { signal }) => of_signal(signal),
-        IncidentEvent::Claims(ClaimsEvent::SignalEnded { at, .. }) => {
+        IncidentEvent::Claims(ClaimsEvent::SignalEnded { at, .. } | ClaimsEvent::EndingLate { at, .. }) => {
             vec![reading("ended, by the source".to_owned(), *at, 1, Some(SOURCE_TIME))]
         }
         IncidentEvent::Claims(
             ClaimsEvent::SignalsAbsorbed { .. }
             | ClaimsEvent::SignalConfirmed { .. }
+            | ClaimsEvent::SignalTakenUp { .. }
             | ClaimsEvent::SignalRetracted { .. }
             | ClaimsEvent::SeverityChanged(_)
             | ClaimsEvent::FactsStated { .. }

@@ -39,6 +39,8 @@ pub(crate) const CLAIMS: Cases<IncidentEvent> = &[
     ("signal_confirmed.v1", |d| C::SignalConfirmed { signal: any(d) }.into()),
     ("signal_retracted.v1", |d| C::SignalRetracted { signal: any(d), reason: any(d) }.into()),
     ("signal_ended.v1", |d| C::SignalEnded { signal: any(d), at: any(d) }.into()),
+    ("ending_late.v1", |d| C::EndingLate { signal: any(d), at: any(d) }.into()),
+    ("signal_taken_up.v1", |d| C::SignalTakenUp { signal: any(d), by: any(d) }.into()),
     ("severity_changed.v1", |d| C::SeverityChanged(SeverityChange { from: any(d), to: any(d), score: any(d) }).into()),
     ("facts_stated.v1", |d| C::FactsStated { by: any(d), facts: any(d), replace: any(d) }.into()),
     ("merged_from.v1", |d| C::MergedFrom { by: any(d), from: any(d), facts: any(d) }.into()),

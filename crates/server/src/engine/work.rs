@@ -159,7 +159,8 @@ pub fn incident_of(fate: &Fate) -> Option<IncidentId> {
         | Fate::Repeated(id)
         | Fate::Confirmed(id)
         | Fate::Retracted(id)
-        | Fate::Ended(id) => Some(*id),
+        | Fate::Ended(id)
+        | Fate::Late(id) => Some(*id),
         Fate::Silenced(_) | Fate::Noted | Fate::Unknown => None,
     }
 }
@@ -173,6 +174,7 @@ pub fn words(fate: &Fate) -> String {
         Fate::Confirmed(id) => format!("stands for good on {id}"),
         Fate::Retracted(id) => format!("was undone on {id}"),
         Fate::Ended(id) => format!("is over on {id}"),
+        Fate::Late(id) => format!("began anew on {id} since, and goes on"),
         Fate::Silenced(id) => format!("silenced by {id}"),
         Fate::Noted => "too quiet to open an incident".to_owned(),
         Fate::Unknown => "was never raised here".to_owned(),

@@ -17,7 +17,7 @@ use quarterdeck_api::{Accepted, ErrorBody};
 use quarterdeck_core::{
     board::Fate,
     id::{ServiceId, SourceId},
-    incident::{Actor, Command, LifeCommand},
+    incident::{Actor, ClaimsCommand, Command},
     signal::{Fingerprint, SignalChange},
 };
 use quarterdeck_formats::{
@@ -178,19 +178,20 @@ pub async fn enqueue(State(app): State<Shared>, body: Body) -> Result<Response, 
     };
     match event {
         Event::Heard(heard) => drop(app.expiries.hear(&app.engine, vec![heard]).await?),
-        Event::Acknowledge { fingerprint } => acknowledge(&app, &source, &fingerprint).await?,
+        Event::Acknowledge { fingerprint } => take_up(&app, &source, fingerprint).await?,
     }
     let body = pagerduty::accepted_body(&dedup_key);
     Ok((StatusCode::ACCEPTED, [(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
-/// Somebody at the monitor's end works on it. Of a claim that is not there, or an incident past that, it means nothing.
-async fn acknowledge(app: &Shared, source: &SourceId, claim: &Fingerprint) -> Result<(), Refused> {
-    let incident = read(&app.engine.published().board).incident_of_claim(claim);
+/// Somebody at the monitor's end works on what it claimed: said on the incident that holds the claim. It acknowledges nothing for
+/// the people whom we page; of a claim that is not there it means nothing.
+async fn take_up(app: &Shared, source: &SourceId, claim: Fingerprint) -> Result<(), Refused> {
+    let incident = read(&app.engine.published().board).incident_of_claim(&claim);
     let Some(incident) = incident else { return Ok(()) };
-    let command = Command::Life(LifeCommand::Acknowledge { by: Actor::Token(source.to_string()) });
+    let command = Command::Claims(ClaimsCommand::TakeUp { claim, by: Actor::Token(source.to_string()) });
     match app.engine.ask(Work::Command { incident, command }).await? {
-        Answer::Refused(refusal) => tracing::info!(%refusal, %source, "an acknowledgement that means nothing"),
+        Answer::Refused(refusal) => tracing::info!(%refusal, %source, "what a monitor says of its own claim was not taken"),
         Answer::Done | Answer::Logged { .. } | Answer::Heard(_) | Answer::Stranded(_) => {}
     }
     Ok(())

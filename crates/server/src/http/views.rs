@@ -67,6 +67,7 @@ pub async fn incident(
                 view.incident = Some(id.to_string());
                 view.repeats = attached.repeats;
                 view.fate = attached.undone.clone().unwrap_or_default();
+                view.taken_up_by = attached.taken_up.as_ref().map(ToString::to_string);
                 view
             })
             .collect(),
@@ -223,6 +224,7 @@ pub fn signal(signal: &Signal, status: SignalStatus) -> api::Signal {
         fate: String::new(),
         became: None,
         silence: None,
+        taken_up_by: None,
         repeats: 0,
     }
 }

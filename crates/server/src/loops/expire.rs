@@ -72,18 +72,30 @@ impl Expiries {
     /// Hands over what monitors said, and waits until it is durable. One fate for each, in order.
     pub async fn hear(&self, engine: &EngineHandle, heard: Vec<Heard>) -> Result<Vec<Fate>, EngineError> {
         let _others_may_too = self.turn.read().await;
+        let mut ended = Vec::new();
         {
             let mut until = self.lock();
-            for one in &heard {
+            for (place, one) in heard.iter().enumerate() {
                 match (&one.change, one.expires) {
                     (SignalChange::Raised { signal }, Some(at)) => note(&mut until, signal.fingerprint, at),
                     (SignalChange::Raised { signal }, None) => drop(until.remove(&signal.fingerprint)),
-                    (SignalChange::Ended { fingerprint, .. }, _) => drop(until.remove(fingerprint)),
+                    (SignalChange::Ended { fingerprint, .. }, _) => {
+                        ended.extend(until.remove(fingerprint).map(|at| (place, *fingerprint, at)));
+                    }
                     (SignalChange::Confirmed { .. } | SignalChange::Retracted { .. }, _) => {}
                 }
             }
         }
-        engine.hear(heard.into_iter().map(|one| one.change).collect()).await
+        let fates = engine.hear(heard.into_iter().map(|one| one.change).collect()).await?;
+        let mut until = self.lock();
+        for (place, claim, at) in ended {
+            // The end of an episode before it: the claim goes on, and must be repeated as before.
+            if matches!(fates.get(place), Some(Fate::Late(_))) && !until.contains_key(&claim) {
+                note(&mut until, claim, at);
+            }
+        }
+        drop(until);
+        Ok(fates)
     }
 
     /// Until when a claim holds; none: until it is said to be over.

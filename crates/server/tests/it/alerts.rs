@@ -143,7 +143,7 @@ async fn a_drill_runs_beside_what_is_real() {
 }
 
 #[tokio::test]
-async fn a_pagerduty_event_triggers_acknowledges_and_resolves() {
+async fn a_pagerduty_event_triggers_and_resolves_and_its_acknowledgement_answers_for_nobody() {
     let deck = Deck::start().await;
     let event = |action: &str| {
         json!({"routing_key": KEY, "event_action": action, "dedup_key": "disk",
@@ -159,10 +159,23 @@ async fn a_pagerduty_event_triggers_acknowledges_and_resolves() {
     assert_eq!(post(&event("trigger")).await, (202, accepted.clone()));
     deck.receiver.next().await;
     deck.settled().await;
+    for _ in 0..2 {
+        assert_eq!(post(&event("acknowledge")).await, (202, accepted.clone()));
+    }
+    let incident = deck.only_incident().await;
+    assert_eq!((incident.summary.phase.as_str(), incident.summary.acknowledged_by), ("triggered", None));
+    assert_eq!(incident.signals[0].taken_up_by.as_deref(), Some("token monitor"));
+    let told = |row: &&quarterdeck_api::TimelineRow| row.kind == "signal_taken_up";
+    assert_eq!(incident.timeline.iter().filter(told).count(), 1, "said once");
+    // Nor does it answer for what another monitor says of the same service.
+    let other = json!({"title": "the vault is drained", "service": "rpc", "severity": "critical", "facts": {"theft": true}});
+    assert_eq!(deck.post("/ingest/webhook", COMMANDER, other.to_string()).await.0, 200);
+    deck.receiver.next().await;
+    deck.settled().await;
     assert_eq!(post(&event("acknowledge")).await, (202, accepted.clone()));
-    assert_eq!(deck.only_incident().await.summary.acknowledged_by.as_deref(), Some("token monitor"));
+    assert_eq!(deck.only_incident().await.summary.acknowledged_by, None);
     assert_eq!(post(&event("resolve")).await, (202, accepted));
-    deck.until("its end", |board| board.incidents().all(|one| one.live_signals() == 0)).await;
+    deck.until("the end of its claim", |board| board.incidents().all(|one| one.live_signals() == 1)).await;
 
     let mut foreign = event("trigger");
     foreign["routing_key"] = json!("somebody else's");

@@ -21,8 +21,10 @@ pub(super) enum Happening {
     Nothing,
     /// A monitor says that something began.
     Fires { claim: Claim, loudness: Loudness, facts: Facts, times: u64 },
-    /// A monitor says that it is over.
-    Ends { claim: Claim },
+    /// A monitor says that it is over, or was so long ago.
+    Ends { claim: Claim, ago: Duration },
+    /// A monitor says that somebody at its end works on it.
+    TakesUp { claim: Claim },
     /// Somebody does something.
     Does { who: String, deed: Deed, incident: Option<usize> },
     /// How a channel behaves from now on.
@@ -94,16 +96,26 @@ pub(super) fn read(text: &str) -> Result<Happening, String> {
 
 fn monitor(mut words: Words) -> Result<Happening, String> {
     let fires = words.takes("fires");
-    if !fires {
-        words.expect("ends").map_err(|_| format!("expected `fires` or `ends`, found {}", words.found()))?;
+    let takes_up = !fires && words.takes("takes up");
+    if !fires && !takes_up {
+        words.expect("ends").map_err(|_| format!("expected `fires`, `ends` or `takes up`, found {}", words.found()))?;
     }
     let name = words.next("the name of what the monitor watches")?;
     let service = if words.takes("on") { Some(words.next("a service")?) } else { None };
     let mut claim = Claim { name, service, drill: false };
     if !fires {
         claim.drill = words.takes(", as a drill");
+        if takes_up {
+            words.end()?;
+            return Ok(Happening::TakesUp { claim });
+        }
+        let mut ago = Duration::ZERO;
+        if words.takes(", as of") {
+            ago = words.span()?;
+            words.expect("ago")?;
+        }
         words.end()?;
-        return Ok(Happening::Ends { claim });
+        return Ok(Happening::Ends { claim, ago });
     }
     let (mut loudness, mut facts, mut times) = (Loudness::Warning, Facts::default(), 1);
     while words.takes(",") {

@@ -30,6 +30,12 @@ pub(super) fn of_incident(
             format!("retracted {}", signal_of(board, incident, *signal))
         }
         E::Claims(ClaimsEvent::SignalEnded { signal, .. }) => format!("ended {}", signal_of(board, incident, *signal)),
+        E::Claims(ClaimsEvent::EndingLate { signal, .. }) => {
+            format!("{} goes on", signal_of(board, incident, *signal))
+        }
+        E::Claims(ClaimsEvent::SignalTakenUp { signal, .. }) => {
+            format!("{} taken up", signal_of(board, incident, *signal))
+        }
         E::Claims(ClaimsEvent::SeverityChanged(change)) if change.from == change.to => return None,
         E::Claims(ClaimsEvent::SeverityChanged(change)) => format!("{} to {}", change.from, change.to),
         E::Claims(ClaimsEvent::FactsStated { .. }) => "facts stated".to_owned(),

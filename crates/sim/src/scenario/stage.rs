@@ -150,7 +150,8 @@ impl Stage {
         match happening {
             Happening::Nothing => Ok(()),
             Happening::Fires { claim, loudness, facts, times } => self.fires(claim, *loudness, facts, *times),
-            Happening::Ends { claim } => self.ends(claim),
+            Happening::Ends { claim, ago } => self.ends(claim, self.now.minus(*ago)),
+            Happening::TakesUp { claim } => self.takes_up(claim),
             Happening::Does { who, deed, incident } => self.does(who, deed, *incident),
             Happening::Channel { channel, person, manner, after } => {
                 let people = self.world.setting.roster.people.values();
@@ -250,21 +251,31 @@ impl Stage {
         Ok(())
     }
 
-    fn ends(&mut self, claim: &Claim) -> Result<(), String> {
+    fn ends(&mut self, claim: &Claim, at: Timestamp) -> Result<(), String> {
         let mut ended = false;
         for instance in 1.. {
             let fingerprint = fingerprint(claim, instance);
-            if self.firing.remove(&(claim.drill, fingerprint)).is_none() {
-                break;
+            let Some(began) = self.firing.get(&(claim.drill, fingerprint)) else { break };
+            // What began after that end goes on.
+            if *began <= at {
+                self.firing.remove(&(claim.drill, fingerprint));
             }
             ended = true;
-            self.take(&of_world(claim, SignalChange::Ended { fingerprint, at: self.now }))?;
+            self.take(&of_world(claim, SignalChange::Ended { fingerprint, at }))?;
         }
         if ended {
             Ok(())
         } else {
             Err(format!("`{}` does not fire: expected the same name and service as where it began", claim.name))
         }
+    }
+
+    fn takes_up(&mut self, claim: &Claim) -> Result<(), String> {
+        let fingerprint = fingerprint(claim, 1);
+        let incident = self.board.incident_of_claim(&fingerprint);
+        let incident = incident.ok_or_else(|| format!("no incident holds `{}`", claim.name))?;
+        let by = Actor::Token("monitor".to_owned());
+        self.command(incident, Command::Claims(ClaimsCommand::TakeUp { claim: fingerprint, by }))
     }
 
     fn does(&mut self, who: &str, deed: &Deed, incident: Option<usize>) -> Result<(), String> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     id::{IncidentId, SignalId},
     incident::Actor,
-    signal::{Facts, Signal, SignalChange},
+    signal::{Facts, Fingerprint, Signal, SignalChange},
 };
 
 /// What is asked.
@@ -19,6 +19,13 @@ pub enum ClaimsCommand {
         signal: Option<SignalId>,
         /// How many since the last such command.
         count: u64,
+    },
+    /// Its source says that somebody there works on this claim.
+    TakeUp {
+        /// Which claim.
+        claim: Fingerprint,
+        /// The source.
+        by: Actor,
     },
     /// A person states facts about impact; with `replace`, instead of what signals claimed.
     StateFacts {

@@ -67,6 +67,22 @@ pub enum ClaimsEvent {
         /// When, by its source.
         at: Timestamp,
     },
+    /// A source said that a claim is over, and meant an earlier time: it began anew since, and goes on.
+    #[serde(rename = "ending_late.v1")]
+    EndingLate {
+        /// The signal that goes on, attached before.
+        signal: SignalId,
+        /// When it was over, by its source: before this signal began.
+        at: Timestamp,
+    },
+    /// Somebody at the source's end works on its claim. That is said, and is nobody's word for the incident.
+    #[serde(rename = "signal_taken_up.v1")]
+    SignalTakenUp {
+        /// The signal, attached before.
+        signal: SignalId,
+        /// Which source, or who, says so.
+        by: Actor,
+    },
     /// The severity, or only the score, changed.
     #[serde(rename = "severity_changed.v1")]
     SeverityChanged(SeverityChange),
@@ -99,6 +115,8 @@ impl Family for ClaimsEvent {
         "signal_confirmed.v1",
         "signal_retracted.v1",
         "signal_ended.v1",
+        "ending_late.v1",
+        "signal_taken_up.v1",
         "severity_changed.v1",
         "facts_stated.v1",
         "merged_from.v1",
@@ -111,6 +129,8 @@ impl Family for ClaimsEvent {
             Self::SignalConfirmed { .. } => "signal_confirmed.v1",
             Self::SignalRetracted { .. } => "signal_retracted.v1",
             Self::SignalEnded { .. } => "signal_ended.v1",
+            Self::EndingLate { .. } => "ending_late.v1",
+            Self::SignalTakenUp { .. } => "signal_taken_up.v1",
             Self::SeverityChanged(_) => "severity_changed.v1",
             Self::FactsStated { .. } => "facts_stated.v1",
             Self::MergedFrom { .. } => "merged_from.v1",
@@ -124,6 +144,8 @@ impl Family for ClaimsEvent {
             Self::SignalsAbsorbed { count: _, signal: _ }
             | Self::SignalConfirmed { signal: _ }
             | Self::SignalEnded { signal: _, at: _ }
+            | Self::EndingLate { signal: _, at: _ }
+            | Self::SignalTakenUp { signal: _, by: _ }
             | Self::SeverityChanged(SeverityChange { from: _, to: _, score: _ })
             | Self::FactsStated { by: _, facts: _, replace: _ }
             | Self::MergedFrom { by: _, from: _, facts: _ } => self.clone(),

@@ -44,7 +44,7 @@ impl ClaimsCommand {
     pub(crate) const fn survives_length(&self) -> bool {
         match self {
             Self::Signal(_) => true,
-            Self::Count { .. } | Self::StateFacts { .. } | Self::Absorb { .. } => false,
+            Self::Count { .. } | Self::TakeUp { .. } | Self::StateFacts { .. } | Self::Absorb { .. } => false,
         }
     }
 }
@@ -54,6 +54,7 @@ impl Incident {
         match command {
             ClaimsCommand::Signal(change) => self.signal(change, ctx),
             ClaimsCommand::Count { signal, count } => self.counted(signal, count),
+            ClaimsCommand::TakeUp { claim, by } => Ok(self.taken_up(claim, &by)),
             ClaimsCommand::StateFacts { by, facts, replace } => self.facts_stated(by, facts, replace, ctx),
             ClaimsCommand::Absorb { by, from, facts, signals } => self.absorb(by, from, &facts, signals, ctx),
         }
@@ -82,6 +83,13 @@ impl Incident {
         } else {
             Vec::new()
         })
+    }
+
+    /// What a source says of its own claim. It answers for nobody: the escalation goes on, and so does every other claim.
+    fn taken_up(&self, claim: Fingerprint, by: &Actor) -> Vec<IncidentEvent> {
+        let standing = self.of_claim(claim).filter(|attached| attached.is_live());
+        let new = standing.filter(|attached| attached.taken_up.as_ref() != Some(by));
+        new.map(|attached| ClaimsEvent::SignalTakenUp { signal: attached.signal.id, by: by.clone() }.into()).collect()
     }
 
     fn absorb(
@@ -203,15 +211,21 @@ impl Incident {
         events
     }
 
-    /// A claim was true and is over.
+    /// A claim was true and is over. What began after that end is another episode of it, and goes on.
     fn end(&self, fingerprint: Fingerprint, at: Timestamp) -> Vec<IncidentEvent> {
-        let mut events: Vec<IncidentEvent> = self
-            .of_claim(fingerprint)
-            .filter(|attached| attached.is_live())
-            .map(|attached| IncidentEvent::Claims(ClaimsEvent::SignalEnded { signal: attached.signal.id, at }))
-            .collect();
-        if !events.is_empty() {
-            events.extend(self.closing(self.claims.live.saturating_sub(events.len()), true));
+        let mut events: Vec<IncidentEvent> = Vec::new();
+        let mut ended = 0;
+        for attached in self.of_claim(fingerprint).filter(|attached| attached.is_live()) {
+            let signal = attached.signal.id;
+            if !attached.signal.began_after(at) {
+                ended += 1;
+                events.push(ClaimsEvent::SignalEnded { signal, at }.into());
+            } else if attached.late < Some(at) {
+                events.push(ClaimsEvent::EndingLate { signal, at }.into());
+            }
+        }
+        if ended > 0 {
+            events.extend(self.closing(self.claims.live.saturating_sub(ended), true));
         }
         events
     }
