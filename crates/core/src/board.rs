@@ -43,8 +43,8 @@ use crate::{
     duty::next_deadline,
     id::{Id, IdSource, IncidentId, PageId, SignalId, SilenceId, SourceId},
     incident::{
-        Actor, Attached, ClaimsCommand, ClaimsEvent, Command, Ctx, Incident, IncidentEvent, LifeCommand, Phase, Refusal,
-        claims::listen::Reception,
+        Actor, Attached, ClaimsCommand, ClaimsEvent, Command, Ctx, Incident, IncidentEvent, LifeCommand, Phase,
+        Refusal, claims::listen::Reception,
     },
     limits::SILENCES_MAX,
     signal::{Fingerprint, Signal, SignalChange, SignalStatus},
@@ -407,7 +407,8 @@ impl Board {
     /// incident was resolved is heard again: what it claims still stands.
     fn known(&self, signal: &Signal, setting: &Setting, now: Timestamp) -> Option<IncidentId> {
         let incident = self.holder(*self.signals.get(&signal.id)?)?;
-        let live = incident.signals().get(&signal.id)?.is_live();
+        let attached = incident.signals().get(&signal.id)?;
+        let live = attached.is_live() && !incident.outdoes(attached, signal, setting);
         let settled = incident.is_open() || signal.position.is_some() || is_fresh(incident, setting, now);
         (live && settled && incident.is_drill() == signal.drill).then(|| incident.id())
     }

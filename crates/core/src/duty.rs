@@ -14,6 +14,7 @@
 //!   time: with our own network down, all rounds would otherwise be used up in seconds.
 //! - An unanswered page whose cause was undone is not followed by another: at the time of the next step the incident resolves
 //!   by itself, unless the cause came back before.
+//! - Whoever was told that it is milder than it is now is told at once, while nobody has answered; the steps keep their time.
 //! - A system that slept through several steps takes one and waits, rather than page everybody at once.
 //!
 //! Never sends anything: the shell does, from the `page_requested` events. Tests: in `board/tests/`, and the laws in

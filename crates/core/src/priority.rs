@@ -52,6 +52,26 @@ pub struct Term {
     pub points: u32,
 }
 
+impl Term {
+    /// The fact as part of a sentence; none: it says nothing that a person would.
+    fn in_words(&self) -> Option<String> {
+        let fact = &self.fact;
+        Some(match self.name.as_str() {
+            "money at risk" => format!("{fact} at risk"),
+            "criticality" if fact == word_of(None) => "it is about no service that is known".to_owned(),
+            "criticality" => format!("the service is of {fact} criticality"),
+            "users" => format!("{fact} users"),
+            "irreversible" => "it cannot be undone".to_owned(),
+            "key compromise" => "a key is in the wrong hands".to_owned(),
+            "theft" => "funds are leaving now".to_owned(),
+            "blast radius" if fact.starts_with("1 ") => return None,
+            "blast radius" => format!("{fact} stop with it"),
+            "loudness" => format!("its source calls it {fact}"),
+            other => format!("{other}: {fact}"),
+        })
+    }
+}
+
 /// Why an incident has its severity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Score {
@@ -90,6 +110,14 @@ impl Score {
     /// The version of the weights that gave it.
     pub fn weights(&self) -> &str {
         if self.weights.is_empty() { DEFAULT_WEIGHTS } else { &self.weights }
+    }
+
+    /// Why it is so bad, as a sentence has it: what weighs most comes first.
+    pub fn in_words(&self) -> String {
+        let mut terms: Vec<&Term> = self.terms.iter().collect();
+        terms.sort_by_key(|term| std::cmp::Reverse(term.points));
+        let words: Vec<String> = terms.into_iter().filter_map(Term::in_words).collect();
+        if words.is_empty() { "nothing counts any more".to_owned() } else { words.join("; ") }
     }
 
     /// The facts in short, or in words that there are none any more.

@@ -157,6 +157,21 @@ impl Facts {
     }
 }
 
+impl fmt::Display for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at risk", self.money_at_risk)?;
+        if let Some(users) = self.users {
+            write!(f, ", {users} users")?;
+        }
+        let flags = [
+            (self.irreversible, "irreversible"),
+            (self.key_compromise, "key compromise"),
+            (self.theft, "theft in progress"),
+        ];
+        flags.into_iter().filter(|(raised, _)| *raised).try_for_each(|(_, word)| write!(f, ", {word}"))
+    }
+}
+
 /// How loud the source itself says the signal is. Outside monitors have their own scales; these four are what they share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -244,6 +259,13 @@ impl Signal {
 }
 
 impl Signal {
+    /// The same claim told anew: with all that it said before, since claims only add up.
+    #[must_use]
+    pub fn on_top_of(&self, before: &Self) -> Self {
+        let facts = self.facts.merge(&before.facts);
+        Self { facts, loudness: self.loudness.max(before.loudness), ..self.clone() }
+    }
+
     /// Whether it began after `end`, so that an end at that instant is the end of something before it. Where its source did not say
     /// when it began, that is the time of our hearing, and two clocks are compared.
     pub fn began_after(&self, end: Timestamp) -> bool {

@@ -400,6 +400,7 @@ impl World {
             if incident.phase() == Phase::Triggered && !incident.stands() {
                 assert!(next.is_some(), "what nothing stands for and nobody answered does not stay open for ever");
             }
+            assert!(!incident.headline().is_empty());
             assert_eq!(incident.live_signals(), incident.signals().values().filter(|s| s.is_live()).count());
         }
         assert_eq!(
@@ -417,8 +418,35 @@ impl World {
             self.keep(recorded);
             let incident = self.board.incident(stream.incident().unwrap()).unwrap();
             assert_eq!(duty::due(incident, &self.setting.roster, self.now), [], "quiescence");
+            self.check_told(incident);
         }
         assert_eq!(self.board.due(self.now), []);
+    }
+}
+
+impl World {
+    /// While somebody must answer, nobody whose page is the latest knows of something milder only, unless they cannot be reached.
+    fn check_told(&self, incident: &Incident) {
+        let events = self.recorded.iter().filter(|one| one.stream == Stream::Incident(incident.id()));
+        let mut told: BTreeMap<PersonId, Severity> = BTreeMap::new();
+        for one in events {
+            match &one.body {
+                Body::Incident(IncidentEvent::Paging(PagingEvent::PageRequested { person, severity, .. })) => {
+                    let worst = told.entry(person.clone()).or_insert(Severity::Sev5);
+                    *worst = (*worst).max(severity.expect("a page says how bad it was"));
+                }
+                Body::Incident(IncidentEvent::Paging(PagingEvent::PageImpossible { person: Some(person), .. })) => {
+                    told.remove(person);
+                }
+                Body::Incident(IncidentEvent::Life(
+                    LifeEvent::Mitigated { .. } | LifeEvent::Resolved { .. } | LifeEvent::Reopened { .. },
+                )) => told.clear(),
+                _ => {}
+            }
+        }
+        if incident.wants_answer() {
+            assert!(told.values().all(|told| *told >= incident.severity()), "told less than it is: {told:?}");
+        }
     }
 }
 
@@ -534,6 +562,8 @@ fn check_pages(incident: &Incident, events: &[(Timestamp, &IncidentEvent)]) {
     for (_, event) in events {
         match event {
             IncidentEvent::Paging(PagingEvent::Escalated { .. }) => paged.clear(),
+            // Whoever was told less is told again.
+            IncidentEvent::Claims(ClaimsEvent::SeverityChanged(change)) if change.to > change.from => paged.clear(),
             IncidentEvent::Paging(PagingEvent::PageRequested { person, repeat_of: None, .. }) => {
                 assert!(paged.insert(person.clone()), "{person} was paged twice for one step");
             }

@@ -16,7 +16,7 @@ use crate::{
 pub struct IncidentRow {
     /// The incident.
     pub id: IncidentId,
-    /// One line, from the first signal.
+    /// One line: what makes it as bad as it is.
     pub title: Box<str>,
     /// The service it is about.
     pub service: Option<ServiceId>,
@@ -57,7 +57,7 @@ impl IncidentRow {
     pub fn of(incident: &Incident) -> Self {
         Self {
             id: incident.id(),
-            title: incident.title().into(),
+            title: incident.headline().into(),
             service: incident.service().cloned(),
             drill: incident.is_drill(),
             phase: incident.phase(),

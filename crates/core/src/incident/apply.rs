@@ -93,6 +93,7 @@ impl Incident {
             IncidentEvent::Life(event) => {
                 self.claims.turned(event);
                 self.paging.turned();
+                self.paging.forget_told(event);
                 return self.life.apply(at, event, self.claims.severity);
             }
             IncidentEvent::Claims(event) => {

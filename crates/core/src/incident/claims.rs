@@ -48,6 +48,15 @@ impl Attached {
     }
 }
 
+/// What made it as bad as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) enum Leads {
+    /// A signal.
+    Signal(SignalId),
+    /// What somebody stated.
+    Stated(Actor),
+}
+
 /// What is claimed. What grows with the incident is in maps that share: a batch that touches an incident copies it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Claims {
@@ -72,6 +81,10 @@ pub(super) struct Claims {
     #[serde(skip)]
     by_claim: OrdSet<(Fingerprint, SignalId)>,
     pub(super) absorbed: u64,
+    pub(super) leads: Leads,
+    /// What the last event claimed: if the severity rises by the next, this is why. None: several things, or nothing.
+    #[serde(skip)]
+    news: Option<Leads>,
     /// When a signal was last attached or counted.
     pub(super) last_signal: Timestamp,
 }
@@ -92,6 +105,8 @@ impl Claims {
             signals: OrdMap::new(),
             by_claim: OrdSet::new(),
             absorbed: 0,
+            leads: Leads::Signal(signal.id),
+            news: None,
             last_signal: at,
         };
         claims.attach(signal, at);
@@ -133,8 +148,12 @@ impl Claims {
     }
 
     pub(super) fn apply(&mut self, at: Timestamp, event: &ClaimsEvent) {
+        let news = self.news.take();
         match event {
-            ClaimsEvent::SignalAttached { signal } => self.attach(signal, at),
+            ClaimsEvent::SignalAttached { signal } => {
+                self.attach(signal, at);
+                self.news = Some(Leads::Signal(signal.id));
+            }
             ClaimsEvent::SignalsAbsorbed { count, signal } => self.count(*count, *signal, at),
             ClaimsEvent::SignalConfirmed { signal } => self.turn(*signal, SignalStatus::Confirmed, at),
             ClaimsEvent::SignalRetracted { signal, reason } => {
@@ -155,12 +174,31 @@ impl Claims {
                 }
             }
             ClaimsEvent::SeverityChanged(change) => {
+                if change.to > self.severity {
+                    self.leads = news.or_else(|| self.strongest()).unwrap_or_else(|| self.leads.clone());
+                } else if change.to < self.severity {
+                    self.leads = self.strongest().unwrap_or_else(|| self.leads.clone());
+                }
                 self.severity = change.to;
                 self.score = change.score.clone();
             }
-            ClaimsEvent::FactsStated { facts, replace, .. } => self.state(facts, *replace),
+            ClaimsEvent::FactsStated { by, facts, replace } => {
+                self.state(facts, *replace);
+                self.news = Some(Leads::Stated(by.clone()));
+            }
             ClaimsEvent::MergedFrom { facts, .. } => self.state(facts, false),
         }
+    }
+
+    /// The signal that claims the most of those that count, the latest of several.
+    fn strongest(&self) -> Option<Leads> {
+        let weight = |one: &&Attached| {
+            let facts = &one.signal.facts;
+            let decides_alone = facts.key_compromise || facts.theft;
+            (decides_alone, facts.money_at_risk, facts.irreversible, one.signal.loudness, one.signal.observed)
+        };
+        let counting = self.signals.values().filter(|one| one.counts);
+        counting.max_by_key(weight).map(|one| Leads::Signal(one.signal.id))
     }
 
     /// The incident turned to another phase: somebody answered, or it starts afresh.

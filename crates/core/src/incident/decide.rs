@@ -91,7 +91,7 @@ pub(super) fn sentence(field: &'static str, text: &str) -> Result<(), Refusal> {
 }
 
 /// A title cut at a character boundary.
-fn shortened(title: &str) -> String {
+pub(super) fn shortened(title: &str) -> String {
     let mut short = String::with_capacity(title.len().min(TITLE_BYTES_MAX));
     for character in title.chars() {
         if short.len() + character.len_utf8() > TITLE_BYTES_MAX {

@@ -40,6 +40,10 @@ pub(super) struct Life {
     pub(super) opened: Timestamp,
     pub(super) mitigated: Option<Timestamp>,
     pub(super) resolved: Option<Timestamp>,
+    /// Who said last that it was not over, and why.
+    pub(super) reopened_by: Option<(Actor, String)>,
+    /// Who said last that it is over, and how it ended.
+    pub(super) resolved_by: Option<(Actor, String)>,
 }
 
 impl Life {
@@ -56,6 +60,8 @@ impl Life {
             opened: at,
             mitigated: None,
             resolved: None,
+            reopened_by: None,
+            resolved_by: None,
         }
     }
 
@@ -88,11 +94,13 @@ impl Life {
                 self.mitigated = Some(at);
                 self.phase = Phase::Mitigated;
             }
-            LifeEvent::Resolved { .. } => {
+            LifeEvent::Resolved { by, note } => {
                 self.resolved = Some(at);
+                self.resolved_by = Some((by.clone(), note.clone()));
                 self.phase = Phase::Resolved;
             }
-            LifeEvent::Reopened { .. } => {
+            LifeEvent::Reopened { by, reason } => {
+                self.reopened_by = Some((by.clone(), reason.clone()));
                 (self.mitigated, self.resolved) = (None, None);
                 self.void();
                 return PageReason::Reopened;

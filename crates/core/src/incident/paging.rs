@@ -6,7 +6,7 @@ pub mod command;
 mod reach;
 pub(crate) mod steps;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,8 @@ use self::{command::PagingCommand, event::PagingEvent};
 use crate::{
     id::{ChannelId, PageId, PersonId},
     incident::{
-        Ctx, Incident, IncidentEvent, PageOutcome, PageReason, Phase, Refusal, RoomEvent, decide, refusal::Named,
+        Actor, Ctx, Incident, IncidentEvent, LifeEvent, PageOutcome, PageReason, Phase, Refusal, RoomEvent, Severity,
+        decide, refusal::Named,
     },
     policy::EscalationPolicy,
     time::Timestamp,
@@ -77,6 +78,10 @@ pub(super) struct Paging {
     owed: BTreeSet<PageId>,
     /// Pages under way that a person asked for when none was owed: seen through to the last contact all the same.
     asked: BTreeSet<PageId>,
+    /// The worst that each person was told since it began, or began again. One who was told less than it is now is told again.
+    told: BTreeMap<PersonId, Severity>,
+    /// Who asked for the last step, and what for; none: it came in its time.
+    pub(super) asker: Option<(Actor, String)>,
 }
 
 impl Paging {
@@ -84,7 +89,8 @@ impl Paging {
     pub(super) fn begin(policy: &EscalationPolicy) -> Self {
         let (policy, why) = (policy.clone(), PageReason::Opened);
         let escalation = Escalation { policy, tier: None, round: 1, next: None, stood_down: None, why, stepped: None };
-        Self { escalation, pages: OrdMap::new(), owed: BTreeSet::new(), asked: BTreeSet::new() }
+        let told = BTreeMap::new();
+        Self { escalation, pages: OrdMap::new(), owed: BTreeSet::new(), asked: BTreeSet::new(), told, asker: None }
     }
 
     /// Whether this could happen in this phase.
@@ -112,16 +118,21 @@ impl Paging {
     /// `wanted`: somebody must be reached and nobody has answered.
     pub(super) fn apply(&mut self, at: Timestamp, event: &PagingEvent, wanted: bool) {
         match event {
-            PagingEvent::Escalated { tier, round, next, .. } => {
+            PagingEvent::Escalated { tier, round, next, reason, by, note } => {
+                self.asker = (*reason == PageReason::Asked).then(|| (by.clone(), note.clone()));
                 self.escalation.tier = *tier;
                 self.escalation.round = *round;
                 self.escalation.next = *next;
                 self.escalation.why = PageReason::NotAcknowledged;
                 self.escalation.stepped = Some(at);
             }
-            PagingEvent::PageRequested { page, person, channel, address, reason, tier, round, repeat_of } => {
+            PagingEvent::PageRequested { page, person, channel, address, reason, tier, round, repeat_of, severity } => {
                 if let Some(before) = repeat_of {
                     self.owed.remove(before);
+                }
+                if let Some(severity) = severity {
+                    let told = self.told.entry(person.clone()).or_insert(*severity);
+                    *told = (*told).max(*severity);
                 }
                 let record = PageRecord {
                     id: *page,
@@ -144,6 +155,7 @@ impl Paging {
             PagingEvent::PageImpossible { person: Some(person), .. } => {
                 let pages = &self.pages;
                 self.owed.retain(|id| pages.get(id).is_some_and(|page| page.person != *person));
+                self.told.remove(person);
             }
             PagingEvent::PageImpossible { person: None, .. } => {}
             PagingEvent::PageSettled { page, outcome, .. } => {
@@ -164,6 +176,13 @@ impl Paging {
     pub(super) fn turned(&mut self) {
         self.owed.clear();
         self.asked.clear();
+    }
+
+    /// What people were told is forgotten when it is over, or begins again.
+    pub(super) fn forget_told(&mut self, event: &LifeEvent) {
+        if !matches!(event, LifeEvent::Acknowledged { .. } | LifeEvent::AcknowledgementExpired {}) {
+            self.told.clear();
+        }
     }
 
     /// Sets the escalation going, or stops it, where an event changed whether somebody must be reached: it was `wanted` before, and
@@ -221,8 +240,8 @@ impl Incident {
             PagingCommand::Escalate { by, reason } => {
                 self.may("escalate", self.life.phase.is_unsettled())?;
                 decide::sentence("reason", &reason)?;
-                let mut events = vec![RoomEvent::NoteAdded { by: by.clone(), text: reason }.into()];
-                self.page_next_tier(by, ctx, &mut events);
+                let mut events = vec![RoomEvent::NoteAdded { by: by.clone(), text: reason.clone() }.into()];
+                self.page_next_tier(by, reason, ctx, &mut events);
                 Ok(events)
             }
             PagingCommand::SettlePage { page, outcome, latency } => {

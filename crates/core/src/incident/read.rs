@@ -6,7 +6,10 @@ use imbl::OrdMap;
 
 use crate::{
     id::{IncidentId, PageId, PersonId, ServiceId, SignalId},
-    incident::{Acknowledgement, Attached, Escalation, Incident, PageRecord, Phase, ResponseRole, Severity},
+    incident::{
+        Acknowledgement, Actor, Attached, Escalation, Incident, PageRecord, Phase, ResponseRole, Severity,
+        claims::Leads, decide::shortened,
+    },
     limits::EVENTS_PER_INCIDENT_MAX,
     priority::Score,
     signal::{Facts, Fingerprint, Loudness},
@@ -21,6 +24,35 @@ impl Incident {
     /// One line, from the first signal.
     pub fn title(&self) -> &str {
         &self.life.title
+    }
+    /// One line that says what makes it as bad as it is now: the title of a signal, or what somebody stated.
+    pub fn headline(&self) -> String {
+        match &self.claims.leads {
+            Leads::Signal(id) => {
+                let led = self.claims.signals.get(id).map(|attached| attached.signal.title.as_str());
+                shortened(led.unwrap_or(&self.life.title))
+            }
+            Leads::Stated(by) => shortened(&format!("{by} stated {}: {}", self.claims.stated, self.life.title)),
+        }
+    }
+    /// The signal that makes it as bad as it is now; none: what somebody stated does.
+    pub fn leading(&self) -> Option<&Attached> {
+        match &self.claims.leads {
+            Leads::Signal(id) => self.claims.signals.get(id),
+            Leads::Stated(_) => None,
+        }
+    }
+    /// Who asked for the last step of the escalation, and what for; none: it came in its time.
+    pub const fn asker(&self) -> Option<&(Actor, String)> {
+        self.paging.asker.as_ref()
+    }
+    /// Who said last that it was not over, and why.
+    pub const fn reopened_by(&self) -> Option<&(Actor, String)> {
+        self.life.reopened_by.as_ref()
+    }
+    /// Who said last that it is over, and how it ended.
+    pub const fn resolved_by(&self) -> Option<&(Actor, String)> {
+        self.life.resolved_by.as_ref()
     }
     /// The service it is about.
     pub const fn service(&self) -> Option<&ServiceId> {

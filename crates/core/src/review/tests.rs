@@ -117,6 +117,7 @@ fn page(number: u8, to: &str, reason: PageReason, repeat_of: Option<u8>) -> Inci
         tier: 0,
         round: 1,
         repeat_of: repeat_of.map(id),
+        severity: None,
     })
 }
 
@@ -391,6 +392,7 @@ fn an_event(kind: u8, number: u8, at: Timestamp) -> IncidentEvent {
                 reason: PageReason::NotAcknowledged,
                 by,
                 next,
+                note: String::new(),
             })
         }
         8 => page(number % 8, "ada", PageReason::Opened, None),

@@ -4,7 +4,7 @@ use super::{Names, Reading};
 use crate::{
     id::{PersonId, ServiceId},
     incident::{Actor, ClaimsEvent, IncidentEvent, LifeEvent, PageOutcome, PageReason, PagingEvent, RoomEvent},
-    signal::{Facts, Signal},
+    signal::Signal,
     time::{Timestamp, human_span},
 };
 
@@ -60,15 +60,6 @@ pub(super) fn outcome(outcome: &PageOutcome) -> (&'static str, &str) {
     }
 }
 
-fn facts(facts: &Facts) -> String {
-    let mut parts = vec![format!("{} at risk", facts.money_at_risk)];
-    parts.extend(facts.users.map(|users| format!("{users} users")));
-    parts.extend(facts.irreversible.then(|| "irreversible".to_owned()));
-    parts.extend(facts.key_compromise.then(|| "key compromise".to_owned()));
-    parts.extend(facts.theft.then(|| "theft in progress".to_owned()));
-    parts.join(", ")
-}
-
 fn tier(tier: Option<usize>) -> String {
     tier.map_or_else(|| "the fallback".to_owned(), |tier| format!("tier {}", tier.saturating_add(1)))
 }
@@ -108,7 +99,10 @@ pub(super) fn line(event: &IncidentEvent, names: &Names<'_>) -> String {
             format!("Signal {signal} goes on: its source said late that it had been over at {at}, before it began anew")
         }
         IncidentEvent::Claims(ClaimsEvent::SignalTakenUp { signal, by }) => {
-            format!("{} says that somebody there works on signal {signal}; that acknowledges nothing here", names.actor(by))
+            format!(
+                "{} says that somebody there works on signal {signal}; that acknowledges nothing here",
+                names.actor(by)
+            )
         }
         IncidentEvent::Claims(ClaimsEvent::SeverityChanged(change)) if change.from == change.to => {
             format!("Score is now {}", change.score)
@@ -118,12 +112,13 @@ pub(super) fn line(event: &IncidentEvent, names: &Names<'_>) -> String {
         }
         IncidentEvent::Claims(ClaimsEvent::FactsStated { by, facts: stated, replace }) => {
             let instead = if *replace { "instead of what was known" } else { "besides what was known" };
-            format!("{} stated, {instead}: {}", names.actor(by), facts(stated))
+            format!("{} stated, {instead}: {}", names.actor(by), stated)
         }
-        IncidentEvent::Paging(PagingEvent::Escalated { tier: to, round, reason: why, by, next }) => {
+        IncidentEvent::Paging(PagingEvent::Escalated { tier: to, round, reason: why, by, next, note }) => {
             let next = next.map_or_else(String::new, |next| format!("; next step at {next}"));
             let by = asked(by, &Actor::System, names);
-            format!("Escalated to {} in round {round}: {}{by}{next}", tier(*to), reason(why))
+            let because = if note.is_empty() { String::new() } else { format!(" ({note})") };
+            format!("Escalated to {} in round {round}: {}{by}{because}{next}", tier(*to), reason(why))
         }
         IncidentEvent::Paging(PagingEvent::PageRequested { page, person, channel, reason: why, repeat_of, .. }) => {
             let repeat = repeat_of.map_or_else(String::new, |of| format!(", a repeat of {of}"));
@@ -147,7 +142,7 @@ pub(super) fn line(event: &IncidentEvent, names: &Names<'_>) -> String {
         IncidentEvent::Life(LifeEvent::Reviewed { by, note }) => format!("{} reviewed: {note}", names.actor(by)),
         IncidentEvent::Life(LifeEvent::MergedInto { by, into }) => format!("{} merged it into {into}", names.actor(by)),
         IncidentEvent::Claims(ClaimsEvent::MergedFrom { by, from, facts: brought }) => {
-            format!("{} merged {from} into it, which brought: {}", names.actor(by), facts(brought))
+            format!("{} merged {from} into it, which brought: {}", names.actor(by), brought)
         }
         IncidentEvent::Room(RoomEvent::RoleTaken { by, role: taken, person }) => {
             let by = asked(by, &Actor::Person(person.clone()), names);

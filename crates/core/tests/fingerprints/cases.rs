@@ -47,11 +47,14 @@ pub(crate) const CLAIMS: Cases<IncidentEvent> = &[
 ];
 
 pub(crate) const PAGING: Cases<IncidentEvent> = &[
-    ("escalated.v1", |d| P::Escalated { tier: any(d), round: any(d), reason: any(d), by: any(d), next: any(d) }.into()),
+    ("escalated.v1", |d| {
+        let (tier, round, reason, by, next) = (any(d), any(d), any(d), any(d), any(d));
+        P::Escalated { tier, round, reason, by, next, note: String::new() }.into()
+    }),
     ("page_requested.v1", |d| {
         let (page, person, channel, address, reason) = (any(d), any(d), any(d), any(d), any::<PageReason>(d));
         let (tier, round, repeat_of) = (any(d), any(d), any(d));
-        P::PageRequested { page, person, channel, address, reason, tier, round, repeat_of }.into()
+        P::PageRequested { page, person, channel, address, reason, tier, round, repeat_of, severity: None }.into()
     }),
     ("page_impossible.v1", |d| P::PageImpossible { person: any(d), reason: any(d), tier: any(d) }.into()),
     ("page_settled.v1", |d| P::PageSettled { page: any(d), outcome: any(d), latency_ms: any(d) }.into()),

@@ -1,9 +1,11 @@
 //! What a delivery says: composed from the incident as it stands when the delivery leaves. Where the incident's history cannot be
 //! read, a page says that, and leaves all the same: somebody has to look. Tests: below, and `tests/it/pages.rs` of the server.
 
+use std::borrow::Cow;
+
 use quarterdeck_core::{
     id::{IncidentId, PageId},
-    incident::{Incident, PageReason, PageRecord, Severity},
+    incident::{Actor, Incident, PageReason, PageRecord, Severity},
     limits::TITLE_BYTES_MAX,
     outbox::{Audience, Delivery, DeliveryKind},
     setting::Setting,
@@ -33,11 +35,9 @@ pub fn compose(incident: Option<&Incident>, delivery: &Delivery, sending: Sendin
     let repeat = repeated || record.is_some_and(|record| record.reason == PageReason::MayHaveArrived);
     let person = setting.roster.people.get(person).map_or(person.as_str(), |person| person.name.as_str());
     let text = match (incident, delivery.kind) {
-        (Some(incident), DeliveryKind::Page) => page_text(incident, record, repeat),
-        (Some(incident), DeliveryKind::AllClear) if incident.merged_into().is_some() => {
-            "It became part of another incident. No answer is needed.".to_owned()
-        }
-        (_, DeliveryKind::AllClear) => "It is over. No answer is needed.".to_owned(),
+        (Some(incident), DeliveryKind::Page) => page_text(incident, record, repeat, setting),
+        (Some(incident), DeliveryKind::AllClear) => all_clear_text(incident, setting),
+        (None, DeliveryKind::AllClear) => "It is over. No answer is needed.".to_owned(),
         (None, DeliveryKind::Page) => UNREADABLE_TEXT.to_owned(),
     };
     Message {
@@ -47,7 +47,7 @@ pub fn compose(incident: Option<&Incident>, delivery: &Delivery, sending: Sendin
         severity: incident.map_or(Severity::Sev1, Incident::severity),
         title: incident.map_or_else(
             || unreadable_title(delivery.incident),
-            |incident| shortened(incident.title(), TITLE_BYTES_MAX),
+            |incident| shortened(&incident.headline(), TITLE_BYTES_MAX),
         ),
         text,
         person: person.to_owned(),
@@ -71,21 +71,72 @@ fn unreadable_title(incident: IncidentId) -> String {
     format!("{incident}: its history cannot be read")
 }
 
-fn page_text(incident: &Incident, record: Option<&PageRecord>, repeat: bool) -> String {
+fn page_text(incident: &Incident, record: Option<&PageRecord>, repeat: bool, setting: &Setting) -> String {
     let mut lines = Vec::new();
-    let signals = || incident.signals().values();
-    let opening = signals().find(|attached| attached.signal.title == incident.title()).or_else(|| signals().next());
-    lines.extend(opening.map(|attached| attached.signal.explanation.text.clone()));
+    if incident.is_drill() {
+        lines.push(DRILL_TEXT.to_owned());
+    }
+    lines.extend(incident.leading().map(|leading| leading.signal.explanation.text.clone()));
+    if incident.headline() != incident.title() {
+        lines.push(format!("It began as: {}.", incident.title().trim_end_matches('.')));
+    }
     let money = incident.facts().money_at_risk;
     let service = incident.service().map_or("no known service", |service| service.as_str());
     lines.push(format!("Service: {service}. Money at risk: {money}. Signals: {}.", incident.signals().len()));
-    lines.push(format!("Why {}: {}.", incident.severity(), incident.score().in_short()));
-    lines.extend(record.map(|record| format!("Why you, why now: {}.", why(&record.reason))));
+    let number = incident.severity().number();
+    lines.push(format!("How bad: {number} of 5, where 1 is the worst, because {}.", incident.score().in_words()));
+    lines.extend(record.map(|record| format!("Why you, why now: {}.", because(incident, record, setting))));
     if repeat {
         lines.push("This page may have reached you before: it is a repeat.".to_owned());
     }
     lines.retain(|line| !line.is_empty());
     lines.join("\n")
+}
+
+/// What a page of an exercise says first.
+const DRILL_TEXT: &str = "This is a drill: answer as if it were real. Nothing real has happened.";
+
+/// That it is over, by whom and how.
+fn all_clear_text(incident: &Incident, setting: &Setting) -> String {
+    let how = match (incident.merged_into(), incident.resolved_by()) {
+        (Some(_), _) => "It became part of another incident".to_owned(),
+        (None, Some((Actor::System, note))) => format!("It is over by itself: {}", note.trim_end_matches('.')),
+        (None, Some((by, note))) if note.is_empty() => format!("It is over, says {}", called(by, setting)),
+        (None, Some((by, note))) => {
+            format!("It is over, says {}: {}", called(by, setting), note.trim_end_matches('.'))
+        }
+        (None, None) => "It is over".to_owned(),
+    };
+    let drill = if incident.is_drill() { "This was a drill. " } else { "" };
+    format!("{drill}{how}. No answer is needed.")
+}
+
+/// How people call whoever did it.
+fn called<'a>(by: &'a Actor, setting: &'a Setting) -> Cow<'a, str> {
+    match by {
+        Actor::Person(person) => {
+            let known = setting.roster.people.get(person);
+            Cow::Borrowed(known.map_or(person.as_str(), |person| person.name.as_str()))
+        }
+        Actor::Token(_) | Actor::System => Cow::Owned(by.to_string()),
+    }
+}
+
+/// Why this page is owed, with who asked for it, and why.
+fn because<'a>(incident: &'a Incident, record: &PageRecord, setting: &'a Setting) -> Cow<'a, str> {
+    let said = |verb: &str, (by, why): &(Actor, String)| {
+        let why = why.trim_end_matches('.');
+        let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+        Cow::Owned(format!("{} {verb}{why}", called(by, setting)))
+    };
+    match (&record.reason, incident.asker(), incident.reopened_by()) {
+        (PageReason::Asked, Some(asker), _) => said("asked for you", asker),
+        (PageReason::Reopened, _, Some((Actor::System, why))) => {
+            Cow::Owned(format!("it was reopened, because {}", why.trim_end_matches('.')))
+        }
+        (PageReason::Reopened, _, Some(reopened)) => said("reopened it", reopened),
+        (reason, ..) => Cow::Borrowed(why(reason)),
+    }
 }
 
 /// Why a page is owed, as a person reads it.
@@ -94,7 +145,7 @@ pub fn why(reason: &PageReason) -> &'static str {
         PageReason::Opened => "it opened and you are on call",
         PageReason::NotAcknowledged => "nobody acknowledged it in time",
         PageReason::AcknowledgementExpired => "the acknowledgement ran out",
-        PageReason::SeverityRose => "its severity rose",
+        PageReason::SeverityRose => "it is worse than you were told, or than what was acknowledged",
         PageReason::Asked => "somebody asked for you",
         PageReason::Fallback => "nobody else could be reached and you are the fallback",
         PageReason::Failed => "another way to reach you failed",

@@ -260,7 +260,12 @@ const fn became(fate: &Fate) -> Option<&'static str> {
         Fate::Attached(_) => Some("joined"),
         Fate::Silenced(_) => Some("silenced"),
         Fate::Noted => Some("noted"),
-        Fate::Repeated(_) | Fate::Confirmed(_) | Fate::Retracted(_) | Fate::Ended(_) | Fate::Unknown => None,
+        Fate::Repeated(_)
+        | Fate::Confirmed(_)
+        | Fate::Retracted(_)
+        | Fate::Ended(_)
+        | Fate::Late(_)
+        | Fate::Unknown => None,
     }
 }
 

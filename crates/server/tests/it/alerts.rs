@@ -168,7 +168,8 @@ async fn a_pagerduty_event_triggers_and_resolves_and_its_acknowledgement_answers
     let told = |row: &&quarterdeck_api::TimelineRow| row.kind == "signal_taken_up";
     assert_eq!(incident.timeline.iter().filter(told).count(), 1, "said once");
     // Nor does it answer for what another monitor says of the same service.
-    let other = json!({"title": "the vault is drained", "service": "rpc", "severity": "critical", "facts": {"theft": true}});
+    let other =
+        json!({"title": "the vault is drained", "service": "rpc", "severity": "critical", "facts": {"theft": true}});
     assert_eq!(deck.post("/ingest/webhook", COMMANDER, other.to_string()).await.0, 200);
     deck.receiver.next().await;
     deck.settled().await;
@@ -181,6 +182,59 @@ async fn a_pagerduty_event_triggers_and_resolves_and_its_acknowledgement_answers
     foreign["routing_key"] = json!("somebody else's");
     let (status, body) = post(&foreign).await;
     assert_eq!((status, &body["errors"]), (400, &json!(["'routing_key' is invalid"])));
+    deck.finish().await;
+}
+
+/// A warning that is told anew as a stolen key: news, and what every message says first.
+#[tokio::test]
+async fn what_makes_it_worse_leads_the_next_page() {
+    let deck = Deck::start().await;
+    let at = deck.clock.now().to_string();
+    let said = |title: &str, key: &str, more: Value| {
+        let mut body = json!({"title": title, "dedup_key": key, "service": "rpc", "severity": "warning", "at": at});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body.to_string()
+    };
+    assert_eq!(deck.post("/ingest/webhook", KEY, said("disk 81 % full", "disk", json!({}))).await.0, 200);
+    let page = deck.receiver.next().await;
+    assert_eq!((page.text("severity"), page.text("title")), ("sev4", "disk 81 % full"));
+    deck.settled().await;
+
+    // The same key and the same time, and worse.
+    let worse = json!({"severity": "critical", "facts": {"key_compromise": true}, "text": "It signed twice."});
+    let worse = said("signer 3 is not ours any more", "disk", worse);
+    for _ in 0..2 {
+        assert_eq!(deck.post("/ingest/webhook", KEY, worse.clone()).await.0, 200);
+    }
+    let page = deck.receiver.next().await;
+    assert_eq!((page.text("severity"), page.text("title")), ("sev1", "signer 3 is not ours any more"));
+    let text = page.text("text");
+    assert!(text.starts_with("It signed twice.\nIt began as: disk 81 % full.\n"), "{text}");
+    assert!(
+        text.contains("1 of 5, where 1 is the worst, because ") && text.contains("a key is in the wrong hands"),
+        "{text}"
+    );
+    assert!(!text.contains("QD:1/"), "no codes: {text}");
+    deck.settled().await;
+    deck.receiver.assert_empty().await;
+
+    // Whoever is asked for is told by whom, and why; and in the end who says that it is over, and how.
+    let id = deck.only_incident().await.summary.id;
+    deck.ask(RESPONDER, &id, &Command::Escalate { reason: "I need the vault's owner".to_owned() }).await;
+    let page = deck.receiver.next().await;
+    let text = page.text("text");
+    assert!(text.contains("Why you, why now: ana asked for you: I need the vault's owner."), "{text}");
+    deck.settled().await;
+    deck.ask(COMMANDER, &id, &resolve("rotated the key")).await;
+    for _ in 0..2 {
+        let clear = deck.receiver.next_all_clear().await;
+        assert_eq!(clear.text("text"), "It is over, says bo: rotated the key. No answer is needed.");
+    }
+    deck.settled().await;
+    deck.ask(COMMANDER, &id, &Command::Reopen { reason: "it signed again".to_owned() }).await;
+    let page = deck.receiver.next().await;
+    assert!(page.text("text").contains("Why you, why now: bo reopened it: it signed again."), "{}", page.text("text"));
+    deck.settled().await;
     deck.finish().await;
 }
 

@@ -19,7 +19,10 @@ fn from_the_first_page_to_a_reopening() {
     let theft = Facts { theft: true, money_at_risk: Usd::from_dollars(3_000_000), ..Facts::default() };
     let rose = desk.ask(id, Command::Claims(ClaimsCommand::StateFacts { by: ann(), facts: theft, replace: false }));
     assert_eq!(rose, "facts_stated; SEV3 to SEV1");
-    assert_eq!(desk.duties(), "tier 0 of round 1, SeverityRose; page ann by push (SeverityRose)");
+    assert_eq!(
+        desk.duties(),
+        "tier 0 of round 1, SeverityRose; page ann by push (SeverityRose); page bob by push (SeverityRose)"
+    );
     assert_eq!(desk.ask(id, Command::Life(LifeCommand::Acknowledge { by: ann() })), "acknowledged");
     assert_eq!(
         desk.ask(id, Command::Life(LifeCommand::Mitigate { by: ann(), note: "paused".to_owned() })),

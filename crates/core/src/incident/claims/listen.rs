@@ -13,6 +13,7 @@ use crate::{
     incident::{Actor, Ctx, Incident, IncidentEvent, LifeEvent, Phase, Refusal},
     limits::SIGNALS_PER_INCIDENT_MAX,
     priority::Score,
+    setting::Setting,
     signal::{Facts, Fingerprint, Loudness, Signal, SignalChange, SignalStatus},
     time::Timestamp,
 };
@@ -147,9 +148,11 @@ impl Incident {
             return Err(self.wrong_phase("attach a signal to"));
         }
         let known = self.claims.signals.get(&signal.id);
+        let outdone = known.filter(|known| self.outdoes(known, signal, ctx.setting));
         let asleep = !matches!(self.life.phase, Phase::Triggered | Phase::Acknowledged);
         if known.is_some_and(|known| {
-            known.is_live() || (known.status == SignalStatus::Ended && signal.observed <= known.last)
+            (known.is_live() && outdone.is_none())
+                || (known.status == SignalStatus::Ended && signal.observed <= known.last)
         }) {
             // Delivered twice, or late: it says nothing new.
             return Ok(Reception::Known);
@@ -160,8 +163,11 @@ impl Incident {
         if !asleep && let Some(judged) = self.judged(signal) {
             return Ok(Reception::Repeat(judged));
         }
+        // Claims add up: what it said before counts on.
+        let signal = &outdone.map_or_else(|| Arc::clone(signal), |known| Arc::new(signal.on_top_of(&known.signal)));
         let change = self.worse_with(signal, ctx);
         if change.is_none()
+            && outdone.is_none()
             && !asleep
             && let Some(same) = self.claims.of_claim(signal.fingerprint).find(|attached| attached.is_live())
         {
@@ -173,7 +179,7 @@ impl Incident {
         }
         let mut events = Vec::with_capacity(3);
         if asleep {
-            let reason = format!("signal {}: {}", signal.id, signal.title);
+            let reason = format!("it is claimed again, or more is: {}", signal.title);
             events.push(IncidentEvent::Life(LifeEvent::Reopened { by: Actor::System, reason }));
         }
         events.push(if full {
@@ -183,6 +189,15 @@ impl Incident {
         });
         events.extend(change);
         Ok(Reception::New(events))
+    }
+
+    /// Whether this is a live signal told anew, and worse than it was: that is news, though its claim and its beginning are the same.
+    pub(crate) fn outdoes(&self, known: &Attached, signal: &Signal, setting: &Setting) -> bool {
+        let weight = |signal: &Signal| {
+            let score = setting.score(&signal.facts, signal.loudness, self.life.service.as_ref());
+            (score.severity, score.points)
+        };
+        known.is_live() && weight(&signal.on_top_of(&known.signal)) > weight(&known.signal)
     }
 
     /// A provisional signal stands on a final block now.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::{ChannelId, PageId, PersonId},
     incident::{
-        Actor,
+        Actor, Severity,
         family::{Family, erased},
     },
     time::{Timestamp, span_ms},
@@ -96,6 +96,9 @@ pub enum PagingEvent {
         by: Actor,
         /// When the next step is due.
         next: Option<Timestamp>,
+        /// What more hands are needed for, where somebody asked.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        note: String,
     },
     /// A page is decided: the intent, before anything leaves.
     #[serde(rename = "page_requested.v1")]
@@ -116,6 +119,9 @@ pub enum PagingEvent {
         round: u32,
         /// The page that this one repeats.
         repeat_of: Option<PageId>,
+        /// How bad it was then: what its reader was told. Older pages do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        severity: Option<Severity>,
     },
     /// A page was owed and there was no way to reach the person: no contact on any channel.
     #[serde(rename = "page_impossible.v1")]
@@ -154,7 +160,7 @@ impl Family for PagingEvent {
 
     fn redacted(&self) -> Self {
         match self {
-            Self::PageRequested { page, person, channel, address: _, reason, tier, round, repeat_of } => {
+            Self::PageRequested { page, person, channel, address: _, reason, tier, round, repeat_of, severity } => {
                 Self::PageRequested {
                     page: *page,
                     person: person.clone(),
@@ -164,6 +170,7 @@ impl Family for PagingEvent {
                     tier: *tier,
                     round: *round,
                     repeat_of: *repeat_of,
+                    severity: *severity,
                 }
             }
             Self::PageImpossible { person, reason: _, tier } => {
@@ -172,7 +179,15 @@ impl Family for PagingEvent {
             Self::PageSettled { page, outcome, latency_ms } => {
                 Self::PageSettled { page: *page, outcome: outcome.redacted(), latency_ms: *latency_ms }
             }
-            Self::Escalated { tier: _, round: _, reason: _, by: _, next: _ } => self.clone(),
+            Self::Escalated { note, .. } if note.is_empty() => self.clone(),
+            Self::Escalated { tier, round, reason, by, next, note: _ } => Self::Escalated {
+                tier: *tier,
+                round: *round,
+                reason: reason.clone(),
+                by: by.clone(),
+                next: *next,
+                note: erased(),
+            },
         }
     }
 }

@@ -34,6 +34,8 @@ pub enum PagingDuty {
     Step(Step),
     /// Nobody of the last step can be reached any more: page the fallback beside it.
     Fallback,
+    /// It is worse than this person was told.
+    Tell(PersonId),
     /// All was undone, and it did not come back before the next step was due: resolve.
     StandDown,
 }
@@ -55,7 +57,8 @@ impl Incident {
         let escalation = &self.paging.escalation;
         if self.life.ran_out(now) {
             let resumes = self.claims.stands && self.claims.severity >= escalation.policy.page_at;
-            return resumes.then(|| PagingDuty::Step(escalation.again())).into_iter().collect();
+            let again = resumes.then(|| PagingDuty::Step(escalation.again()));
+            return again.into_iter().chain(self.told_less(resumes)).collect();
         }
         if self.stands_down().is_some_and(|at| at <= now) {
             return vec![PagingDuty::StandDown];
@@ -72,12 +75,20 @@ impl Incident {
         } else if is_spent(self, &duties) {
             duties.extend(instead(self));
         }
+        duties.extend(self.told_less(self.wants_answer()));
         duties
+    }
+
+    /// Who is to be told that it is worse than they were told, while nobody has answered.
+    fn told_less(&self, wanted: bool) -> impl Iterator<Item = PagingDuty> {
+        let less = self.paging.told.iter().filter(move |(_, told)| wanted && **told < self.claims.severity);
+        less.map(|(person, _)| PagingDuty::Tell(person.clone()))
     }
 
     /// When paging is to be looked at again.
     pub(crate) fn paging_deadline(&self) -> Option<Timestamp> {
-        let retry = (!self.paging.owed.is_empty()).then_some(self.last_event);
+        let untold = self.told_less(self.wants_answer()).next().is_some();
+        let retry = (untold || !self.paging.owed.is_empty()).then_some(self.last_event);
         [retry, self.paging.escalation.next, self.stands_down()].into_iter().flatten().min()
     }
 
@@ -102,13 +113,14 @@ impl Incident {
                 // An asked-for step that failed while somebody is on it starts no clock.
                 let clocked = self.wants_answer() || step.reason == PageReason::AcknowledgementExpired;
                 let next = clocked.then(|| ctx.now.plus(self.paging.escalation.policy.delay(step.tier)));
-                self.take_step(&step, Actor::System, next, ctx, events);
+                self.take_step(&step, (Actor::System, String::new()), next, ctx, events);
             }
             PagingDuty::Fallback => {
                 let escalation = &self.paging.escalation;
                 let place = (escalation.policy.place(escalation.tier), escalation.round);
                 self.page_fallback(place, &mut BTreeSet::new(), ctx, events);
             }
+            PagingDuty::Tell(person) => self.tell(&person, ctx, events),
             PagingDuty::StandDown => {
                 let note = "every signal was retracted and nobody had answered".to_owned();
                 events.push(LifeEvent::Resolved { by: Actor::System, note }.into());
@@ -117,10 +129,30 @@ impl Incident {
     }
 
     /// Pages the next tier now, because somebody asked.
-    pub(crate) fn page_next_tier(&self, by: Actor, ctx: &mut Ctx<'_>, events: &mut Vec<IncidentEvent>) {
+    pub(crate) fn page_next_tier(&self, by: Actor, why: String, ctx: &mut Ctx<'_>, events: &mut Vec<IncidentEvent>) {
         let step = Step { reason: PageReason::Asked, ..self.paging.escalation.following() };
         let next = self.wants_answer().then(|| ctx.now.plus(self.paging.escalation.policy.delay(step.tier)));
-        self.take_step(&step, by, next, ctx, events);
+        self.take_step(&step, (by, why), next, ctx, events);
+    }
+
+    /// Pages somebody anew who was told of something milder, unless what is owed anyhow tells them in the same moment.
+    fn tell(&self, whom: &PersonId, ctx: &mut Ctx<'_>, events: &mut Vec<IncidentEvent>) {
+        let is_told = events.iter().any(|event| match event {
+            IncidentEvent::Paging(PagingEvent::PageRequested { person, .. }) => person == whom,
+            IncidentEvent::Paging(PagingEvent::PageImpossible { person, .. }) => person.as_ref() == Some(whom),
+            _ => false,
+        });
+        if is_told {
+            return;
+        }
+        let last = self.paging.pages.values().filter(|page| page.person == *whom).max_by_key(|page| page.requested);
+        let escalation = &self.paging.escalation;
+        let own = (escalation.policy.place(escalation.tier), escalation.round);
+        let place = last.map_or(own, |page| (page.tier, page.round));
+        events.push(match reach::person(whom, &ctx.setting.roster) {
+            Reach::Person(person, contact) => self.requested(ctx, person, contact, PageReason::SeverityRose, place),
+            Reach::Nobody(person, reason) => PagingEvent::PageImpossible { person, reason, tier: place.0 }.into(),
+        });
     }
 
     fn retry(&self, page: PageId, contact: Contact, ctx: &mut Ctx<'_>, events: &mut Vec<IncidentEvent>) {
@@ -138,19 +170,27 @@ impl Incident {
             tier: before.tier,
             round: before.round,
             repeat_of: Some(page),
+            severity: Some(self.claims.severity),
         }));
     }
 
     fn take_step(
         &self,
         step: &Step,
-        by: Actor,
+        (by, note): (Actor, String),
         next: Option<Timestamp>,
         ctx: &mut Ctx<'_>,
         events: &mut Vec<IncidentEvent>,
     ) {
         let Step { tier, round, reason } = step.clone();
-        events.push(IncidentEvent::Paging(PagingEvent::Escalated { tier, round, reason: reason.clone(), by, next }));
+        events.push(IncidentEvent::Paging(PagingEvent::Escalated {
+            tier,
+            round,
+            reason: reason.clone(),
+            by,
+            next,
+            note,
+        }));
         let policy = &self.paging.escalation.policy;
         let place = (policy.place(tier), round);
         let mut paged = BTreeSet::new();
@@ -159,7 +199,7 @@ impl Incident {
                 match reached {
                     Reach::Person(person, contact) => {
                         if paged.insert(person.clone()) {
-                            events.push(requested(ctx, person, contact, reason.clone(), place));
+                            events.push(self.requested(ctx, person, contact, reason.clone(), place));
                         }
                     }
                     Reach::Nobody(person, reason) => {
@@ -188,7 +228,7 @@ impl Incident {
         match reach::person(fallback, &ctx.setting.roster) {
             Reach::Person(person, contact) => {
                 if paged.insert(person.clone()) {
-                    events.push(requested(ctx, person, contact, PageReason::Fallback, place));
+                    events.push(self.requested(ctx, person, contact, PageReason::Fallback, place));
                 }
             }
             Reach::Nobody(person, reason) => {
@@ -196,26 +236,19 @@ impl Incident {
             }
         }
     }
-}
 
-fn requested(
-    ctx: &mut Ctx<'_>,
-    person: PersonId,
-    contact: Contact,
-    reason: PageReason,
-    (tier, round): (usize, u32),
-) -> IncidentEvent {
-    let Contact { channel, address } = contact;
-    IncidentEvent::Paging(PagingEvent::PageRequested {
-        page: ctx.fresh(),
-        person,
-        channel,
-        address,
-        reason,
-        tier,
-        round,
-        repeat_of: None,
-    })
+    fn requested(
+        &self,
+        ctx: &mut Ctx<'_>,
+        person: PersonId,
+        Contact { channel, address }: Contact,
+        reason: PageReason,
+        (tier, round): (usize, u32),
+    ) -> IncidentEvent {
+        let (page, severity) = (ctx.fresh(), Some(self.claims.severity));
+        let repeat_of = None;
+        PagingEvent::PageRequested { page, person, channel, address, reason, tier, round, repeat_of, severity }.into()
+    }
 }
 
 /// Whether a page of the last step is given up now and no other page of that step arrived, is under way or is tried again.
