@@ -1,8 +1,10 @@
-//! The world, and nothing of ours: what time it is, what chance says, which cryptography speaks, and when somebody wants us to stop.
+//! The world, and nothing of ours: what time it is, what chance says, which cryptography speaks, how much may be open at
+//! once, and when somebody wants us to stop.
 //!
 //! Everything above asks here, so that a simulation can answer instead. Knows no incident, no store and no chain.
 
 pub mod clock;
 pub mod randomness;
 pub mod tls;
+pub mod descriptors;
 pub mod stopping;

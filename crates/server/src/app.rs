@@ -22,13 +22,14 @@ use quarterdeck_detect::{
 use quarterdeck_ledger::note::{SignerKey, VerifierKey};
 use tokio::{
     net::TcpListener,
-    sync::{mpsc, watch},
+    sync::{Semaphore, mpsc, watch},
     task::JoinSet,
 };
 
 use crate::{
     config::{Configuration, StoreKind},
     console,
+    doors::{self, Pace},
     engine::{Engine, Parts, StartError, Work},
     http,
     in_force::{Channels, Live},
@@ -44,7 +45,7 @@ use crate::{
     },
     reload::{self, Ground, Reloader},
 };
-use quarterdeck_host::clock::Clock;
+use quarterdeck_host::{clock::Clock, descriptors};
 use quarterdeck_reach::notify::Notifier;
 use quarterdeck_sources::{ChainSource, Seen, Sources};
 use quarterdeck_store::{Store, StoreError, memory::MemoryStore, sqlite::SqliteStore};
@@ -211,6 +212,7 @@ async fn start_bound(
     let (reloader, health) = house.follow_chains(ground, swaps, &seen, sources);
     let watched = house.audit();
     let expiries = house.expire().await?;
+    let room = doors::room(descriptors::raise());
     let app = http::App {
         engine: house.engine.clone(),
         store: Arc::clone(&house.store),
@@ -224,11 +226,13 @@ async fn start_bound(
         watched,
         key: key.clone(),
         stopping: house.stopping.clone(),
+        // Half of the room: whoever looks on must not keep others from asking.
+        streams: Arc::new(Semaphore::new(room / 2)),
         metrics: metrics_handle(),
     };
     let address = match listener {
         Some((listener, address)) => {
-            house.serve(listener, Arc::new(app));
+            house.serve(listener, Arc::new(app), room);
             Some(address)
         }
         None => None,
@@ -388,19 +392,9 @@ impl House {
         Ok(expiries)
     }
 
-    fn serve(&mut self, listener: TcpListener, app: http::Shared) {
-        let mut stopping = self.stopping.clone();
-        self.early.spawn(async move {
-            let until = async move {
-                // An error means that the sender is gone, which is a reason to stop as well.
-                drop(stopping.changed().await);
-            };
-            let served =
-                axum::serve(listener, http::router(app, console::routes())).with_graceful_shutdown(until).await;
-            if let Err(error) = served {
-                tracing::error!(%error, "the HTTP server ended");
-            }
-        });
+    fn serve(&mut self, listener: TcpListener, app: http::Shared, room: usize) {
+        let router = http::router(app, console::routes());
+        self.early.spawn(doors::serve(listener, router, room, Pace::SERVED, self.stopping.clone()));
     }
 }
 

@@ -76,6 +76,8 @@ pub struct App {
     pub key: VerifierKey,
     /// Told when the program stops: streams end then, so that stopping does not wait for listeners.
     pub stopping: tokio::sync::watch::Receiver<bool>,
+    /// Places for those who listen to a stream.
+    pub streams: Arc<tokio::sync::Semaphore>,
     /// Renders the metrics.
     pub metrics: Option<metrics_exporter_prometheus::PrometheusHandle>,
 }
@@ -151,6 +153,12 @@ impl Refused {
     /// Status 404: what it names is not there.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
+    }
+    /// The caller may ask again at once.
+    #[must_use]
+    pub const fn passing(mut self) -> Self {
+        self.retry_after = true;
+        self
     }
     /// What it says.
     pub const fn body(&self) -> &ErrorBody {

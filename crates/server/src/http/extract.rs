@@ -15,6 +15,7 @@ use quarterdeck_formats::{FORMATS, alertmanager::answer::error_body, format::Ing
 use serde::de::DeserializeOwned;
 
 use super::{BODY_BYTES_MAX, Refused, Shared};
+use crate::doors::TooSlow;
 
 /// The query of the address.
 pub struct Asked<T>(pub T);
@@ -34,7 +35,7 @@ impl<T: DeserializeOwned> FromRequestParts<Shared> for Asked<T> {
 }
 
 /// The innermost cause: what surrounds it only says that there is one.
-fn reason(error: &dyn std::error::Error) -> String {
+fn reason(error: &(dyn std::error::Error + 'static)) -> String {
     let innermost = std::iter::successors(Some(error), |error| error.source()).last();
     innermost.map(ToString::to_string).unwrap_or_default()
 }
@@ -111,9 +112,16 @@ impl FromRequest<Shared> for Bytes {
         }
         axum::body::Bytes::from_request(request, app).await.map(Bytes).map_err(|error| match error.status() {
             StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+            _ if caused_by_slowness(&error) => {
+                Refused::new(StatusCode::REQUEST_TIMEOUT, "too_slow", format!("the body: {}", reason(&error)))
+            }
             status => Refused::new(status, "bad_request", format!("the body: {error}")),
         })
     }
+}
+
+fn caused_by_slowness(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<TooSlow>())
 }
 
 /// A route that is there, asked in a way that it is not, in the words of its family. The framework adds `Allow`.

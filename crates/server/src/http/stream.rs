@@ -1,10 +1,11 @@
 //! Server-sent events: what becomes durable, as it does. A listener that is too slow is told to read anew.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Router,
     extract::State,
+    http::StatusCode,
     response::sse::{Event, KeepAlive, Sse},
     routing::get,
 };
@@ -13,7 +14,7 @@ use quarterdeck_api::ErrorBody;
 use quarterdeck_core::journal::{Body, Stream as LogStream};
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 
-use super::{Shared, Viewer};
+use super::{Refused, Shared, Viewer};
 use crate::engine::News;
 
 /// A line without meaning this often, so that proxies keep the connection.
@@ -25,8 +26,15 @@ pub fn routes() -> Router<Shared> {
 }
 
 /// `event: incident` with `{"incident","kind","at","log_index"}`; `event: journal`; `event: missed` when some were lost.
-#[utoipa::path(get, path = "/api/v1/events", tag = "events", security(("token" = [])), responses((status = 200, description = "text/event-stream"), (status = 401, body = ErrorBody)))]
-pub async fn events(_: Viewer, State(app): State<Shared>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+#[utoipa::path(get, path = "/api/v1/events", tag = "events", security(("token" = [])), responses((status = 200, description = "text/event-stream"), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub async fn events(
+    _: Viewer,
+    State(app): State<Shared>,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refused> {
+    let place = Arc::clone(&app.streams).try_acquire_owned().map_err(|_| {
+        let full = Refused::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", "all places to listen are taken");
+        full.hint("listen again later, or read the lists").passing()
+    })?;
     let news = BroadcastStream::new(app.engine.published().news.subscribe());
     let stream = news.map(|news| {
         Ok(match news {
@@ -44,8 +52,11 @@ pub async fn events(_: Viewer, State(app): State<Shared>) -> Sse<impl Stream<Ite
             _ = live.wait_for(|in_force| in_force.tokens != tokens) => {}
         }
     };
-    let stream = stream.take_until(over);
-    Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+    let stream = stream.take_until(over).inspect(move |_| {
+        // Held until the stream ends.
+        let _ = &place;
+    });
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
 fn event(news: &News) -> Event {
