@@ -31,6 +31,9 @@ use crate::output::{Exit, Misuse, print, print_json, say, table};
 /// Reads geth-style JSON-RPC bodies (blocks with full transactions, receipts, callTracer and Parity traces), mev-inspect and
 /// ethereum-etl files, plain, zstd or tar, from files and folders. Blocks of one chain are shown in order of height; a bare
 /// trace is a block of its own. Tells every signal, counts per detector, and how fast it went.
+///
+/// What cannot be read is named and counted, and costs nothing else: the rest is judged. Ends with 1 if there was a loud signal,
+/// or anything that could not be read.
 #[derive(Args)]
 pub(crate) struct Backtest {
     /// Files and folders
@@ -91,7 +94,8 @@ pub(crate) fn run(args: &Backtest) -> anyhow::Result<Exit> {
     } else {
         print(&in_words(&loaded, &signals, &pipeline, &speed, args.all))?;
     }
-    Ok(if loud > 0 || !loaded.left_out.is_empty() { Exit::Finding } else { Exit::Good })
+    let whole = loaded.left_out.is_empty() && unread_of(&loaded).next().is_none();
+    Ok(if loud > 0 || !whole { Exit::Finding } else { Exit::Good })
 }
 
 type Chosen = (Knowledge, GivenParams, Vec<&'static dyn DetectorKind>);
@@ -197,10 +201,44 @@ fn lone(block: &Block) -> bool {
     block.number == 0 && block.transactions.len() == 1 && block.has_traces
 }
 
+/// The blocks of which something could not be read.
+fn unread_of(loaded: &Loaded) -> impl Iterator<Item = &Block> {
+    loaded.blocks.iter().filter(|block| !block.unread.is_empty())
+}
+
+/// Tells what could not be read, on stderr, and gives the line that counts it.
+fn not_read(loaded: &Loaded) -> Option<String> {
+    for one in &loaded.left_out {
+        say(&format!("left out: {}: {}", one.name, one.why));
+    }
+    let (mut blocks, mut things) = (0_u64, 0_u64);
+    for block in unread_of(loaded) {
+        (blocks, things) = (blocks.saturating_add(1), things.saturating_add(block.unread.count()));
+        for unread in block.unread.named() {
+            say(&format!("not read: block {} of chain {}: {unread}", block.number, block.chain));
+        }
+        let more = block.unread.count().saturating_sub(block.unread.named().len() as u64);
+        if more > 0 {
+            say(&format!("not read: block {} of chain {}: and {more} more", block.number, block.chain));
+        }
+    }
+    let files = loaded.left_out.len();
+    (files > 0 || blocks > 0).then(|| {
+        format!("not everything was read: {files} left out, {things} things in {blocks} blocks; the rest was judged")
+    })
+}
+
 fn document(loaded: &Loaded, signals: &[&Arc<Signal>], pipeline: &Pipeline, speed: &Speed, all: bool) -> Value {
     let named = named(signals);
     let left_out: Vec<Value> =
         loaded.left_out.iter().map(|one| json!({ "file": one.name, "why": one.why.to_string() })).collect();
+    let not_whole: Vec<Value> = unread_of(loaded)
+        .map(|block| {
+            let named: Vec<String> = block.unread.named().iter().map(ToString::to_string).collect();
+            let on = block.reference();
+            json!({ "chain": on.chain.to_string(), "block": on.number, "hash": on.hash.to_string(), "count": block.unread.count(), "unread": named })
+        })
+        .collect();
     let lone_traces: Vec<String> = loaded
         .blocks
         .iter()
@@ -215,6 +253,7 @@ fn document(loaded: &Loaded, signals: &[&Arc<Signal>], pipeline: &Pipeline, spee
         "lone_traces": { "count": lone_traces.len(), "named": found,
             "missed": lone_traces.iter().filter(|hash| !named.contains_key(*hash)).collect::<Vec<_>>() },
         "files": { "read": loaded.files, "bytes": loaded.bytes, "left_out": left_out },
+        "blocks": { "judged": loaded.blocks.len(), "not_whole": not_whole },
         "speed": speed.json(),
     })
 }
@@ -248,8 +287,6 @@ fn in_words(loaded: &Loaded, signals: &[&Arc<Signal>], pipeline: &Pipeline, spee
         speed.detecting.as_millis(),
         speed.parsing.as_millis()
     ));
-    for one in &loaded.left_out {
-        say(&format!("left out: {}: {}", one.name, one.why));
-    }
+    lines.extend(not_read(loaded));
     lines.join("\n")
 }

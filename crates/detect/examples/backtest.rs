@@ -148,7 +148,7 @@ fn main() {
     for (name, bytes) in files.into_iter().chain(tables.flatten()) {
         recording.add(&name, &bytes).unwrap_or_else(|error| println!("{name}: {error}"));
     }
-    report("evm-congestion-may2023 (with receipts)", &recording.finish().unwrap_or_default(), &options);
+    report("evm-congestion-may2023 (with receipts)", &recording.finish().blocks, &options);
 }
 
 fn attacks(options: &Options) {

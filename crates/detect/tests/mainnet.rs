@@ -29,7 +29,7 @@ fn blocks(name: &str) -> Option<Vec<Arc<Block>>> {
     for (file, bytes) in unpack::unpack(name)? {
         recording.add(&file, &bytes).unwrap_or_else(|error| panic!("read {file}: {error}"));
     }
-    let mut blocks: Vec<Arc<Block>> = recording.finish().unwrap().into_iter().map(Arc::new).collect();
+    let mut blocks: Vec<Arc<Block>> = recording.finish().blocks.into_iter().map(Arc::new).collect();
     blocks.sort_by_key(|block| (block.chain, block.number));
     Some(blocks)
 }

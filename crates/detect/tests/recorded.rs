@@ -90,7 +90,7 @@ fn flows_agree_with_the_recorded_token_transfers() {
         }
     }
     let mut ours = BTreeSet::new();
-    for block in recording.finish().unwrap() {
+    for block in recording.finish().blocks {
         for transaction in &block.transactions {
             for found in Flows::of(&block, transaction).as_slice() {
                 if let Some(token) = found.token {

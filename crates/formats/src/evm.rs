@@ -23,7 +23,7 @@ mod tests;
 pub use block::decode_block;
 pub use etl::EtlRows;
 pub use receipts::attach_receipts;
-pub use recorded::{Recorded, Recording, sniff};
+pub use recorded::{Finished, Recorded, Recording, sniff};
 pub use refused::{CALL_DEPTH_MAX, CALLS_PER_BODY_MAX, DecodeError, LOGS_PER_BLOCK_MAX, TRANSACTIONS_PER_BLOCK_MAX};
 pub use traces::attach_traces;
 pub use tree::{Traced, decode_call_trace};

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use data::unpack;
 use quarterdeck_core::chain::{Block, ChainId};
-use quarterdeck_formats::evm::{self, Recorded, Recording};
+use quarterdeck_formats::evm::{self, Finished, Recorded, Recording};
 
 fn block(name: &str, bytes: &[u8]) -> Block {
     match evm::sniff(name, bytes, Some(1)).unwrap_or_else(|e| panic!("{name}: {e}")) {
@@ -74,7 +74,8 @@ fn lines_of_four_tables_make_blocks_with_logs() {
             recording.add(&name, &bytes).unwrap();
         }
     }
-    let blocks = recording.finish().unwrap();
+    let Finished { blocks, left_out } = recording.finish();
+    assert_eq!(left_out, []);
     let transactions: Vec<_> = blocks.iter().flat_map(|b| &b.transactions).collect();
     assert_eq!((blocks.len(), transactions.len()), (2, 298));
     assert_eq!(transactions.iter().map(|t| t.logs.len()).sum::<usize>(), 681);
@@ -102,4 +103,56 @@ fn damaged_real_bodies_never_panic() {
             drop(evm::sniff(name, &changed, None));
         }
     }
+}
+
+/// Whole blocks with receipts and traces as nodes of six networks answer, empty ones too.
+#[test]
+fn whole_blocks_of_other_networks() {
+    let mut recording = Recording::new(Some(1));
+    for network in ["ethereum", "linea", "optimism_base_arbitrum", "scroll"] {
+        let Some(files) = unpack(&format!("evm-blocks-full/rpc/{network}.tar.zst")) else { return };
+        for (name, bytes) in files {
+            recording.add(&name, &bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+    let Finished { blocks, left_out } = recording.finish();
+    assert_eq!(left_out, []);
+    assert_eq!((blocks.len(), blocks.iter().map(|b| b.transactions.len()).sum::<usize>()), (159, 5_398));
+    assert!(
+        blocks.iter().all(|b| b.unread.is_empty() && (b.transactions.is_empty() || b.has_receipts && b.has_traces))
+    );
+}
+
+/// The same with fields as they are: Optimism's deposits have no fee, and Polygon's last transaction is nobody's.
+#[test]
+fn odd_fields_of_other_networks_cost_themselves_alone() {
+    let mut unread = Vec::new();
+    for network in ["polygon", "optimism_base_arbitrum"] {
+        let Some(files) = unpack(&format!("evm-blocks-full/{network}.tar.zst")) else { return };
+        for (name, bytes) in files {
+            let whole: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+            let mut body = whole["header"].clone();
+            body["miner"] = body["coinbase"].clone();
+            body["transactions"] = whole["transactions"].clone();
+            let mut receipts = whole["receipts"].clone();
+            for receipt in receipts.as_array_mut().unwrap() {
+                receipt["blockHash"] = body["hash"].clone();
+            }
+            let chain = whole["chainId"].as_u64().or_else(|| whole["chainId"].as_str()?.parse().ok());
+            let mut block = evm::decode_block(body.to_string().as_bytes(), chain.or(Some(10))).unwrap();
+            evm::attach_receipts(&mut block, receipts.to_string().as_bytes()).unwrap();
+            evm::attach_traces(&mut block, whole["traces"].to_string().as_bytes()).unwrap();
+            assert_eq!(block.transactions.len(), whole["transactions"].as_array().unwrap().len(), "{name}");
+            unread.extend(block.unread.named().iter().map(|one| format!("{}: {one}", block.number)));
+        }
+    }
+    assert_eq!(
+        unread,
+        [
+            "10000000: call of transaction 5: field `from` is missing",
+            "10000000: call of transaction 5: field `to` is missing",
+            "20000000: call of transaction 110: field `from` is missing",
+            "20000000: call of transaction 110: field `to` is missing",
+        ]
+    );
 }

@@ -10,7 +10,7 @@ use quarterdeck_core::{
     chain::{Block, ChainNumber},
     limits::NODE_BODY_BYTES_MAX,
 };
-use quarterdeck_formats::evm::{DecodeError, Recording};
+use quarterdeck_formats::evm::{DecodeError, Finished, Recording};
 
 /// Files read from one set of paths: a year of one chain's blocks in folders is about 2.6 million; that is for a node.
 const FILES_MAX: usize = 1_000_000;
@@ -40,7 +40,7 @@ pub enum RecordedError {
     TooMany,
 }
 
-/// A file that could not be used, and why. The others are.
+/// A file, or a part of one, that could not be used, and why. The others are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
     /// Which file.
@@ -54,7 +54,7 @@ pub struct LeftOut {
 pub struct Loaded {
     /// Blocks in order of chain and height, then lone traces.
     pub blocks: Vec<Block>,
-    /// Files that could not be used.
+    /// What could not be used.
     pub left_out: Vec<LeftOut>,
     /// Files read.
     pub files: usize,
@@ -81,10 +81,9 @@ pub fn decode(files: &Unpacked, chain: ChainNumber) -> Loaded {
             loaded.left_out.push(LeftOut { name: name.clone(), why });
         }
     }
-    match recording.finish() {
-        Ok(blocks) => loaded.blocks = blocks,
-        Err(why) => loaded.left_out.push(LeftOut { name: "the recording as a whole".to_owned(), why }),
-    }
+    let Finished { blocks, left_out } = recording.finish();
+    loaded.blocks = blocks;
+    loaded.left_out.extend(left_out.into_iter().map(|(name, why)| LeftOut { name, why }));
     loaded
 }
 

@@ -1,6 +1,8 @@
 //! The executable as a person uses it: what they type, what it prints where, how it exits.
 
 #[cfg(test)]
+mod backtest;
+#[cfg(test)]
 mod doors;
 #[cfg(test)]
 mod reload;

@@ -2,11 +2,11 @@
 //!
 //! Token transfers repeat what the logs say and are passed over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::B256;
 use quarterdeck_core::{
-    chain::{Block, ChainId, ChainNumber, Log, Transaction},
+    chain::{Block, ChainId, ChainNumber, Log, Part, Transaction, Unread},
     time::Timestamp,
 };
 
@@ -23,6 +23,8 @@ pub struct EtlRows {
     blocks: Vec<(Block, u64)>,
     transactions: Vec<(B256, Transaction)>,
     logs: Vec<LogRow>,
+    /// Lines that cannot be read: how many, the first, and what is wrong with it.
+    unread: Option<(u64, usize, DecodeError)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,18 +35,32 @@ struct LogRow {
     log: Log,
 }
 
-/// Reads the lines of one table, or of several mixed.
+/// Reads the lines of one table, or of several mixed. A line that cannot be read costs itself alone; a file of such lines only is
+/// refused.
 pub(super) fn rows(bytes: &[u8]) -> Result<EtlRows, DecodeError> {
     let mut rows = EtlRows::default();
-    for line in bytes.split(|b| *b == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
-        let mut reader = Reader::new(line);
-        row(&mut reader, &mut rows)?;
-        reader.end()?;
+    let lines = (1_usize..).zip(bytes.split(|b| *b == b'\n')).filter(|(_, line)| !line.trim_ascii().is_empty());
+    let mut read = 0_u64;
+    for (line, text) in lines {
+        let mut reader = Reader::new(text);
+        match row(&mut reader, &mut rows).and_then(|()| reader.end()) {
+            Ok(()) => read += 1,
+            Err(why) => match &mut rows.unread {
+                Some((count, ..)) => *count += 1,
+                None => rows.unread = Some((1, line, why)),
+            },
+        }
         if rows.logs.len() > LOGS_PER_BLOCK_MAX || rows.transactions.len() > LOGS_PER_BLOCK_MAX {
             return Err(DecodeError::TooMany { what: "lines", max: LOGS_PER_BLOCK_MAX });
         }
     }
-    Ok(rows)
+    match rows.unread.take() {
+        Some((_, _, why)) if read == 0 => Err(why),
+        unread => {
+            rows.unread = unread;
+            Ok(rows)
+        }
+    }
 }
 
 /// Which table a line belongs to, by its `type`.
@@ -175,9 +191,16 @@ impl EtlRows {
         self.logs.extend(other.logs);
     }
 
-    /// Puts blocks, transactions and logs together. A transaction or log of a block that is not there, a hole or a wrong count
-    /// is an error.
-    pub(super) fn assemble(self, chain: ChainNumber) -> Result<Vec<Block>, DecodeError> {
+    /// What could not be read of these lines, once.
+    pub(super) fn take_unread(&mut self) -> Option<DecodeError> {
+        let (count, line, why) = self.unread.take()?;
+        Some(DecodeError::Lines { count, line, why: why.to_string() })
+    }
+
+    /// Puts blocks, transactions and logs together. Lines of a block that is not there are left out, once for each such block; a
+    /// transaction that a block counts and nobody gave is noted in the block's `unread`.
+    pub(super) fn assemble(self, chain: ChainNumber, left_out: &mut Vec<(String, DecodeError)>) -> Vec<Block> {
+        let mut strangers = BTreeSet::new();
         let mut blocks: BTreeMap<B256, (Block, u64)> = self
             .blocks
             .into_iter()
@@ -186,36 +209,47 @@ impl EtlRows {
         let mut transactions = self.transactions;
         transactions.sort_by_key(|(_, transaction)| transaction.index);
         for (hash, transaction) in transactions {
-            let Some((block, _)) = blocks.get_mut(&hash) else { return Err(unknown_block(hash)) };
-            if block.transactions.len() >= TRANSACTIONS_PER_BLOCK_MAX {
-                return Err(DecodeError::TooMany { what: "transactions", max: TRANSACTIONS_PER_BLOCK_MAX });
-            }
-            block.has_receipts |= transaction.status.is_some();
-            block.transactions.push(transaction);
-        }
-        for (block, count) in blocks.values() {
-            if u64::try_from(block.transactions.len()) != Ok(*count) {
-                return Err(DecodeError::mismatch("number of transactions", block.transactions.len(), count));
+            match blocks.get_mut(&hash) {
+                Some((block, _)) if block.transactions.len() < TRANSACTIONS_PER_BLOCK_MAX => {
+                    block.has_receipts |= transaction.status.is_some();
+                    block.transactions.push(transaction);
+                }
+                Some(_) | None => drop(strangers.insert(hash)),
             }
         }
         let has_logs = !self.logs.is_empty();
         let mut logs = self.logs;
         logs.sort_by_key(|row| row.index);
         for row in logs {
-            let Some((block, _)) = blocks.get_mut(&row.block) else { return Err(unknown_block(row.block)) };
-            let place = usize::try_from(row.transaction).unwrap_or(usize::MAX);
-            let Some(transaction) = block.transactions.get_mut(place) else {
-                return Err(DecodeError::mismatch("transaction_index of a log", row.transaction, "one of the block"));
-            };
-            transaction.logs.push(row.log);
+            match blocks.get_mut(&row.block) {
+                Some((block, _)) => put_log(block, row),
+                None => drop(strangers.insert(row.block)),
+            }
         }
-        Ok(blocks
-            .into_values()
-            .map(|(mut block, _)| {
-                block.has_receipts &= has_logs;
-                block
-            })
-            .collect())
+        left_out.extend(strangers.into_iter().map(|hash| (format!("lines of block {hash}"), unknown_block(hash))));
+        let counted = |(mut block, count): (Block, u64)| {
+            block.has_receipts &= has_logs;
+            if u64::try_from(block.transactions.len()) != Ok(count) {
+                let why = DecodeError::mismatch("number of transactions", block.transactions.len(), count).to_string();
+                let (part, field) = (Part::Transaction, "transaction_count");
+                block.unread.add(Unread { part, transaction: None, field, why });
+            }
+            block
+        };
+        blocks.into_values().map(counted).collect()
+    }
+}
+
+fn put_log(block: &mut Block, row: LogRow) {
+    let place = u32::try_from(row.transaction).ok();
+    let found = place.and_then(|index| block.transactions.binary_search_by_key(&index, |found| found.index).ok());
+    match found.and_then(|place| block.transactions.get_mut(place)) {
+        Some(transaction) => transaction.logs.push(row.log),
+        None => {
+            let why =
+                DecodeError::mismatch("transaction_index of a log", row.transaction, "one of the block").to_string();
+            block.unread.add(Unread { part: Part::Log, transaction: place, field: "transaction_index", why });
+        }
     }
 }
 

@@ -49,6 +49,17 @@ pub enum Recorded {
     Traces(Vec<u8>),
     /// ethereum-etl lines.
     Rows(EtlRows),
+    /// Receipts or traces of a block without transactions: they say nothing that is not known.
+    Nothing,
+}
+
+/// Blocks put together, and what of the recording could not be used.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Finished {
+    /// In order of chain and height, then the lone traces in the order in which they were added.
+    pub blocks: Vec<Block>,
+    /// By file, or by block where lines are put together. Everything else is used.
+    pub left_out: Vec<(String, DecodeError)>,
 }
 
 /// Says what a file is and reads it. `name` is its path: `56_123.json` or a folder `bsc` gives the chain of a block that does
@@ -71,6 +82,7 @@ pub fn sniff(name: &str, bytes: &[u8], chain: Option<ChainNumber>) -> Result<Rec
         Form::Receipts => Ok(Recorded::Receipts(bytes.to_vec())),
         Form::Traces => Ok(Recorded::Traces(bytes.to_vec())),
         Form::Rows => etl::rows(bytes).map(Recorded::Rows),
+        Form::Nothing => Ok(Recorded::Nothing),
     }
 }
 
@@ -83,6 +95,7 @@ pub struct Recording {
     receipts: Vec<(String, Vec<u8>)>,
     traces: Vec<(String, Vec<u8>)>,
     rows: EtlRows,
+    left_out: Vec<(String, DecodeError)>,
 }
 
 impl Recording {
@@ -98,27 +111,32 @@ impl Recording {
             Recorded::Trace(block) => self.lone.push(*block),
             Recorded::Receipts(body) => self.receipts.push((name.to_owned(), body)),
             Recorded::Traces(body) => self.traces.push((name.to_owned(), body)),
-            Recorded::Rows(rows) => self.rows.extend(rows),
+            Recorded::Rows(mut rows) => {
+                self.left_out.extend(rows.take_unread().map(|why| (name.to_owned(), why)));
+                self.rows.extend(rows);
+            }
+            Recorded::Nothing => {}
         }
         Ok(())
     }
 
-    /// The blocks in order of chain and height, then the lone traces in the order in which they were added. Receipts and traces
-    /// find their block by trying each of the same name's folder: one that fits none is an error.
-    pub fn finish(mut self) -> Result<Vec<Block>, DecodeError> {
-        self.blocks.extend(self.rows.assemble(self.chain.unwrap_or(1))?);
+    /// Puts everything together. Receipts and traces find their block by the hashes that they name. What fits nowhere is left out
+    /// and named, and costs nothing else.
+    pub fn finish(mut self) -> Finished {
+        self.blocks.extend(self.rows.assemble(self.chain.unwrap_or(1), &mut self.left_out));
         let by_hash: BTreeMap<B256, usize> =
             self.blocks.iter().enumerate().map(|(place, block)| (block.hash, place)).collect();
-        for (name, body) in &self.receipts {
-            attach(&mut self.blocks, &by_hash, name, body, attach_receipts)?;
-        }
-        for (name, body) in &self.traces {
-            attach(&mut self.blocks, &by_hash, name, body, attach_traces)?;
+        let parts = self.receipts.iter().map(|(name, body)| (name, body, attach_receipts as Attach));
+        let parts = parts.chain(self.traces.iter().map(|(name, body)| (name, body, attach_traces as Attach)));
+        for (name, body, how) in parts {
+            if let Err(why) = attach(&mut self.blocks, &by_hash, name, body, how) {
+                self.left_out.push((name.clone(), why));
+            }
         }
         self.blocks.sort_by_key(|block| (block.chain, block.number, block.hash));
         self.blocks.dedup_by_key(|block| block.hash);
         self.blocks.append(&mut self.lone);
-        Ok(self.blocks)
+        Finished { blocks: self.blocks, left_out: self.left_out }
     }
 }
 
@@ -147,9 +165,13 @@ fn attach(
 fn first_hashes(reader: &mut Reader<'_>) -> Result<Vec<B256>, DecodeError> {
     let mut found = Vec::new();
     reader.array("elements", CALLS_PER_BODY_MAX, |reader| {
+        if reader.peek()? != Next::Object {
+            return reader.skip_deep();
+        }
         reader.object(|r, key| match key {
             b"blockHash" | b"transactionHash" | b"txHash" if found.len() < 2 && !r.null()? => {
-                found.push(super::value::hash(r, "blockHash")?);
+                // One that cannot be read names no block; the next may.
+                found.extend(r.attempt(|r| super::value::hash(r, "blockHash"))?.ok());
                 Ok(())
             }
             _ => r.skip_deep(),
@@ -165,6 +187,7 @@ enum Form {
     Receipts,
     Traces,
     Rows,
+    Nothing,
 }
 
 /// The form of a body, from the keys of its first object.
@@ -198,6 +221,7 @@ fn form(bytes: &[u8], name: &str) -> Result<Form, DecodeError> {
         (false, ()) if has("transactions") => Ok(Form::Block),
         (false, ()) if has("traces") && has("block_number") => Ok(Form::Mev),
         (false, ()) if has("from") && has("type") => Ok(Form::Tree),
+        (true, ()) if found.empty => Ok(Form::Nothing),
         (true, ()) if has("transactionHash") && has("logs") => Ok(Form::Receipts),
         (true, ()) if has("action") || has("result") => Ok(Form::Traces),
         _ => Err(unknown()),
@@ -206,6 +230,8 @@ fn form(bytes: &[u8], name: &str) -> Result<Form, DecodeError> {
 
 struct Keys {
     array: bool,
+    /// An array without elements.
+    empty: bool,
     keys: Vec<Vec<u8>>,
 }
 
@@ -218,11 +244,11 @@ fn keys(reader: &mut Reader<'_>) -> Result<Keys, DecodeError> {
     if array {
         reader.enter_array()?;
         if !reader.element(&mut true)? {
-            return Ok(Keys { array, keys });
+            return Ok(Keys { array, empty: true, keys });
         }
     }
     if reader.peek()? != Next::Object {
-        return Ok(Keys { array, keys });
+        return Ok(Keys { array, empty: false, keys });
     }
     reader.object(|reader, key| {
         if keys.len() < KEYS_MAX {
@@ -230,7 +256,7 @@ fn keys(reader: &mut Reader<'_>) -> Result<Keys, DecodeError> {
         }
         reader.skip_deep()
     })?;
-    Ok(Keys { array, keys })
+    Ok(Keys { array, empty: false, keys })
 }
 
 fn stem(name: &str) -> &str {

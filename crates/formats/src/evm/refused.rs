@@ -87,6 +87,16 @@ pub enum DecodeError {
         /// What the rest of the input says.
         want: String,
     },
+    /// Lines of a file that cannot be read; the others are.
+    #[error("lines that cannot be read: {count}, the first is line {line}: {why}")]
+    Lines {
+        /// How many.
+        count: u64,
+        /// The first, from one.
+        line: usize,
+        /// What is wrong with it.
+        why: String,
+    },
     /// None of the forms that we read.
     #[error("`{name}` is no EVM block, receipts, trace or ethereum-etl file")]
     Unrecognised {

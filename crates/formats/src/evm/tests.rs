@@ -7,6 +7,7 @@ use super::*;
 
 const HASH_A: &str = "0xaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const HASH_B: &str = "0xbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+const HASH_C: &str = "0xcccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc";
 const ONE: &str = "0x1111111111111111111111111111111111111111";
 const TWO: &str = "0x2222222222222222222222222222222222222222";
 
@@ -430,11 +431,19 @@ fn a_folder_of_separate_bodies_makes_one_block() {
     recording.add("receipts.json", receipts().as_bytes()).unwrap();
     recording.add("traces.json", format!(r#"[{{"txHash":"{HASH_B}","result":{}}}]"#, frame("")).as_bytes()).unwrap();
     recording.add("block.json", body().as_bytes()).unwrap();
-    let blocks = recording.finish().unwrap();
+    recording.add("empty.json", br#"{"jsonrpc":"2.0","id":1,"result":[]}"#).unwrap();
+    let Finished { blocks, left_out } = recording.finish();
+    assert_eq!(left_out, []);
     assert_eq!((blocks.len(), blocks[0].has_receipts, blocks[0].has_traces), (1, true, true));
     let mut stray = Recording::new(None);
     stray.add("receipts.json", receipts().as_bytes()).unwrap();
-    assert!(stray.finish().is_err());
+    stray.add("block.json", body().replace(HASH_A, HASH_C).as_bytes()).unwrap();
+    let Finished { blocks, left_out } = stray.finish();
+    assert_eq!(
+        (blocks.len(), left_out.len(), left_out[0].0.as_str()),
+        (1, 1, "receipts.json"),
+        "the block is used all the same"
+    );
 }
 
 /// Every entry, whatever the bytes: an answer or an error.
