@@ -100,6 +100,8 @@ pub struct Board {
     claims: OrdMap<Fingerprint, IncidentId>,
     groups: Groups,
     pages: OrdMap<PageId, IncidentId>,
+    /// Incidents for which everybody was tried, and nobody is known to have been reached since.
+    unreached: OrdSet<IncidentId>,
     /// When to look at something again.
     deadlines: OrdSet<(Timestamp, Stream)>,
     loose: Loose,
@@ -123,6 +125,7 @@ impl Clone for Board {
             claims: self.claims.clone(),
             groups: self.groups.clone(),
             pages: self.pages.clone(),
+            unreached: self.unreached.clone(),
             deadlines: self.deadlines.clone(),
             loose: self.loose.clone(),
             silences: self.silences.clone(),
@@ -138,10 +141,23 @@ impl Clone for Board {
 impl PartialEq for Board {
     fn eq(&self, other: &Self) -> bool {
         let Self {
-            signals, claims, groups, pages, deadlines, loose, silences, gaps, journal, order, open, aside, ..
+            signals,
+            claims,
+            groups,
+            pages,
+            deadlines,
+            loose,
+            silences,
+            gaps,
+            journal,
+            order,
+            open,
+            aside,
+            unreached,
+            ..
         } = self;
         self.has_the_incidents_of(other)
-            && (order, open, aside) == (&other.order, &other.open, &other.aside)
+            && (order, open, aside, unreached) == (&other.order, &other.open, &other.aside, &other.unreached)
             && (signals, claims, groups) == (&other.signals, &other.claims, &other.groups)
             && (pages, deadlines, loose) == (&other.pages, &other.deadlines, &other.loose)
             && (silences, gaps, journal) == (&other.silences, &other.gaps, &other.journal)

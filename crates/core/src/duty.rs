@@ -10,8 +10,10 @@
 //! - A tier of which nobody can be reached pages the fallback in the same step.
 //! - A page that failed, or whose fate is unknown, goes to the person's next contact; each is tried once.
 //! - When nobody of a step can be reached any more, the next tier of the round is paged at once, since waiting for an answer
-//!   to a page that cannot arrive helps nobody. The end of a round pages the fallback instead, and the next round keeps its
-//!   time: with our own network down, all rounds would otherwise be used up in seconds.
+//!   to a page that cannot arrive helps nobody. The end of a round pages the fallback instead.
+//! - Where the fallback cannot be reached either, nobody was: that is an event of its own, and everybody is tried again from the
+//!   first tier of the same round after a short pause that doubles up to the last tier's delay. With our own network down, all
+//!   rounds would otherwise be used up in seconds.
 //! - An unanswered page whose cause was undone is not followed by another: at the time of the next step the incident resolves
 //!   by itself, unless the cause came back before.
 //! - Whoever was told that it is milder than it is now is told at once, while nobody has answered; the steps keep their time.

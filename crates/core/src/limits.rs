@@ -61,6 +61,11 @@ pub const TIERS_MAX: usize = 16;
 pub const ROUNDS_MAX: u32 = 100;
 /// The shortest delay between tiers: a person needs this long to reach a phone.
 pub const TIER_DELAY_MIN: Duration = Duration::from_secs(10);
+/// How long to wait before everybody is tried again where nobody could be reached: a line that was cut is often back by then.
+/// Twice as long after each vain pass, up to the policy's last delay.
+pub const UNREACHED_PAUSE: Duration = Duration::from_secs(15);
+/// How often that pause doubles at most: four hours, more than a page should ever wait; a policy's delay ends it sooner.
+pub const UNREACHED_DOUBLINGS_MAX: u32 = 10;
 /// The longest delay between tiers.
 pub const TIER_DELAY_MAX: Duration = Duration::from_hours(24);
 /// Services of the catalogue.

@@ -93,7 +93,10 @@ pub fn deliveries(incident: &Incident, event: &IncidentEvent) -> Vec<Delivery> {
         )
         | IncidentEvent::Claims(_)
         | IncidentEvent::Paging(
-            PagingEvent::Escalated { .. } | PagingEvent::PageImpossible { .. } | PagingEvent::PageSettled { .. },
+            PagingEvent::Escalated { .. }
+            | PagingEvent::PageImpossible { .. }
+            | PagingEvent::PageSettled { .. }
+            | PagingEvent::NobodyReached { .. },
         )
         | IncidentEvent::Room(_) => Vec::new(),
     }

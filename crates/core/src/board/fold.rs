@@ -86,7 +86,10 @@ impl Board {
                 | ClaimsEvent::MergedFrom { .. },
             )
             | IncidentEvent::Paging(
-                PagingEvent::Escalated { .. } | PagingEvent::PageImpossible { .. } | PagingEvent::PageSettled { .. },
+                PagingEvent::Escalated { .. }
+                | PagingEvent::PageImpossible { .. }
+                | PagingEvent::PageSettled { .. }
+                | PagingEvent::NobodyReached { .. },
             )
             | IncidentEvent::Room(_) => {}
         }

@@ -8,7 +8,7 @@ use super::{
     place::{Cursor, FIRST_OVER, Indexed, Listed, Place, Which},
     row::IncidentRow,
 };
-use crate::{id::IncidentId, journal::Stream};
+use crate::{id::IncidentId, incident::Incident, journal::Stream};
 
 impl Board {
     /// At most `limit` incidents of the list, beginning after `after`.
@@ -33,6 +33,16 @@ impl Board {
         warm.or_else(|| self.cold.get(&id).cloned())
     }
 
+    /// Incidents for which everybody was tried, and nobody is known to have been reached since.
+    pub fn unreached(&self) -> impl Iterator<Item = &Incident> {
+        self.unreached.iter().filter_map(|id| self.incident(*id))
+    }
+
+    /// How many of them there are.
+    pub fn unreached_count(&self) -> usize {
+        self.unreached.len()
+    }
+
     /// How many incidents people work on.
     pub const fn open_incidents(&self) -> usize {
         self.open
@@ -53,17 +63,19 @@ impl Board {
         if before == after {
             return;
         }
-        if let Some(Indexed { deadline, place, rests }) = before {
+        if let Some(Indexed { deadline, place, rests, unreached }) = before {
             deadline.map(|at| self.deadlines.remove(&(at, Stream::Incident(id))));
             self.order.remove(&place);
             self.open = self.open.saturating_sub(usize::from(place.is_open()));
             rests.map(|at| self.resting.remove(&(at, id)));
+            unreached.then(|| self.unreached.remove(&id));
         }
-        if let Some(Indexed { deadline, place, rests }) = after {
+        if let Some(Indexed { deadline, place, rests, unreached }) = after {
             deadline.map(|at| self.deadlines.insert((at, Stream::Incident(id))));
             self.order.insert(place);
             self.open = self.open.saturating_add(usize::from(place.is_open()));
             rests.map(|at| self.resting.insert((at, id)));
+            unreached.then(|| self.unreached.insert(id));
         }
     }
 }

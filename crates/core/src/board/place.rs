@@ -135,6 +135,8 @@ pub(super) struct Indexed {
     pub(super) place: Place,
     /// Since when it rests, if it is over: after a while it goes cold.
     pub(super) rests: Option<Timestamp>,
+    /// Whether everybody was tried for it and nobody is known to have been reached.
+    pub(super) unreached: bool,
 }
 
 impl Indexed {
@@ -143,6 +145,7 @@ impl Indexed {
             deadline: next_deadline(incident),
             place: Place::of_incident(incident),
             rests: (!incident.is_open()).then(|| incident.last_event()),
+            unreached: incident.unreached() > 0,
         }
     }
 }

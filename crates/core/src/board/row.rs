@@ -48,6 +48,9 @@ pub struct IncidentRow {
     pub next_step: Option<Timestamp>,
     /// When it resolves by itself, if nothing comes back.
     pub stands_down: Option<Timestamp>,
+    /// How many times in a row everybody was tried and nobody is known to have been reached.
+    #[serde(default)]
+    pub unreached: u32,
     /// The incident that it is part of now.
     pub merged_into: Option<IncidentId>,
 }
@@ -73,6 +76,7 @@ impl IncidentRow {
             acknowledged_by: incident.acknowledgement().map(|given| given.by.clone()),
             next_step: incident.escalation().next,
             stands_down: stands_down(incident),
+            unreached: incident.unreached(),
             merged_into: incident.merged_into(),
         }
     }

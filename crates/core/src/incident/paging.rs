@@ -67,6 +67,14 @@ pub struct Escalation {
     pub why: PageReason,
     /// When the last step was taken.
     pub stepped: Option<Timestamp>,
+    /// How many times in a row everybody was tried and nobody is known to have been reached.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub unreached: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference")]
+const fn is_none(passes: &u32) -> bool {
+    *passes == 0
 }
 
 /// Whom it tried to reach.
@@ -88,7 +96,8 @@ impl Paging {
     /// Nobody was paged yet.
     pub(super) fn begin(policy: &EscalationPolicy) -> Self {
         let (policy, why) = (policy.clone(), PageReason::Opened);
-        let escalation = Escalation { policy, tier: None, round: 1, next: None, stood_down: None, why, stepped: None };
+        let (next, stood_down, stepped) = (None, None, None);
+        let escalation = Escalation { policy, tier: None, round: 1, next, stood_down, why, stepped, unreached: 0 };
         let told = BTreeMap::new();
         Self { escalation, pages: OrdMap::new(), owed: BTreeSet::new(), asked: BTreeSet::new(), told, asker: None }
     }
@@ -96,9 +105,10 @@ impl Paging {
     /// Whether this could happen in this phase.
     pub(super) const fn fits(phase: Phase, event: &PagingEvent) -> bool {
         match event {
-            PagingEvent::Escalated { .. } | PagingEvent::PageRequested { .. } | PagingEvent::PageImpossible { .. } => {
-                phase.is_unsettled()
-            }
+            PagingEvent::Escalated { .. }
+            | PagingEvent::PageRequested { .. }
+            | PagingEvent::PageImpossible { .. }
+            | PagingEvent::NobodyReached { .. } => phase.is_unsettled(),
             PagingEvent::PageSettled { .. } => true,
         }
     }
@@ -111,7 +121,8 @@ impl Paging {
             }
             PagingEvent::PageRequested { repeat_of: None, .. }
             | PagingEvent::Escalated { .. }
-            | PagingEvent::PageImpossible { .. } => None,
+            | PagingEvent::PageImpossible { .. }
+            | PagingEvent::NobodyReached { .. } => None,
         }
     }
 
@@ -160,6 +171,9 @@ impl Paging {
             PagingEvent::PageImpossible { person: None, .. } => {}
             PagingEvent::PageSettled { page, outcome, .. } => {
                 let missed = !matches!(outcome, PageOutcome::Delivered { .. });
+                if !missed {
+                    self.escalation.unreached = 0;
+                }
                 let wanted = self.asked.remove(page) || wanted;
                 if let Some(record) = self.pages.get_mut(page) {
                     record.outcome = Some(outcome.clone());
@@ -169,6 +183,15 @@ impl Paging {
                     }
                 }
             }
+            PagingEvent::NobodyReached { passes, next } => {
+                let escalation = &mut self.escalation;
+                escalation.unreached = *passes;
+                // From the first tier: no round is used up by pages that reach nobody.
+                escalation.tier = None;
+                escalation.round = escalation.round.min(escalation.policy.rounds.max(1));
+                escalation.next = *next;
+                escalation.why = PageReason::NobodyReached;
+            }
         }
     }
 
@@ -176,6 +199,7 @@ impl Paging {
     pub(super) fn turned(&mut self) {
         self.owed.clear();
         self.asked.clear();
+        self.escalation.unreached = 0;
     }
 
     /// What people were told is forgotten when it is over, or begins again.

@@ -106,6 +106,10 @@ impl Incident {
     pub const fn escalation(&self) -> &Escalation {
         &self.paging.escalation
     }
+    /// How many times in a row everybody was tried, and no page is known to have reached anybody.
+    pub const fn unreached(&self) -> u32 {
+        if self.life.phase.is_unsettled() { self.paging.escalation.unreached } else { 0 }
+    }
     /// Who is on it, and until when.
     pub const fn acknowledgement(&self) -> Option<&Acknowledgement> {
         self.life.acknowledgement.as_ref()

@@ -194,7 +194,7 @@ impl<'a> Fold<'a> {
             IncidentEvent::Paging(PagingEvent::PageSettled { page, outcome, latency_ms }) => {
                 self.settle(at, index, *page, outcome, *latency_ms);
             }
-            IncidentEvent::Paging(PagingEvent::PageImpossible { .. }) => {
+            IncidentEvent::Paging(PagingEvent::PageImpossible { .. } | PagingEvent::NobodyReached { .. }) => {
                 self.gap(words::line(event, self.names), &[index]);
             }
             IncidentEvent::Room(RoomEvent::RoleTaken { role, person, .. }) => {

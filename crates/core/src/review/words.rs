@@ -48,6 +48,7 @@ pub(super) const fn reason(reason: &PageReason) -> &'static str {
         PageReason::Failed => "the page before failed",
         PageReason::MayHaveArrived => "the page before may not have arrived",
         PageReason::Reopened => "it was reopened",
+        PageReason::NobodyReached => "no page before is known to have reached anybody",
     }
 }
 
@@ -132,6 +133,11 @@ pub(super) fn line(event: &IncidentEvent, names: &Names<'_>) -> String {
             let (word, detail) = outcome(became);
             format!("Page {page} {word} after {}: {detail}", human_span(*latency_ms))
         }
+        IncidentEvent::Paging(PagingEvent::NobodyReached { passes, next }) => {
+            let again = next.map_or_else(String::new, |next| format!("; everybody is tried again at {next}"));
+            let times = if *passes > 1 { format!(", {passes} times in a row") } else { String::new() };
+            format!("NOBODY COULD BE REACHED: everybody was tried, and no page is known to have arrived{times}{again}")
+        }
         IncidentEvent::Life(LifeEvent::Acknowledged { by, until }) => {
             format!("{} acknowledged, until {until}", names.actor(by))
         }
@@ -173,7 +179,8 @@ pub(super) fn readings(event: &IncidentEvent) -> Vec<Reading> {
             PagingEvent::Escalated { .. }
             | PagingEvent::PageRequested { .. }
             | PagingEvent::PageImpossible { .. }
-            | PagingEvent::PageSettled { .. },
+            | PagingEvent::PageSettled { .. }
+            | PagingEvent::NobodyReached { .. },
         )
         | IncidentEvent::Life(
             LifeEvent::Acknowledged { .. }

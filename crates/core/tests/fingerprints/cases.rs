@@ -58,6 +58,7 @@ pub(crate) const PAGING: Cases<IncidentEvent> = &[
     }),
     ("page_impossible.v1", |d| P::PageImpossible { person: any(d), reason: any(d), tier: any(d) }.into()),
     ("page_settled.v1", |d| P::PageSettled { page: any(d), outcome: any(d), latency_ms: any(d) }.into()),
+    ("nobody_reached.v1", |d| P::NobodyReached { passes: any(d), next: any(d) }.into()),
 ];
 
 pub(crate) const ROOM: Cases<IncidentEvent> = &[

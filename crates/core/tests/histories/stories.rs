@@ -23,6 +23,7 @@ pub(crate) const STORIES: &[Story] = &[
     ("storm", storm),
     ("silenced", silenced),
     ("drill", drill),
+    ("nobody-reached", nobody_reached),
 ];
 
 fn delivered() -> PageOutcome {
@@ -41,6 +42,20 @@ fn unanswered(desk: &mut Desk) {
     desk.settle(&unknown());
     desk.settle(&delivered());
     desk.deadlines(6);
+    desk.settle(&delivered());
+    desk.deadlines(1);
+}
+
+fn nobody_reached(desk: &mut Desk) {
+    desk.open(signal("disk full", 0, Some("db"), desk.now));
+    for _ in 0..8 {
+        desk.settle(&failed());
+    }
+    desk.deadlines(1);
+    for _ in 0..8 {
+        desk.settle(&unknown());
+    }
+    desk.deadlines(1);
     desk.settle(&delivered());
     desk.deadlines(1);
 }

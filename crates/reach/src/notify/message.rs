@@ -151,6 +151,7 @@ pub fn why(reason: &PageReason) -> &'static str {
         PageReason::Failed => "another way to reach you failed",
         PageReason::MayHaveArrived => "it is unknown whether the page before arrived",
         PageReason::Reopened => "it was reopened",
+        PageReason::NobodyReached => "nobody is known to have been reached before, so everybody is tried again",
     }
 }
 

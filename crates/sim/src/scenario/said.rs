@@ -51,7 +51,8 @@ pub(super) fn of_incident(
                 | PageReason::SeverityRose
                 | PageReason::Asked
                 | PageReason::Failed
-                | PageReason::Reopened => "",
+                | PageReason::Reopened
+                | PageReason::NobodyReached => "",
             };
             format!("paged {person} by {channel}{why}")
         }
@@ -61,6 +62,7 @@ pub(super) fn of_incident(
         E::Paging(PagingEvent::PageImpossible { person: None, reason, .. }) => {
             format!("cannot reach anybody: {reason}")
         }
+        E::Paging(PagingEvent::NobodyReached { .. }) => "nobody was reached".to_owned(),
         E::Paging(PagingEvent::PageSettled { page, outcome, .. }) => settled(board, incident, *page, outcome)?,
         E::Life(LifeEvent::Acknowledged { .. }) => "acknowledged".to_owned(),
         E::Life(LifeEvent::AcknowledgementExpired {}) => "acknowledgement expired".to_owned(),
@@ -121,6 +123,7 @@ fn escalated(tier: Option<usize>, round: u32, reason: &PageReason, by: &Actor) -
     let tier = tier.saturating_add(1);
     Some(match (reason, by) {
         (PageReason::AcknowledgementExpired, _) => format!("back to tier {tier}{of_round}"),
+        (PageReason::NobodyReached, Actor::System) => format!("tier {tier}{of_round} again"),
         (PageReason::Failed, _) => format!("escalated to tier {tier}{of_round} at once"),
         (_, Actor::Person(_) | Actor::Token(_)) => format!("escalated to tier {tier}{of_round} by {by}"),
         (_, Actor::System) if tier == 1 && round == 1 => return None,

@@ -1,6 +1,7 @@
 //! Who is paged, when and why.
 
 use super::*;
+use crate::incident::PageReason;
 
 #[test]
 fn from_the_first_page_to_a_reopening() {
@@ -69,13 +70,54 @@ fn a_page_that_cannot_arrive_does_not_wait() {
         desk.settle(id, &failed()),
         "page_settled; impossible: every contact was tried; page boss by mail (Fallback)"
     );
-    assert_eq!(desk.settle(id, &failed()), "page_settled; impossible: every contact was tried");
-    assert_eq!(desk.after(300), "tier 0 of round 2, NotAcknowledged; page ann by push (NotAcknowledged)");
+    assert_eq!(desk.settle(id, &failed()), "page_settled; impossible: every contact was tried; nobody_reached");
+    assert_eq!(desk.incident(id).unreached(), 1);
+    assert_eq!(desk.board.unreached().map(Incident::id).collect::<Vec<_>>(), [id]);
+    // No round is used up: everybody is tried again from the first tier, soon.
+    assert_eq!(desk.after(15), "tier 0 of round 1, NobodyReached; page ann by push (NobodyReached)");
     assert_eq!(
         desk.settle(id, &unknown),
         "page_settled; page ann by mail (MayHaveArrived, a repeat)",
         "the repeat says that the page before may have arrived"
     );
+    assert_eq!(desk.settle(id, &delivered()), "page_settled; ");
+    assert_eq!((desk.incident(id).unreached(), desk.board.unreached_count()), (0, 0));
+    assert_eq!(desk.after(300), "tier 1 of round 1, NotAcknowledged; page bob by push (NotAcknowledged)");
+}
+
+#[test]
+fn where_nobody_can_be_reached_everybody_is_tried_again_and_again_at_growing_intervals() {
+    let mut desk = Desk::new();
+    let id = desk.open(about("api", "latency"));
+    desk.duties();
+    let mut waits = Vec::new();
+    for _ in 0..8 {
+        while desk.incident(id).escalation().why != PageReason::NobodyReached {
+            desk.settle(id, &failed());
+        }
+        let next = desk.board.next_deadline().unwrap();
+        waits.push(next.since(desk.now).as_secs());
+        desk.now = next;
+        assert_eq!(desk.duties(), "tier 0 of round 1, NobodyReached; page ann by push (NobodyReached)");
+    }
+    assert_eq!(waits, [15, 30, 60, 120, 240, 300, 300, 300], "at most the last tier's delay");
+    assert_eq!(desk.incident(id).unreached(), 8);
+    desk.ask(id, Command::Life(LifeCommand::Acknowledge { by: ann() }));
+    assert_eq!(desk.incident(id).unreached(), 0, "somebody answered");
+}
+
+#[test]
+fn a_policy_that_reaches_nobody_says_so_and_goes_on_trying() {
+    let mut desk = Desk::new();
+    let policy = desk.setting.roster.policies.values_mut().next().unwrap();
+    policy.tiers = vec![tier(&["mute"]), tier(&["mute"])];
+    policy.fallback = name("mute");
+    let id = desk.open(about("api", "latency"));
+    let none = "impossible: person `mute` has no contact; impossible: person `mute` has no contact";
+    let pass = format!("{none}; tier 1 of round 1, Failed; {none}; nobody_reached");
+    assert_eq!(desk.duties(), format!("tier 0 of round 1, Opened; {pass}"));
+    assert_eq!(desk.incident(id).unreached(), 1);
+    assert_eq!(desk.after(15), format!("tier 0 of round 1, NobodyReached; {pass}"));
 }
 
 #[test]

@@ -35,6 +35,8 @@ pub enum PageReason {
     MayHaveArrived,
     /// It was reopened.
     Reopened,
+    /// No page before is known to have reached anybody, so that everybody is tried again.
+    NobodyReached,
 }
 
 /// What became of a page.
@@ -144,10 +146,19 @@ pub enum PagingEvent {
         #[serde(with = "span_ms")]
         latency_ms: Duration,
     },
+    /// Everybody was tried, the fallback too, and no page is known to have arrived.
+    #[serde(rename = "nobody_reached.v1")]
+    NobodyReached {
+        /// How many times in a row it ended like this, from 1.
+        passes: u32,
+        /// When everybody is tried again; none: somebody is on it, and had asked for more hands.
+        next: Option<Timestamp>,
+    },
 }
 
 impl Family for PagingEvent {
-    const KINDS: &[&str] = &["escalated.v1", "page_requested.v1", "page_impossible.v1", "page_settled.v1"];
+    const KINDS: &[&str] =
+        &["escalated.v1", "page_requested.v1", "page_impossible.v1", "page_settled.v1", "nobody_reached.v1"];
 
     fn kind(&self) -> &'static str {
         match self {
@@ -155,6 +166,7 @@ impl Family for PagingEvent {
             Self::PageRequested { .. } => "page_requested.v1",
             Self::PageImpossible { .. } => "page_impossible.v1",
             Self::PageSettled { .. } => "page_settled.v1",
+            Self::NobodyReached { .. } => "nobody_reached.v1",
         }
     }
 
@@ -188,6 +200,7 @@ impl Family for PagingEvent {
                 next: *next,
                 note: erased(),
             },
+            Self::NobodyReached { passes: _, next: _ } => self.clone(),
         }
     }
 }

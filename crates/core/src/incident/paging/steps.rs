@@ -10,7 +10,7 @@ use super::{
 use crate::{
     id::{PageId, PersonId},
     incident::{Actor, Ctx, Incident, IncidentEvent, LifeEvent},
-    limits::TIER_DELAY_MIN,
+    limits::{TIER_DELAY_MIN, UNREACHED_DOUBLINGS_MAX, UNREACHED_PAUSE},
     policy::{Contact, EscalationPolicy, Roster},
     time::Timestamp,
 };
@@ -36,6 +36,8 @@ pub enum PagingDuty {
     Fallback,
     /// It is worse than this person was told.
     Tell(PersonId),
+    /// The fallback cannot be reached either: say so, and set the time at which everybody is tried again.
+    NobodyReached,
     /// All was undone, and it did not come back before the next step was due: resolve.
     StandDown,
 }
@@ -73,7 +75,7 @@ impl Incident {
         if escalation.next.is_some_and(|next| next <= now) {
             duties.push(PagingDuty::Step(escalation.following()));
         } else if is_spent(self, &duties) {
-            duties.extend(instead(self));
+            duties.push(instead(self));
         }
         duties.extend(self.told_less(self.wants_answer()));
         duties
@@ -112,8 +114,7 @@ impl Incident {
             PagingDuty::Step(step) => {
                 // An asked-for step that failed while somebody is on it starts no clock.
                 let clocked = self.wants_answer() || step.reason == PageReason::AcknowledgementExpired;
-                let next = clocked.then(|| ctx.now.plus(self.paging.escalation.policy.delay(step.tier)));
-                self.take_step(&step, (Actor::System, String::new()), next, ctx, events);
+                self.take_step(&step, (Actor::System, String::new()), clocked, ctx, events);
             }
             PagingDuty::Fallback => {
                 let escalation = &self.paging.escalation;
@@ -121,6 +122,7 @@ impl Incident {
                 self.page_fallback(place, &mut BTreeSet::new(), ctx, events);
             }
             PagingDuty::Tell(person) => self.tell(&person, ctx, events),
+            PagingDuty::NobodyReached => events.push(self.nobody_reached(self.wants_answer(), ctx.now)),
             PagingDuty::StandDown => {
                 let note = "every signal was retracted and nobody had answered".to_owned();
                 events.push(LifeEvent::Resolved { by: Actor::System, note }.into());
@@ -131,8 +133,7 @@ impl Incident {
     /// Pages the next tier now, because somebody asked.
     pub(crate) fn page_next_tier(&self, by: Actor, why: String, ctx: &mut Ctx<'_>, events: &mut Vec<IncidentEvent>) {
         let step = Step { reason: PageReason::Asked, ..self.paging.escalation.following() };
-        let next = self.wants_answer().then(|| ctx.now.plus(self.paging.escalation.policy.delay(step.tier)));
-        self.take_step(&step, (by, why), next, ctx, events);
+        self.take_step(&step, (by, why), self.wants_answer(), ctx, events);
     }
 
     /// Pages somebody anew who was told of something milder, unless what is owed anyhow tells them in the same moment.
@@ -178,11 +179,13 @@ impl Incident {
         &self,
         step: &Step,
         (by, note): (Actor, String),
-        next: Option<Timestamp>,
+        clocked: bool,
         ctx: &mut Ctx<'_>,
         events: &mut Vec<IncidentEvent>,
     ) {
         let Step { tier, round, reason } = step.clone();
+        let policy = &self.paging.escalation.policy;
+        let next = clocked.then(|| ctx.now.plus(policy.delay(tier)));
         events.push(IncidentEvent::Paging(PagingEvent::Escalated {
             tier,
             round,
@@ -191,7 +194,6 @@ impl Incident {
             next,
             note,
         }));
-        let policy = &self.paging.escalation.policy;
         let place = (policy.place(tier), round);
         let mut paged = BTreeSet::new();
         if let Some(tier) = tier.and_then(|tier| policy.tiers.get(tier)) {
@@ -215,6 +217,20 @@ impl Incident {
         if paged.is_empty() {
             self.page_fallback(place, &mut paged, ctx, events);
         }
+        if !paged.is_empty() {
+            return;
+        }
+        match policy.later(step) {
+            Some(later) => self.take_step(&later, (Actor::System, String::new()), clocked, ctx, events),
+            None => events.push(self.nobody_reached(clocked, ctx.now)),
+        }
+    }
+
+    /// That everybody was tried in vain, and when they are tried again.
+    fn nobody_reached(&self, clocked: bool, now: Timestamp) -> IncidentEvent {
+        let passes = self.paging.escalation.unreached.saturating_add(1);
+        let next = clocked.then(|| now.plus(self.paging.escalation.policy.pause(passes)));
+        IncidentEvent::Paging(PagingEvent::NobodyReached { passes, next })
     }
 
     fn page_fallback(
@@ -270,16 +286,16 @@ fn is_spent(incident: &Incident, duties: &[PagingDuty]) -> bool {
     })
 }
 
-/// What to do at once when nobody of the last step can be reached any more; none: the fallback was tried too, so wait.
-fn instead(incident: &Incident) -> Option<PagingDuty> {
+/// What to do at once when nobody of the last step can be reached any more.
+fn instead(incident: &Incident) -> PagingDuty {
     let escalation = incident.escalation();
-    let following = escalation.following();
-    if following.tier.is_some() && following.round == escalation.round {
-        return Some(PagingDuty::Step(Step { reason: PageReason::Failed, ..following }));
+    let last = Step { tier: escalation.tier, round: escalation.round, reason: PageReason::Failed };
+    if let Some(later) = escalation.policy.later(&last) {
+        return PagingDuty::Step(later);
     }
     let mut of_step = incident.pages().values().filter(|page| escalation.asked_for(page));
     let tried = of_step.any(|page| page.person == escalation.policy.fallback);
-    (!tried).then_some(PagingDuty::Fallback)
+    if tried { PagingDuty::NobodyReached } else { PagingDuty::Fallback }
 }
 
 impl Escalation {
@@ -323,6 +339,19 @@ impl EscalationPolicy {
     pub fn delay(&self, tier: Option<usize>) -> Duration {
         let tier = tier.and_then(|tier| self.tiers.get(tier)).or(self.tiers.last());
         tier.map_or(TIER_DELAY_MIN, |tier| tier.delay).max(TIER_DELAY_MIN)
+    }
+
+    /// The tier after this one in the same round, because nobody of this one can be reached.
+    fn later(&self, step: &Step) -> Option<Step> {
+        let tier = step.tier?.saturating_add(1);
+        (tier < self.tiers.len()).then_some(Step { tier: Some(tier), round: step.round, reason: PageReason::Failed })
+    }
+
+    /// How long to wait before everybody is tried again, after so many passes in a row that reached nobody: twice as long each
+    /// time, up to the last tier's delay, as long as the fallback waits anyway.
+    fn pause(&self, passes: u32) -> Duration {
+        let doubled = UNREACHED_PAUSE.saturating_mul(1 << passes.saturating_sub(1).min(UNREACHED_DOUBLINGS_MAX));
+        doubled.min(self.delay(None))
     }
 
     /// The number that stands for a step on its pages: the tier, or the number of tiers for the fallback.
