@@ -44,6 +44,9 @@ pub struct IncidentSummary {
     pub next_step: Option<String>,
     /// When it resolves by itself: all of it was undone while a page waited for its answer. Not if it comes back before.
     pub stands_down: Option<String>,
+    /// How many times in a row everybody was tried and no page is known to have reached anybody; 0: somebody was, or nobody tried.
+    #[serde(default)]
+    pub unreached: u32,
 }
 
 /// One incident, whole.
@@ -372,8 +375,35 @@ pub struct Health {
     pub open_incidents: usize,
     /// Duties overdue, by the watchdog.
     pub overdue: Option<u64>,
+    /// How every way to people does.
+    #[serde(default)]
+    pub channels: Vec<Channel>,
     /// The program's version.
     pub version: String,
+}
+
+/// How one way to people does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Channel {
+    /// Its name in the configuration.
+    pub id: String,
+    /// `works`, `failing` (its last attempts failed), `not tried` (too many failed in a row; one goes now and then to see), `untried`
+    /// (nothing was handed to it since the start).
+    pub state: String,
+    /// Since when it is not tried.
+    pub since: Option<String>,
+    /// Deliveries under way.
+    pub under_way: usize,
+    /// Deliveries that wait for a place, or for another attempt.
+    pub waiting: usize,
+    /// Deliveries that it took since the start.
+    pub delivered: u64,
+    /// Deliveries that it did not take, or perhaps not, since the start.
+    pub failed: u64,
+    /// When an attempt failed last.
+    pub last_failed: Option<String>,
+    /// Why.
+    pub last_error: Option<String>,
 }
 
 /// What is in force of the configuration.

@@ -48,6 +48,7 @@ impl Clock for SystemClock {
 
 /// The clock of a paused tokio runtime: time passes when everybody waits, and only as far as the next that waits. What runs on
 /// it is real; only the waiting is not.
+#[derive(Debug)]
 pub struct PausedClock {
     start: Timestamp,
     began: tokio::time::Instant,

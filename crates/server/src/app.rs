@@ -43,6 +43,7 @@ use crate::{
         publish::Publisher,
         watchdog::Watched,
     },
+    reaching::Reaching,
     reload::{self, Ground, Reloader},
 };
 use quarterdeck_host::{clock::Clock, descriptors};
@@ -206,7 +207,7 @@ async fn start_bound(
 
     let publishing = house.publish(&log_folder, &key);
     house.note_start().await?;
-    house.reach_people().await?;
+    let reaching = house.reach_people().await?;
     let deaf = house.note_deaf().await?;
     let (seen, swaps) = house.detect(&sources).await?;
     let (reloader, health) = house.follow_chains(ground, swaps, &seen, sources);
@@ -224,6 +225,7 @@ async fn start_bound(
         sources: Arc::clone(&health),
         deaf,
         watched,
+        reaching,
         key: key.clone(),
         stopping: house.stopping.clone(),
         // Half of the room: whoever looks on must not keep others from asking.
@@ -306,17 +308,20 @@ impl House {
         self.note(JournalEvent::Started { version, configuration }).await
     }
 
-    async fn reach_people(&mut self) -> Result<(), RunError> {
+    async fn reach_people(&mut self) -> Result<Arc<Reaching>, RunError> {
+        let reaching = Arc::new(Reaching::default());
+        reaching.take_up(&self.engine.published().board());
         let deliver = Arc::new(Deliver {
             store: Arc::clone(&self.store),
             engine: self.engine.clone(),
             live: Arc::clone(&self.live),
             clock: Arc::clone(&self.clock),
+            reaching: Arc::clone(&reaching),
             may_have_arrived: Mutex::new(BTreeSet::new()),
         });
         deliver.take_up().await?;
         self.early.spawn(deliver.run(self.stopping.clone()));
-        Ok(())
+        Ok(reaching)
     }
 
     /// The detectors that do not hear their own canary.

@@ -53,7 +53,7 @@ pub use self::{
     replay::{LoadError, entry_of, recorded_of},
     work::{Answer, EngineError, Job, StartError, Work, incident_of, words},
 };
-use quarterdeck_store::{Batch, Store, StoreError};
+use quarterdeck_store::{Batch, Outgoing, Store, StoreError};
 
 /// What the engine is made of besides the store: everything that differs between the world and a simulation.
 pub struct Parts {
@@ -75,7 +75,7 @@ struct Flight {
     leaves: Vec<Hash>,
     head: LogHead,
     frontier: Frontier,
-    rings: bool,
+    outgoing: Vec<Outgoing>,
     /// The configuration from it on, if it changed.
     setting: Option<Arc<Setting>>,
 }
@@ -256,9 +256,10 @@ impl Engine {
             if let Some(setting) = flight.setting {
                 (self.setting, self.parts.setting) = (Arc::clone(&setting), setting);
             }
-            self.tell(flight.recorded, flight.rings);
+            self.tell(flight.recorded, flight.outgoing);
             return Ok(());
         }
+        self.published.leave().untold = true;
         Err(EngineError::Store(Arc::new(error)))
     }
 
@@ -454,13 +455,13 @@ impl Engine {
         }
         let now = deadlines.into_iter().map(|(stream, before)| (stream, before, self.working.deadline(stream)));
         batch.timers = now.filter(|(_, before, now)| before != now).map(|(stream, _, now)| (stream, now)).collect();
-        let rings = !batch.outgoing.is_empty();
+        let outgoing = batch.outgoing.clone();
         let board = Arc::new(self.working.clone());
-        Ok((batch, Flight { recorded, board, leaves, head, frontier, rings, setting }))
+        Ok((batch, Flight { recorded, board, leaves, head, frontier, outgoing, setting }))
     }
 
     fn publish(&mut self, flight: Flight) {
-        let Flight { recorded, board, leaves, head, frontier, rings, setting } = flight;
+        let Flight { recorded, board, leaves, head, frontier, outgoing, setting } = flight;
         if let Some(setting) = setting {
             self.setting = setting;
         }
@@ -475,18 +476,19 @@ impl Engine {
         // Before the news: who is told and looks sees where the log stands.
         self.published.tree.extend(leaves);
         *write(&self.published.head) = head;
-        self.tell(recorded, rings);
+        self.tell(recorded, outgoing);
     }
 
     /// Tells who watches what the last events of the log are.
-    fn tell(&self, recorded: Vec<Arc<Recorded>>, rings: bool) {
+    fn tell(&self, recorded: Vec<Arc<Recorded>>, outgoing: Vec<Outgoing>) {
         metrics::counter!("quarterdeck_log_events_total").increment(recorded.len() as u64);
         let first = self.size.saturating_sub(recorded.len() as u64);
         for (index, recorded) in (first..).zip(recorded) {
             // Nobody listening is no fault: the board has it.
             drop(self.published.news.send(News { index, recorded }));
         }
-        if rings {
+        if !outgoing.is_empty() {
+            self.published.leave().rows.extend(outgoing);
             self.published.outbox.notify_one();
         }
     }

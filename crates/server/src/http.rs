@@ -44,6 +44,7 @@ use crate::{
     history::HistoryError,
     in_force::Live,
     loops::{engine::EngineHandle, expire::Expiries, watchdog::Watched},
+    reaching::Reaching,
     reload::Reloader,
 };
 use quarterdeck_host::clock::Clock;
@@ -70,6 +71,8 @@ pub struct App {
     pub sources: Arc<Sources>,
     /// Detectors that did not hear their canary at the start.
     pub deaf: Vec<quarterdeck_core::id::DetectorId>,
+    /// How the ways to people do.
+    pub reaching: Arc<Reaching>,
     /// What the watchdog saw.
     pub watched: Arc<Watched>,
     /// The log's verifier key.

@@ -10,6 +10,7 @@ pub mod in_force;
 pub mod log_tree;
 pub mod engine;
 pub mod history;
+pub mod reaching;
 pub mod log_files;
 pub mod loops;
 pub mod reload;

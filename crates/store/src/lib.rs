@@ -267,9 +267,10 @@ pub trait Store: Send + Sync + 'static {
     async fn stream_before(&self, stream: &str, before: u64, limit: usize) -> Result<Vec<StoredEvent>, StoreError>;
     /// The latest checkpoint.
     async fn checkpoint(&self) -> Result<Option<String>, StoreError>;
-    /// Takes up to `limit` deliveries that may be tried at `now` and marks an attempt as begun, durably, before it returns them. One
-    /// under way is not given out again until it is released or settled.
-    async fn claim(&self, now: Timestamp, limit: usize) -> Result<Vec<Outgoing>, StoreError>;
+    /// Marks an attempt at each of these deliveries as begun, durably, before it returns them, in the order in which they were asked
+    /// for. One that is not there (any more) is passed over, and so is one under way until it is released. Which is to be tried
+    /// first is the caller's to say, who knows how bad things are.
+    async fn claim(&self, deliveries: &[DeliveryId]) -> Result<Vec<Outgoing>, StoreError>;
     /// Puts a claimed delivery back, to be tried at `not_before`.
     async fn release(&self, delivery: DeliveryId, not_before: Timestamp) -> Result<(), StoreError>;
     /// All deliveries not settled, in the order in which they came.

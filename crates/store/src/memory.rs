@@ -46,8 +46,6 @@ struct Outbox {
     next: u64,
     rows: BTreeMap<u64, Outgoing>,
     places: BTreeMap<DeliveryId, u64>,
-    /// Those not under way, by the instant from which they may be tried.
-    ready: BTreeSet<(Timestamp, u64)>,
 }
 
 impl MemoryStore {
@@ -70,25 +68,19 @@ impl Outbox {
         let place = self.next;
         self.next += 1;
         self.places.insert(row.delivery.id, place);
-        if !row.under_way {
-            self.ready.insert((row.not_before, place));
-        }
         self.rows.insert(place, row);
     }
 
     fn settle(&mut self, id: DeliveryId) {
-        let Some(place) = self.places.remove(&id) else { return };
-        if let Some(row) = self.rows.remove(&place) {
-            self.ready.remove(&(row.not_before, place));
+        if let Some(place) = self.places.remove(&id) {
+            self.rows.remove(&place);
         }
     }
 
-    fn claim(&mut self, now: Timestamp, limit: usize) -> Vec<Outgoing> {
-        let due: Vec<_> = self.ready.range(..=(now, u64::MAX)).take(limit).copied().collect();
-        let mut claimed = Vec::with_capacity(due.len());
-        for entry in due {
-            self.ready.remove(&entry);
-            if let Some(row) = self.rows.get_mut(&entry.1) {
+    fn claim(&mut self, deliveries: &[DeliveryId]) -> Vec<Outgoing> {
+        let mut claimed = Vec::with_capacity(deliveries.len());
+        for place in deliveries.iter().filter_map(|id| self.places.get(id)) {
+            if let Some(row) = self.rows.get_mut(place).filter(|row| !row.under_way) {
                 row.attempts = row.attempts.saturating_add(1);
                 row.under_way = true;
                 claimed.push(row.clone());
@@ -100,10 +92,8 @@ impl Outbox {
     fn release(&mut self, id: DeliveryId, not_before: Timestamp) {
         let Some(place) = self.places.get(&id) else { return };
         if let Some(row) = self.rows.get_mut(place) {
-            self.ready.remove(&(row.not_before, *place));
             row.under_way = false;
             row.not_before = not_before;
-            self.ready.insert((not_before, *place));
         }
     }
 }
@@ -229,8 +219,8 @@ impl Store for MemoryStore {
     async fn checkpoint(&self) -> Result<Option<String>, StoreError> {
         Ok(self.state().checkpoint.clone())
     }
-    async fn claim(&self, now: Timestamp, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
-        Ok(self.state().outbox.claim(now, limit))
+    async fn claim(&self, deliveries: &[DeliveryId]) -> Result<Vec<Outgoing>, StoreError> {
+        Ok(self.state().outbox.claim(deliveries))
     }
     async fn release(&self, delivery: DeliveryId, not_before: Timestamp) -> Result<(), StoreError> {
         self.state().outbox.release(delivery, not_before);

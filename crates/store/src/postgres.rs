@@ -82,9 +82,9 @@ impl Store for PostgresStore {
     async fn checkpoint(&self) -> Result<Option<String>, StoreError> {
         self.pool.run("read checkpoint", |session, _| read::checkpoint(session)).await
     }
-    async fn claim(&self, now: Timestamp, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
+    async fn claim(&self, deliveries: &[DeliveryId]) -> Result<Vec<Outgoing>, StoreError> {
         let (token, epoch) = (claim::fresh_token()?, self.lease.epoch);
-        let claim = |session, nth_try| claim::claim(session, (now, limit), epoch, token, nth_try);
+        let claim = |session, nth_try| claim::claim(session, deliveries, epoch, token, nth_try);
         self.pool.run(claim::DOING, claim).await
     }
     async fn release(&self, delivery: DeliveryId, not_before: Timestamp) -> Result<(), StoreError> {

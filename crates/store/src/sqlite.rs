@@ -79,8 +79,9 @@ impl Store for SqliteStore {
     async fn checkpoint(&self) -> Result<Option<String>, StoreError> {
         self.readers.run("read checkpoint", read::checkpoint).await
     }
-    async fn claim(&self, now: Timestamp, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
-        self.writer.run(claim::DOING, move |connection, _| claim::claim(connection, now, limit)).await
+    async fn claim(&self, deliveries: &[DeliveryId]) -> Result<Vec<Outgoing>, StoreError> {
+        let deliveries = deliveries.to_vec();
+        self.writer.run(claim::DOING, move |connection, _| claim::claim(connection, &deliveries)).await
     }
     async fn release(&self, delivery: DeliveryId, not_before: Timestamp) -> Result<(), StoreError> {
         self.writer.run("release delivery", move |connection, _| claim::release(connection, delivery, not_before)).await

@@ -14,7 +14,10 @@ use super::{
     On, frame, page,
     pages::{self, Bar, Rota, Shift},
 };
-use crate::http::{Shared, Viewer};
+use crate::{
+    http::{Shared, Viewer, health},
+    reaching::FAILURES_MAX,
+};
 
 /// How far the strip looks ahead.
 const AHEAD: Duration = Duration::from_hours(14 * 24);
@@ -34,7 +37,9 @@ async fn show(On(Viewer(visitor)): On<Viewer>, State(app): State<Shared>) -> Res
     let roster = &in_force.setting.roster;
     let mut shades = Shades::default();
     let schedules = roster.schedules.values().map(|schedule| rota(schedule, roster, now, &mut shades)).collect();
-    page(StatusCode::OK, &pages::OnCall { frame: frame(&app, Some(&visitor), "oncall"), schedules })
+    let frame = frame(&app, Some(&visitor), "oncall");
+    let (channels, failures_max) = (health::channels(&app), FAILURES_MAX);
+    page(StatusCode::OK, &pages::OnCall { frame, schedules, channels, failures_max })
 }
 
 fn rota(schedule: &Schedule, roster: &Roster, now: Timestamp, shades: &mut Shades) -> Rota {

@@ -318,6 +318,10 @@ pub(super) struct OnCall {
     pub frame: Frame,
     /// Every schedule.
     pub schedules: Vec<Rota>,
+    /// How every way to people does.
+    pub channels: Vec<api::Channel>,
+    /// Failures in a row after which a channel is not tried.
+    pub failures_max: u32,
 }
 
 /// A schedule with its next fortnight.

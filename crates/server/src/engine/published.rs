@@ -1,9 +1,9 @@
 //! What readers see: the durable board, where the log stands, and what is durable as it happens. Only the engine changes it.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use quarterdeck_core::{board::Board, id::IncidentId, incident::Incident, journal::Recorded};
-use quarterdeck_store::Store;
+use quarterdeck_store::{Outgoing, Store};
 use tokio::sync::{Notify, broadcast};
 
 use super::replay::{LoadError, load};
@@ -37,10 +37,12 @@ pub struct Published {
     pub head: RwLock<LogHead>,
     /// The tree of the log, for proofs. Never behind `head`.
     pub tree: LogTree,
-    /// Rings when the outbox has new pages.
+    /// Rings when the outbox has new deliveries: see [`Published::leaving`].
     pub outbox: Notify,
     /// News, for server-sent events and wake-ups. A slow listener misses some and reads the board instead.
     pub news: broadcast::Sender<News>,
+    /// Deliveries that became durable and that nobody has taken yet.
+    leaving: Mutex<Leaving>,
     /// Where cold incidents are.
     store: Arc<dyn Store>,
 }
@@ -49,7 +51,18 @@ impl Published {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
         let (news, _) = broadcast::channel(NEWS_KEPT);
         let (board, head, tree) = (RwLock::default(), RwLock::default(), LogTree::default());
-        Self { board, head, tree, outbox: Notify::new(), news, store }
+        Self { board, head, tree, outbox: Notify::new(), news, leaving: Mutex::default(), store }
+    }
+
+    /// Deliveries that became durable since the last call, and whether the outbox may have others of which nobody was told: where
+    /// the answer to a commit was lost.
+    pub fn leaving(&self) -> (Vec<Outgoing>, bool) {
+        let Leaving { rows, untold } = std::mem::take(&mut *self.leave());
+        (rows, untold)
+    }
+
+    pub(super) fn leave(&self) -> MutexGuard<'_, Leaving> {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The board as it is now. It stays as it is while the next ones are published.
@@ -66,6 +79,14 @@ impl Published {
             None => load(&*self.store, id, u64::MAX).await.map(Some),
         }
     }
+}
+
+/// What nobody has taken yet of what is to leave.
+#[derive(Debug, Default)]
+pub(super) struct Leaving {
+    pub(super) rows: Vec<Outgoing>,
+    /// The outbox may have more.
+    pub(super) untold: bool,
 }
 
 /// News kept for slow listeners: a storm's worth; who is slower reads the board.

@@ -7,11 +7,12 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use quarterdeck_api::{ErrorBody, Health, Source};
+use quarterdeck_api::{Channel, ErrorBody, Health, Source};
 use quarterdeck_core::{id::SourceId, time::Timestamp};
 use std::time::Duration;
 
 use super::{Shared, Viewer};
+use crate::reaching::Shown;
 use quarterdeck_sources::{SourceHealth, SourceState};
 
 /// A watchdog that has not looked for this long is itself a fault.
@@ -68,12 +69,16 @@ pub fn state(app: &Shared) -> Health {
     let ready = faults.is_empty();
     // Everything else runs, and starting again would not mend it.
     faults.extend(board.damage());
+    let in_force = app.live.now();
+    // First of all: that people are not reached.
+    faults.splice(0..0, app.reaching.faults(&board, &in_force.setting.roster, now));
     Health {
         ready,
         faults,
         unseen: unseen(app),
         open_incidents: board.open_incidents(),
         overdue: app.watched.overdue(),
+        channels: channels(app),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
@@ -100,6 +105,32 @@ pub fn silent(app: &Shared) -> Option<String> {
     };
     let dark: Option<Vec<String>> = sources.iter().map(why).collect();
     dark.map(|dark| dark.join("; "))
+}
+
+/// How every way to people does.
+pub fn channels(app: &Shared) -> Vec<Channel> {
+    let in_force = app.live.now();
+    let view = |one: Shown| Channel {
+        id: one.id.to_string(),
+        state: if one.shut_since.is_some() {
+            "not tried"
+        } else if one.failures > 0 {
+            "failing"
+        } else if one.delivered > 0 {
+            "works"
+        } else {
+            "untried"
+        }
+        .to_owned(),
+        since: one.shut_since.map(|at| at.to_string()),
+        under_way: one.under_way,
+        waiting: one.waiting,
+        delivered: one.delivered,
+        failed: one.failed,
+        last_failed: one.last_failed.map(|at| at.to_string()),
+        last_error: one.last_error,
+    };
+    app.reaching.show(in_force.channels.keys()).into_iter().map(view).collect()
 }
 
 /// The health of every chain source.
@@ -141,6 +172,18 @@ pub async fn metrics(_: Viewer, State(app): State<Shared>) -> Response {
         let sees = if source.unseen(now).is_none() { 1.0 } else { 0.0 };
         metrics::gauge!("quarterdeck_source_sees", "source" => id.to_string()).set(sees);
     }
+    for channel in &health.channels {
+        let name = channel.id.clone();
+        metrics::gauge!("quarterdeck_channel_tried", "channel" => name.clone()).set(if channel.since.is_none() {
+            1.0
+        } else {
+            0.0
+        });
+        let waiting = u32::try_from(channel.waiting).unwrap_or(u32::MAX);
+        metrics::gauge!("quarterdeck_deliveries_waiting", "channel" => name).set(f64::from(waiting));
+    }
+    let unreached = u32::try_from(app.engine.published().board().unreached_count()).unwrap_or(u32::MAX);
+    metrics::gauge!("quarterdeck_incidents_unreached").set(f64::from(unreached));
     let text = app.metrics.as_ref().map(metrics_exporter_prometheus::PrometheusHandle::render).unwrap_or_default();
     ([("content-type", "text/plain; version=0.0.4")], text).into_response()
 }

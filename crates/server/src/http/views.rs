@@ -42,6 +42,7 @@ pub fn summary(row: &IncidentRow) -> api::IncidentSummary {
         acknowledged_by: row.acknowledged_by.as_ref().map(ToString::to_string),
         next_step: row.next_step.map(|next| next.to_string()),
         stands_down: row.stands_down.map(|at| at.to_string()),
+        unreached: row.unreached,
     }
 }
 

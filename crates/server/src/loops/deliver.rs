@@ -1,33 +1,43 @@
 //! Hands deliveries to channels. The intent is durable before we look (the outbox), the outcome is a command to the engine.
 //!
 //! A delivery says what it is, and which event of the log decided it; nothing leaves before that event is published, and nothing
-//! is concluded from what is absent. Whether it is still wanted is a rule (`core/src/outbox.rs`).
+//! is concluded from what is absent. Whether it is still wanted is a rule (`core/src/outbox.rs`). The worst leaves first
+//! (`deliver/queue.rs`), each channel has places of its own, and one that does not answer is not tried for a while
+//! (`reaching.rs`): what was to leave by it fails at once, so that the rules turn to the next way.
 //!
 //! What happens when we stop in between: the outbox says that an attempt was under way. It may have arrived, so it is sent once
-//! more, labelled a repeat; if we stop in between again, it is settled as unknown and the rules turn to the next channel.
+//! more, labelled a repeat; if we stop in between again, it is settled as unknown and the rules turn to the next channel. Where
+//! the store cannot take that an attempt begins, because it is full or away, the delivery leaves all the same: twice is better
+//! than never. When the program is told to stop, what is due is handed over first, for a bounded time.
+
+mod queue;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use quarterdeck_core::{
-    id::DeliveryId,
-    incident::PageOutcome,
-    limits::{ATTEMPTS_PER_CHANNEL_MAX, DELIVERIES_IN_FLIGHT_MAX, DELIVERY_TIMEOUT, RETRY_AFTER_MAX},
+    id::{ChannelId, DeliveryId},
+    incident::{ClaimsEvent, IncidentEvent, PageOutcome},
+    journal::{Body, Recorded},
+    limits::{ATTEMPTS_PER_CHANNEL_MAX, DELIVERY_TIMEOUT, RETRY_AFTER_MAX},
     outbox::{self, Audience},
     time::Timestamp,
 };
 use tokio::{
-    sync::{Semaphore, broadcast, watch},
+    sync::{broadcast, watch},
     task::JoinSet,
+    time::Instant,
 };
 
+use self::queue::{Queue, Urgency, Waiting};
 use crate::{
-    engine::{LoadError, Work, read},
+    engine::{LoadError, News, Work, read},
     in_force::{InForce, Live},
     loops::engine::EngineHandle,
+    reaching::{Admission, Place, Reaching, Verdict},
 };
 use quarterdeck_host::clock::Clock;
 use quarterdeck_reach::notify::{
@@ -38,8 +48,17 @@ use quarterdeck_store::{Outgoing, Store, StoreError};
 
 /// The pause before the second attempt on a channel that said nothing about when; doubles with each attempt.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest sleep between two looks at the outbox: a page put back for later is due at most this much late.
+/// The longest sleep between two looks at what waits: a page put back for later is due at most this much late.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_millis(500);
+/// How often the outbox is compared with what is in memory: nothing in it may be forgotten for longer.
+const READ_EVERY: Duration = Duration::from_secs(30);
+/// Deliveries read at once then: some milliseconds' work. What is left is read when these are gone.
+const READ_MAX: usize = 10_000;
+/// Outcomes told to the engine at once for a channel that is not tried.
+const REFUSED_AT_ONCE: usize = 64;
+/// How long what is due may still leave after the program was told to stop: one attempt with its answer. A supervisor that kills
+/// after less than this makes of what is under way a repeat.
+pub const DRAIN_MAX: Duration = Duration::from_secs(12);
 
 /// Everything a delivery needs.
 pub struct Deliver {
@@ -51,8 +70,39 @@ pub struct Deliver {
     pub live: Arc<Live>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// How each channel does.
+    pub reaching: Arc<Reaching>,
     /// Deliveries whose attempt was under way when we stopped last.
     pub may_have_arrived: Mutex<BTreeSet<DeliveryId>>,
+}
+
+/// What waits, and what is in somebody's hands.
+struct Desk {
+    queue: Queue,
+    /// Neither in the queue nor settled.
+    in_hand: HashSet<DeliveryId>,
+    news: broadcast::Receiver<News>,
+    /// When the outbox was read last; none: not yet.
+    read: Option<Duration>,
+    tasks: JoinSet<Vec<Back>>,
+}
+
+/// What comes back of a delivery that was taken out of the queue.
+enum Back {
+    /// What became of it is recorded.
+    Settled(DeliveryId),
+    /// It is to be tried again.
+    Again(Waiting),
+}
+
+/// Why an attempt did not hand anything over.
+enum Missed {
+    /// Nobody wants it any more.
+    Unwanted(String),
+    /// Something of ours stood in the way.
+    Ours(SendError),
+    /// The channel.
+    Channel(SendError),
 }
 
 impl Deliver {
@@ -69,7 +119,7 @@ impl Deliver {
             }
             if row.attempts > 1 {
                 let error = "stopped again while it was under way".to_owned();
-                self.settle(&row, PageOutcome::Unknown { error }, Duration::ZERO).await;
+                self.settle(Waiting::new(row), PageOutcome::Unknown { error }, false).await;
             } else {
                 lock(&self.may_have_arrived).insert(id);
                 self.store.release(id, self.clock.now()).await?;
@@ -78,92 +128,271 @@ impl Deliver {
         Ok(())
     }
 
-    /// Delivers until `stop` says so; attempts under way are finished.
+    /// Delivers until `stop` says so, then hands over what is due and waits for what is under way, at most [`DRAIN_MAX`].
     pub async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let published = Arc::clone(self.engine.published());
-        let places = Arc::new(Semaphore::new(DELIVERIES_IN_FLIGHT_MAX));
-        let mut attempts = JoinSet::new();
-        while !*stop.borrow() {
-            while attempts.try_join_next().is_some() {}
-            let free = places.available_permits();
-            let claimed = if free == 0 { Vec::new() } else { self.claim(free).await };
-            if claimed.is_empty() {
-                tokio::select! {
-                    biased;
-                    () = published.outbox.notified() => {}
-                    () = tokio::time::sleep(LOOK_AT_LEAST_EVERY) => {}
-                    _ = stop.changed() => {}
-                    _ = attempts.join_next(), if !attempts.is_empty() => {}
+        let mut desk = Desk {
+            queue: Queue::default(),
+            in_hand: HashSet::new(),
+            news: published.news.subscribe(),
+            read: None,
+            tasks: JoinSet::new(),
+        };
+        let mut last_call: Option<Instant> = None;
+        loop {
+            self.gather(&mut desk).await;
+            let handed_out = self.hand_out(&mut desk).await;
+            if *stop.borrow() {
+                let until = *last_call.get_or_insert_with(|| Instant::now() + DRAIN_MAX);
+                if Instant::now() >= until || (!handed_out && self.is_drained(&desk)) {
+                    return;
                 }
             }
-            for row in claimed {
-                let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-                let this = Arc::clone(&self);
-                attempts.spawn(async move {
-                    this.deliver(row).await;
-                    drop(place);
-                });
+            if handed_out {
+                continue;
+            }
+            tokio::select! {
+                biased;
+                Some(back) = desk.tasks.join_next(), if !desk.tasks.is_empty() => self.take_back(&mut desk, back),
+                () = published.outbox.notified() => {}
+                () = tokio::time::sleep(LOOK_AT_LEAST_EVERY) => {}
+                _ = stop.changed(), if last_call.is_none() => {}
             }
         }
-        while attempts.join_next().await.is_some() {}
     }
 
-    async fn claim(&self, limit: usize) -> Vec<Outgoing> {
-        match self.store.claim(self.clock.now(), limit).await {
-            Ok(rows) => rows,
-            Err(error) => {
-                tracing::error!(%error, "cannot look for what is to be delivered");
-                Vec::new()
+    /// Whether nothing is due or under way any more.
+    fn is_drained(&self, desk: &Desk) -> bool {
+        let owed = self.engine.published().board().next_deadline().is_some_and(|at| at <= self.clock.now());
+        desk.queue.is_idle() && desk.tasks.is_empty() && !owed
+    }
+
+    /// Takes in what was decided since the last call, what came back, and what changed its rank.
+    async fn gather(&self, desk: &mut Desk) {
+        while let Some(back) = desk.tasks.try_join_next() {
+            self.take_back(desk, back);
+        }
+        let (now, elapsed) = (self.clock.now(), self.clock.elapsed());
+        let (rows, reread) = self.engine.published().leaving();
+        for row in rows {
+            self.take_in(desk, row, now);
+        }
+        loop {
+            match desk.news.try_recv() {
+                Ok(News { recorded, .. }) => self.rank(desk, &recorded, now),
+                Err(broadcast::error::TryRecvError::Lagged(_)) => {
+                    let board = self.engine.published().board();
+                    for id in desk.queue.incidents() {
+                        desk.queue.rank(id, board.incident(id), now);
+                    }
+                }
+                Err(broadcast::error::TryRecvError::Empty | broadcast::error::TryRecvError::Closed) => break,
             }
         }
+        if reread || desk.read.is_none_or(|read| elapsed.saturating_sub(read) >= READ_EVERY) {
+            self.read_outbox(desk, now).await;
+            desk.read = Some(elapsed);
+        }
+        desk.queue.wake(now);
+        self.reaching.turned(desk.queue.lengths(), elapsed);
+    }
+
+    /// Takes in what the store has and we have not: all of it at the start, and what a commit with a lost answer left.
+    async fn read_outbox(&self, desk: &mut Desk, now: Timestamp) {
+        match self.store.outbox(READ_MAX).await {
+            Ok(rows) => {
+                for row in rows.into_iter().filter(|row| !row.under_way) {
+                    self.take_in(desk, row, now);
+                }
+            }
+            Err(error) => tracing::error!(%error, "cannot look for what is to be delivered"),
+        }
+    }
+
+    fn take_in(&self, desk: &mut Desk, row: Outgoing, now: Timestamp) {
+        let id = row.delivery.id;
+        if !desk.in_hand.contains(&id) && !desk.queue.has(id) {
+            let urgency = self.urgency(&row);
+            desk.queue.insert(Waiting::new(row), urgency, now);
+        }
+    }
+
+    fn take_back(&self, desk: &mut Desk, back: Result<Vec<Back>, tokio::task::JoinError>) {
+        match back {
+            Ok(all) => {
+                for back in all {
+                    match back {
+                        Back::Settled(id) => drop(desk.in_hand.remove(&id)),
+                        Back::Again(waiting) => {
+                            desk.in_hand.remove(&waiting.row.delivery.id);
+                            let urgency = self.urgency(&waiting.row);
+                            desk.queue.insert(waiting, urgency, self.clock.now());
+                        }
+                    }
+                }
+            }
+            // What it had in hand stays there: it is taken up at the next start, as after a crash.
+            Err(error) => tracing::error!(%error, "a delivery met a defect"),
+        }
+    }
+
+    fn urgency(&self, row: &Outgoing) -> Urgency {
+        let board = self.engine.published().board();
+        Urgency::of(row.delivery.kind, board.incident(row.delivery.incident))
+    }
+
+    fn rank(&self, desk: &mut Desk, recorded: &Recorded, now: Timestamp) {
+        if let (Some(id), Body::Incident(IncidentEvent::Claims(ClaimsEvent::SeverityChanged(_)))) =
+            (recorded.stream.incident(), &recorded.body)
+        {
+            let board = self.engine.published().board();
+            desk.queue.rank(id, board.incident(id), now);
+        }
+    }
+
+    /// Hands to each channel what it has places for. False: nothing could be handed out.
+    async fn hand_out(self: &Arc<Self>, desk: &mut Desk) -> bool {
+        let now = self.clock.elapsed();
+        let mut leaving: Vec<(Waiting, Place)> = Vec::new();
+        let mut refused = false;
+        for id in desk.queue.channels() {
+            while let Some(first) = desk.queue.first(&id) {
+                match self.reaching.admit(&id, first.is_urgent(), now) {
+                    Admission::Go(place) => leaving.extend(desk.queue.take(&id).map(|waiting| (waiting, place))),
+                    Admission::Wait => break,
+                    Admission::Shut(why) => {
+                        refused |= self.refuse_all(desk, &id, &why);
+                        break;
+                    }
+                }
+            }
+        }
+        if leaving.is_empty() {
+            return refused;
+        }
+        self.begin(desk, leaving).await || refused
+    }
+
+    /// Settles as failed every page that waits for a channel which is not tried: the rules turn to the next way. Who is told that
+    /// something is over can wait until the channel works. False: no page waits for it.
+    fn refuse_all(self: &Arc<Self>, desk: &mut Desk, channel: &ChannelId, why: &str) -> bool {
+        let mut pages = desk.queue.take_pages(channel).into_iter().peekable();
+        let any = pages.peek().is_some();
+        while pages.peek().is_some() {
+            let some: Vec<Waiting> = pages.by_ref().take(REFUSED_AT_ONCE).collect();
+            desk.in_hand.extend(some.iter().map(|waiting| waiting.row.delivery.id));
+            let (this, why) = (Arc::clone(self), why.to_owned());
+            desk.tasks.spawn(async move {
+                let each = some.into_iter().map(|waiting| {
+                    let error = tries(why.clone(), waiting.row.attempts);
+                    this.settle(waiting, PageOutcome::Failed { error }, true)
+                });
+                futures_util::future::join_all(each).await
+            });
+        }
+        any
+    }
+
+    /// Marks attempts as begun and begins them. False: none can begin now.
+    async fn begin(self: &Arc<Self>, desk: &mut Desk, leaving: Vec<(Waiting, Place)>) -> bool {
+        let unmarked = leaving.iter().filter(|(waiting, _)| !waiting.held);
+        let ids: Vec<DeliveryId> = unmarked.map(|(waiting, _)| waiting.row.delivery.id).collect();
+        let claimed = if ids.is_empty() { Ok(Vec::new()) } else { self.store.claim(&ids).await };
+        let marked: Option<HashMap<DeliveryId, Outgoing>> = match claimed {
+            Ok(rows) => Some(rows.into_iter().map(|row| (row.delivery.id, row)).collect()),
+            // Another program has the outbox: it delivers.
+            Err(error @ (StoreError::InUse { .. } | StoreError::Conflict { .. })) => {
+                tracing::error!(%error, "cannot deliver");
+                for (waiting, _) in leaving {
+                    let urgency = self.urgency(&waiting.row);
+                    desk.queue.insert(waiting, urgency, self.clock.now());
+                }
+                return false;
+            }
+            Err(error) => {
+                let count = ids.len();
+                tracing::error!(%error, count, "the store cannot be told that deliveries leave: they leave all the same");
+                None
+            }
+        };
+        let mut any = false;
+        for (mut waiting, place) in leaving {
+            let id = waiting.row.delivery.id;
+            match (&marked, waiting.held) {
+                (Some(marked), false) => match marked.get(&id) {
+                    Some(row) => (waiting.row, waiting.held) = (row.clone(), true),
+                    // Settled meanwhile.
+                    None => continue,
+                },
+                (None, _) | (Some(_), true) => waiting.row.attempts = waiting.row.attempts.saturating_add(1),
+            }
+            any = true;
+            desk.in_hand.insert(id);
+            let this = Arc::clone(self);
+            desk.tasks.spawn(async move { vec![this.deliver(waiting, place).await] });
+        }
+        any
     }
 
     /// One attempt, and what follows from its answer.
-    pub async fn deliver(&self, row: Outgoing) {
-        let began = self.clock.elapsed();
-        let outcome = self.attempt(&row).await;
-        let latency = self.clock.elapsed().saturating_sub(began);
-        let settled = match outcome {
+    async fn deliver(&self, mut waiting: Waiting, mut place: Place) -> Back {
+        waiting.begun.get_or_insert(self.clock.elapsed());
+        let attempt = self.attempt(&waiting.row).await;
+        let (at, now) = (self.clock.now(), self.clock.elapsed());
+        let mut mute = false;
+        match &attempt {
+            Ok(_) => place.tell(Verdict::Answered, None, at, now),
+            Err(Missed::Channel(error)) => {
+                mute = matches!(error, SendError::Unknown { .. } | SendError::Retry { after: None, .. });
+                let verdict = if mute { Verdict::Mute } else { Verdict::Answered };
+                place.tell(verdict, Some(&error.to_string()), at, now);
+            }
+            Err(Missed::Ours(_) | Missed::Unwanted(_)) => {}
+        }
+        drop(place);
+        let attempts = waiting.row.attempts;
+        let outcome = match attempt {
             Ok(receipt) => PageOutcome::Delivered { receipt },
-            Err(SendError::Permanent { reason }) => PageOutcome::Failed { error: reason },
-            Err(SendError::Unknown { reason }) => PageOutcome::Unknown { error: reason },
-            Err(SendError::Retry { reason, .. }) if row.attempts >= ATTEMPTS_PER_CHANNEL_MAX => {
-                PageOutcome::Failed { error: format!("{reason} (attempt {})", row.attempts) }
+            Err(Missed::Unwanted(reason)) => {
+                return self.record(waiting, PageOutcome::Failed { error: reason }).await;
             }
-            Err(SendError::Retry { after, .. }) => {
-                self.put_back(&row, after).await;
-                return;
-            }
+            Err(Missed::Ours(error) | Missed::Channel(error)) => match error {
+                SendError::Permanent { reason } => PageOutcome::Failed { error: tries(reason, attempts) },
+                SendError::Unknown { reason } => PageOutcome::Unknown { error: tries(reason, attempts) },
+                SendError::Retry { reason, .. } if attempts >= ATTEMPTS_PER_CHANNEL_MAX => {
+                    PageOutcome::Failed { error: tries(reason, attempts) }
+                }
+                SendError::Retry { after, .. } => return self.put_back(waiting, after).await,
+            },
         };
-        Self::count(&row, &settled, latency);
-        self.settle(&row, settled, latency).await;
+        self.settle(waiting, outcome, mute).await
     }
 
-    async fn attempt(&self, row: &Outgoing) -> Result<String, SendError> {
+    async fn attempt(&self, row: &Outgoing) -> Result<String, Missed> {
         let Audience::Contact { channel, .. } = &row.delivery.to;
         let in_force = self.live.now();
         let Some(notifier) = in_force.channels.get(channel) else {
-            return Err(SendError::Permanent { reason: format!("no channel `{channel}` is configured") });
+            let reason = format!("no channel `{channel}` is configured");
+            return Err(Missed::Ours(SendError::Permanent { reason }));
         };
-        self.shown(row.decided).await?;
+        self.shown(row.decided).await.map_err(Missed::Ours)?;
         let message = self.message(row, &in_force).await?;
-        match tokio::time::timeout(DELIVERY_TIMEOUT, notifier.send(&message)).await {
-            Ok(sent) => {
-                sent.map(|receipt| if message.repeat { format!("{} (repeat)", receipt.text) } else { receipt.text })
-            }
-            Err(_) => Err(SendError::Unknown { reason: format!("no answer within {} s", DELIVERY_TIMEOUT.as_secs()) }),
-        }
+        let sent = tokio::time::timeout(DELIVERY_TIMEOUT, notifier.send(&message)).await.unwrap_or_else(|_| {
+            Err(SendError::Unknown { reason: format!("no answer within {} s", DELIVERY_TIMEOUT.as_secs()) })
+        });
+        let receipt = sent.map_err(Missed::Channel)?;
+        Ok(if message.repeat { format!("{} (repeat)", receipt.text) } else { receipt.text })
     }
 
     /// What a delivery says now, if anybody still wants it. Of an incident that cannot be read somebody hears that.
-    async fn message(&self, row: &Outgoing, in_force: &InForce) -> Result<Message, SendError> {
+    async fn message(&self, row: &Outgoing, in_force: &InForce) -> Result<Message, Missed> {
         let incident = match self.engine.published().incident(row.delivery.incident).await {
             Ok(incident) => incident,
             Err(LoadError::Damaged { .. }) => None,
-            Err(LoadError::Store(error)) => return Err(SendError::retry(error.to_string())),
+            Err(LoadError::Store(error)) => return Err(Missed::Ours(SendError::retry(error.to_string()))),
         };
         let wanted = incident.as_ref().map_or(Ok(()), |incident| outbox::wanted(incident, &row.delivery));
-        wanted.map_err(|unwanted| SendError::Permanent { reason: unwanted.to_string() })?;
+        wanted.map_err(|unwanted| Missed::Unwanted(unwanted.to_string()))?;
         let repeated = lock(&self.may_have_arrived).contains(&row.delivery.id);
         let (setting, base_url) = (&*in_force.setting, in_force.base_url.as_str());
         let sending = Sending { setting, base_url, at: row.not_before, repeated };
@@ -188,37 +417,53 @@ impl Deliver {
         })
     }
 
-    async fn put_back(&self, row: &Outgoing, after: Option<Duration>) {
-        let doubled = FIRST_PAUSE.saturating_mul(1 << row.attempts.saturating_sub(1).min(6));
+    async fn put_back(&self, mut waiting: Waiting, after: Option<Duration>) -> Back {
+        let doubled = FIRST_PAUSE.saturating_mul(1 << waiting.row.attempts.saturating_sub(1).min(6));
         let pause = after.unwrap_or(doubled).min(RETRY_AFTER_MAX);
-        let not_before: Timestamp = self.clock.now().plus(pause);
-        if let Err(error) = self.store.release(row.delivery.id, not_before).await {
-            tracing::error!(%error, delivery = %row.delivery.id, "cannot put a delivery back");
+        waiting.row.not_before = self.clock.now().plus(pause);
+        let id = waiting.row.delivery.id;
+        if waiting.held {
+            match self.store.release(id, waiting.row.not_before).await {
+                Ok(()) => waiting.held = false,
+                // It is tried again in its time all the same.
+                Err(error) => tracing::error!(%error, delivery = %id, "cannot put a delivery back"),
+            }
         }
+        Back::Again(waiting)
     }
 
-    /// Counts what became of a delivery.
-    fn count(row: &Outgoing, outcome: &PageOutcome, latency: Duration) {
-        let word = match outcome {
-            PageOutcome::Delivered { .. } => "delivered",
-            PageOutcome::Failed { .. } => "failed",
-            PageOutcome::Unknown { .. } => "unknown",
-        };
-        let Audience::Contact { channel, .. } = &row.delivery.to;
-        let channel = channel.to_string();
-        metrics::counter!("quarterdeck_pages_total", "channel" => channel.clone(), "outcome" => word).increment(1);
-        metrics::histogram!("quarterdeck_page_seconds", "channel" => channel).record(latency.as_secs_f64());
+    /// What became of a delivery in the end: told to whoever watches, and recorded.
+    async fn settle(&self, waiting: Waiting, outcome: PageOutcome, mute: bool) -> Back {
+        let row = &waiting.row;
+        let Audience::Contact { person, channel, .. } = &row.delivery.to;
+        let took = self.took(&waiting);
+        if let PageOutcome::Failed { error } | PageOutcome::Unknown { error } = &outcome {
+            let (incident, delivery, what) = (row.delivery.incident, row.delivery.id, outcome.word());
+            let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(%incident, %delivery, %person, %channel, what, error, took_ms, "a delivery did not reach anybody");
+        }
+        self.reaching.settled(row, &outcome, self.clock.now(), mute);
+        metrics::counter!("quarterdeck_pages_total", "channel" => channel.to_string(), "outcome" => outcome.word())
+            .increment(1);
+        metrics::histogram!("quarterdeck_page_seconds", "channel" => channel.to_string()).record(took.as_secs_f64());
+        self.record(waiting, outcome).await
+    }
+
+    /// From the first hand-over to now.
+    fn took(&self, waiting: &Waiting) -> Duration {
+        waiting.begun.map_or(Duration::ZERO, |begun| self.clock.elapsed().saturating_sub(begun))
     }
 
     /// Tells the engine until it is durable: an outcome that is not told would be sent again.
-    async fn settle(&self, row: &Outgoing, outcome: PageOutcome, latency: Duration) {
-        let id = row.delivery.id;
+    async fn record(&self, waiting: Waiting, outcome: PageOutcome) -> Back {
+        let latency = self.took(&waiting);
+        let id = waiting.row.delivery.id;
         loop {
-            let (delivery, outcome) = (row.delivery.clone(), outcome.clone());
+            let (delivery, outcome) = (waiting.row.delivery.clone(), outcome.clone());
             match self.engine.ask(Work::Settle { delivery, outcome, latency }).await {
                 Ok(_) | Err(crate::engine::EngineError::Stopped) => {
                     lock(&self.may_have_arrived).remove(&id);
-                    return;
+                    return Back::Settled(id);
                 }
                 Err(error) => {
                     tracing::error!(%error, delivery = %id, "cannot record what became of a delivery, trying again");
@@ -227,6 +472,11 @@ impl Deliver {
             }
         }
     }
+}
+
+/// What went wrong, and how often it was tried if more than once.
+fn tries(error: String, attempts: u32) -> String {
+    if attempts > 1 { format!("{error} ({attempts} tries)") } else { error }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -57,8 +57,8 @@ impl<G: Guard> Store for Guarded<G> {
     async fn checkpoint(&self) -> Said<Option<String>> {
         self.inner.checkpoint().await
     }
-    async fn claim(&self, now: Timestamp, limit: usize) -> Said<Vec<Outgoing>> {
-        self.inner.claim(now, limit).await
+    async fn claim(&self, deliveries: &[DeliveryId]) -> Said<Vec<Outgoing>> {
+        self.inner.claim(deliveries).await
     }
     async fn release(&self, delivery: DeliveryId, not_before: Timestamp) -> Said<()> {
         self.inner.release(delivery, not_before).await

@@ -40,10 +40,14 @@ mod pages;
 #[cfg(test)]
 mod permissions;
 #[cfg(test)]
+mod noise;
+#[cfg(test)]
 #[cfg(feature = "postgres")]
 #[expect(dead_code, reason = "the store's own tests use more of it")]
 #[path = "../../../store/tests/support/postgres.rs"]
 mod postgres_server;
+#[cfg(test)]
+mod reaching;
 #[cfg(test)]
 mod receiver;
 #[cfg(test)]

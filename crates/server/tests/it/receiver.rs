@@ -1,6 +1,7 @@
 //! A program of the operator's own that receives pages: it checks every signature and answers as it is told.
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     sync::{
         Arc,
@@ -46,6 +47,8 @@ struct Shared {
     all_clears: mpsc::Sender<Arrived>,
     /// `/hook` takes a page and never answers.
     silent: AtomicBool,
+    /// Paths that refuse for good.
+    refused: std::sync::Mutex<BTreeSet<String>>,
 }
 
 /// The receiver.
@@ -62,7 +65,13 @@ impl Receiver {
         let address = listener.local_addr().unwrap();
         let (pages, arrived) = mpsc::channel(10_000);
         let (clears, all_clears) = mpsc::channel(10_000);
-        let shared = Arc::new(Shared { clock, pages, all_clears: clears, silent: AtomicBool::new(false) });
+        let shared = Arc::new(Shared {
+            clock,
+            pages,
+            all_clears: clears,
+            silent: AtomicBool::new(false),
+            refused: std::sync::Mutex::default(),
+        });
         let app = Router::new().fallback(take).with_state(Arc::clone(&shared));
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         Self { address, shared, arrived: Mutex::new(arrived), all_clears: Mutex::new(all_clears) }
@@ -71,6 +80,16 @@ impl Receiver {
     /// Whether `/hook` keeps its answers to itself.
     pub(crate) fn be_silent(&self, silent: bool) {
         self.shared.silent.store(silent, Ordering::SeqCst);
+    }
+
+    /// Whether a path refuses for good.
+    pub(crate) fn refuse(&self, path: &str, refuses: bool) {
+        let mut refused = self.shared.refused.lock().unwrap();
+        if refuses {
+            refused.insert(path.to_owned())
+        } else {
+            refused.remove(path)
+        };
     }
 
     /// The next page.
@@ -103,6 +122,9 @@ async fn take(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, b
     assert_eq!(signed, Ok(()), "a page without a good signature");
     let path = uri.path().to_owned();
     let silent = path == "/hook" && shared.silent.load(Ordering::SeqCst);
+    if shared.refused.lock().unwrap().contains(&path) {
+        return StatusCode::GONE;
+    }
     let arrived = Arrived { path, body: serde_json::from_slice(&body).unwrap() };
     let all_clear = arrived.text("kind") == "resolved";
     let to = if all_clear { &shared.all_clears } else { &shared.pages };

@@ -1,6 +1,8 @@
 //! The statements of the outbox. A claim whose answer was lost finds its deliveries again by its token, or they would stay under way,
 //! tried by nobody, until the next start. Tests: `conformance.rs`; lost answers in `tests/store.rs`.
 
+use std::collections::BTreeMap;
+
 use quarterdeck_core::{
     id::{DeliveryId, Id},
     outbox::{Audience, Delivery},
@@ -19,9 +21,8 @@ use crate::{
 
 pub(super) const DOING: &str = "claim deliveries";
 
-const IS_ANY_READY: &str = "SELECT 1 FROM delivery WHERE NOT under_way AND not_before_ms <= $1 LIMIT 1";
-const CLAIM: &str = "UPDATE delivery SET attempts = least(attempts + 1, 4294967295), under_way = true, claim = $3
-    WHERE seq IN (SELECT seq FROM delivery WHERE NOT under_way AND not_before_ms <= $1 ORDER BY not_before_ms, seq LIMIT $2)
+const CLAIM: &str = "UPDATE delivery SET attempts = least(attempts + 1, 4294967295), under_way = true, claim = $2
+    WHERE id = ANY($1) AND NOT under_way
     RETURNING id, kind, decided, incident, person, channel, address, not_before_ms, attempts, under_way, seq";
 const CLAIMED: &str =
     "SELECT id, kind, decided, incident, person, channel, address, not_before_ms, attempts, under_way, seq
@@ -31,7 +32,7 @@ const ALL: &str =
     "SELECT id, kind, decided, incident, person, channel, address, not_before_ms, attempts, under_way, seq
     FROM delivery ORDER BY seq LIMIT $1";
 
-pub(super) const STATEMENTS: &[&str] = &[IS_ANY_READY, CLAIM, CLAIMED, RELEASE, ALL];
+pub(super) const STATEMENTS: &[&str] = &[CLAIM, CLAIMED, RELEASE, ALL];
 
 /// Names one call.
 pub(super) type Token = [u8; 16];
@@ -44,31 +45,27 @@ pub(super) fn fresh_token() -> Result<Token, StoreError> {
     Ok(token)
 }
 
-/// Takes deliveries that may be tried and marks an attempt as begun.
+/// Marks an attempt at each of these as begun.
 pub(super) async fn claim(
     session: Session,
-    (now, limit): (Timestamp, usize),
+    deliveries: &[DeliveryId],
     epoch: i64,
     token: Token,
     nth_try: usize,
 ) -> Result<(Session, Vec<Outgoing>), Fault> {
     let failed = fault(DOING);
-    let (now_ms, limit): (i64, i64) = (now.as_ms(), integer(limit));
-    // Asked ten times a second; mostly there is nothing, and then nothing is locked or written.
-    if nth_try == 0 && session.query(IS_ANY_READY, &[&now_ms]).await.map_err(failed)?.is_empty() {
-        return Ok((session, Vec::new()));
-    }
+    let ids: Vec<&[u8]> = deliveries.iter().map(|id| id.bytes().as_slice()).collect();
     // Waits for the end of an earlier try of ours whose answer was lost.
     let session = hold_head(session, DOING, epoch).await?;
     let token = token.as_slice();
     let mut rows = if nth_try == 0 { Vec::new() } else { session.query(CLAIMED, &[&token]).await.map_err(failed)? };
     if rows.is_empty() {
-        rows = session.query(CLAIM, &[&now_ms, &limit, &token]).await.map_err(failed)?;
+        rows = session.query(CLAIM, &[&ids, &token]).await.map_err(failed)?;
     }
     session.plain("COMMIT").await.map_err(failed)?;
-    let mut found = rows.iter().map(|row| outgoing_of(DOING, row)).collect::<Result<Vec<_>, _>>()?;
-    found.sort_by_key(|(seq, row)| (row.not_before, *seq));
-    Ok((session, found.into_iter().map(|(_, row)| row).collect()))
+    let found = rows.iter().map(|row| outgoing_of(DOING, row)).collect::<Result<Vec<_>, _>>()?;
+    let mut found: BTreeMap<DeliveryId, Outgoing> = found.into_iter().map(|(_, row)| (row.delivery.id, row)).collect();
+    Ok((session, deliveries.iter().filter_map(|id| found.remove(id)).collect()))
 }
 
 /// Puts a delivery back. One that was settled meanwhile stays settled.

@@ -16,30 +16,29 @@ use crate::{
 
 pub(super) const DOING: &str = "claim deliveries";
 
-const READY: &str = "SELECT id, kind, decided, incident, person, channel, address, not_before_ms, attempts, under_way
-    FROM delivery WHERE under_way = 0 AND not_before_ms <= ?1 ORDER BY not_before_ms, seq LIMIT ?2";
+const WAITING: &str = "SELECT id, kind, decided, incident, person, channel, address, not_before_ms, attempts, under_way
+    FROM delivery WHERE id = ?1 AND under_way = 0";
 const BEGIN_ATTEMPT: &str = "UPDATE delivery SET attempts = ?2, under_way = 1 WHERE id = ?1";
 const RELEASE: &str = "UPDATE delivery SET under_way = 0, not_before_ms = ?2 WHERE id = ?1";
 const ALL: &str = "SELECT id, kind, decided, incident, person, channel, address, not_before_ms, attempts, under_way
     FROM delivery ORDER BY seq LIMIT ?1";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[READY, BEGIN_ATTEMPT, RELEASE, ALL];
+pub(super) const STATEMENTS: &[&str] = &[WAITING, BEGIN_ATTEMPT, RELEASE, ALL];
 
-/// Takes deliveries that may be tried and marks an attempt as begun.
-pub(super) fn claim(connection: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Outgoing>, StoreError> {
-    let mut rows = list(connection, DOING, READY, params![now.as_ms(), integer(limit)])?;
-    let mark = |rows: &mut [Outgoing]| {
-        let mut begin = connection.prepare_cached(BEGIN_ATTEMPT)?;
-        for row in rows {
+/// Marks an attempt at each of these as begun. One that is named twice is under way the second time.
+pub(super) fn claim(connection: &Connection, deliveries: &[DeliveryId]) -> Result<Vec<Outgoing>, StoreError> {
+    let mut claimed = Vec::with_capacity(deliveries.len());
+    for id in deliveries {
+        for mut row in list(connection, DOING, WAITING, params![id.bytes()])? {
             row.attempts = row.attempts.saturating_add(1);
             row.under_way = true;
-            begin.execute(params![row.delivery.id.bytes(), row.attempts])?;
+            let begin = || connection.prepare_cached(BEGIN_ATTEMPT)?.execute(params![id.bytes(), row.attempts]);
+            begin().map_err(fault(DOING))?;
+            claimed.push(row);
         }
-        Ok(())
-    };
-    mark(&mut rows).map_err(fault(DOING))?;
-    Ok(rows)
+    }
+    Ok(claimed)
 }
 
 /// Puts a delivery back. One that was settled meanwhile stays settled.

@@ -22,7 +22,7 @@ const FEW: u8 = 12;
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
     Append { batch: Box<Batch>, spoil: Option<u64> },
-    Claim { now: Timestamp, limit: usize },
+    Claim { ids: Vec<DeliveryId> },
     Release { id: DeliveryId, not_before: Timestamp },
     Forget { before: Timestamp },
     Reopen,
@@ -116,10 +116,10 @@ prop_compose! {
 pub(crate) fn steps(reopen: bool) -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         10 => (batch(), prop::option::weighted(0.15, 0..30_u64)).prop_map(|(batch, spoil)| Step::Append { batch: Box::new(batch), spoil }),
-        3 => (instant(), 0..4_usize).prop_map(|(now, limit)| Step::Claim { now, limit }),
+        3 => prop::collection::vec(delivery_id(), 0..4).prop_map(|ids| Step::Claim { ids }),
         3 => (delivery_id(), instant()).prop_map(|(id, not_before)| Step::Release { id, not_before }),
         1 => instant().prop_map(|before| Step::Forget { before }),
-        1 => Just(if reopen { Step::Reopen } else { Step::Claim { now: Timestamp::MIN, limit: 0 } }),
+        1 => Just(if reopen { Step::Reopen } else { Step::Claim { ids: Vec::new() } }),
     ];
     prop::collection::vec(step, 1..25)
 }
@@ -159,7 +159,7 @@ fn outcome<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
 async fn make(store: &dyn Store, step: &Step) -> String {
     match step.clone() {
         Step::Append { batch, .. } => outcome(store.append(*batch).await),
-        Step::Claim { now, limit } => outcome(store.claim(now, limit).await),
+        Step::Claim { ids } => outcome(store.claim(&ids).await),
         Step::Release { id, not_before } => outcome(store.release(id, not_before).await),
         Step::Forget { before } => outcome(store.forget_signals(before).await),
         Step::Reopen => String::new(),

@@ -86,7 +86,7 @@ async fn writer_until_killed() {
         store.append(batch).await.unwrap();
         writeln!(out, "acknowledged {size}").unwrap();
         out.flush().unwrap();
-        store.claim(Timestamp::MAX, 1).await.unwrap();
+        store.claim(&[outgoing(size).delivery.id]).await.unwrap();
         writeln!(out, "claimed {size}").unwrap();
         out.flush().unwrap();
     }

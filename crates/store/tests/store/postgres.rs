@@ -105,7 +105,7 @@ async fn a_commit_whose_answer_is_lost_is_made_once() {
         holds(store.as_ref(), size, 1).await;
 
         proxy.cut_next(cut);
-        let claimed = store.claim(Timestamp::MAX, 10).await.unwrap();
+        let claimed = store.claim(&[outgoing(size - 1).delivery.id]).await.unwrap();
         assert!(proxy.has_cut(), "{cut:?}");
         let wanted = Outgoing { attempts: 1, under_way: true, ..outgoing(size - 1) };
         assert_eq!(claimed, vec![wanted.clone()], "{cut:?}");
@@ -178,11 +178,11 @@ async fn a_program_that_was_overtaken_writes_nothing_more_and_hears_by_whom() {
         is_in_use(&old.append(batch(2, 1)).await);
         is_in_use(&old.append(Batch { timers: vec![(Stream::Journal, None)], ..Batch::default() }).await);
         is_in_use(&old.append(learned(&[1])).await);
-        is_in_use(&old.claim(Timestamp::MAX, 10).await);
+        is_in_use(&old.claim(&[outgoing(0).delivery.id]).await);
         is_in_use(&old.release(outgoing(0).delivery.id, Timestamp::MIN).await);
         is_in_use(&old.forget_signals(Timestamp::MAX).await);
         assert_eq!(old.size().await.unwrap(), 2, "it may still read");
-        assert_eq!(new.claim(Timestamp::MAX, 10).await.unwrap().len(), 2);
+        assert_eq!(new.claim(&[outgoing(0).delivery.id, outgoing(1).delivery.id]).await.unwrap().len(), 2);
         drop(new);
         let third = connect(&url).await;
         third.append(batch(2, 3)).await.unwrap();
@@ -274,7 +274,7 @@ async fn nothing_is_lost_or_doubled_while_backends_are_killed() {
             progress.send(size).unwrap();
             store.append(batch(size, 1)).await.unwrap();
             size += 1;
-            claimed += store.claim(Timestamp::MAX, 10).await.unwrap().len() as u64;
+            claimed += store.claim(&[outgoing(size - 1).delivery.id]).await.unwrap().len() as u64;
         }
         (size, claimed)
     };
