@@ -192,7 +192,13 @@ impl Client {
     }
     /// Erases what an incident holds of people, and waits until it is durable.
     pub async fn erase(&self, id: &str, erase: &Erase) -> Result<Erased, ClientError> {
-        self.post(&format!("/api/v1/incidents/{id}/erase"), erase).await
+        // An identifier begins with what it is of.
+        let of = match id.split('_').next() {
+            Some("sig") => "signals",
+            Some("sil") => "silences",
+            _ => "incidents",
+        };
+        self.post(&format!("/api/v1/{of}/{id}/erase"), erase).await
     }
     /// Who is on call now.
     pub async fn on_call_now(&self) -> Result<Vec<OnCall>, ClientError> {

@@ -94,11 +94,11 @@ pub struct Done {
     pub offers: Vec<Offer>,
 }
 
-/// What is to be erased of an incident.
+/// What is to be erased of an incident, of a signal or of a silence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Erase {
-    /// The events of the incident, by their number in it, from 0; none named: all.
+    /// The events of the incident, by their number in it, from 0; none named: all. Of a signal or a silence: none.
     #[serde(default)]
     pub events: Vec<u64>,
     /// On what ground. It is kept.
@@ -109,6 +109,20 @@ pub struct Erase {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Erased {
     /// The events that held something, by their number in the incident.
+    pub events: Vec<u64>,
+    /// Place in the log of the (last) event that says so.
+    pub log_index: u64,
+    /// Copies of the same words in other histories, erased with it.
+    #[serde(default)]
+    pub copies: Vec<ErasedCopy>,
+}
+
+/// Events of another history that held the same words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ErasedCopy {
+    /// An incident, or `journal`.
+    pub stream: String,
+    /// The events, by their number in it.
     pub events: Vec<u64>,
     /// Place in the log of the event that says so.
     pub log_index: u64,

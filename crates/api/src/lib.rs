@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use self::command::{Command, Done, Erase, Erased, Field, Offer};
+pub use self::command::{Command, Done, Erase, Erased, ErasedCopy, Field, Offer};
 
 /// One incident in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

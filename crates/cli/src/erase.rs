@@ -1,4 +1,4 @@
-//! `quarterdeck erase`: over the typed client.
+//! `quarterdeck erase`, of an incident, a signal or a silence: over the typed client.
 
 use clap::Args;
 use quarterdeck_api::Erase;
@@ -8,12 +8,12 @@ use crate::{
     output::{Exit, print, print_json},
 };
 
-/// What is erased of which incident, and why.
+/// What is erased, and why.
 #[derive(Args)]
 pub(crate) struct EraseArgs {
     #[command(flatten)]
     server: Server,
-    /// inc_…
+    /// inc_…, sig_… or sil_…; copies in other histories go with it
     id: String,
     /// Only this event of the incident, counted from 0; may be given several times [default: all]
     #[arg(long = "event", value_name = "N")]
@@ -30,8 +30,14 @@ pub(crate) fn run(args: &EraseArgs) -> anyhow::Result<Exit> {
     if args.server.json {
         print_json(&erased)?;
     } else {
-        let events: Vec<String> = erased.events.iter().map(ToString::to_string).collect();
-        print(&format!("erased from events {}; the log says so at {}", events.join(", "), erased.log_index))?;
+        let list = |events: &[u64]| events.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        if !erased.events.is_empty() {
+            print(&format!("erased from events {} of {}", list(&erased.events), args.id))?;
+        }
+        for copy in &erased.copies {
+            print(&format!("erased from events {} of {}", list(&copy.events), copy.stream))?;
+        }
+        print(&format!("the log says so at {}", erased.log_index))?;
     }
     Ok(Exit::Good)
 }

@@ -289,6 +289,35 @@ impl Board {
         Ok(())
     }
 
+    /// Puts the redaction of an event of the journal in its place. Of what the journal leaves here, the signals without an incident and
+    /// the silences have words of people.
+    pub fn put_redacted_note(&mut self, redacted: &Recorded) {
+        match &redacted.body {
+            Body::Journal(JournalEvent::SignalNoted { signal, .. }) => self.loose.replace(signal, redacted.version),
+            Body::Journal(JournalEvent::SilenceSet { silence }) => {
+                if let Some(known) = self.silences.get_mut(&silence.id) {
+                    let known = Arc::make_mut(known);
+                    known.created_by.clone_from(&silence.created_by);
+                    known.comment.clone_from(&silence.comment);
+                }
+            }
+            Body::Journal(
+                JournalEvent::Started { .. }
+                | JournalEvent::Configured { .. }
+                | JournalEvent::DetectorSilent { .. }
+                | JournalEvent::AllClearSettled { .. }
+                | JournalEvent::Erased { .. }
+                | JournalEvent::StreamSetAside { .. }
+                | JournalEvent::EventSetAside { .. }
+                | JournalEvent::SilenceExpired { .. }
+                | JournalEvent::GapOpened { .. }
+                | JournalEvent::GapClosed { .. }
+                | JournalEvent::SignalTurned { .. },
+            )
+            | Body::Incident(_) => {}
+        }
+    }
+
     /// The streams to which something is owed at `now`, the longest owed first.
     pub fn due(&self, now: Timestamp) -> Vec<Stream> {
         self.deadlines.iter().take_while(|(at, _)| *at <= now).map(|(_, stream)| *stream).collect()

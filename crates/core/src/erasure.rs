@@ -2,11 +2,14 @@
 //! commits to it. The leaf of the log is not touched: it commits to a salted digest of what was there. Nothing here writes: the engine
 //! does, both in one transaction. Tests: below, and the law in `tests/laws.rs`.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    incident::Actor,
+    id::{IncidentId, SignalId, SilenceId},
+    incident::{Actor, ClaimsEvent, IncidentEvent, LifeEvent},
     journal::{Body, ErasedEvent, JournalEvent, Recorded, Stream},
     limits::{ERASED_AT_ONCE_MAX, TEXT_BYTES_MAX},
 };
@@ -27,6 +30,72 @@ pub struct Redaction {
     pub version: u64,
     /// The stored text: an event of the same type, without personal data.
     pub body: String,
+}
+
+/// What somebody's words are about, so that their copies are found in other histories: signals that a merged incident handed over or
+/// that came again, what was said of signals without an incident, and what became of all-clears.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    /// The incident, if all of it is erased.
+    pub incident: Option<IncidentId>,
+    /// The signals whose words are erased.
+    pub signals: BTreeSet<SignalId>,
+    /// The silence, if its words are erased.
+    pub silence: Option<SilenceId>,
+}
+
+impl About {
+    /// Adds the signal of an event, if it has one.
+    pub fn add(&mut self, body: &Body) {
+        self.signals.extend(signal_of(body));
+    }
+
+    /// Whether an event holds words about it.
+    pub fn is_in(&self, body: &Body) -> bool {
+        let about = match body {
+            Body::Journal(JournalEvent::AllClearSettled { incident, .. }) => self.incident == Some(*incident),
+            Body::Journal(JournalEvent::SilenceSet { silence }) => self.silence == Some(silence.id),
+            Body::Journal(
+                JournalEvent::Started { .. }
+                | JournalEvent::Configured { .. }
+                | JournalEvent::DetectorSilent { .. }
+                | JournalEvent::Erased { .. }
+                | JournalEvent::StreamSetAside { .. }
+                | JournalEvent::EventSetAside { .. }
+                | JournalEvent::SilenceExpired { .. }
+                | JournalEvent::GapOpened { .. }
+                | JournalEvent::GapClosed { .. }
+                | JournalEvent::SignalNoted { .. }
+                | JournalEvent::SignalTurned { .. },
+            )
+            | Body::Incident(_) => false,
+        };
+        about || signal_of(body).is_some_and(|signal| self.signals.contains(&signal))
+    }
+
+    /// Identifiers of which the stored text of an event about it holds one: another text need not be read.
+    pub fn names(&self) -> BTreeSet<String> {
+        let signals = self.signals.iter().map(ToString::to_string);
+        let silence = self.silence.iter().map(ToString::to_string);
+        signals.chain(self.incident.iter().map(ToString::to_string)).chain(silence).collect()
+    }
+}
+
+/// The signal whose words an event holds.
+fn signal_of(body: &Body) -> Option<SignalId> {
+    match body {
+        Body::Incident(
+            IncidentEvent::Life(LifeEvent::Opened { signal, .. })
+            | IncidentEvent::Claims(ClaimsEvent::SignalAttached { signal }),
+        )
+        | Body::Journal(JournalEvent::SignalNoted { signal, .. }) => Some(signal.id),
+        Body::Incident(IncidentEvent::Claims(ClaimsEvent::SignalRetracted { signal, .. }))
+        | Body::Journal(JournalEvent::SignalTurned { signal, .. }) => Some(*signal),
+        Body::Incident(
+            IncidentEvent::Life(_) | IncidentEvent::Claims(_) | IncidentEvent::Paging(_) | IncidentEvent::Room(_),
+        )
+        | Body::Journal(_) => None,
+    }
 }
 
 /// Why nothing was erased.
@@ -105,6 +174,11 @@ pub fn erase<'a>(
 }
 
 impl Erasure {
+    /// Whether events of the journal are erased by it.
+    pub fn is_of_journal(&self) -> bool {
+        matches!(&self.event, JournalEvent::Erased { stream: Stream::Journal, .. })
+    }
+
     /// The history as it reads from now on.
     pub fn redacted(&self, history: impl IntoIterator<Item = Recorded>) -> Vec<Recorded> {
         let erased = |version| self.redactions.iter().any(|redaction| redaction.version == version);
@@ -133,11 +207,7 @@ fn digest(body: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        id::Id,
-        incident::{IncidentEvent, LifeEvent, RoomEvent},
-        time::Timestamp,
-    };
+    use crate::{id::Id, incident::RoomEvent, signal::SignalStatus, time::Timestamp};
 
     const STREAM: Stream = Stream::Incident(Id::from_bytes([7; 16]));
 
@@ -163,6 +233,20 @@ mod tests {
         assert!(!commits_to(&erasure.event, STREAM, 4, &note.body));
         assert!(!commits_to(&erasure.event, Stream::Journal, 3, &note.body));
         assert!(!commits_to(&erasure.event, STREAM, 3, &note.body.replace("ann", "bob")));
+    }
+
+    #[test]
+    fn the_stored_text_of_what_is_about_it_has_one_of_the_names() {
+        let signal = Id::from_bytes([9; 16]);
+        let turned =
+            JournalEvent::SignalTurned { signal, status: SignalStatus::Retracted, reason: "Jane Roe".to_owned() };
+        let retracted = IncidentEvent::Claims(ClaimsEvent::SignalRetracted { signal, reason: "Jane Roe".to_owned() });
+        let about = About { signals: [signal].into(), ..About::default() };
+        for body in [Body::Journal(turned), Body::Incident(retracted)] {
+            let text = body.to_json().unwrap();
+            assert!(about.is_in(&body) && !About::default().is_in(&body), "{text}");
+            assert!(about.names().iter().any(|name| text.contains(&format!("\"{name}\""))), "{text}");
+        }
     }
 
     #[test]

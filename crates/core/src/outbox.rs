@@ -10,6 +10,7 @@ use std::{collections::BTreeSet, fmt};
 use crate::{
     id::{ChannelId, DeliveryId, IncidentId, PageId, PersonId},
     incident::{ERASED, Incident, IncidentEvent, LifeEvent, PageOutcome, PageReason, PageRecord, PagingEvent},
+    policy::Roster,
 };
 
 /// What a delivery is. Stored as a number: never change one, add one.
@@ -73,8 +74,8 @@ impl fmt::Display for Unwanted {
     }
 }
 
-/// What is to leave because of `event`, which `incident` has taken in.
-pub fn deliveries(incident: &Incident, event: &IncidentEvent) -> Vec<Delivery> {
+/// What is to leave because of `event`, which `incident` has taken in. The roster is asked where an address was erased.
+pub fn deliveries(incident: &Incident, event: &IncidentEvent, roster: &Roster) -> Vec<Delivery> {
     match event {
         IncidentEvent::Paging(PagingEvent::PageRequested { page, person, channel, address, .. }) => vec![Delivery {
             id: DeliveryId::from_bytes(*page.bytes()),
@@ -82,7 +83,7 @@ pub fn deliveries(incident: &Incident, event: &IncidentEvent) -> Vec<Delivery> {
             incident: incident.id(),
             to: Audience::Contact { person: person.clone(), channel: channel.clone(), address: address.clone() },
         }],
-        IncidentEvent::Life(LifeEvent::Resolved { .. } | LifeEvent::MergedInto { .. }) => all_clear(incident),
+        IncidentEvent::Life(LifeEvent::Resolved { .. } | LifeEvent::MergedInto { .. }) => all_clear(incident, roster),
         IncidentEvent::Life(
             LifeEvent::Opened { .. }
             | LifeEvent::Acknowledged { .. }
@@ -102,24 +103,30 @@ pub fn deliveries(incident: &Incident, event: &IncidentEvent) -> Vec<Delivery> {
     }
 }
 
-/// Everybody whom a page of the incident reached, or may have reached, is told by the same way, once.
-fn all_clear(incident: &Incident) -> Vec<Delivery> {
+/// Everybody whom a page of the incident reached, or may have reached, is told by the same way, once. Whoever was paged at an address
+/// that was erased since is told at the one that they have now, by the same channel if they still have one there.
+fn all_clear(incident: &Incident, roster: &Roster) -> Vec<Delivery> {
     let mut told = BTreeSet::new();
     let reached = incident.pages().values().filter(|page| !matches!(page.outcome, Some(PageOutcome::Failed { .. })));
-    // Where the address was erased there is nobody left to tell.
-    let reached = reached.filter(|page| page.address != ERASED);
-    let new = reached.filter(|page| told.insert((&page.person, &page.channel, &page.address)));
-    let delivery = |page: &PageRecord| Delivery {
-        id: DeliveryId::digest(&[page.id.bytes(), b"all clear", &incident.version().to_be_bytes()]),
-        kind: DeliveryKind::AllClear,
-        incident: incident.id(),
-        to: Audience::Contact {
-            person: page.person.clone(),
-            channel: page.channel.clone(),
-            address: page.address.clone(),
-        },
+    let place = |page: &PageRecord| {
+        if page.address != ERASED {
+            return Some((page.channel.clone(), page.address.clone()));
+        }
+        let contacts = &roster.people.get(&page.person)?.contacts;
+        let same = contacts.iter().find(|contact| contact.channel == page.channel);
+        same.or_else(|| contacts.first()).map(|contact| (contact.channel.clone(), contact.address.clone()))
     };
-    new.map(delivery).collect()
+    let mut deliveries = Vec::new();
+    for page in reached {
+        // Who is not in the roster any more, and whose address was erased, cannot be told.
+        let Some((channel, address)) = place(page) else { continue };
+        let to = Audience::Contact { person: page.person.clone(), channel, address };
+        if told.insert(to.clone()) {
+            let id = DeliveryId::digest(&[page.id.bytes(), b"all clear", &incident.version().to_be_bytes()]);
+            deliveries.push(Delivery { id, kind: DeliveryKind::AllClear, incident: incident.id(), to });
+        }
+    }
+    deliveries
 }
 
 /// Whether a delivery is still wanted now. Somebody may have answered, or it may be over, or not over after all, while it waited

@@ -328,9 +328,13 @@ impl Engine {
     fn erase(&mut self, history: Vec<(u64, Recorded)>, erasure: Erasure, now: Timestamp) -> Answer {
         let places: BTreeMap<u64, u64> = history.iter().map(|(place, one)| (one.version, *place)).collect();
         let redacted = erasure.redacted(history.into_iter().map(|(_, recorded)| recorded));
-        let Some(incident) = fold_stream(&redacted) else { return Answer::Done };
-        if let Err(refusal) = self.working.put_redacted(incident) {
-            return Answer::Refused(refusal);
+        if erasure.is_of_journal() {
+            redacted.iter().for_each(|one| self.working.put_redacted_note(one));
+        } else {
+            let Some(incident) = fold_stream(&redacted) else { return Answer::Done };
+            if let Err(refusal) = self.working.put_redacted(incident) {
+                return Answer::Refused(refusal);
+            }
         }
         let left = erasure.redactions.into_iter().filter_map(|one| Some((*places.get(&one.version)?, one.body)));
         self.draft.batch.redactions.extend(left);
@@ -387,6 +391,7 @@ impl Engine {
     /// `decide` wrote, `apply` must accept; where it does not, that is a defect of ours, and the log must be foldable all the same.
     fn record(&mut self, recorded: Vec<Recorded>) -> Result<(), Misfit> {
         self.working.fits(&recorded)?;
+        let setting = Arc::clone(&self.parts.setting);
         for one in recorded {
             let seen = signals::about(&one.body).and_then(|id| self.working.signal(&id)).map(|signal| signal.observed);
             let stream = one.stream;
@@ -397,7 +402,7 @@ impl Engine {
                 Stream::Incident(id) => self.working.incident(id),
                 Stream::Journal => None,
             };
-            self.draft.add(one, index, seen, incident, &mut *self.parts.salts);
+            self.draft.add(one, index, seen, incident, &setting.roster, &mut *self.parts.salts);
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ pub mod log_tree;
 pub mod engine;
 pub mod history;
 pub mod reaching;
+pub mod copies;
 pub mod log_files;
 pub mod loops;
 pub mod reload;

@@ -81,6 +81,13 @@ impl Loose {
         }
     }
 
+    /// Puts another text of the same signal in the place of the one that was noted by this event, if it is still here.
+    pub(super) fn replace(&mut self, signal: &Arc<Signal>, version: u64) {
+        if let Some(loose) = self.signals.get_mut(&signal.id).filter(|loose| loose.version == version) {
+            loose.signal = Arc::clone(signal);
+        }
+    }
+
     pub(super) fn set(&mut self, id: &SignalId, status: SignalStatus) {
         if let Some(loose) = self.signals.get_mut(id) {
             loose.status = status;

@@ -10,6 +10,7 @@ use quarterdeck_core::{
     incident::Incident,
     journal::{Body, Recorded, Stream},
     outbox,
+    policy::Roster,
     setting::Setting,
     time::Timestamp,
 };
@@ -39,13 +40,14 @@ impl Draft {
     }
 
     /// Adds an event that takes the place `index` of the log and was applied to its incident, if it has one. `seen`: when the
-    /// signal that it is about was seen, as far as was known before it.
+    /// signal that it is about was seen, as far as was known before it. `roster`: the people of now.
     pub(super) fn add(
         &mut self,
         recorded: Recorded,
         index: u64,
         seen: Option<Timestamp>,
         incident: Option<&Incident>,
+        roster: &Roster,
         salts: &mut dyn IdSource,
     ) {
         match seal(&recorded, index, salts.fresh()) {
@@ -59,7 +61,7 @@ impl Draft {
         }
         signals::list(&recorded, index, seen, &mut self.batch);
         if let (Body::Incident(event), Some(incident)) = (&recorded.body, incident) {
-            let leaving = outbox::deliveries(incident, event).into_iter();
+            let leaving = outbox::deliveries(incident, event, roster).into_iter();
             self.batch.outgoing.extend(leaving.map(|delivery| Outgoing::new(delivery, index, recorded.at)));
         }
         self.recorded.push(Arc::new(recorded));

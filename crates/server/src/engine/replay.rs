@@ -50,12 +50,23 @@ pub(super) struct Replay<'a> {
     pub(super) size: u64,
     /// Of which streams something was erased by them.
     erased: BTreeSet<Stream>,
+    /// Which events of the journal were erased by them.
+    erased_notes: BTreeSet<u64>,
 }
 
 impl<'a> Replay<'a> {
     /// Goes on from a board that is the fold of the first `size` events.
     pub(super) fn new(store: &'a dyn Store, rules: &'a Rules, board: Board, frontier: Frontier, size: u64) -> Self {
-        Self { store, rules, board, frontier, leaves: Vec::new(), size, erased: BTreeSet::new() }
+        Self {
+            store,
+            rules,
+            board,
+            frontier,
+            leaves: Vec::new(),
+            size,
+            erased: BTreeSet::new(),
+            erased_notes: BTreeSet::new(),
+        }
     }
 
     /// Takes in everything that the store has beyond it.
@@ -89,8 +100,10 @@ impl<'a> Replay<'a> {
         }
         let taken = match recorded_of(event) {
             Ok(Some(recorded)) => {
-                if let Body::Journal(JournalEvent::Erased { stream, .. }) = &recorded.body {
+                if let Body::Journal(JournalEvent::Erased { stream, events, .. }) = &recorded.body {
                     self.erased.insert(*stream);
+                    let notes = events.iter().filter(|_| *stream == Stream::Journal).map(|event| event.version);
+                    self.erased_notes.extend(notes);
                 }
                 self.board.apply(&recorded).map_err(|error| error.to_string())
             }
@@ -124,6 +137,12 @@ impl<'a> Replay<'a> {
                 stored.iter().filter_map(|event| recorded_of(event).transpose()).collect::<Result<Vec<_>, _>>()?;
             if let Some(Err(refusal)) = fold_stream(&history).map(|incident| self.board.put_redacted(incident)) {
                 tracing::error!(%refusal, "what was erased is still in memory");
+            }
+        }
+        for version in std::mem::take(&mut self.erased_notes) {
+            let stored = self.store.stream_before(&Stream::Journal.to_string(), version.saturating_add(1), 1).await?;
+            for recorded in stored.iter().filter_map(|event| recorded_of(event).transpose()) {
+                self.board.put_redacted_note(&recorded?);
             }
         }
         Ok(())

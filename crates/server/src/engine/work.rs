@@ -47,9 +47,9 @@ pub enum Work {
         /// From hand-over to answer.
         latency: Duration,
     },
-    /// Keep no more of some events of an incident than the rules need.
+    /// Keep no more of some events than the rules need.
     Erase {
-        /// All events of the incident with their places in the log, as they are stored.
+        /// All events of an incident with their places in the log, as they are stored; of the journal, those that are erased.
         history: Vec<(u64, Recorded)>,
         /// What is erased of them.
         erasure: Erasure,

@@ -1,32 +1,40 @@
-//! Erasing what an incident holds of people. The log keeps its leaves, the rules what they need, and an event of the journal says who
-//! had it erased, and why. Only the incident that is named: one that it was merged into has copies of its signals, in events of its
-//! own. Tests: `tests/it/erase.rs`, `tests/it/permissions.rs`.
+//! Erasing what an incident, a signal or a silence holds of people, with the copies in other histories. The log keeps its leaves, the
+//! rules what they need, and events of the journal say who had it erased, and why. Each history is erased in a transaction of its own:
+//! whoever gets no answer asks again, and what is left goes. Tests: `tests/it/erase.rs`, `tests/it/permissions.rs`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
-use quarterdeck_api::{Erase, Erased, ErrorBody};
+use quarterdeck_api::{Erase, Erased, ErasedCopy, ErrorBody};
 use quarterdeck_core::{
-    erasure::{self, NotErased},
+    erasure::{self, About, NotErased},
+    id::{BadId, IncidentId, SignalId, SilenceId},
     incident::Refusal,
     journal::{Body as Event, Recorded, Stream},
+    limits::ERASED_AT_ONCE_MAX,
 };
 
 use super::{Admin, Body, InPath, Refused, Shared, incidents::parse};
 use crate::{
-    engine::{Answer, Work},
+    auth::Caller,
+    copies::{self, Placed},
+    engine::{Answer, Work, read},
     history,
 };
 
 /// An incident to which so much happens at once that it is never as it was read is erased later.
 const ATTEMPTS: usize = 8;
 
-/// Its route.
+/// Their routes.
 pub fn routes() -> Router<Shared> {
-    Router::new().route("/api/v1/incidents/{id}/erase", post(erase))
+    Router::new()
+        .route("/api/v1/incidents/{id}/erase", post(erase))
+        .route("/api/v1/signals/{id}/erase", post(erase_signal))
+        .route("/api/v1/silences/{id}/erase", post(erase_silence))
 }
 
-/// Erases what events of an incident hold of people: titles, notes, reasons, explanations, addresses, labels. Cannot be undone.
+/// Erases what events of an incident hold of people: titles, notes, reasons, explanations, addresses, labels; and their copies in other
+/// incidents and in the journal. Cannot be undone.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/erase", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
     request_body = Erase, responses((status = 200, body = Erased), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn erase(
@@ -36,32 +44,153 @@ pub async fn erase(
     Body(asked): Body<Erase>,
 ) -> Result<Json<Erased>, Refused> {
     let id = parse(&id)?;
+    let mut about = About { incident: asked.events.is_empty().then_some(id), ..About::default() };
+    let history = whole(&app, id).await?;
+    named(&history, &asked.events)?.iter().for_each(|recorded| about.add(&recorded.body));
+    let eraser = Eraser { app: &app, caller: &caller, reason: &asked.reason };
+    let own = eraser.incident(id, &asked.events).await?;
     let stream = Stream::Incident(id);
-    let mut went_on = Refusal::WentOn { id, version: 0 };
-    for _ in 0..ATTEMPTS {
-        let history = history::whole(&*app.store, app.engine.published(), id).await?;
-        let history: Vec<(u64, Recorded)> = history
-            .into_iter()
-            .map(|(index, version, at, event)| (index, Recorded { stream, version, at, body: Event::Incident(event) }))
-            .collect();
-        let named = named(&history, &asked.events)?;
-        let erasure = erasure::erase(stream, named, caller.actor(), &asked.reason).map_err(|error| refused(&error))?;
+    let copies = eraser.copies(eraser.find(&about, Some(stream)).await?).await?;
+    let (events, last) = own.map_or_else(|| (Vec::new(), None), |own| (own.events, Some(own.log_index)));
+    let last = copies.last().map(|copy| copy.log_index).or(last);
+    let log_index = last.ok_or_else(|| refused(&NotErased::NothingThere { stream }))?;
+    Ok(Json(Erased { events, log_index, copies }))
+}
+
+/// Erases what was written about a signal, wherever it stands: in incidents, and in the journal if no incident has it. Cannot be undone.
+#[utoipa::path(post, path = "/api/v1/signals/{id}/erase", tag = "signals", security(("token" = [])), params(("id" = String, Path)),
+    request_body = Erase, responses((status = 200, body = Erased), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub async fn erase_signal(
+    Admin(caller): Admin,
+    State(app): State<Shared>,
+    InPath(id): InPath,
+    Body(asked): Body<Erase>,
+) -> Result<Json<Erased>, Refused> {
+    let signal: SignalId = id.parse().map_err(|error: BadId| Refused::bad_request(error.to_string()))?;
+    let about = About { signals: [signal].into(), ..About::default() };
+    everywhere(&app, &caller, &about, &asked, &format!("signal {signal}")).await
+}
+
+/// Erases who set a silence, and their words. Its matchers stay: without them it would silence something else. Cannot be undone.
+#[utoipa::path(post, path = "/api/v1/silences/{id}/erase", tag = "silences", security(("token" = [])), params(("id" = String, Path)),
+    request_body = Erase, responses((status = 200, body = Erased), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 422, body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub async fn erase_silence(
+    Admin(caller): Admin,
+    State(app): State<Shared>,
+    InPath(id): InPath,
+    Body(asked): Body<Erase>,
+) -> Result<Json<Erased>, Refused> {
+    let silence: SilenceId = id.parse().map_err(|error: BadId| Refused::bad_request(error.to_string()))?;
+    let about = About { silence: Some(silence), ..About::default() };
+    everywhere(&app, &caller, &about, &asked, &format!("silence {silence}")).await
+}
+
+/// Erases it in every history.
+async fn everywhere(
+    app: &Shared,
+    caller: &Caller,
+    about: &About,
+    asked: &Erase,
+    what: &str,
+) -> Result<Json<Erased>, Refused> {
+    if !asked.events.is_empty() {
+        return Err(Refused::bad_request("`events` are those of an incident: leave them out here"));
+    }
+    let eraser = Eraser { app, caller, reason: &asked.reason };
+    let found = eraser.find(about, None).await?;
+    if found.is_empty() {
+        return Err(Refused::not_found(format!("no {what} in the log")));
+    }
+    let copies = eraser.copies(found).await?;
+    let nothing = || Refused::new(StatusCode::CONFLICT, "nothing_there", format!("{what} holds no personal data"));
+    let log_index = copies.last().map(|copy| copy.log_index).ok_or_else(nothing)?;
+    Ok(Json(Erased { events: Vec::new(), log_index, copies }))
+}
+
+/// Who erases, and why.
+struct Eraser<'a> {
+    app: &'a Shared,
+    caller: &'a Caller,
+    reason: &'a str,
+}
+
+impl Eraser<'_> {
+    /// Every place in the log that has words about it.
+    async fn find(&self, about: &About, but: Option<Stream>) -> Result<Vec<Placed>, Refused> {
+        let size = read(&self.app.engine.published().head).size;
+        Ok(copies::find(&*self.app.store, size, about, but).await?)
+    }
+
+    /// Erases events of many histories. What holds nothing any more is left as it is.
+    async fn copies(&self, found: Vec<Placed>) -> Result<Vec<ErasedCopy>, Refused> {
+        let mut notes = Vec::new();
+        let mut incidents: BTreeMap<IncidentId, Vec<u64>> = BTreeMap::new();
+        for placed in found.into_iter().filter(|(_, recorded)| recorded.body.redacted() != recorded.body) {
+            match placed.1.stream {
+                Stream::Journal => notes.push(placed),
+                Stream::Incident(id) => incidents.entry(id).or_default().push(placed.1.version),
+            }
+        }
+        let mut done = Vec::new();
+        for (id, events) in incidents {
+            done.extend(self.incident(id, &events).await?);
+        }
+        for notes in notes.chunks(ERASED_AT_ONCE_MAX) {
+            let history = notes.to_vec();
+            done.extend(self.ask(Stream::Journal, history, notes.iter().map(|(_, recorded)| recorded)).await??);
+        }
+        Ok(done)
+    }
+
+    /// Erases these events of an incident; all, if none is named. None: they hold nothing.
+    async fn incident(&self, id: IncidentId, events: &[u64]) -> Result<Option<ErasedCopy>, Refused> {
+        let mut went_on = Refusal::WentOn { id, version: 0 };
+        for _ in 0..ATTEMPTS {
+            let history = whole(self.app, id).await?;
+            let named = named(&history, events)?;
+            match self.ask(Stream::Incident(id), history.clone(), named).await? {
+                Ok(done) => return Ok(done),
+                Err(refusal @ Refusal::WentOn { .. }) => went_on = refusal,
+                Err(refusal) => return Err(refusal.into()),
+            }
+        }
+        Err(went_on.into())
+    }
+
+    /// One transaction. The inner error: the rules say no.
+    async fn ask<'r>(
+        &self,
+        stream: Stream,
+        history: Vec<Placed>,
+        named: impl IntoIterator<Item = &'r Recorded>,
+    ) -> Result<Result<Option<ErasedCopy>, Refusal>, Refused> {
+        let erasure = match erasure::erase(stream, named, self.caller.actor(), self.reason) {
+            Ok(erasure) => erasure,
+            Err(NotErased::NothingThere { .. }) => return Ok(Ok(None)),
+            Err(error) => return Err(refused(&error)),
+        };
         let events = erasure.redactions.iter().map(|redaction| redaction.version).collect();
-        match app.engine.ask(Work::Erase { history, erasure }).await? {
-            Answer::Logged { last } => return Ok(Json(Erased { events, log_index: last })),
-            Answer::Refused(refusal @ Refusal::WentOn { .. }) => went_on = refusal,
-            Answer::Refused(refusal) => return Err(refusal.into()),
+        match self.app.engine.ask(Work::Erase { history, erasure }).await? {
+            Answer::Logged { last } => Ok(Ok(Some(ErasedCopy { stream: stream.to_string(), events, log_index: last }))),
+            Answer::Refused(refusal) => Ok(Err(refusal)),
             Answer::Done | Answer::Heard(_) | Answer::Stranded(_) => {
-                let message = "the history of this incident does not fold; the program's log says more";
-                return Err(Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "unreadable", message));
+                let message = format!("the history of {stream} does not fold; the program's log says more");
+                Err(Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "unreadable", message))
             }
         }
     }
-    Err(went_on.into())
+}
+
+/// All events of an incident, with their places in the log.
+async fn whole(app: &Shared, id: IncidentId) -> Result<Vec<Placed>, Refused> {
+    let stream = Stream::Incident(id);
+    let history = history::whole(&*app.store, app.engine.published(), id).await?;
+    let placed = |(index, version, at, event)| (index, Recorded { stream, version, at, body: Event::Incident(event) });
+    Ok(history.into_iter().map(placed).collect())
 }
 
 /// The events that were named; all, if none was.
-fn named<'a>(history: &'a [(u64, Recorded)], versions: &[u64]) -> Result<Vec<&'a Recorded>, Refused> {
+fn named<'a>(history: &'a [Placed], versions: &[u64]) -> Result<Vec<&'a Recorded>, Refused> {
     let known: BTreeSet<u64> = history.iter().map(|(_, recorded)| recorded.version).collect();
     if let Some(unknown) = versions.iter().find(|version| !known.contains(version)) {
         let message = format!("no event {unknown}: want one of 0 to {}", known.last().copied().unwrap_or_default());

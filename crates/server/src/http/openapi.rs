@@ -23,7 +23,7 @@ use super::{
         incidents::list, incidents::show, incidents::timeline, incidents::review, incidents::bundle,
         commands::command, commands::acknowledge, commands::mitigate, commands::resolve, commands::reopen,
         commands::escalate, commands::note, commands::take_role, commands::state_facts, commands::merge,
-        commands::reviewed, erase::erase,
+        commands::reviewed, erase::erase, erase::erase_signal, erase::erase_silence,
         signals::list, signals::show, signals::detectors,
         oncall::now, oncall::next,
         log::head, log::inclusion, log::consistency,

@@ -15,6 +15,10 @@ use quarterdeck_store::{Batch, FoundSignal, Outgoing, SignalFilter, Store, Store
 pub(crate) trait Guard: Send + Sync + 'static {
     /// Returns when the append may go on, or with why it may not.
     async fn admit(&self) -> Result<(), StoreError>;
+    /// What is said of an append that the store took.
+    fn answer(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
     /// Sees every event that is read, and may damage it.
     fn hand_out(&self, _event: &mut StoredEvent) {}
 }
@@ -40,7 +44,8 @@ impl<G: Guard> Guarded<G> {
 impl<G: Guard> Store for Guarded<G> {
     async fn append(&self, batch: Batch) -> Said<()> {
         self.guard.admit().await?;
-        self.inner.append(batch).await
+        self.inner.append(batch).await?;
+        self.guard.answer()
     }
     async fn size(&self) -> Said<u64> {
         self.inner.size().await

@@ -62,6 +62,8 @@ fn rows() -> Vec<(&'static str, Least, Keys, Value)> {
         ("post /api/v1/incidents/{id}/resolve", Commander, Unknown, text()),
         ("post /api/v1/incidents/{id}/reviewed", Commander, Unknown, text()),
         ("post /api/v1/incidents/{id}/erase", Admin, Unknown, json!({"reason": "asked for"})),
+        ("post /api/v1/signals/{id}/erase", Admin, Unknown, json!({"reason": "asked for"})),
+        ("post /api/v1/silences/{id}/erase", Admin, Unknown, json!({"reason": "asked for"})),
         ("get /api/v1/signals", Viewer, Unknown, Value::Null),
         ("get /api/v1/signals/{id}", Viewer, Unknown, Value::Null),
         ("get /api/v1/detectors", Viewer, Unknown, Value::Null),

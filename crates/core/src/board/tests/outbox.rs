@@ -1,7 +1,10 @@
 //! Who is to receive what, and who does not want it any more.
 
 use super::*;
-use crate::outbox::{self, Audience, Delivery, DeliveryKind, Unwanted};
+use crate::{
+    incident::ERASED,
+    outbox::{self, Audience, Delivery, DeliveryKind, Unwanted},
+};
 
 impl Desk {
     /// What the events recorded since the `from`th have leave, with the incident as it is now.
@@ -10,7 +13,7 @@ impl Desk {
             Body::Incident(event) => Some(event),
             Body::Journal(_) => None,
         });
-        events.flat_map(|event| outbox::deliveries(self.incident(id), event)).collect()
+        events.flat_map(|event| outbox::deliveries(self.incident(id), event, &self.setting.roster)).collect()
     }
 }
 
@@ -72,4 +75,31 @@ fn a_page_that_somebody_asked_for_is_wanted_although_somebody_answered() {
     assert_eq!(outbox::wanted(desk.incident(id), &asked[0]), Ok(()));
     desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "fixed".to_owned() }));
     assert_eq!(outbox::wanted(desk.incident(id), &asked[0]), Err(Unwanted::Answered));
+}
+
+#[test]
+fn whose_address_was_erased_hears_at_the_one_of_now() {
+    let mut desk = Desk::new();
+    let id = desk.open(about("api", "latency"));
+    desk.duties();
+    desk.settle(id, &delivered());
+    desk.recorded = desk.recorded.iter().map(|one| Recorded { body: one.body.redacted(), ..one.clone() }).collect();
+    let events = desk.recorded.iter().filter_map(|one| match &one.body {
+        Body::Incident(event) => Some((one.version, one.at, event)),
+        Body::Journal(_) => None,
+    });
+    desk.board.put_redacted(Incident::fold(id, events).unwrap()).unwrap();
+    assert!(desk.incident(id).pages().values().all(|page| page.address == ERASED), "or this shows nothing");
+
+    let ann = desk.setting.roster.people.get_mut(&name("ann")).unwrap();
+    ann.contacts[0].address = "ann@sea".to_owned();
+    let before = desk.recorded.len();
+    desk.ask(id, Command::Life(LifeCommand::Resolve { by: Actor::System, note: "fixed".to_owned() }));
+    assert_eq!(whom(&desk.leaving(id, before)), ["AllClear to ann by push at ann@sea"]);
+
+    // Without the channel by the first contact that there is; without a contact not at all.
+    desk.setting.roster.people.get_mut(&name("ann")).unwrap().contacts.remove(0);
+    assert_eq!(whom(&desk.leaving(id, before)), ["AllClear to ann by mail at ann@mail"]);
+    desk.setting.roster.people.remove(&name("ann"));
+    assert!(desk.leaving(id, before).is_empty());
 }
