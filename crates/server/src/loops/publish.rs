@@ -121,10 +121,23 @@ impl Publisher {
         Ok(head.size)
     }
 
+    /// Events of a stream, these among them. An incident is read as a whole; the journal is as long as the program has lived.
+    async fn events_of(&self, stream: Stream, versions: &[u64]) -> Result<Vec<StoredEvent>, StoreError> {
+        let name = stream.to_string();
+        if stream != Stream::Journal {
+            return self.store.stream(&name).await;
+        }
+        let mut events = Vec::new();
+        for version in versions {
+            events.extend(self.store.stream_before(&name, version.saturating_add(1), 1).await?);
+        }
+        Ok(events)
+    }
+
     /// Takes bodies that were erased out of the files that are there already. Proofs are not touched.
     async fn erase(&self, erased: Vec<(Stream, Vec<u64>)>) -> Result<(), PublishError> {
         for (stream, versions) in erased {
-            let events = self.store.stream(&stream.to_string()).await?;
+            let events = self.events_of(stream, &versions).await?;
             let of_them = events.into_iter().filter(|event| versions.contains(&event.version));
             let places: Vec<u64> = of_them.map(|event| event.index).collect();
             let root = self.root.clone();

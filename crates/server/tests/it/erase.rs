@@ -16,8 +16,9 @@ use quarterdeck_store::StoreError;
 use serde_json::json;
 
 use crate::{
+    erased_log::holds,
     guarded::{Guard, Guarded},
-    harness::{ADMIN, COMMANDER, Deck, KEY, RESPONDER, VIEWER, on_every_store},
+    harness::{ADMIN, COMMANDER, Deck, KEY, PATIENCE, RESPONDER, VIEWER, on_every_store},
 };
 
 /// A person whom nothing may name afterwards.
@@ -116,7 +117,12 @@ async fn copies_in_a_merged_incident_and_in_the_journal_go_with_it() {
         let into = open.iter().find(|one| one.id != from.summary.id).unwrap().id.clone();
         deck.client(COMMANDER).command(&from.summary.id, &Command::Merge { into: into.clone() }).await.unwrap();
         deck.receiver.next_all_clear().await;
-        deck.settled().await;
+        let told = async {
+            while !stored(&deck).await.contains("all_clear_settled.v1") {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, told).await.expect("what became of the all-clear is in the log");
         for (stream, kind, words) in
             [(&into, "signal_attached.v1", NAME), (&"journal".to_owned(), "all_clear_settled.v1", "")]
         {
@@ -156,6 +162,10 @@ async fn a_signal_without_an_incident_and_a_silence_can_be_erased_by_themselves(
         };
         let silence = deck.client(COMMANDER).set_silence(&silence).await.unwrap().id;
 
+        // Published before it is erased.
+        let deck = deck.restart().await;
+        let log = deck.running.log_folder.clone();
+        assert!(holds(&log, NAME), "or this shows nothing");
         assert!(deck.client(COMMANDER).erase(&signal, &asked(&[])).await.is_err());
         assert!(deck.client(ADMIN).erase(&signal, &asked(&[0])).await.is_err());
         for id in [&signal, &silence] {
@@ -171,7 +181,7 @@ async fn a_signal_without_an_incident_and_a_silence_can_be_erased_by_themselves(
         };
         assert!(!seen(&deck).await.contains(NAME));
         let deck = deck.restart().await;
-        assert!(!seen(&deck).await.contains(NAME));
+        assert!(!seen(&deck).await.contains(NAME) && !holds(&log, NAME));
         deck.finish().await;
     })
     .await;

@@ -12,7 +12,7 @@ use crate::harness::{COMMANDER, Deck, KEY, RESPONDER, note, on_every_store, reso
 const SECRET: &str = "call Gloria on +49 30 901820";
 
 /// Whether a file below the folder holds the text.
-fn holds(folder: &Path, text: &str) -> bool {
+pub(crate) fn holds(folder: &Path, text: &str) -> bool {
     fs::read_dir(folder).unwrap().any(|entry| {
         let path = entry.unwrap().path();
         if path.is_dir() {
