@@ -151,7 +151,8 @@ impl Reader<'_> {
                     self.at += 3;
                     self.items(inside + 1);
                 }
-                ("use", _) => self.import(inside),
+                // `impl Trait + use<'_>` says what is captured, and imports nothing.
+                ("use", _) if self.text(self.at + 1) != "<" => self.import(inside),
                 ("{", _) => {
                     depth += 1;
                     self.at += 1;
@@ -246,6 +247,12 @@ mod tests {
 
     fn named(text: &str) -> Vec<(usize, String, Way)> {
         read(text).unwrap().named.into_iter().map(|named| (named.line, named.path.join("::"), named.way)).collect()
+    }
+
+    #[test]
+    fn what_a_type_captures_is_no_import() {
+        let text = "fn f<'a>(x: &'a T) -> impl Iterator<Item = u8> + use<'a> { a::b(x) }\n";
+        assert_eq!(named(text), [(1, "a::b".to_owned(), Way::Inline)]);
     }
 
     #[test]
