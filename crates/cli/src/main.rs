@@ -8,6 +8,7 @@ mod backtest;
 mod check;
 mod demo;
 mod incident;
+mod key;
 mod erase;
 mod reload;
 mod serve;
@@ -58,6 +59,8 @@ enum Command {
     Oncall(incident::OncallArgs),
     /// The review of an incident, from the log alone.
     Review(incident::ReviewArgs),
+    /// Make a key for a monitor, or a token for a person.
+    Key(key::Key),
     /// Print the API's description.
     #[command(hide = true)]
     Openapi,
@@ -89,6 +92,7 @@ fn main() -> ExitCode {
         Command::Erase(args) => erase::run(&args),
         Command::Oncall(args) => incident::oncall(&args),
         Command::Review(args) => incident::review(&args),
+        Command::Key(args) => key::run(&args),
         Command::Openapi => serve::openapi(),
     };
     match done {

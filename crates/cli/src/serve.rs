@@ -42,7 +42,8 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
         };
         let running = app::start(configuration, world).await?;
         if let Some(address) = running.address {
-            say(&format!("listening on http://{address}"));
+            let scheme = if running.live.now().encryption.is_some() { "https" } else { "http" };
+            say(&format!("listening on {scheme}://{address}"));
         }
         say(&format!("log key  {}", running.key));
         let reloader = Arc::clone(&running.reloader);

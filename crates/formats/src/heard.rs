@@ -153,6 +153,13 @@ pub(crate) fn ended(hearing: &Hearing<'_>, fingerprint: Fingerprint, at: Timesta
     Heard { change: SignalChange::Ended { fingerprint, at: at.min(hearing.now) }, expires: None }
 }
 
+/// Whether this source made the claim, told by what its identifier follows from. False of an exercise, and where the source's clock
+/// was ahead: what is not known to be its own is another's.
+pub fn is_claim_of(signal: &Signal, source: &SourceId) -> bool {
+    let start_ms = signal.event_time.as_ms().to_be_bytes();
+    signal.id == Id::digest(&[b"monitor", source.as_str().as_bytes(), signal.fingerprint.bytes(), &start_ms])
+}
+
 /// The claim's identity among all sources.
 pub(crate) fn fingerprint(source: &SourceId, key: &[&[u8]]) -> Fingerprint {
     let parts: Vec<&[u8]> =

@@ -29,7 +29,7 @@ use tokio::{
 use crate::{
     config::{Configuration, StoreKind},
     console,
-    doors::{self, Pace},
+    doors::{self, Behind, Pace},
     engine::{Engine, Parts, StartError, Work},
     http,
     in_force::{Channels, Live},
@@ -399,7 +399,10 @@ impl House {
 
     fn serve(&mut self, listener: TcpListener, app: http::Shared, room: usize) {
         let router = http::router(app, console::routes());
-        self.early.spawn(doors::serve(listener, router, room, Pace::SERVED, self.stopping.clone()));
+        let live = Arc::clone(&self.live);
+        let encryption = Arc::new(move || live.now().encryption.clone());
+        let behind = Behind { router, encryption, pace: Pace::SERVED };
+        self.early.spawn(doors::serve(listener, behind, room, self.stopping.clone()));
     }
 }
 

@@ -9,6 +9,19 @@ use quarterdeck_core::{
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+/// The shortest token or key, in bytes: of random letters and digits, twice what anybody could try at our doors in a thousand years.
+pub const SECRET_BYTES_MIN: usize = 16;
+
+/// What is kept of a secret.
+pub fn digest(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
+}
+
+/// Bytes as hex digits.
+pub fn hex(bytes: &[u8]) -> String {
+    quarterdeck_ledger::hash::to_hex(bytes)
+}
+
 /// What a token may do. Each may do what those before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
@@ -97,7 +110,7 @@ impl Caller {
 
 /// The caller that a token belongs to. Looks at every token, so that the time tells nothing.
 pub fn identify(tokens: &[Token], presented: &str) -> Option<Caller> {
-    let digest: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
+    let digest = digest(presented);
     let mut found = None;
     for token in tokens {
         if bool::from(token.digest.ct_eq(&digest)) {

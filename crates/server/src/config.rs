@@ -23,7 +23,7 @@ use quarterdeck_core::{
 };
 
 pub use self::fault::{ConfigError, Fault};
-use crate::auth::Token;
+use crate::{auth::Token, doors::tls::Encryption};
 use quarterdeck_reach::notify::{Notifier, Parts};
 use quarterdeck_sources::ChainSource;
 
@@ -33,6 +33,10 @@ pub struct Configuration {
     pub path: Option<PathBuf>,
     /// Where the console and the API listen; none: nowhere.
     pub listen: Option<SocketAddr>,
+    /// With what connections are encrypted; none: they are not.
+    pub encryption: Option<Encryption>,
+    /// Whether a proxy stands in front, which encrypts and says where a request comes from.
+    pub behind_proxy: bool,
     /// The address people reach the console at.
     pub base_url: String,
     /// Where the store, the log folder and the key live.

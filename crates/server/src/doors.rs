@@ -7,6 +7,7 @@
 
 mod pace;
 mod seats;
+pub mod tls;
 mod watched;
 
 use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
@@ -22,14 +23,17 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinSet,
 };
+use tokio_rustls::TlsAcceptor;
 
 pub use self::{pace::Pace, watched::TooSlow};
 use self::{
-    seats::{Seat, Seats, Taken},
+    seats::{Seat, Seats, Taken, Waits},
+    tls::Encryption,
     watched::{Arriving, Leaving, Paced},
 };
 
@@ -56,8 +60,19 @@ pub fn room(descriptors: u64) -> usize {
     usize::try_from(room).unwrap_or(usize::MAX)
 }
 
+/// What is served behind the doors.
+#[derive(Clone)]
+pub struct Behind {
+    /// Who answers.
+    pub router: Router,
+    /// With what each new connection is encrypted; none: it is not. Asked anew for each, so that a new certificate counts at once.
+    pub encryption: Arc<dyn Fn() -> Option<Encryption> + Send + Sync>,
+    /// How long whoever is inside may take.
+    pub pace: Pace,
+}
+
 /// Takes connections in and answers their requests until told to stop, and a bounded while longer what is under way.
-pub async fn serve(listener: TcpListener, router: Router, room: usize, pace: Pace, stopping: watch::Receiver<bool>) {
+pub async fn serve(listener: TcpListener, behind: Behind, room: usize, stopping: watch::Receiver<bool>) {
     let mut until = stopping.clone();
     let seats = Seats::new(room);
     let mut visits = JoinSet::new();
@@ -71,8 +86,8 @@ pub async fn serve(listener: TcpListener, router: Router, room: usize, pace: Pac
             () = told(&mut until) => break,
             entered = enter => match entered {
                 Ok((stream, peer, taken)) => {
-                    let visit = Visit { taken, peer: Peer(peer), pace, stopping: stopping.clone() };
-                    visits.spawn(visit.run(stream, router.clone()));
+                    let visit = Visit { taken, peer: Peer(peer), behind: behind.clone(), stopping: stopping.clone() };
+                    visits.spawn(visit.run(stream));
                 }
                 Err(error) if is_theirs(&error) => {}
                 Err(error) => {
@@ -114,25 +129,47 @@ fn is_theirs(error: &io::Error) -> bool {
 struct Visit {
     taken: Taken,
     peer: Peer,
-    pace: Pace,
+    behind: Behind,
     stopping: watch::Receiver<bool>,
 }
 
 impl Visit {
-    async fn run(self, stream: TcpStream, router: Router) {
+    async fn run(mut self, stream: TcpStream) {
         // Events of a stream are small, and each is meant to be seen at once.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection cannot be told not to wait");
         }
-        let Self { taken, peer, pace, mut stopping } = self;
+        let paced = Paced::new(stream, Arc::clone(&self.taken.seat), self.behind.pace);
+        match (self.behind.encryption)() {
+            None => self.talk(paced).await,
+            Some(Encryption(config)) => {
+                let greeting = tokio::time::timeout(self.behind.pace.head, TlsAcceptor::from(config).accept(paced));
+                let greeted = tokio::select! {
+                    greeted = greeting => greeted,
+                    () = self.taken.seat.sent_away() => return,
+                    () = told(&mut self.stopping) => return,
+                };
+                match greeted {
+                    Ok(Ok(stream)) => {
+                        self.taken.seat.turn(Waits::Idle);
+                        self.talk(stream).await;
+                    }
+                    Ok(Err(error)) => tracing::debug!(%error, peer = %self.peer.0, "a connection is not encrypted"),
+                    Err(_) => tracing::debug!(peer = %self.peer.0, "a greeting that is not whole is given up"),
+                }
+            }
+        }
+    }
+
+    async fn talk<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
+        let Self { taken, peer, behind: Behind { router, pace, .. }, mut stopping } = self;
         let seat = Arc::clone(&taken.seat);
-        let paced = Paced::new(stream, Arc::clone(&seat), pace);
         let router = TowerToHyperService::new(router);
         let answered = Arc::clone(&seat);
         let service = service_fn(move |request| answer(router.clone(), Arc::clone(&answered), peer, pace, request));
         let mut builder = http1::Builder::new();
         builder.timer(TokioTimer::new()).header_read_timeout(pace.idle).max_buf_size(HEAD_BYTES_MAX);
-        let connection = builder.serve_connection(TokioIo::new(paced), service);
+        let connection = builder.serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
         tokio::select! {
             ended = connection.as_mut() => return explain(ended),

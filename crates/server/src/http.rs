@@ -112,13 +112,14 @@ pub fn router(app: Shared, pages: Router<Shared>) -> Router {
         .with_state(app)
 }
 
-/// Headers that every answer carries: no sniffing, no framing, nothing loaded from elsewhere.
+/// Headers that every answer carries unless it says otherwise: no sniffing, no framing, nothing loaded from elsewhere, nothing kept.
 async fn headers(request: Request, next: Next) -> Response {
     let mut answer = next.run(request).await;
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
         (
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",

@@ -9,7 +9,7 @@ use quarterdeck_core::{detector::Params, id::ChannelId, setting::Setting, time::
 use quarterdeck_reach::notify::Notifier;
 use tokio::sync::watch;
 
-use crate::{auth::Token, config::Integration};
+use crate::{auth::Token, config::Integration, doors::tls::Encryption};
 
 /// Ways to reach people, by name.
 pub type Channels = BTreeMap<ChannelId, Arc<dyn Notifier>>;
@@ -26,6 +26,10 @@ pub struct InForce {
     pub integrations: Vec<Integration>,
     /// Parameters of the detectors that are on.
     pub detectors: BTreeMap<String, Params>,
+    /// With what new connections are encrypted; none: they are not.
+    pub encryption: Option<Encryption>,
+    /// Whether a proxy stands in front, which encrypts and says where a request comes from.
+    pub behind_proxy: bool,
     /// The address people reach the console at.
     pub base_url: String,
     /// Digest of the file, in hex.

@@ -105,6 +105,8 @@ impl Ground {
             tokens: configuration.tokens,
             integrations: configuration.integrations,
             detectors: configuration.detectors,
+            encryption: configuration.encryption,
+            behind_proxy: configuration.behind_proxy,
             base_url,
             digest: configuration.digest,
             since,
@@ -127,9 +129,10 @@ impl Ground {
     /// What links begin with: the address where the program really listens, if the file does not say.
     fn base_url(&self, new: &Configuration) -> String {
         let Some((asked, bound)) = self.listen else { return new.base_url.clone() };
-        let unsaid = new.listen.is_some_and(|listen| new.base_url == format!("http://{listen}"));
+        let scheme = if new.encryption.is_some() { "https" } else { "http" };
+        let unsaid = new.listen.is_some_and(|listen| new.base_url == format!("{scheme}://{listen}"));
         if unsaid {
-            format!("http://{bound}")
+            format!("{scheme}://{bound}")
         } else {
             new.base_url.replace(&format!("//{asked}"), &format!("//{bound}"))
         }

@@ -302,6 +302,8 @@ fn configuration(data: &Path, http: &str) -> Configuration {
     Configuration {
         path: None,
         listen: None,
+        encryption: None,
+        behind_proxy: false,
         base_url: String::new(),
         data: data.to_owned(),
         store: StoreKind::Sqlite,

@@ -212,6 +212,8 @@ fn configuration(
     Ok(Configuration {
         path: None,
         listen,
+        encryption: None,
+        behind_proxy: false,
         base_url: listen.map(|address| format!("http://{address}")).unwrap_or_default(),
         data: plan.data.clone(),
         store,

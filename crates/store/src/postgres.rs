@@ -37,9 +37,10 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Connects to `url` (`postgres://user:password@host/database?sslmode=require`, or the `key=value` form) and brings the
-    /// schema up to date. With `sslmode=require` the server's certificate must be signed, for the host's name, by an authority
-    /// of the PEM file `authorities`, or of this system if none is given; without it the connection is not encrypted.
+    /// Connects to `url` (`postgres://user:password@host/database?sslmode=verify-full`, or the `key=value` form) and brings the
+    /// schema up to date. With `sslmode=verify-full` or `require` the server's certificate must be signed, for the host's name, by
+    /// an authority of the PEM file `authorities`, or of this system if none is given; with `verify-ca`, for any name. With `prefer`,
+    /// or where nothing is said, the connection is encrypted if the server offers it, and the server is not verified.
     ///
     /// A server that does not answer yet is waited for, about ten seconds. `InUse` if another program writes to this schema: it
     /// is waited for two seconds, since it may be the one before us that is just ending.
@@ -50,6 +51,11 @@ impl PostgresStore {
         let lease = lease::begin(&pool, held).await?;
         Ok(Arc::new(Self { pool, lease }))
     }
+}
+
+/// Whether an address can be understood, with what it says about encryption, and the authorities read. Asks no server.
+pub fn check(url: &str, authorities: Option<&Path>) -> Result<(), StoreError> {
+    Pool::new(url, authorities).map(drop)
 }
 
 #[async_trait]

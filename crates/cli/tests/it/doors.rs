@@ -164,6 +164,30 @@ fn a_silent_crowd_stops_no_page_and_no_console() {
 }
 
 #[test]
+fn our_own_commands_speak_to_a_program_that_encrypts() {
+    let (receiver, _pages) = receiver();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("quarterdeck.toml");
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../reach/tests/data");
+    let section = format!("[tls]\ncertificate = \"{data}/loopback.cert.pem\"\nkey = \"{data}/loopback.key.pem\"\n");
+    fs::write(&file, format!("{}{section}", configuration(&receiver))).unwrap();
+    let mut served = Served::start(&file);
+    let url = format!("https://{}", served.line("listening on https://"));
+    let shown = |trusted: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_quarterdeck"));
+        command.args(["reload", "--show"]).env("QUARTERDECK_URL", &url).env("QUARTERDECK_TOKEN", TOKEN);
+        command.env("SSL_CERT_FILE", trusted).output().unwrap()
+    };
+    let trusting = shown(&format!("{data}/loopback.cert.pem"));
+    assert!(trusting.status.success(), "{trusting:?}");
+    let (mut folder_of_none, none) = (folder.path().to_owned(), "none.pem");
+    folder_of_none.push(none);
+    fs::write(&folder_of_none, "").unwrap();
+    let not = shown(folder_of_none.to_str().unwrap());
+    assert!(!not.status.success(), "{not:?}");
+}
+
+#[test]
 fn half_a_request_holds_nobody_up_who_wants_to_stop() {
     let (receiver, _pages) = receiver();
     let folder = tempfile::tempdir().unwrap();

@@ -5,6 +5,8 @@ mod backtest;
 #[cfg(test)]
 mod doors;
 #[cfg(test)]
+mod key;
+#[cfg(test)]
 mod reload;
 #[cfg(test)]
 mod silence;

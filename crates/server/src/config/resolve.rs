@@ -1,10 +1,11 @@
 //! From the file's shape to validated core types. Collects every fault instead of stopping at the first.
 
+mod entrance;
 mod response;
 mod twice;
 mod watching;
 
-use std::{collections::BTreeMap, fs, net::SocketAddr, path::Path, sync::Arc};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use quarterdeck_core::id::{Kind, Name};
 use sha2::{Digest, Sha256};
@@ -15,7 +16,7 @@ use super::{
     fault::Lines,
     shape::{self, File},
 };
-use crate::auth::Role;
+use crate::auth::{self, Role, SECRET_BYTES_MIN};
 use quarterdeck_reach::notify::{NOTIFIERS, Notifier, Parts, Settings};
 
 /// Where the console listens unless told otherwise: loopback, so that nothing is open by accident.
@@ -113,12 +114,7 @@ pub(super) fn resolve(
     parts: &Parts,
 ) -> Result<Configuration, ConfigError> {
     let mut faults = Faults { lines, folder, found: Vec::new(), read: Vec::new() };
-    let listen = file.server.listen.clone().unwrap_or_else(|| LISTEN.to_owned());
-    let listen = faults.take(
-        listen.parse::<SocketAddr>().map_err(|error| format!("`{listen}`: {error}")),
-        ("server", 0, "listen"),
-        "write an address and a port, for example `127.0.0.1:7117`",
-    );
+    let entrance = entrance::entrance(&file, &mut faults);
     let store = store(&file.store, &mut faults);
     let channels = channels(&file.channel, parts, &mut faults);
     let setting = response::setting(&file, &channels, &mut faults);
@@ -129,13 +125,16 @@ pub(super) fn resolve(
     let integrations = integrations(&file.integration, &mut secrets, &mut faults);
     twice::check(&file, &mut faults);
     let data = folder.join(file.server.data.as_deref().unwrap_or("quarterdeck-data"));
-    let (Some(listen), Some(store), Some(setting), true) = (listen, store, setting, faults.found.is_empty()) else {
+    let (Some(listen), Some(store), Some(setting), true) = (entrance.listen, store, setting, faults.found.is_empty())
+    else {
         return Err(ConfigError::Faults { faults: faults.found });
     };
     Ok(Configuration {
         path: None,
         listen: Some(listen),
-        base_url: file.server.base_url.unwrap_or_else(|| format!("http://{listen}")),
+        base_url: file.server.base_url.unwrap_or_else(|| entrance.base_url(listen)),
+        encryption: entrance.encryption,
+        behind_proxy: file.server.behind_proxy,
         data,
         store,
         origin: file.log.origin.unwrap_or_else(|| "quarterdeck.invalid/log".to_owned()),
@@ -170,7 +169,14 @@ fn store(section: &shape::StoreSection, faults: &mut Faults<'_>) -> Option<Store
         ("memory", None) => Some(StoreKind::Memory),
         ("postgres", Some(url)) => {
             let authorities = section.authorities.as_ref().map(|path| faults.folder().join(path));
-            faults.secret(url, ("store", 0, "url")).map(|url| StoreKind::Postgres { url, authorities })
+            let url = faults.secret(url, ("store", 0, "url"))?;
+            let told = reachable(&url, authorities.as_deref());
+            faults.take(
+                told,
+                ("store", 0, "url"),
+                "write `postgres://user:password@host/database?sslmode=verify-full`",
+            )?;
+            Some(StoreKind::Postgres { url, authorities })
         }
         ("postgres", None) => {
             faults.add("store", 0, "kind", "a PostgreSQL store needs `url`", "add `url = \"env:DATABASE_URL\"`");
@@ -186,6 +192,19 @@ fn store(section: &shape::StoreSection, faults: &mut Faults<'_>) -> Option<Store
             None
         }
     }
+}
+
+/// Whether a store could be asked by this address, as far as can be told without asking.
+#[cfg(feature = "postgres")]
+fn reachable(url: &str, authorities: Option<&Path>) -> Result<(), String> {
+    quarterdeck_store::postgres::check(url, authorities).map_err(|error| {
+        let causes = std::iter::successors(std::error::Error::source(&error), |error| error.source());
+        causes.last().map_or_else(|| error.to_string(), ToString::to_string)
+    })
+}
+#[cfg(not(feature = "postgres"))]
+fn reachable(_: &str, _: Option<&Path>) -> Result<(), String> {
+    Ok(())
 }
 
 type Channels = BTreeMap<quarterdeck_core::id::ChannelId, Arc<dyn Notifier>>;
@@ -242,13 +261,9 @@ fn tokens(
         }
         let digest = match (&section.sha256, &section.token) {
             (Some(hex), None) => faults.take(digest_of_hex(hex), ("token", nth, "sha256"), "write 64 hex digits"),
-            (None, Some(text)) => faults.secret(text, ("token", nth, "token")).and_then(|token| {
-                let long = token.len() >= 16;
-                if !long {
-                    faults.add("token", nth, "token", "the token is shorter than 16 characters", "make a longer one");
-                }
-                long.then(|| Sha256::digest(token.as_bytes()).into())
-            }),
+            (None, Some(text)) => faults
+                .secret(text, ("token", nth, "token"))
+                .and_then(|token| long_enough(&token, ("token", nth, "token"), faults).then(|| auth::digest(&token))),
             _ => {
                 faults.add("token", nth, "name", "a token needs `sha256` or `token`, not both", "prefer `sha256`");
                 None
@@ -262,6 +277,16 @@ fn tokens(
         }
     }
     tokens
+}
+
+/// Whether a secret cannot be found by trying, or that noted.
+fn long_enough(secret: &str, (header, nth, key): (&str, usize, &str), faults: &mut Faults<'_>) -> bool {
+    let long = secret.len() >= SECRET_BYTES_MIN;
+    if !long {
+        let what = format!("the {key} is shorter than {SECRET_BYTES_MIN} characters");
+        faults.add(header, nth, key, what, "make one with `quarterdeck key`");
+    }
+    long
 }
 
 fn digest_of_hex(text: &str) -> Result<[u8; 32], String> {
@@ -279,7 +304,8 @@ fn integrations(
     for (nth, section) in sections.iter().enumerate() {
         let id = faults.name(section.id.get_ref(), ("integration", nth, "id"));
         let Some(key) = faults.secret(&section.key, ("integration", nth, "key")) else { continue };
-        let digest = Sha256::digest(key.as_bytes()).into();
+        long_enough(&key, ("integration", nth, "key"), faults);
+        let digest = auth::digest(&key);
         secrets.secret("integration", digest, section.id.span().start, faults);
         integrations.extend(id.map(|id| Integration { id, digest }));
     }

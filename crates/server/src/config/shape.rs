@@ -16,6 +16,8 @@ pub struct File {
     #[serde(default)]
     pub(super) server: Server,
     #[serde(default)]
+    pub(super) tls: Option<TlsSection>,
+    #[serde(default)]
     pub(super) store: StoreSection,
     #[serde(default)]
     pub(super) log: Log,
@@ -53,6 +55,15 @@ pub(super) struct Server {
     pub(super) listen: Option<String>,
     pub(super) base_url: Option<String>,
     pub(super) data: Option<String>,
+    #[serde(default)]
+    pub(super) behind_proxy: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TlsSection {
+    pub(super) certificate: String,
+    pub(super) key: String,
 }
 
 #[derive(Debug, Default, Deserialize)]

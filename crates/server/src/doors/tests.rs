@@ -52,7 +52,8 @@ impl Door {
                 }),
             )
             .route("/length", post(length));
-        let served = tokio::spawn(serve(listener, router, room, pace, stopping));
+        let served =
+            tokio::spawn(serve(listener, Behind { router, encryption: Arc::new(|| None), pace }, room, stopping));
         Self { address, stop, served, asked, go }
     }
     async fn visit(&self, says: &str) -> TcpStream {

@@ -1,7 +1,10 @@
 //! Prometheus Alertmanager, API v2, so that an unmodified Prometheus and `amtool` work against us: alerts in and out, silences,
 //! status. Errors are JSON strings, as in its published description.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use axum::{
     Json, Router,
@@ -16,6 +19,7 @@ use quarterdeck_core::{
     board::Board,
     id::{IdSource as _, SilenceId},
     signal::{Fingerprint, Signal},
+    silence::Silence,
     time::Timestamp,
 };
 use quarterdeck_formats::{
@@ -36,7 +40,7 @@ use super::{
     Asked, Bytes, InPath, Message, Refused, Shared,
     extract::{bad_query, shortened},
     ingest,
-    monitor::{Poster, Reader, Silencer},
+    monitor::{Guest, Poster, Reader, Silencer},
     silences,
 };
 use crate::{
@@ -100,9 +104,13 @@ pub async fn post_alerts(
 #[utoipa::path(get, path = "/api/v2/alerts", tag = "alertmanager", security(("token" = []), ("key" = [])),
     params(("active" = Option<bool>, Query), ("silenced" = Option<bool>, Query), ("inhibited" = Option<bool>, Query), ("unprocessed" = Option<bool>, Query), ("filter" = Option<Vec<String>>, Query, description = "matchers"), ("receiver" = Option<String>, Query, description = "a regular expression")),
     responses((status = 200, description = "alerts"), (status = 400, body = String), (status = 401, body = String)))]
-pub async fn alerts(_: Reader, State(app): State<Shared>, Asked(query): Pairs) -> Result<Response, Refused> {
+pub async fn alerts(
+    Reader(guest): Reader,
+    State(app): State<Shared>,
+    Asked(query): Pairs,
+) -> Result<Response, Refused> {
     let query = AlertQuery::from_pairs(pairs(&query)).map_err(|error| bad(&query, &error))?;
-    let mut alerts: Vec<GettableAlert> = standing(&app).into_iter().map(|(_, alert)| alert).collect();
+    let mut alerts: Vec<GettableAlert> = standing(&app, &guest).into_iter().map(|(_, alert)| alert).collect();
     alerts.retain(|alert| query.wants(alert));
     alerts.sort_by(|a, b| a.fingerprint.cmp(&b.fingerprint));
     Ok(Json(alerts).into_response())
@@ -112,10 +120,14 @@ pub async fn alerts(_: Reader, State(app): State<Shared>, Asked(query): Pairs) -
 #[utoipa::path(get, path = "/api/v2/alerts/groups", tag = "alertmanager", security(("token" = []), ("key" = [])),
     params(("active" = Option<bool>, Query), ("silenced" = Option<bool>, Query), ("inhibited" = Option<bool>, Query), ("muted" = Option<bool>, Query), ("filter" = Option<Vec<String>>, Query, description = "matchers"), ("receiver" = Option<String>, Query, description = "a regular expression")),
     responses((status = 200, description = "groups of alerts"), (status = 400, body = String), (status = 401, body = String)))]
-pub async fn groups(_: Reader, State(app): State<Shared>, Asked(query): Pairs) -> Result<Response, Refused> {
+pub async fn groups(
+    Reader(guest): Reader,
+    State(app): State<Shared>,
+    Asked(query): Pairs,
+) -> Result<Response, Refused> {
     let query = AlertQuery::from_pairs(pairs(&query)).map_err(|error| bad(&query, &error))?;
     let mut groups: BTreeMap<LabelSet, Vec<GettableAlert>> = BTreeMap::new();
-    for (group, alert) in standing(&app) {
+    for (group, alert) in standing(&app, &guest) {
         if query.wants(&alert) {
             groups.entry(group).or_default().push(alert);
         }
@@ -129,12 +141,12 @@ pub async fn groups(_: Reader, State(app): State<Shared>, Asked(query): Pairs) -
     Ok(Json(groups.filter(|group| query.muted || !muted(group)).collect::<Vec<_>>()).into_response())
 }
 
-/// Every claim that stands, with the labels of its group: its incident's, or none.
-fn standing(app: &Shared) -> Vec<(LabelSet, GettableAlert)> {
+/// Every claim that stands and that they may read, with the labels of its group: its incident's, or none.
+fn standing(app: &Shared, guest: &Guest) -> Vec<(LabelSet, GettableAlert)> {
     let now = app.clock.now();
     let board = read(&app.engine.published().board);
     let mut claims: BTreeMap<Fingerprint, (LabelSet, GettableAlert)> = BTreeMap::new();
-    for loose in board.loose_signals().filter(|loose| loose.status.is_live()) {
+    for loose in board.loose_signals().filter(|loose| loose.status.is_live() && guest.reads(&loose.signal)) {
         let status = AlertStatus::silenced_by(silences_of(&board, &loose.signal, now));
         let alert = alert(app, &loose.signal, &[NOBODY], status, now);
         claims.entry(loose.signal.fingerprint).or_insert((LabelSet::new(), alert));
@@ -144,6 +156,9 @@ fn standing(app: &Shared) -> Vec<(LabelSet, GettableAlert)> {
         let receiver = incident.escalation().policy.id.as_str();
         for attached in incident.signals().values().filter(|attached| attached.is_live()) {
             let signal = &attached.signal;
+            if !guest.reads(signal) {
+                continue;
+            }
             // What a detector saw on a chain stays seen; when its incident is over, so is the alert.
             if incident.is_open() || app.expiries.until(&signal.fingerprint).is_some() {
                 let status = AlertStatus::silenced_by(silences_of(&board, signal, now));
@@ -153,6 +168,17 @@ fn standing(app: &Shared) -> Vec<(LabelSet, GettableAlert)> {
         }
     }
     claims.into_values().collect()
+}
+
+/// Whether they may read this silence: a monitor those that mean a claim of its own that stands.
+fn may_read(board: &Board, silence: &Silence, guest: &Guest) -> bool {
+    let own = |signal: &Signal| guest.reads(signal) && silence.matches(signal);
+    let loose = || board.loose_signals().any(|loose| loose.status.is_live() && own(&loose.signal));
+    let attached = || {
+        let signals = board.incidents().flat_map(|incident| incident.signals().values());
+        signals.filter(|attached| attached.is_live()).any(|attached| own(&attached.signal))
+    };
+    matches!(guest, Guest::Caller(_)) || loose() || attached()
 }
 
 fn silences_of(board: &Board, signal: &Signal, now: Timestamp) -> Vec<SilenceId> {
@@ -182,20 +208,33 @@ pub async fn status(_: Reader, State(app): State<Shared>) -> Response {
 /// Escalation policies by name.
 #[utoipa::path(get, path = "/api/v2/receivers", tag = "alertmanager", security(("token" = []), ("key" = [])),
     responses((status = 200, description = "receivers"), (status = 401, body = String)))]
-pub async fn receivers(_: Reader, State(app): State<Shared>) -> Response {
-    let receiver = |id: &quarterdeck_core::id::PolicyId| Receiver { name: id.to_string(), labels: LabelSet::new() };
-    Json(app.live.now().setting.roster.policies.keys().map(receiver).collect::<Vec<_>>()).into_response()
+pub async fn receivers(Reader(guest): Reader, State(app): State<Shared>) -> Response {
+    let names: BTreeSet<String> = match guest {
+        Guest::Caller(_) => app.live.now().setting.roster.policies.keys().map(ToString::to_string).collect(),
+        Guest::Integration(_) => {
+            standing(&app, &guest).into_iter().flat_map(|(_, alert)| alert.receivers).map(|one| one.name).collect()
+        }
+    };
+    let receiver = |name| Receiver { name, labels: LabelSet::new() };
+    Json(names.into_iter().map(receiver).collect::<Vec<_>>()).into_response()
 }
 
 /// Silences: in force first, then those to come, then those that are over.
 #[utoipa::path(get, path = "/api/v2/silences", tag = "alertmanager", security(("token" = []), ("key" = [])),
     params(("filter" = Option<Vec<String>>, Query, description = "matchers")),
     responses((status = 200, description = "silences"), (status = 400, body = String), (status = 401, body = String)))]
-pub async fn list_silences(_: Reader, State(app): State<Shared>, Asked(query): Pairs) -> Result<Response, Refused> {
+pub async fn list_silences(
+    Reader(guest): Reader,
+    State(app): State<Shared>,
+    Asked(query): Pairs,
+) -> Result<Response, Refused> {
     let query = SilenceQuery::from_pairs(pairs(&query)).map_err(|error| bad(&query, &error))?;
     let now = app.clock.now();
-    let mut silences: Vec<GettableSilence> =
-        read(&app.engine.published().board).all_silences().map(|silence| shown(silence, now)).collect();
+    let mut silences: Vec<GettableSilence> = {
+        let board = read(&app.engine.published().board);
+        let readable = board.all_silences().filter(|silence| may_read(&board, silence, &guest));
+        readable.map(|silence| shown(silence, now)).collect()
+    };
     silences.retain(|silence| query.wants(silence));
     silences.sort_by_key(|silence| match silence.status.state {
         SilenceState::Active => (0, silence.ends_at),
@@ -205,7 +244,7 @@ pub async fn list_silences(_: Reader, State(app): State<Shared>, Asked(query): P
     Ok(Json(silences).into_response())
 }
 
-fn shown(silence: &quarterdeck_core::silence::Silence, now: Timestamp) -> GettableSilence {
+fn shown(silence: &Silence, now: Timestamp) -> GettableSilence {
     GettableSilence::of(silence, silence.starts.min(now), now)
 }
 
@@ -236,11 +275,16 @@ pub async fn post_silence(
 /// One silence.
 #[utoipa::path(get, path = "/api/v2/silence/{id}", tag = "alertmanager", security(("token" = []), ("key" = [])), params(("id" = String, Path, description = "a UUID")),
     responses((status = 200, description = "a silence"), (status = 400, body = String), (status = 401, body = String), (status = 404)))]
-pub async fn silence(_: Reader, State(app): State<Shared>, InPath(id): InPath) -> Result<Response, Refused> {
+pub async fn silence(
+    Reader(guest): Reader,
+    State(app): State<Shared>,
+    InPath(id): InPath,
+) -> Result<Response, Refused> {
     let id = parse_id(&id)?;
     let now = app.clock.now();
     let board = read(&app.engine.published().board);
-    let silence = board.silence(id).ok_or_else(|| Refused::not_found(format!("silence {} not found", uuid(id))))?;
+    let silence = board.silence(id).filter(|silence| may_read(&board, silence, &guest));
+    let silence = silence.ok_or_else(|| Refused::not_found(format!("silence {} not found", uuid(id))))?;
     Ok(Json(shown(silence, now)).into_response())
 }
 

@@ -9,7 +9,8 @@ use axum::{
     http::{HeaderMap, StatusCode, header, request::Parts},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use quarterdeck_core::{id::SourceId, incident::Actor};
+use quarterdeck_core::{id::SourceId, incident::Actor, signal::Signal};
+use quarterdeck_formats::heard::is_claim_of;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -39,6 +40,13 @@ impl Guest {
                     caller.token.chars().map(|c| plain(c).to_ascii_lowercase()).take(NAME_CHARS).collect();
                 SourceId::new(&format!("token.{name}")).unwrap_or_else(|_| SourceId::unnamed())
             }
+        }
+    }
+    /// Whether they may read this claim: a monitor reads its own, and nobody else's.
+    pub fn reads(&self, signal: &Signal) -> bool {
+        match self {
+            Self::Integration(id) => is_claim_of(signal, id),
+            Self::Caller(_) => true,
         }
     }
     /// As the log names them.
@@ -95,7 +103,7 @@ pub fn integration(integrations: &[Integration], key: &str) -> Option<SourceId> 
     found.map(|integration| integration.id.clone())
 }
 
-/// May read in a foreign format: an integration, or a viewer.
+/// May read in a foreign format: an integration what concerns its own claims, or a viewer.
 pub struct Reader(pub Guest);
 
 impl FromRequestParts<Shared> for Reader {

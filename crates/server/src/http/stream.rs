@@ -5,11 +5,14 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::State,
-    http::StatusCode,
-    response::sse::{Event, KeepAlive, Sse},
+    http::{StatusCode, header},
+    response::{
+        IntoResponse,
+        sse::{Event, KeepAlive, Sse},
+    },
     routing::get,
 };
-use futures_util::{Stream, StreamExt as _};
+use futures_util::StreamExt as _;
 use quarterdeck_api::ErrorBody;
 use quarterdeck_core::journal::{Body, Stream as LogStream};
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
@@ -27,17 +30,14 @@ pub fn routes() -> Router<Shared> {
 
 /// `event: incident` with `{"incident","kind","at","log_index"}`; `event: journal`; `event: missed` when some were lost.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", security(("token" = [])), responses((status = 200, description = "text/event-stream"), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub async fn events(
-    _: Viewer,
-    State(app): State<Shared>,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Refused> {
+pub async fn events(_: Viewer, State(app): State<Shared>) -> Result<impl IntoResponse, Refused> {
     let place = Arc::clone(&app.streams).try_acquire_owned().map_err(|_| {
         let full = Refused::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", "all places to listen are taken");
         full.hint("listen again later, or read the lists").passing()
     })?;
     let news = BroadcastStream::new(app.engine.published().news.subscribe());
     let stream = news.map(|news| {
-        Ok(match news {
+        Ok::<_, Infallible>(match news {
             Ok(news) => event(&news),
             Err(BroadcastStreamRecvError::Lagged(count)) => Event::default().event("missed").data(count.to_string()),
         })
@@ -56,7 +56,8 @@ pub async fn events(
         // Held until the stream ends.
         let _ = &place;
     });
-    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+    let stream = Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+    Ok(([(header::CACHE_CONTROL, "no-store")], stream))
 }
 
 fn event(news: &News) -> Event {

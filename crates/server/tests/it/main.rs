@@ -14,6 +14,8 @@ mod damage;
 #[cfg(test)]
 mod description;
 #[cfg(test)]
+mod encryption;
+#[cfg(test)]
 mod engine;
 #[cfg(test)]
 mod erase;

@@ -162,6 +162,61 @@ async fn every_operation_asks_for_the_right_role() {
 }
 
 #[tokio::test]
+async fn a_monitors_key_reads_only_its_own() {
+    const OTHER: &str = "key-of-the-other-0123456789";
+    let deck = Deck::start().await;
+    deck.configure(|text| format!("{text}\n[[integration]]\nid = \"other\"\nkey = \"{OTHER}\"\n")).await;
+    deck.alert(&json!([alert("rpc", "NodeDown", "eth-1")])).await;
+    deck.receiver.next().await;
+    let (status, _) = deck.post("/api/v2/alerts", OTHER, json!([alert("bridge", "Stuck", "b-1")]).to_string()).await;
+    assert_eq!(status, 200);
+    deck.receiver.next().await;
+    deck.settled().await;
+    let silence = |name: &str| {
+        json!({
+            "matchers": [{"name": "alertname", "value": name, "isRegex": false}], "comment": "moving it",
+            "createdBy": "bo", "startsAt": "2026-01-01T00:00:00Z", "endsAt": "2099-01-01T00:00:00Z",
+        })
+    };
+    let mut silences = Vec::new();
+    for name in ["NodeDown", "Stuck"] {
+        let (status, made) = deck.post("/api/v2/silences", COMMANDER, silence(name).to_string()).await;
+        assert_eq!(status, 200, "{made}");
+        silences.push(serde_json::from_str::<Value>(&made).unwrap()["silenceID"].as_str().unwrap().to_owned());
+    }
+    let names = async |path: &str, key: &str| {
+        let read = deck.get(path, key).await;
+        let text = read.to_string();
+        (text.contains("NodeDown"), text.contains("Stuck"))
+    };
+    for path in ["/api/v2/alerts", "/api/v2/alerts/groups?muted=true", "/api/v2/silences"] {
+        assert_eq!(names(path, VIEWER).await, (true, true), "{path}");
+        assert_eq!(names(path, KEY).await, (true, false), "{path}");
+        assert_eq!(names(path, OTHER).await, (false, true), "{path}");
+    }
+    for (key, readable) in [(KEY, [200, 404]), (OTHER, [404, 200]), (VIEWER, [200, 200])] {
+        for (id, want) in silences.iter().zip(readable) {
+            let asked = deck.http.get(format!("{}/api/v2/silence/{id}", deck.base)).bearer_auth(key);
+            assert_eq!(asked.send().await.unwrap().status(), want, "{key}");
+        }
+    }
+    assert_eq!(deck.get("/api/v2/receivers", KEY).await, json!([{"name": "everything"}]));
+    deck.finish().await;
+}
+
+#[tokio::test]
+async fn no_answer_is_kept_by_a_browser_or_a_proxy() {
+    let deck = Deck::start().await;
+    for path in ["/api/v1/incidents", "/api/v2/alerts", "/api/v1/events", "/health/live", "/metrics", "/", "/nowhere"] {
+        for token in [VIEWER, "nobody's-token-0123456789"] {
+            let answer = deck.http.get(format!("{}{path}", deck.base)).bearer_auth(token).send().await.unwrap();
+            assert_eq!(answer.headers()["cache-control"], "no-store", "{path}");
+        }
+    }
+    deck.finish().await;
+}
+
+#[tokio::test]
 async fn a_refusal_tells_nothing_but_what_to_do() {
     let deck = Deck::start().await;
     let answer = deck.http.get(format!("{}/api/v1/incidents", deck.base)).send().await.unwrap();

@@ -22,7 +22,7 @@ async fn a_silenced_alert_pages_nobody_until_the_silence_is_over() {
         let (status, created) = parsed(deck.post("/api/v2/silences", COMMANDER, silence.to_string()).await);
         assert_eq!(status, 200, "{created}");
         let id = created["silenceID"].as_str().unwrap().to_owned();
-        let shown = deck.get(&format!("/api/v2/silence/{id}"), KEY).await;
+        let shown = deck.get(&format!("/api/v2/silence/{id}"), VIEWER).await;
         assert_eq!((&shown["status"]["state"], &shown["createdBy"]), (&json!("active"), &json!("alice (bo)")));
 
         deck.alert(&json!([alert("rpc", "NodeDown", "eth-1"), alert("rpc", "NodeDown", "eth-2")])).await;

@@ -16,7 +16,7 @@ use std::{
 
 use futures_util::future::join_all;
 use tokio::{sync::Semaphore, task::JoinHandle};
-use tokio_postgres::{Client, Config, NoTls, Row, Statement, config::SslMode, error::SqlState, types::ToSql};
+use tokio_postgres::{Client, Config, NoTls, Row, Statement, error::SqlState, types::ToSql};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{append, claim, lease, read, tls};
@@ -137,6 +137,8 @@ impl Session {
 pub(super) struct Pool {
     config: Config,
     tls: Option<MakeRustlsConnect>,
+    /// Whether encryption was asked for by name: then nothing is sent without it.
+    promised: bool,
     idle: Mutex<Vec<Session>>,
     places: Semaphore,
     has_schema: AtomicBool,
@@ -145,6 +147,8 @@ pub(super) struct Pool {
 impl Pool {
     pub(super) fn new(url: &str, authorities: Option<&Path>) -> Result<Self, StoreError> {
         // The error names the bad key, never the password.
+        let bad = |error: String| StoreError::Database { doing: "read URL of store", source: error.into() };
+        let (url, mode) = tls::mode_of(url).map_err(bad)?;
         let parsed = url.parse::<Config>();
         let mut config =
             parsed.map_err(|error| StoreError::Database { doing: "read URL of store", source: error.into() })?;
@@ -157,10 +161,11 @@ impl Pool {
         if config.get_application_name().is_none() {
             config.application_name("quarterdeck");
         }
-        let tls = if config.get_ssl_mode() == SslMode::Require { Some(tls::connector(authorities)?) } else { None };
+        let tls = tls::connector(mode, authorities)?;
         Ok(Self {
             config,
             tls,
+            promised: mode != tls::Mode::Prefer,
             idle: Mutex::new(Vec::new()),
             places: Semaphore::new(SESSIONS_MAX),
             has_schema: AtomicBool::new(false),
@@ -221,12 +226,15 @@ impl Pool {
         let mut config = self.config.clone();
         name.map(|name| config.application_name(name));
         if let Some(tls) = &self.tls {
-            let (client, connection) = config.connect(tls.clone()).await?;
-            Ok((client, drive(connection)))
-        } else {
-            let (client, connection) = config.connect(NoTls).await?;
-            Ok((client, drive(connection)))
+            match config.connect(tls.clone()).await {
+                Ok((client, connection)) => return Ok((client, drive(connection))),
+                Err(error) if self.promised || error.code().is_some() => return Err(error),
+                // The server has encryption of a kind that cannot be spoken here, or it is not there: the next try tells.
+                Err(error) => tracing::debug!(%error, "no encrypted connection to PostgreSQL"),
+            }
         }
+        let (client, connection) = config.connect(NoTls).await?;
+        Ok((client, drive(connection)))
     }
 
     async fn prepared(&self) -> Result<Session, tokio_postgres::Error> {

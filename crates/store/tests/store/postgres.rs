@@ -395,7 +395,8 @@ async fn a_connection_is_encrypted_and_the_server_verified_when_asked_for() {
         server.set(setting);
     }
     server.run();
-    let url = |host: &str| format!("postgres://quarterdeck@{host}:{port}/postgres?sslmode=require");
+    let with = |host: &str, mode: &str| format!("postgres://quarterdeck@{host}:{port}/postgres{mode}");
+    let url = |host: &str| with(host, "?sslmode=verify-full");
     let trusted = folder.path().join("server.crt");
     let store = PostgresStore::connect(&url("localhost"), Some(&trusted)).await.unwrap();
     store.append(batch(0, 1)).await.unwrap();
@@ -405,5 +406,28 @@ async fn a_connection_is_encrypted_and_the_server_verified_when_asked_for() {
     for (host, authorities) in [("localhost", None), ("127.0.0.1", Some(trusted.as_path()))] {
         let error = PostgresStore::connect(&url(host), authorities).await.unwrap_err();
         assert!(format!("{error:?}").contains("InvalidCertificate"), "{host}: {error:?}");
+    }
+    drop(store);
+    // Each word of libpq: what it promises, and no less.
+    for (host, mode, authorities, encrypted) in [
+        ("localhost", "?sslmode=require", Some(trusted.as_path()), Some("t")),
+        ("localhost", "?sslmode=require", None, None),
+        ("127.0.0.1", "?sslmode=verify-ca", Some(trusted.as_path()), Some("t")),
+        ("127.0.0.1", "?sslmode=verify-ca", None, None),
+        ("127.0.0.1", "?sslmode=prefer", None, Some("t")),
+        ("127.0.0.1", "", None, Some("t")),
+        ("127.0.0.1", "?sslmode=disable", None, Some("f")),
+    ] {
+        let connected = PostgresStore::connect(&with(host, mode), authorities).await;
+        assert_eq!(connected.is_ok(), encrypted.is_some(), "{host}{mode}: {connected:?}");
+        let Some(encrypted) = encrypted else { continue };
+        let ssl = server.admin(
+            "SELECT DISTINCT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'quarterdeck'",
+        );
+        assert_eq!(rows(&ssl.await), [encrypted], "{host}{mode}");
+        drop(connected);
+        server
+            .admin("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'quarterdeck%'")
+            .await;
     }
 }

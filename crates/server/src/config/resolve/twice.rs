@@ -238,6 +238,33 @@ http = "http://127.0.0.1:8545"
     }
 
     #[test]
+    fn a_secret_that_could_be_found_by_trying_is_told_with_its_line() {
+        for (more, text, what) in [
+            ("[[integration]]\nid = \"checks\"\nkey = \"fifteen letters\"\n", "fifteen", "key"),
+            ("[[token]]\nname = \"bo\"\nrole = \"viewer\"\ntoken = \"fifteen letters\"\n", "fifteen", "token"),
+        ] {
+            let told = format!("the {what} is shorter than 16 characters");
+            assert_eq!(faults(more), [(line(more, text).0, told)], "{more}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_a_store_is_read_before_it_is_used() {
+        for (url, want) in [
+            ("postgres://u@h/d?sslmode=verify_full", "`verify_full` is no sslmode"),
+            ("postgres://u@h/d?sslmode=allow", "`sslmode=allow` is not supported"),
+            ("postgres://u@h/d?sslrootcert=ca.pem", "name the file in `authorities`"),
+            ("postgres://u@h:port/d", "invalid"),
+        ] {
+            let more = format!("[store]\nkind = \"postgres\"\nurl = \"{url}\"\n");
+            let found = faults(&more);
+            let [(at, what)] = found.as_slice() else { panic!("{url}: {found:?}") };
+            assert!(*at == line(&more, "url = \"postgres").0 && what.contains(want), "{url}: {found:?}");
+        }
+        assert_eq!(faults("[store]\nkind = \"postgres\"\nurl = \"postgres://u@h/d?sslmode=disable\"\n"), []);
+    }
+
+    #[test]
     fn twice_within_one_section() {
         let contact = "{ channel = \"hook\", address = \"bo\" },\n";
         let more = format!("[[person]]\nid = \"bo\"\ncontacts = [\n{contact}{contact}]\n");

@@ -1,0 +1,87 @@
+//! The program that speaks TLS itself: with a certificate from the configuration, and with a new one from a reload on.
+
+use std::{path::Path, process::Command, time::Duration};
+
+use reqwest::{Certificate, Client};
+
+use crate::harness::{ADMIN, Deck, VIEWER, left_out};
+
+/// A throw-away certificate for `localhost` and 127.0.0.1.
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../reach/tests/data");
+
+/// Who trusts the certificate of a file, and keeps no connection: each request shows which certificate is in force.
+fn trusting(certificate: &Path) -> Client {
+    quarterdeck_host::tls::choose_cryptography();
+    let trusted = Certificate::from_pem(&std::fs::read(certificate).unwrap()).unwrap();
+    let builder = Client::builder().tls_certs_only([trusted]).pool_max_idle_per_host(0).no_proxy();
+    builder.timeout(Duration::from_secs(60)).build().unwrap()
+}
+
+async fn health(client: &Client, scheme: &str, deck: &Deck) -> Result<u16, reqwest::Error> {
+    let url = format!("{scheme}://{}/health/live", deck.running.address.unwrap());
+    client.get(url).send().await.map(|answer| answer.status().as_u16())
+}
+
+#[tokio::test]
+async fn a_certificate_is_served_and_a_new_one_from_a_reload_on() {
+    let deck = Deck::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
+    let first = Path::new(DATA).join("loopback.cert.pem");
+    std::fs::copy(&first, &certificate).unwrap();
+    std::fs::copy(Path::new(DATA).join("loopback.key.pem"), &key).unwrap();
+    let section = format!("\n[tls]\ncertificate = \"{}\"\nkey = \"{}\"\n", certificate.display(), key.display());
+    // From here on new connections are encrypted; the one that asked for it is answered as it asked.
+    deck.configure(|text| text + &section).await;
+    let trusts_first = trusting(&first);
+    assert_eq!(health(&trusts_first, "https", &deck).await.unwrap(), 200);
+    assert!(health(&trusts_first, "http", &deck).await.is_err(), "nothing is answered in the open");
+    let base = deck.running.live.now().base_url.clone();
+    assert!(base.starts_with("https://127.0.0.1:"), "{base}");
+
+    // Another certificate under the same name; then one that does not go with its key, which changes nothing.
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+        .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-addext", "basicConstraints=critical,CA:false", "-keyout", "key.pem", "-out", "certificate.pem"])
+        .current_dir(folder.path())
+        .output();
+    if made.is_ok_and(|made| made.status.success()) {
+        let trusts_second = trusting(&certificate);
+        assert!(health(&trusts_second, "https", &deck).await.is_err(), "nobody has told it yet");
+        let before = deck.running.live.now().digest.clone();
+        reload(&trusts_first, &deck).await;
+        assert_eq!(health(&trusts_second, "https", &deck).await.unwrap(), 200);
+        assert!(health(&trusts_first, "https", &deck).await.is_err());
+        assert_ne!(deck.running.live.now().digest, before, "the certificate is part of what is in force");
+        std::fs::copy(&first, &certificate).unwrap();
+        assert_eq!(reload(&trusts_second, &deck).await, 422);
+        assert_eq!(health(&trusts_second, "https", &deck).await.unwrap(), 200);
+    } else {
+        left_out("a second certificate (no openssl to make one)");
+    }
+    deck.finish().await;
+}
+
+async fn reload(client: &Client, deck: &Deck) -> u16 {
+    let url = format!("https://{}/api/v1/configuration/reload", deck.running.address.unwrap());
+    client.post(url).bearer_auth(ADMIN).send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn a_greeting_that_never_ends_keeps_nobody_out_and_holds_nobody_up() {
+    let deck = Deck::start().await;
+    let section = format!("\n[tls]\ncertificate = \"{DATA}/loopback.cert.pem\"\nkey = \"{DATA}/loopback.key.pem\"\n");
+    deck.configure(|text| text + &section).await;
+    let address = deck.running.address.unwrap();
+    let mut silent = Vec::new();
+    for _ in 0..50 {
+        silent.push(tokio::net::TcpStream::connect(address).await.unwrap());
+    }
+    let client = trusting(&Path::new(DATA).join("loopback.cert.pem"));
+    let url = format!("https://{address}/api/v1/incidents");
+    assert_eq!(client.get(url).bearer_auth(VIEWER).send().await.unwrap().status(), 200);
+    // Stopping does not wait for them.
+    deck.finish().await;
+    drop(silent);
+}
