@@ -111,7 +111,11 @@ pub const SILENCES_MAX: usize = 10_000;
 pub const SILENCE_KEEP: Duration = Duration::from_hours(120);
 /// Matchers of one silence.
 pub const MATCHERS_MAX: usize = 64;
-/// Bytes of a matcher's regular expression.
-pub const PATTERN_BYTES_MAX: usize = 1_024;
-/// Bytes of a compiled regular expression: 10,000 silences of them fit in memory.
-pub const PATTERN_COMPILED_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a matcher's regular expression: about 700 names of hosts, one after the other.
+pub const PATTERN_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of a compiled regular expression: such a list of hosts needs about 1 MB, a class of Unicode 30 KB.
+pub const PATTERN_COMPILED_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Groups within groups of a regular expression. Go allows 1,000; nobody writes ten.
+pub const PATTERN_DEPTH_MAX: u32 = 250;
+/// Counted repetitions of a regular expression, nested ones multiplied: Go's bound.
+pub const PATTERN_REPEATS_MAX: u32 = 1_000;

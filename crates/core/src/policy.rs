@@ -58,8 +58,14 @@ pub struct Person {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "every")]
 pub enum Shift {
-    /// Exact hours, regardless of the clock on the wall.
+    /// Exact hours, regardless of the clock on the wall: after a change of summer time the hand-over is at another time of day.
     Hours {
+        /// 1 to 168.
+        count: u32,
+    },
+    /// Hours as the clock on the wall counts them: the hand-over stays at its time of day, and a shift in which summer time begins or
+    /// ends is an hour shorter or longer.
+    WallHours {
         /// 1 to 168.
         count: u32,
     },

@@ -1,12 +1,13 @@
 //! Silences: for a while, signals of some kind open nothing and page nobody. They are recorded all the same.
 //!
 //! Matchers mean what they mean in Prometheus Alertmanager, so that its tools work unchanged: all must match, a label that is
-//! not there is empty, and a regular expression must match the whole value. Every signal has the labels `detector`, `service`
-//! and `fingerprint` besides its own; its own come first. Tests: below.
+//! not there is empty, and a regular expression (RE2, see `re2`) must match the whole value. Every signal has the labels `detector`,
+//! `service` and `fingerprint` besides its own; its own come first. Tests: below.
+
+mod re2;
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use regex_lite::{Regex, RegexBuilder};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{
@@ -89,7 +90,24 @@ pub struct Matcher {
     value: String,
     is_equal: bool,
     /// Present if the value is a regular expression. It follows from the value.
-    pattern: Option<Regex>,
+    pattern: Option<Pattern>,
+}
+
+/// A regular expression, for a whole value.
+#[derive(Debug, Clone)]
+enum Pattern {
+    Re2(regex::bytes::Regex),
+    /// Taken and stored by an earlier version, which read another dialect: it goes on to mean what it meant.
+    Earlier(regex_lite::Regex),
+}
+
+impl Pattern {
+    fn matches(&self, value: &str) -> bool {
+        match self {
+            Self::Re2(pattern) => pattern.is_match(value.as_bytes()),
+            Self::Earlier(pattern) => pattern.is_match(value),
+        }
+    }
 }
 
 impl Matcher {
@@ -103,16 +121,20 @@ impl Matcher {
         if value.len() > most {
             return Err(bad(format!("a value of {} bytes: want at most {most}", value.len())));
         }
-        let pattern = if is_regex {
-            // On its own first, so that `a)|(b` cannot break out of the group that anchors it.
-            Regex::new(value).map_err(|error| bad(error.to_string()))?;
-            let mut anchored = RegexBuilder::new(&format!("^(?:{value})$"));
-            let built = anchored.dot_matches_new_line(true).size_limit(PATTERN_COMPILED_BYTES_MAX).build();
-            Some(built.map_err(|error| bad(error.to_string()))?)
-        } else {
-            None
-        };
+        let pattern = if is_regex { Some(Pattern::Re2(re2::compile(value).map_err(bad)?)) } else { None };
         Ok(Self { name: name.to_owned(), value: value.to_owned(), is_equal, pattern })
+    }
+
+    /// One that an earlier version took, if its expression is none of RE2.
+    fn earlier(name: &str, value: &str, is_equal: bool) -> Option<Self> {
+        let mut anchored = regex_lite::RegexBuilder::new(&format!("^(?:{value})$"));
+        let pattern = anchored.dot_matches_new_line(true).size_limit(PATTERN_COMPILED_BYTES_MAX).build().ok()?;
+        Some(Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            is_equal,
+            pattern: Some(Pattern::Earlier(pattern)),
+        })
     }
     /// The label.
     pub fn name(&self) -> &str {
@@ -132,7 +154,7 @@ impl Matcher {
     }
     /// Whether a label of this value satisfies it.
     pub fn matches(&self, value: &str) -> bool {
-        let same = self.pattern.as_ref().map_or(self.value == value, |pattern| pattern.is_match(value));
+        let same = self.pattern.as_ref().map_or(self.value == value, |pattern| pattern.matches(value));
         same == self.is_equal
     }
 }
@@ -171,7 +193,10 @@ impl Serialize for Matcher {
 impl<'de> Deserialize<'de> for Matcher {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Stored { name, value, is_regex, is_equal } = Stored::deserialize(deserializer)?;
-        Self::new(&name, &value, is_regex, is_equal).map_err(D::Error::custom)
+        Self::new(&name, &value, is_regex, is_equal).or_else(|error| {
+            let earlier = if is_regex { Self::earlier(&name, &value, is_equal) } else { None };
+            earlier.ok_or_else(|| D::Error::custom(error))
+        })
     }
 }
 
@@ -224,9 +249,18 @@ mod tests {
 
     #[test]
     fn absurd_patterns_are_refused() {
-        for bad in ["(", "a)|(b", &"x".repeat(2_000), "(a{1000}){1000}"] {
+        for bad in ["(", "a)|(b", &"x".repeat(PATTERN_BYTES_MAX + 1), "(a{1000}){1000}"] {
             assert!(Matcher::new("a", bad, true, true).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_stored_expression_of_another_dialect_keeps_its_meaning() {
+        let stored = r#"{"name":"a","value":"(?x) b . c","is_regex":true,"is_equal":true}"#;
+        let matcher: Matcher = serde_json::from_str(stored).unwrap();
+        assert!(matcher.matches("b\nc") && !matcher.matches("b c c"));
+        assert_eq!(serde_json::to_string(&matcher).unwrap(), stored);
+        assert!(Matcher::new("a", "(?x) b . c", true, true).is_err());
     }
 
     #[test]

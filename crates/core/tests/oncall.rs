@@ -93,6 +93,10 @@ impl Oracle {
                 hand_overs.push((instant, person.clone()));
                 match rotation.shift {
                     Shift::Hours { count } => instant += i64::from(count) * 3_600_000,
+                    Shift::WallHours { count } => {
+                        civil = civil.checked_add(Span::new().hours(count)).unwrap();
+                        instant = first_showing(&zone, civil);
+                    }
                     Shift::Days { count } => {
                         civil = civil.checked_add(Span::new().days(count)).unwrap();
                         instant = first_showing(&zone, civil);
@@ -162,6 +166,7 @@ prop_compose! {
         time in prop::sample::select(&TIMES[..]),
         shift in prop_oneof![
             (1_u32..=168).prop_map(|count| Shift::Hours { count }),
+            (1_u32..=168).prop_map(|count| Shift::WallHours { count }),
             (1_u32..=40).prop_map(|count| Shift::Days { count }),
             (1_u32..=6).prop_map(|count| Shift::Weeks { count }),
         ],

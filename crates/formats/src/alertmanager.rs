@@ -4,6 +4,7 @@
 //! |---|---|
 //! | here | alerts as Prometheus posts them |
 //! | `relay` | alerts as another Alertmanager's webhook posts them |
+//! | `instant` | instants as Go's clients write them |
 //! | `filter` | the grammar of matchers, and queries |
 //! | `silence` | silences in and out |
 //! | `answer` | bodies of answers |
@@ -12,11 +13,13 @@
 //! - One bad alert does not spoil the batch: the others are taken, the answer is 400 and names it. So does Alertmanager.
 //! - Labels with an empty value are dropped before anything else: an empty label is no label.
 //! - Label names are any UTF-8 that is not empty, as Alertmanager takes them since 0.27.
+//! - An instant without a zone is UTC. The last day of the calendar is moved to the last instant that we can show.
 //! - An alert whose end has come is over; one with an end to come holds until then if it is not sent again; one without holds
 //!   for the resolve timeout. One that ends before it starts is refused.
 //! - Two alerts are the same if all their labels are. [`fingerprint64`] is Prometheus's number for that; ours is a
 //!   collision-resistant digest of the same labels, because whoever can choose labels can make two of the former equal.
 
+mod instant;
 pub mod relay;
 pub mod answer;
 pub mod filter;
@@ -34,7 +37,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    bounds::{FormatError, instant, quote, read},
+    bounds::{FormatError, quote, read},
     heard::{Batch, Heard, Hearing, Report, ended, fingerprint, service},
 };
 
@@ -137,7 +140,7 @@ impl PostedAlert {
     fn times(&self, path: &str) -> Result<(Option<Timestamp>, Option<Timestamp>), FormatError> {
         let read = |name: &str, text: &Option<String>| match text.as_deref() {
             None | Some("") => Ok(None),
-            Some(text) => instant(text).map_err(|reason| FormatError::at(format!("{path}.{name}"), reason)),
+            Some(text) => instant::instant(text).map_err(|reason| FormatError::at(format!("{path}.{name}"), reason)),
         };
         Ok((read("startsAt", &self.starts_at)?, read("endsAt", &self.ends_at)?))
     }

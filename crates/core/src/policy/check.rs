@@ -48,7 +48,7 @@ pub enum Mistake {
         rotation: usize,
         /// How many.
         count: u32,
-        /// `hours`, `days` or `weeks`.
+        /// `hours`, `wall_hours`, `days` or `weeks`.
         unit: &'static str,
         /// The most there may be.
         max: u32,
@@ -218,6 +218,7 @@ impl Schedule {
         }
         let (count, unit, max) = match rotation.shift {
             Shift::Hours { count } => (count, "hours", SHIFT_HOURS_MAX),
+            Shift::WallHours { count } => (count, "wall_hours", SHIFT_HOURS_MAX),
             Shift::Days { count } => (count, "days", SHIFT_DAYS_MAX),
             Shift::Weeks { count } => (count, "weeks", SHIFT_WEEKS_MAX),
         };

@@ -48,6 +48,8 @@ pub(super) fn instant(zone: &TimeZone, civil: DateTime) -> Option<Timestamp> {
 enum Step {
     /// Milliseconds, whatever the clocks of the zone do.
     Exact(i64),
+    /// Hours as the wall shows them.
+    Wall(i64),
     /// Calendar days.
     Days(i64),
 }
@@ -83,6 +85,7 @@ impl<'a> Rota<'a> {
             start: rotation.start,
             step: match rotation.shift {
                 Shift::Hours { count } => Step::Exact(i64::from(count.max(1)).saturating_mul(HOUR_MS)),
+                Shift::WallHours { count } => Step::Wall(i64::from(count.max(1))),
                 Shift::Days { count } => Step::Days(i64::from(count.max(1))),
                 Shift::Weeks { count } => Step::Days(i64::from(count.max(1)).saturating_mul(7)),
             },
@@ -132,6 +135,10 @@ impl<'a> Rota<'a> {
     fn estimate(&self, at: Timestamp) -> i64 {
         match self.step {
             Step::Exact(ms) => at.as_ms().saturating_sub(self.first.as_ms()) / ms,
+            Step::Wall(hours) => {
+                let passed = self.zone.to_datetime(at.to_jiff()).duration_since(self.start).as_hours();
+                passed.max(0) / hours
+            }
             Step::Days(days) => {
                 let today = self.zone.to_datetime(at.to_jiff()).date();
                 let passed = today.duration_since(self.start.date()).as_hours() / 24;
@@ -144,8 +151,12 @@ impl<'a> Rota<'a> {
     fn hand_over(&self, index: i64) -> Timestamp {
         match self.step {
             Step::Exact(ms) => Timestamp::from_ms(self.first.as_ms().saturating_add(ms.saturating_mul(index))),
-            Step::Days(days) => {
-                let hours = days.saturating_mul(index).checked_mul(24);
+            Step::Wall(_) | Step::Days(_) => {
+                let each = match self.step {
+                    Step::Days(days) => days.saturating_mul(24),
+                    Step::Wall(hours) | Step::Exact(hours) => hours,
+                };
+                let hours = each.checked_mul(index);
                 let civil = hours.map(|hours| self.start.checked_add(SignedDuration::from_hours(hours)));
                 match civil {
                     Some(Ok(civil)) => instant(&self.zone, civil).unwrap_or(Timestamp::MAX),

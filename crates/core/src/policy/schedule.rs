@@ -260,6 +260,17 @@ mod tests {
         assert_eq!(print(&[next]), ["2026-11-02T14:00:00.000Z 2026-11-09T14:00:00.000Z cyd"]);
         // Twelve exact hours, begun at 08:00 EDT, hand over at 07:00 and 19:00 EST.
         let hours = rotation(&["ada", "bob"], "2026-10-31T08:00", Shift::Hours { count: 12 });
+        // By the wall it stays at 08:00 and 20:00, and the night between is an hour longer.
+        let wall = rotation(&["ada", "bob"], "2026-10-31T08:00", Shift::WallHours { count: 12 });
+        let wall = schedule("America/New_York", vec![wall]);
+        for (at, begins, ends) in [
+            ("2026-11-01T06:00:00Z", "2026-11-01T00:00:00Z", "2026-11-01T13:00:00Z"),
+            ("2026-11-01T13:00:00Z", "2026-11-01T13:00:00Z", "2026-11-02T01:00:00Z"),
+            ("2027-03-14T11:00:00Z", "2027-03-14T01:00:00Z", "2027-03-14T12:00:00Z"),
+        ] {
+            let turn = wall.turn_at(instant(at));
+            assert_eq!((turn.from, turn.until), (instant(begins), instant(ends)), "{at}");
+        }
         let turn = schedule("America/New_York", vec![hours]).turn_at(instant("2026-11-01T06:00:00Z"));
         assert_eq!(print(&[turn]), ["2026-11-01T00:00:00.000Z 2026-11-01T12:00:00.000Z bob"]);
     }

@@ -202,12 +202,17 @@ pub struct WireMatcher {
     /// Whether the value is a regular expression.
     pub is_regex: bool,
     /// Whether the label must match, rather than must not.
-    #[serde(default = "yes")]
+    #[serde(default = "yes", deserialize_with = "yes_unless_said")]
     pub is_equal: bool,
 }
 
 const fn yes() -> bool {
     true
+}
+
+/// Left out, or null, is yes.
+fn yes_unless_said<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Option::<bool>::deserialize(deserializer).map(|said| said.unwrap_or(true))
 }
 
 impl GettableSilence {

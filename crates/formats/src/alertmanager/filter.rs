@@ -1,9 +1,11 @@
 //! The grammar of matchers, as in `filter=alertname=~"Node.*"`, and the queries made of them.
 //!
-//! `name`, an operator of `=`, `!=`, `=~`, `!~`, and a value. Name and value may stand in double quotes, within which `\"`, `\\`
-//! and `\n` are escapes; in quotes a name may be any UTF-8. Without quotes a name is what Prometheus calls a name or any text
-//! without the characters that mean something, and a value is everything up to the end. White space around the parts counts for
-//! nothing.
+//! `name`, an operator of `=`, `!=`, `=~`, `!~`, and a value. The value may stand in double quotes, and so may a name, which may then be
+//! any UTF-8. In either, `\"`, `\\` and `\n` are escapes; before anything else a backslash stands for itself. Without quotes a name is
+//! what Prometheus calls a name or any text without the characters that mean something, and a value is everything up to the end.
+//! White space around the parts counts for nothing.
+//!
+//! What filters mean was found by running Alertmanager 0.25.0, side by side in the server's `clients` tests.
 
 use std::borrow::Cow;
 
@@ -47,9 +49,28 @@ fn value_of(text: &str) -> Result<Cow<'_, str>, &'static str> {
             (value, "") => Ok(Cow::Owned(value)),
             _ => Err("something follows the closing quote"),
         },
-        None if text.contains('"') => Err("a quote inside a value without quotes"),
-        None => Ok(Cow::Borrowed(text)),
+        None if !text.contains(['"', '\\']) => Ok(Cow::Borrowed(text)),
+        None => unescape(text).map(Cow::Owned),
     }
+}
+
+/// A value without quotes. A backslash at its very end stands for itself.
+fn unescape(text: &str) -> Result<String, &'static str> {
+    let mut plain = String::new();
+    let mut rest = text.chars();
+    while let Some(character) = rest.next() {
+        match character {
+            '"' => return Err("a quote inside a value without quotes"),
+            '\\' => match rest.next() {
+                Some('n') => plain.push('\n'),
+                Some(escaped @ ('"' | '\\')) => plain.push(escaped),
+                Some(other) => plain.extend(['\\', other]),
+                None => plain.push('\\'),
+            },
+            other => plain.push(other),
+        }
+    }
+    Ok(plain)
 }
 
 /// The text up to the closing quote, and what follows it.
@@ -72,13 +93,9 @@ fn unquote(text: &str) -> Result<(String, &str), &'static str> {
     Err("the closing quote is missing")
 }
 
-/// Whether labels satisfy all filters. As in Alertmanager, `=` and `=~` with a value want the label to be there at all.
+/// Whether labels satisfy all filters. A label that is not there is empty.
 pub fn matches_all(filters: &[Matcher], labels: &LabelSet) -> bool {
-    filters.iter().all(|filter| {
-        let value = labels.get(filter.name());
-        let absent = value.is_none() && filter.is_equal() && !filter.value().is_empty();
-        !absent && filter.matches(value.map_or("", String::as_str))
-    })
+    filters.iter().all(|filter| filter.matches(labels.get(filter.name()).map_or("", String::as_str)))
 }
 
 /// The query of GET `/api/v2/alerts` and `/api/v2/alerts/groups`.
@@ -114,11 +131,11 @@ impl AlertQuery {
         };
         for (name, value) in pairs {
             match name {
-                "active" => query.active = truth(name, value)?,
-                "silenced" => query.silenced = truth(name, value)?,
-                "inhibited" => query.inhibited = truth(name, value)?,
-                "unprocessed" => query.unprocessed = truth(name, value)?,
-                "muted" => query.muted = truth(name, value)?,
+                "active" if !value.is_empty() => query.active = truth(value),
+                "silenced" if !value.is_empty() => query.silenced = truth(value),
+                "inhibited" if !value.is_empty() => query.inhibited = truth(value),
+                "unprocessed" if !value.is_empty() => query.unprocessed = truth(value),
+                "muted" if !value.is_empty() => query.muted = truth(value),
                 "filter" => add(&mut query.filter, value)?,
                 "receiver" if !value.is_empty() => {
                     let matcher = Matcher::new(name, value, true, true);
@@ -157,7 +174,7 @@ pub struct SilenceQuery {
     pub expired: bool,
     /// Those to come.
     pub pending: bool,
-    /// All must match the silence's own matchers, taken as labels.
+    /// Each must be one of the silence's own matchers: the same name, operator and value.
     pub filter: Vec<Matcher>,
 }
 
@@ -167,9 +184,9 @@ impl SilenceQuery {
         let mut query = Self { active: true, expired: true, pending: true, filter: Vec::new() };
         for (name, value) in pairs {
             match name {
-                "active" => query.active = truth(name, value)?,
-                "expired" => query.expired = truth(name, value)?,
-                "pending" => query.pending = truth(name, value)?,
+                "active" if !value.is_empty() => query.active = truth(value),
+                "expired" if !value.is_empty() => query.expired = truth(value),
+                "pending" if !value.is_empty() => query.pending = truth(value),
                 "filter" => add(&mut query.filter, value)?,
                 _ => {}
             }
@@ -184,8 +201,13 @@ impl SilenceQuery {
             SilenceState::Expired => self.expired,
             SilenceState::Pending => self.pending,
         };
-        let labels = silence.matchers.iter().map(|matcher| (matcher.name.clone(), matcher.value.clone())).collect();
-        state && matches_all(&self.filter, &labels)
+        let is_it = |wanted: &Matcher| {
+            silence.matchers.iter().any(|one| {
+                (one.name.as_str(), one.value.as_str()) == (wanted.name(), wanted.value())
+                    && (one.is_regex, one.is_equal) == (wanted.is_regex(), wanted.is_equal())
+            })
+        };
+        state && self.filter.iter().all(is_it)
     }
 }
 
@@ -194,17 +216,16 @@ fn add(filter: &mut Vec<Matcher>, text: &str) -> Result<(), FormatError> {
     FormatError::bound("filters", filter.len(), MATCHERS_MAX)
 }
 
-fn truth(name: &str, value: &str) -> Result<bool, FormatError> {
-    match value.to_ascii_lowercase().as_str() {
-        "true" | "1" => Ok(true),
-        "false" | "0" | "" => Ok(false),
-        _ => Err(FormatError::at(name, format!("`{}`: want true or false", quote(value)))),
-    }
+/// As Alertmanager reads it (nothing at all is as if it were not asked): these words, in any case, are yes, and everything else is no.
+fn truth(value: &str) -> bool {
+    const YES: [&str; 10] = ["true", "1", "yes", "ok", "y", "on", "selected", "checked", "t", "enabled"];
+    YES.contains(&value.to_ascii_lowercase().as_str())
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use quarterdeck_core::{id::SilenceId, silence::Silence, time::Timestamp};
 
     use super::*;
 
@@ -229,6 +250,7 @@ mod tests {
         assert_eq!(parts(r#""foo bar 🙂"="baz""#), want("foo bar 🙂", "baz", false, true));
         assert_eq!(parts("größe=5"), want("größe", "5", false, true));
         assert_eq!(parts("foo==x"), want("foo", "=x", false, true));
+        assert_eq!(parts(r#"foo=a\.b\\.c\n\"d\"#), want("foo", "a\\.b\\.c\n\"d\\", false, true));
     }
 
     #[test]
@@ -252,11 +274,32 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_with_a_value_wants_the_label() {
+    fn a_label_that_is_not_there_is_empty() {
         let labels: LabelSet = [("a".to_owned(), "b".to_owned())].into();
         let matches = |text: &str| matches_all(&[parse_matcher(text).unwrap()], &labels);
         assert!(matches("a=b") && matches("a=~b|c") && matches("x=") && matches("x!=y") && matches("a!~c"));
-        assert!(!matches("a=c") && !matches("x=~.*") && !matches("a!=b") && !matches("a=~bb"));
+        assert!(matches("x=~.*") && matches("x=~|q") && matches("x!~q") && matches("a!="));
+        assert!(!matches("a=c") && !matches("a!=b") && !matches("a=~bb") && !matches("x!=") && !matches("x!~.*"));
+    }
+
+    #[test]
+    fn a_filter_of_silences_is_one_of_their_matchers() {
+        let matchers = ["a=b", "c!~d.*"].map(|text| parse_matcher(text).unwrap()).to_vec();
+        let now = Timestamp::from_secs(100);
+        let silence = Silence {
+            id: SilenceId::from_bytes([1; 16]),
+            matchers,
+            starts: now,
+            ends: now.plus(std::time::Duration::from_secs(9)),
+            created_by: String::new(),
+            comment: String::new(),
+        };
+        let shown = GettableSilence::of(&silence, now, now);
+        let wants = |text: &str| SilenceQuery::from_pairs([("filter", text)]).unwrap().wants(&shown);
+        assert!(wants("a=b") && wants("c!~d.*"));
+        for other in ["a!=c", "a=~b", "a!=", "z=", "z!=q", "c!=d.*", "c!~d", "a=~.*"] {
+            assert!(!wants(other), "{other}");
+        }
     }
 
     #[test]
@@ -264,7 +307,8 @@ mod tests {
         let query =
             AlertQuery::from_pairs([("silenced", "false"), ("filter", "a=b"), ("filter", "c!=d"), ("x", "y")]).unwrap();
         assert!(query.active && !query.silenced && query.filter.len() == 2);
-        assert!(AlertQuery::from_pairs([("active", "perhaps")]).is_err());
+        assert!(!AlertQuery::from_pairs([("active", "perhaps")]).unwrap().active);
+        assert!(AlertQuery::from_pairs([("active", "YES")]).unwrap().active);
         assert!(AlertQuery::from_pairs([("receiver", "(")]).is_err());
         assert!(AlertQuery::from_pairs(vec![("filter", "a=b"); MATCHERS_MAX + 1]).is_err());
     }

@@ -9,7 +9,8 @@ use quarterdeck_core::{
 use serde::Deserialize;
 
 use super::answer::{WireMatcher, silence_id};
-use crate::bounds::{FormatError, instant, quote, read};
+use super::instant::instant;
+use crate::bounds::{FormatError, quote, read};
 
 /// A posted silence, checked but for what only the caller can know: whether the one that it replaces exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,18 @@ impl PostedSilence {
     pub fn into_silence(self, id: SilenceId, now: Timestamp) -> Silence {
         let Self { matchers, starts, ends, created_by, comment, .. } = self;
         Silence { id, matchers, starts: starts.max(now), ends, created_by, comment }
+    }
+
+    /// `known` with another end, comment or author, if that is all that changes: then it keeps its identifier and its start, so
+    /// that whoever extends it again and again extends one silence. One that is to come may also be moved, but not into the past.
+    /// None: it is another silence, in the place of the known one.
+    pub fn changing(&self, known: &Silence, now: Timestamp) -> Option<Silence> {
+        let begins_alike = if known.is_active(now) { self.starts == known.starts } else { self.starts >= now };
+        if now >= known.ends || !begins_alike || self.matchers != known.matchers {
+            return None;
+        }
+        let Self { matchers, starts, ends, created_by, comment, .. } = self.clone();
+        Some(Silence { id: known.id, matchers, starts, ends, created_by, comment })
     }
 }
 
@@ -48,9 +61,10 @@ struct Posted {
 /// The body of POST `/api/v2/silences`. Refusals are answered 400; the reasons are in Alertmanager's words where it has some.
 pub fn parse_silence(bytes: &[u8], now: Timestamp) -> Result<PostedSilence, FormatError> {
     let posted: Posted = read(bytes, BODY_BYTES_MAX, "silence")?;
+    // Nothing, or the zero time of Go, is before everything: a silence begins at once, or is over.
     let time = |name: &str, text: &str| {
-        let at = instant(text).and_then(|at| at.ok_or_else(|| "the zero time is no time".to_owned()));
-        at.map_err(|reason| FormatError::at(format!("silence.{name}"), reason))
+        let at = if text.is_empty() { Ok(None) } else { instant(text) };
+        at.map(|at| at.unwrap_or(Timestamp::MIN)).map_err(|reason| FormatError::at(format!("silence.{name}"), reason))
     };
     let (starts, ends) = (time("startsAt", &posted.starts_at)?, time("endsAt", &posted.ends_at)?);
     if starts >= ends {
@@ -140,9 +154,34 @@ mod tests {
         assert!(with("matchers", untyped).starts_with("silence.matchers[0]: missing field `isRegex`"));
         assert_eq!(with("endsAt", json!("2026-11-20T21:19:30Z")), "silence.endsAt: end time can't be in the past");
         assert_eq!(with("endsAt", json!("2026-11-20T21:18:00Z")), "silence: start time must be before end time");
-        assert_eq!(with("startsAt", json!("0001-01-01T00:00:00Z")), "silence.startsAt: the zero time is no time");
+        assert_eq!(with("endsAt", json!("0001-01-01T00:00:00Z")), "silence: start time must be before end time");
+        let mut at_once = silence();
+        at_once["startsAt"] = json!("0001-01-01T00:00:00Z");
+        assert_eq!(parse(&at_once).unwrap().into_silence(SilenceId::from_bytes([1; 16]), now()).starts, now());
         assert_eq!(with("id", json!("x")), "silence.id: `x` is no silence");
         assert!(with("comment", json!(null)).starts_with("silence.comment: invalid type: null"));
+    }
+
+    #[test]
+    fn an_extended_silence_stays_the_same_and_another_one_takes_its_place() {
+        let id = SilenceId::from_bytes([5; 16]);
+        let known = parse(&silence()).unwrap().into_silence(id, now());
+        let later = now().plus(std::time::Duration::from_secs(600));
+        let mut body = serde_json::to_value(GettableSilence::of(&known, now(), later)).unwrap();
+        body["endsAt"] = json!("2026-11-21T22:19:00Z");
+        let extended = parse(&body).unwrap().changing(&known, later).unwrap();
+        assert_eq!((extended.id, extended.starts), (id, known.starts));
+        assert!(extended.ends > known.ends && extended.created_by == known.created_by);
+        for (name, value) in [
+            ("startsAt", json!("2026-11-20T21:00:00Z")),
+            ("startsAt", json!("2026-11-21T21:00:00Z")),
+            ("matchers", json!([{"name": "alertname", "value": "Node.+", "isRegex": true}])),
+        ] {
+            let mut other = body.clone();
+            other[name] = value;
+            assert_eq!(parse(&other).unwrap().changing(&known, later), None, "{name}");
+        }
+        assert_eq!(parse(&body).unwrap().changing(&known, known.ends), None, "one that is over stays so");
     }
 
     #[test]

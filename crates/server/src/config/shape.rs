@@ -132,6 +132,7 @@ pub(super) struct RotationSection {
     pub(super) people: Vec<String>,
     pub(super) start: String,
     pub(super) hours: Option<u32>,
+    pub(super) wall_hours: Option<u32>,
     pub(super) days: Option<u32>,
     pub(super) weeks: Option<u32>,
 }

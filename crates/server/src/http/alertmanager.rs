@@ -259,16 +259,27 @@ pub async fn post_silence(
 ) -> Result<Response, Refused> {
     let now = app.clock.now();
     let posted = parse_silence(&body, now).map_err(|error| Refused::bad_request(error.to_string()))?;
-    let known = |id: SilenceId| read(&app.engine.published().board).silence(id).map(|silence| silence.ends > now);
-    let id = match posted.replaces.map(|id| (id, known(id))) {
-        Some((id, None)) => return Err(Refused::not_found(format!("silence {} not found", uuid(id)))),
-        Some((id, Some(true))) => id,
-        // One that is over stays as it was; this is another.
-        Some((_, Some(false))) | None => SilenceId::from_bytes(SystemIds.fresh()),
+    let known = match posted.replaces {
+        None => None,
+        Some(id) => {
+            let known = read(&app.engine.published().board).silence(id).cloned();
+            Some(known.ok_or_else(|| Refused::not_found(format!("silence {} not found", uuid(id))))?)
+        }
     };
-    let mut silence = posted.into_silence(id, now);
-    silence.created_by = silences::signed(&silence.created_by, &caller);
+    let changed = known.as_ref().and_then(|known| posted.changing(known, now));
+    // One that is over stays as it was, and one that cannot be changed into this gives way to it.
+    let gives_way = known.as_ref().filter(|known| changed.is_none() && known.ends > now).map(|known| known.id);
+    let mut silence = changed.unwrap_or_else(|| posted.into_silence(SilenceId::from_bytes(SystemIds.fresh()), now));
+    let id = silence.id;
+    // Whoever posts back what they were shown changes nobody's name.
+    if known.is_none_or(|known| known.created_by != silence.created_by) {
+        silence.created_by = silences::signed(&silence.created_by, &caller);
+    }
     silences::set(&app, silence).await?;
+    if let Some(id) = gives_way {
+        // After the other one is in force: there is no moment between them.
+        app.engine.ask(Work::Unsilence { id, by: caller.actor() }).await?;
+    }
     Ok(Json(SilenceCreated { silence_id: uuid(id) }).into_response())
 }
 

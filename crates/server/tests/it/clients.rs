@@ -1,6 +1,8 @@
 //! The real clients, unmodified: Prometheus, Alertmanager and `amtool` as the distribution ships them. Where a machine does not
 //! have them the test says so.
 
+mod side_by_side;
+
 use std::{
     path::{Path, PathBuf},
     process::Stdio,

@@ -41,6 +41,7 @@ async fn a_silenced_alert_pages_nobody_until_the_silence_is_over() {
         // Changed under its own name, then ended; twice does no harm.
         let mut longer = silence.clone();
         longer["id"] = json!(id);
+        longer["startsAt"] = shown["startsAt"].clone();
         longer["comment"] = json!("still moving it");
         let (_, changed) = parsed(deck.post("/api/v2/silences", COMMANDER, longer.to_string()).await);
         assert_eq!(changed["silenceID"], json!(id));

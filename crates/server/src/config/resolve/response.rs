@@ -148,16 +148,17 @@ fn schedules(file: &File, roster: &mut Roster, faults: &mut Faults<'_>) {
                 ("schedule", nth, "rotations"),
                 "write the first hand-over as a local date and time, for example `2026-01-05T09:00`",
             );
-            let shift = match (rotation.hours, rotation.days, rotation.weeks) {
-                (Some(count), None, None) => Some(Shift::Hours { count }),
-                (None, Some(count), None) => Some(Shift::Days { count }),
-                (None, None, Some(count)) => Some(Shift::Weeks { count }),
+            let shift = match (rotation.hours, rotation.wall_hours, rotation.days, rotation.weeks) {
+                (Some(count), None, None, None) => Some(Shift::Hours { count }),
+                (None, Some(count), None, None) => Some(Shift::WallHours { count }),
+                (None, None, Some(count), None) => Some(Shift::Days { count }),
+                (None, None, None, Some(count)) => Some(Shift::Weeks { count }),
                 _ => {
                     faults.add(
                         "schedule",
                         nth,
                         "rotations",
-                        "a rotation needs one of `hours`, `days`, `weeks`",
+                        "a rotation needs one of `hours`, `wall_hours`, `days`, `weeks`",
                         "add one, for example `weeks = 1`",
                     );
                     None
