@@ -9,13 +9,16 @@ use quarterdeck_core::{
     time::Timestamp,
 };
 use quarterdeck_detect::detectors::DETECTORS;
-use quarterdeck_host::clock::{Clock as _, SystemClock};
+use quarterdeck_host::{
+    clock::{Clock as _, SystemClock},
+    zones::{Release, Zones},
+};
 use quarterdeck_reach::notify::Parts;
 use quarterdeck_server::{
     app::hears,
     config::{self, Configuration},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::output::{Exit, print, print_json, say};
 
@@ -37,6 +40,7 @@ pub(crate) struct Check {
 const AHEAD: Duration = Duration::from_hours(14 * 24);
 
 pub(crate) fn run(args: &Check) -> anyhow::Result<Exit> {
+    let rules = Zones::find().put_in_force();
     let clock = SystemClock::new();
     let parts = Parts::new(clock.clone())?;
     let configuration = match config::load(&args.config, &parts) {
@@ -69,12 +73,35 @@ pub(crate) fn run(args: &Check) -> anyhow::Result<Exit> {
         print_json(&json!({
             "good": good, "from": now, "until": now.plus(AHEAD), "ways": ways.iter().map(of_way).collect::<Vec<_>>(),
             "detectors": configuration.detectors.keys().collect::<Vec<_>>(), "deaf_detectors": deaf,
+            "zone_rules": zone_rules_json(&rules, now),
             "warnings": configuration.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
         }))?;
     } else {
-        print(&in_words(&configuration, &ways, &deaf))?;
+        print(&format!("{}\n{}", in_words(&configuration, &ways, &deaf), zone_rules(&rules, now)))?;
     }
     Ok(if good { Exit::Good } else { Exit::Finding })
+}
+
+/// Which rules of time zones are in force, and which are not because they are older.
+type ZoneRules = (Release, Option<Release>);
+
+fn zone_rules((in_force, passed_over): &ZoneRules, now: Timestamp) -> String {
+    let older =
+        passed_over.as_ref().map_or(String::new(), |older| format!("; {} is older and not used", older.at(now)));
+    let stale = if in_force.is_of_this_year(now) {
+        ""
+    } else {
+        "\nwarning: the zone rules are not of this year\nhint: update the system's package `tzdata`, or this program"
+    };
+    format!("zone rules: {}{older}{stale}", in_force.at(now))
+}
+
+fn zone_rules_json((in_force, passed_over): &ZoneRules, now: Timestamp) -> Value {
+    let release = |release: &Release| {
+        let days = release.written.map(|written| now.since(written).as_secs() / 86_400);
+        json!({ "release": release.name, "folder": release.folder, "age_days": days })
+    };
+    json!({ "in_force": release(in_force), "older": passed_over.as_ref().map(release) })
 }
 
 /// The way of a service's pages through the fortnight.

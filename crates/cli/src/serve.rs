@@ -8,6 +8,7 @@ use quarterdeck_host::{
     clock::SystemClock,
     randomness::SystemIds,
     stopping::{HangUps, until_told},
+    zones::Zones,
 };
 use quarterdeck_reach::notify::Parts;
 use quarterdeck_server::{app, config, reload::Reloader};
@@ -28,6 +29,8 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
         // Before anything else: a hang-up must never end the program.
         let hang_ups = HangUps::listen()?;
         let clock = SystemClock::new();
+        let (rules, _) = Zones::find().put_in_force();
+        say(&format!("zone rules: {rules}"));
         let parts = Parts::new(clock.clone())?;
         let configuration = config::load(&args.config, &parts)?;
         for warning in &configuration.warnings {

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     check::Mistake,
     cover::{Hole, Missing, holes},
-    rota::zone,
+    rota::{use_zones, zone},
 };
 use crate::{
     id::{ChannelId, PersonId, PolicyId, ScheduleId},

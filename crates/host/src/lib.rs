@@ -4,6 +4,7 @@
 //! Everything above asks here, so that a simulation can answer instead. Knows no incident, no store and no chain.
 
 pub mod clock;
+pub mod zones;
 pub mod randomness;
 pub mod tls;
 pub mod descriptors;

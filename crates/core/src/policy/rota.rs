@@ -1,6 +1,9 @@
 //! Whose turn it is in one rotation, from civil dates and never by stepping from the start.
 
-use std::sync::LazyLock;
+use std::{
+    collections::BTreeMap,
+    sync::{LazyLock, OnceLock},
+};
 
 use jiff::{
     SignedDuration,
@@ -16,9 +19,19 @@ const HOUR_MS: i64 = 3_600_000;
 const GAP_TRANSITIONS_MAX: usize = 8;
 
 static RULES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
+static GIVEN: OnceLock<BTreeMap<String, TimeZone>> = OnceLock::new();
 
-/// The zone of an IANA name, from the rules bundled in the program; none if there is no such zone.
+/// Puts these rules in the place of the bundled ones, by names in small letters. Once, by the shell, before anybody asks for a zone:
+/// rules that change under a running program would give the same history two meanings. False: it was done before.
+pub fn use_zones(zones: BTreeMap<String, TimeZone>) -> bool {
+    GIVEN.set(zones).is_ok()
+}
+
+/// The zone of an IANA name, from the rules that were given, else those bundled in the program; none if there is no such zone.
 pub fn zone(name: &str) -> Option<TimeZone> {
+    if let Some(given) = GIVEN.get().and_then(|given| given.get(&name.to_ascii_lowercase())) {
+        return Some(given.clone());
+    }
     match RULES.get(name) {
         Ok(zone) if !zone.is_unknown() => Some(zone),
         Ok(_) | Err(_) => None,

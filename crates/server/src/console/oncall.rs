@@ -44,7 +44,7 @@ async fn show(On(Viewer(visitor)): On<Viewer>, State(app): State<Shared>) -> Res
 
 fn rota(schedule: &Schedule, roster: &Roster, now: Timestamp, shades: &mut Shades) -> Rota {
     // The configuration was checked: the zone is known. Were it not, UTC is named as such on the page.
-    let zone = TimeZone::get(&schedule.zone).unwrap_or(TimeZone::UTC);
+    let zone = quarterdeck_core::policy::zone(&schedule.zone).unwrap_or(TimeZone::UTC);
     let turns = schedule.turns(now, now.plus(AHEAD));
     let mut shift = |turn: &Turn| Shift {
         name: turn
