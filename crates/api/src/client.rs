@@ -3,8 +3,8 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    Command, Configuration, Done, Erase, Erased, ErrorBody, Incident, IncidentSummary, LogHead, OnCall, SetSilence,
-    Silence, Timeline,
+    BeginAnew, Command, Configuration, Done, Erase, Erased, ErrorBody, Incident, IncidentSummary, LogHead, OnCall,
+    SetSilence, Silence, Source, Timeline,
 };
 
 /// Bytes of an answer read at most: a long incident with 10,000 events is about 10 MB.
@@ -219,6 +219,14 @@ impl Client {
     /// Ends a silence now. One that is over already stays so.
     pub async fn end_silence(&self, id: &str) -> Result<Silence, ClientError> {
         self.post(&format!("/api/v1/silences/{id}/end"), &()).await
+    }
+    /// The sources of chain events, as they are.
+    pub async fn sources(&self) -> Result<Vec<Source>, ClientError> {
+        self.get("/api/v1/sources").await
+    }
+    /// Says that the chain which the node of an unfit source shows is the one to follow from here on.
+    pub async fn begin_anew(&self, id: &str, anew: &BeginAnew) -> Result<Source, ClientError> {
+        self.post(&format!("/api/v1/sources/{id}/begin-anew"), anew).await
     }
     /// Has the program read its configuration file anew.
     pub async fn reload(&self) -> Result<Configuration, ClientError> {

@@ -4,6 +4,7 @@
 //! in fields that end in `_cents`. Identifiers are text: `inc_…`, `sig_…`, `pag_…`.
 
 pub mod command;
+pub mod source;
 pub mod client;
 
 use std::{collections::BTreeMap, fmt};
@@ -11,7 +12,10 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use self::command::{Command, Done, Erase, Erased, ErasedCopy, Field, Offer};
+pub use self::{
+    command::{Command, Done, Erase, Erased, ErasedCopy, Field, Offer},
+    source::{BeginAnew, Source, SourceKind, SourceSetting},
+};
 
 /// One incident in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -277,33 +281,6 @@ pub struct OnCall {
     pub from: String,
     /// Until when.
     pub until: String,
-}
-
-/// A source of chain events.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Source {
-    /// Its name.
-    pub id: String,
-    /// EIP-155 chain number.
-    pub chain: u64,
-    /// `connecting`, `catching_up`, `live`, `blind`.
-    pub state: String,
-    /// Height observed.
-    pub head: Option<u64>,
-    /// Height the node says it has.
-    pub node_head: Option<u64>,
-    /// When the last block was observed.
-    pub last_block: Option<String>,
-    /// Blocks observed since the start.
-    pub blocks: u64,
-    /// Reorganizations seen since the start.
-    pub reorgs: u64,
-    /// Gaps open now, for a person.
-    pub gaps: Vec<String>,
-    /// What the endpoint offers: `receipts`, `traces` …
-    pub capabilities: Vec<String>,
-    /// The endpoint without credentials.
-    pub endpoint: String,
 }
 
 /// A detector with its parameters.

@@ -13,6 +13,7 @@ mod erase;
 mod reload;
 mod serve;
 mod silence;
+mod source;
 mod simulate;
 mod verify;
 
@@ -50,6 +51,8 @@ enum Command {
     Incident(incident::IncidentArgs),
     /// List silences, set one, end one.
     Silence(silence::SilenceArgs),
+    /// List sources, decide about one whose node shows another chain.
+    Source(source::SourceArgs),
     /// Erase what an incident holds of people. Cannot be undone.
     ///
     /// Titles, notes, reasons, explanations, addresses and labels go; identifiers, instants, severities and facts stay, and the log still
@@ -89,6 +92,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Incident(args) => incident::run(&args),
         Command::Silence(args) => silence::run(&args),
+        Command::Source(args) => source::run(&args),
         Command::Erase(args) => erase::run(&args),
         Command::Oncall(args) => incident::oncall(&args),
         Command::Review(args) => incident::review(&args),

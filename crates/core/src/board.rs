@@ -305,6 +305,7 @@ impl Board {
                 JournalEvent::Started { .. }
                 | JournalEvent::Configured { .. }
                 | JournalEvent::DetectorSilent { .. }
+                | JournalEvent::SourceBegunAnew { .. }
                 | JournalEvent::AllClearSettled { .. }
                 | JournalEvent::Erased { .. }
                 | JournalEvent::StreamSetAside { .. }

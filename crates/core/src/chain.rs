@@ -16,7 +16,7 @@ pub use alloy_primitives::{Address, B256, Bytes, U256};
 
 pub use self::{
     account::{Block, Call, CallKind, Log, Transaction},
-    id::{BadChain, BlockRef, ChainId, ChainNumber},
+    id::{BadChain, BlockRef, ChainId, ChainNumber, Family},
     unread::{Part, Unread, UnreadParts},
 };
 use crate::{id::SourceId, time::Timestamp};
@@ -36,6 +36,20 @@ impl AnyBlock {
         match self {
             Self::Account(block) => block.reference(),
             Self::Output(block) => block.reference(),
+        }
+    }
+    /// Hash of the block before.
+    pub fn parent(&self) -> B256 {
+        match self {
+            Self::Account(block) => block.parent,
+            Self::Output(block) => block.parent,
+        }
+    }
+    /// Whether it has no transaction.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Account(block) => block.transactions.is_empty(),
+            Self::Output(block) => block.transactions.is_empty(),
         }
     }
     /// What the header says, to the second.
@@ -110,6 +124,8 @@ pub enum GapKind {
     Overload,
     /// Nodes of the same chain say different things about the same height, for longer than a block takes to spread.
     Disagreement,
+    /// The node shows another chain than the one that we know: another first block, or a block that was final is gone.
+    OtherChain,
 }
 
 /// A stretch in which we could not look.
@@ -123,7 +139,8 @@ pub struct Gap {
     pub kind: GapKind,
     /// First height not seen, where known.
     pub from_block: Option<u64>,
-    /// Last height not seen, where known.
+    /// Last height not seen, where known. Of receipts and traces: the last block that was handed over without them; none while a block
+    /// is still waited for.
     pub to_block: Option<u64>,
     /// When it began.
     pub since: Timestamp,

@@ -59,6 +59,7 @@ impl About {
                 JournalEvent::Started { .. }
                 | JournalEvent::Configured { .. }
                 | JournalEvent::DetectorSilent { .. }
+                | JournalEvent::SourceBegunAnew { .. }
                 | JournalEvent::Erased { .. }
                 | JournalEvent::StreamSetAside { .. }
                 | JournalEvent::EventSetAside { .. }

@@ -6,8 +6,8 @@ use std::{fmt, str::FromStr, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    chain::Gap,
-    id::{BadId, ChannelId, DetectorId, IncidentId, PersonId, SignalId, SilenceId},
+    chain::{ChainId, Gap},
+    id::{BadId, ChannelId, DetectorId, IncidentId, PersonId, SignalId, SilenceId, SourceId},
     incident::{Actor, IncidentEvent, PageOutcome, family::erased},
     signal::{Signal, SignalStatus},
     silence::Silence,
@@ -189,6 +189,19 @@ pub enum JournalEvent {
         /// What became of it.
         outcome: PageOutcome,
     },
+    /// A person said that the chain which the node of a source shows is the one to follow from here on, although something final is
+    /// gone from it. What was claimed on the blocks that it lacks is taken back.
+    #[serde(rename = "source_begun_anew.v1")]
+    SourceBegunAnew {
+        /// Which source.
+        source: SourceId,
+        /// On which chain.
+        chain: ChainId,
+        /// Who said so.
+        by: Actor,
+        /// On what ground.
+        reason: String,
+    },
     /// Personal data was erased. Each event is kept as its redaction, to which this commits: whoever has the log can check that
     /// nothing else was put in the place of what was erased.
     #[serde(rename = "erased.v1")]
@@ -234,6 +247,7 @@ impl JournalEvent {
             Self::SignalNoted { .. } => "signal_noted.v1",
             Self::SignalTurned { .. } => "signal_turned.v1",
             Self::AllClearSettled { .. } => "all_clear_settled.v1",
+            Self::SourceBegunAnew { .. } => "source_begun_anew.v1",
             Self::Erased { .. } => "erased.v1",
             Self::StreamSetAside { .. } => "stream_set_aside.v1",
             Self::EventSetAside { .. } => "event_set_aside.v1",
@@ -271,6 +285,10 @@ impl JournalEvent {
                 channel: channel.clone(),
                 outcome: outcome.redacted(),
             },
+            Self::SourceBegunAnew { source, chain, by, reason: _ } => {
+                let (source, chain, by) = (source.clone(), *chain, by.clone());
+                Self::SourceBegunAnew { source, chain, by, reason: erased() }
+            }
             Self::Erased { stream, events, by, reason: _ } => {
                 Self::Erased { stream: *stream, events: events.clone(), by: by.clone(), reason: erased() }
             }

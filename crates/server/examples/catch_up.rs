@@ -15,18 +15,20 @@ use std::{collections::BTreeMap, process::Stdio, sync::Arc, time::Duration};
 
 use quarterdeck_core::{
     catalogue::Catalogue,
-    chain::{AnyBlock, ChainEvent},
+    chain::{AnyBlock, ChainEvent, ChainId},
     detector::Knowledge,
     id::Name,
 };
 use quarterdeck_detect::{detectors::DETECTORS, pipeline::Pipeline};
 use quarterdeck_host::clock::{Clock, SystemClock};
 use quarterdeck_server::loops::detect::EVENTS_WAITING_MAX;
-use quarterdeck_sources::evm::{
+use quarterdeck_sources::{
+    ChainSource,
+    evm::rpc,
     follow::{Follower, Place},
-    rpc::{self, Rpc},
+    reader::Doors,
+    setting::{Settings, Value as Set},
 };
-use quarterdeck_sources::{ChainSource, Traces};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -95,25 +97,23 @@ fn used(pid: &str) -> (f64, u64) {
     (f64::from(ticks) / 100.0, peak.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024)
 }
 
-fn source(url: &str, traces: Traces) -> ChainSource {
-    ChainSource {
-        id: Name::new("devnet").unwrap(),
-        chain: 31_337,
-        http: url.to_owned(),
-        witnesses: Vec::new(),
-        ws: None,
-        traces,
-        requests_per_second: 100_000,
-        stale_after: Duration::from_hours(1),
-        confirmations: 64,
-        poll_every: Duration::from_secs(1),
-    }
+fn source(url: &str, traces: &str) -> ChainSource {
+    let kind = quarterdeck_sources::kind("evm").unwrap();
+    let given = [
+        ("http", Set::Text(url.to_owned())),
+        ("traces", Set::Text(traces.to_owned())),
+        ("requests_per_second", Set::Whole(100_000)),
+        ("stale_after", Set::Span(Duration::from_hours(1))),
+    ];
+    let given = given.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let settings = Settings::of(kind.settings(), given).unwrap();
+    ChainSource { id: Name::new("devnet").unwrap(), kind, chain: ChainId::evm(31_337), settings }
 }
 
 #[tokio::main]
 async fn main() {
     let blocks: u64 = std::env::args().nth(1).map_or(2_000, |text| text.parse().unwrap());
-    let traces = if std::env::args().nth(2).as_deref() == Some("off") { Traces::Off } else { Traces::Auto };
+    let traces = if std::env::args().nth(2).as_deref() == Some("off") { "off" } else { "auto" };
     let program = std::env::var("QUARTERDECK_ANVIL").unwrap_or_else(|_| "anvil".to_owned());
     let args =
         ["--host", "127.0.0.1", "--port", "0", "--no-mining", "--no-request-size-limit", "--gas-limit", "60000000"];
@@ -141,18 +141,19 @@ async fn main() {
     let per_second = |count: u64| (f64::from(u32::try_from(count).unwrap()) / seconds).round();
     println!(
         "{}",
-        json!({"blocks": seen, "transactions": transfers, "traces": traces != Traces::Off, "seconds": seconds,
+        json!({"blocks": seen, "transactions": transfers, "traces": traces != "off", "seconds": seconds,
             "blocks_per_second": per_second(seen), "transactions_per_second": per_second(transfers),
             "cpu_seconds": ours - ours_before, "node_cpu_seconds": node - node_before, "peak_mb": peak, "node_peak_mb": node_peak})
     );
 }
 
 /// Blocks and transactions seen by the detectors.
-async fn catch_up(chain: &Chain, genesis: &Value, traces: Traces, clock: Arc<SystemClock>) -> (u64, u64) {
+async fn catch_up(chain: &Chain, genesis: &Value, traces: &str, clock: Arc<SystemClock>) -> (u64, u64) {
     let hashes = genesis["hash"].as_str().unwrap().trim_start_matches("0x").to_owned();
-    let place = Place { last: 0, finalized: 0, hashes };
-    let node = Rpc::new(rpc::client().unwrap(), &chain.url, 100_000);
-    let mut follower = Follower::new(source(&chain.url, traces), node, Vec::new(), Ok(Some(place)));
+    let place = Place { hashes, ..Place::default() };
+    let source = source(&chain.url, traces);
+    let Doors { node, witnesses, .. } = source.kind.open(&source).unwrap();
+    let mut follower = Follower::new(source.chain, source.pace(), node, witnesses, Ok(Some(place)));
     let knowledge = Knowledge { catalogue: Arc::new(Catalogue::default()) };
     let mut pipeline = Pipeline::new(DETECTORS, &BTreeMap::new(), &knowledge).unwrap();
     let (tell, mut told) = tokio::sync::mpsc::channel::<ChainEvent>(EVENTS_WAITING_MAX);

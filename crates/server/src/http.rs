@@ -16,6 +16,7 @@ pub mod monitor;
 pub mod ingest;
 pub mod silences;
 pub mod signals;
+pub mod sources;
 pub mod incidents;
 pub mod commands;
 pub mod erase;
@@ -95,6 +96,7 @@ pub fn router(app: Shared, pages: Router<Shared>) -> Router {
         .merge(commands::routes())
         .merge(erase::routes())
         .merge(signals::routes())
+        .merge(sources::routes())
         .merge(silences::routes())
         .merge(oncall::routes())
         .merge(log::routes())

@@ -8,7 +8,6 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use quarterdeck_core::{
-    chain::ChainId,
     id::{IncidentId, PersonId},
     incident::Actor,
     journal::JournalEvent,
@@ -219,5 +218,5 @@ impl Reloader {
 
 /// The sources with their chains, as the detectors know them.
 pub fn watched(sources: &[ChainSource]) -> WatchedSources {
-    sources.iter().map(|source| (source.id.clone(), ChainId::evm(source.chain))).collect()
+    sources.iter().map(|source| (source.id.clone(), source.chain)).collect()
 }

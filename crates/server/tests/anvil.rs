@@ -36,14 +36,12 @@ use quarterdeck_server::{
     config::{Configuration, StoreKind},
     engine::read,
 };
-use quarterdeck_sources::{ChainSource, Seen, Traces};
 use quarterdeck_sources::{
-    Sources,
-    evm::{
-        self,
-        follow::{Follower, Step},
-        rpc::{self, Rpc},
-    },
+    ChainSource, Seen, Sources,
+    follow::{Follower, Step},
+    reader::Doors,
+    run::{self, Orders},
+    setting::{Settings, Value as Set},
 };
 use quarterdeck_store::memory::MemoryStore;
 use serde_json::{Value, json};
@@ -59,18 +57,20 @@ const LISTED: &str = "0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc";
 const DEADLINE: Duration = Duration::from_mins(1);
 
 fn source(http: &str) -> ChainSource {
-    ChainSource {
-        id: Name::new("devnet").unwrap(),
-        chain: 31_337,
-        http: http.to_owned(),
-        witnesses: Vec::new(),
-        ws: None,
-        traces: Traces::Auto,
-        requests_per_second: 10_000,
-        stale_after: Duration::from_hours(1),
-        confirmations: 64,
-        poll_every: Duration::from_millis(50),
-    }
+    source_with(http, &[])
+}
+
+fn source_with(http: &str, more: &[(&str, Set)]) -> ChainSource {
+    let kind = quarterdeck_sources::kind("evm").unwrap();
+    let usual = [
+        ("http", Set::Text(http.to_owned())),
+        ("requests_per_second", Set::Whole(10_000)),
+        ("stale_after", Set::Span(Duration::from_hours(1))),
+        ("poll_every", Set::Span(Duration::from_millis(50))),
+    ];
+    let given = usual.iter().chain(more).map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let settings = Settings::of(kind.settings(), given).unwrap();
+    ChainSource { id: Name::new("devnet").unwrap(), kind, chain: ChainId::evm(31_337), settings }
 }
 
 /// A source on its own: what it hands over.
@@ -86,7 +86,8 @@ impl Eyes {
         let (stop, stopping) = watch::channel(false);
         let sources = Arc::new(Sources::default());
         let store = Arc::new(MemoryStore::default());
-        tokio::spawn(evm::run(source, tell, store, Arc::clone(&sources), SystemClock::new(), stopping));
+        let orders = Orders { stop: stopping, anew: Arc::default() };
+        tokio::spawn(run::run(source, tell, store, Arc::clone(&sources), SystemClock::new(), orders));
         Self { seen, stop, sources }
     }
     async fn next(&mut self) -> ChainEvent {
@@ -121,11 +122,11 @@ async fn follows(ws: bool) {
     let Some(anvil) = Anvil::start(&[]).await else { return };
     // With heads the poll is ten times rarer: so rare here that only the subscription can be in time.
     let poll_every = if ws { DEADLINE } else { Duration::from_millis(50) };
-    let ws = ws.then(|| anvil.url.replace("http", "ws"));
-    let heads = ws.is_some();
-    let mut eyes = Eyes::open(ChainSource { ws, poll_every, ..source(&anvil.url) });
+    let mut more = vec![("poll_every", Set::Span(poll_every))];
+    more.extend(ws.then(|| ("ws", Set::Text(anvil.url.replace("http", "ws")))));
+    let mut eyes = Eyes::open(source_with(&anvil.url, &more));
     let mut last = eyes.block().await;
-    if heads {
+    if ws {
         anvil.until_subscribed(&mut eyes.seen, &mut last).await;
     }
     for _ in 0..5 {
@@ -181,7 +182,7 @@ async fn a_node_that_dies_leaves_a_gap_that_is_filled_when_it_is_back() {
     let state = state.to_str().unwrap();
     let Some(anvil) = Anvil::start(&["--state", state]).await else { return };
     // Its state keeps blocks and receipts, not traces.
-    let mut eyes = Eyes::open(ChainSource { traces: Traces::Off, ..source(&anvil.url) });
+    let mut eyes = Eyes::open(source_with(&anvil.url, &[("traces", Set::Text("off".to_owned()))]));
     let last = eyes.block().await;
     anvil.ask("evm_mine", json!([])).await;
     assert_eq!(eyes.block().await.parent, last.hash);
@@ -213,9 +214,9 @@ async fn nodes_that_disagree_are_both_named() {
     one.mine_with(transfer(ALICE, BOB, 1)).await;
     let state = one.ask("anvil_dumpState", json!([])).await;
     two.ask("anvil_loadState", json!([state])).await;
-    let http = rpc::client().unwrap();
-    let to = |anvil: &Anvil| Rpc::new(http.clone(), &anvil.url, 10_000);
-    let mut follower = Follower::new(source(&one.url), to(&one), vec![to(&two)], Ok(None));
+    let source = source_with(&one.url, &[("witnesses", Set::Texts(vec![two.url.clone()]))]);
+    let Doors { node, witnesses, .. } = source.kind.open(&source).unwrap();
+    let mut follower = Follower::new(source.chain, source.pace(), node, witnesses, Ok(None));
     let at = |seconds: u64| Timestamp::from_secs(1_800_000_000 + seconds);
     assert_eq!(settle(&mut follower, at(0)).await.gap, None);
     settle(&mut follower, at(60)).await;

@@ -16,7 +16,7 @@ use std::{
 };
 
 use quarterdeck_core::{
-    chain::ChainEvent,
+    chain::{ChainEvent, ChainId},
     detector::Params,
     id::{BadName, ChannelId, Name, SourceId},
     incident::Incident,
@@ -240,7 +240,8 @@ async fn tell(running: &Running, events: Vec<ChainEvent>) -> Result<(), DemoErro
     for event in events {
         running.sources.update(&source, |health| {
             "in this process".clone_into(&mut health.endpoint);
-            health.chain = crate::chain::CHAIN;
+            health.chain = ChainId::evm(crate::chain::CHAIN);
+            "invented".clone_into(&mut health.kind);
             health.state = SourceState::Live;
             health.capabilities = vec!["receipts".to_owned(), "call traces".to_owned()];
             match &event {

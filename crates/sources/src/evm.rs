@@ -1,131 +1,127 @@
-//! Follows one EVM chain over JSON-RPC: heads, full blocks, receipts, call traces.
+//! Chains of the EVM family over JSON-RPC: heads, full blocks, receipts, call traces.
 //!
-//! The place moves only over a verified parent link. A block that does not link is a reorganization: the walk goes back by
-//! parent hashes until a block we know, and everything between is told. What cannot be read stays above the place and is a
-//! gap until it can: nothing is skipped in silence. WebSocket heads only wake us; what the head is we ask ourselves.
-//!
-//! Tests: `follow/tests.rs` against a scripted node that lies, `tests/anvil.rs` against a real one.
+//! This is all that knows the protocol; how a chain is followed is in `follow`. WebSocket heads only wake us: what the head is we
+//! ask ourselves. Tests: `tests.rs` and `../follow/tests.rs` against a scripted node that lies, `anvil.rs` in the server
+//! against a real one.
 
+mod meaning;
 pub mod rpc;
-pub mod heads;
+mod heads;
+mod offer;
 mod read;
-pub mod follow;
-mod tell;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{mpsc, watch};
+use quarterdeck_core::chain::Family;
 
 use self::{
-    follow::{Follower, Place},
-    heads::Heads,
+    read::{EvmReader, Traces},
     rpc::Rpc,
-    tell::{Cursor, Teller},
 };
-use super::{ChainSource, Seen, SourceState, Sources};
-use quarterdeck_host::clock::Clock;
-use quarterdeck_store::Store;
+use crate::{
+    reader::{ChainReader, Doors, Listener},
+    setting::{Form, SettingError, SettingSpec},
+    source::{ChainSource, SourceKind, confirmations, poll_every, stale_after},
+};
 
-/// The pause after a step that could not look. The node's own back-off comes on top.
-const AFTER_GAP: Duration = Duration::from_millis(500);
-/// With a subscription, the head is still asked for this many times less often: a subscription can fall silent.
-const POLL_LESS_WITH_HEADS: u32 = 10;
 /// How long a witness may take: the chain is not held up by those who only confirm it.
 const WITNESS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Follows the chain until `stop` says so.
-pub async fn run(
-    source: ChainSource,
-    seen: mpsc::Sender<Seen>,
-    store: Arc<dyn Store>,
-    sources: Arc<Sources>,
-    clock: Arc<dyn Clock>,
-    mut stop: watch::Receiver<bool>,
-) {
-    sources.update(&source.id, |health| {
-        health.chain = source.chain;
-        health.endpoint = rpc::shown(&source.http);
-        health.began = Some(clock.now());
-    });
-    let http = match rpc::client() {
-        Ok(http) => http,
-        Err(error) => {
-            tracing::error!(%error, source = %source.id, "cannot make an HTTP client: this source stays blind");
-            sources.update(&source.id, |health| health.state = SourceState::Blind);
-            return;
-        }
-    };
-    let Some(kept) = kept(&source, &*store, &sources, &mut stop).await else { return };
-    let node = Rpc::new(http.clone(), &source.http, source.requests_per_second);
-    let witness = |url: &String| Rpc::with_timeout(http.clone(), url, source.requests_per_second, WITNESS_TIMEOUT);
-    let witnesses = source.witnesses.iter().map(witness).collect();
-    let (place, cursor) = taken_up(kept.as_deref());
-    let mut teller = Teller::new(seen, sources, source.id.clone(), source.chain, cursor);
-    let mut follower = Follower::new(source.clone(), node, witnesses, place);
-    let heads = Arc::new(Heads::default());
-    let listening = source.ws.clone().map(|url| tokio::spawn(heads::run(url, Arc::clone(&heads), stop.clone())));
-    loop {
-        let began = clock.now();
-        let found = tokio::select! {
-            biased;
-            _ = stop.changed() => break,
-            found = follower.step(began) => found,
-        };
-        let (more, failed) = (found.more, found.gap.is_some());
-        if !teller.tell(found, &follower, began, clock.now()).await {
-            break;
-        }
-        if more {
-            continue;
-        }
-        let pause = match (failed, heads.listening.load(Ordering::Relaxed)) {
-            (true, _) => AFTER_GAP,
-            (false, true) => source.poll_every * POLL_LESS_WITH_HEADS,
-            (false, false) => source.poll_every,
-        };
-        tokio::select! {
-            biased;
-            _ = stop.changed() => break,
-            () = heads.heard.notified() => {}
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
-    if let Some(listening) = listening {
-        listening.abort();
-    }
-}
+/// Where a node is asked.
+pub const HTTP: SettingSpec =
+    SettingSpec { name: "http", doc: "JSON-RPC of the node.", form: Form::Address(&["http", "https"]), required: true };
+/// Where heads are heard.
+pub const WS: SettingSpec = SettingSpec {
+    name: "ws",
+    doc: "JSON-RPC of the node over WebSocket, for heads without polling.",
+    form: Form::Address(&["ws", "wss"]),
+    required: false,
+};
+/// Who else is asked.
+pub const WITNESSES: SettingSpec = SettingSpec {
+    name: "witnesses",
+    doc: "Other nodes of the same chain, asked whether they agree. Never the same node twice.",
+    form: Form::Addresses(&["http", "https"]),
+    required: false,
+};
+/// Whether traces are read.
+pub const TRACES: SettingSpec = SettingSpec {
+    name: "traces",
+    doc: "Call traces: `auto` if the node offers them, `required` makes their absence a gap, `off` does not ask.",
+    form: Form::Word(&["auto", "required", "off"]),
+    required: false,
+};
+/// How much may be asked. The default is what a free tier of the usual providers allows.
+pub const REQUESTS_PER_SECOND: SettingSpec = SettingSpec {
+    name: "requests_per_second",
+    doc: "What the node allows us.",
+    form: Form::Whole { unit: "requests", default: 25, min: 1, max: 1_000_000 },
+    required: false,
+};
 
-/// What the store kept of this source; waits for a store that does not answer, since beginning at the head would skip blocks.
-/// None: the program stops.
-async fn kept(
-    source: &ChainSource,
-    store: &dyn Store,
-    sources: &Sources,
-    stop: &mut watch::Receiver<bool>,
-) -> Option<Option<String>> {
-    loop {
-        match store.cursor(source.id.as_str()).await {
-            Ok(cursor) => return Some(cursor),
-            Err(error) => tracing::error!(%error, source = %source.id, "cannot read where this source stood, waiting"),
-        }
-        sources.update(&source.id, |health| health.state = SourceState::Blind);
-        tokio::select! {
-            biased;
-            _ = stop.changed() => return None,
-            () = tokio::time::sleep(AFTER_GAP) => {}
-        }
-    }
-}
+/// Ten slots of Ethereum; two epochs; a second.
+const SETTINGS: &[SettingSpec] = &[
+    HTTP,
+    WS,
+    WITNESSES,
+    TRACES,
+    REQUESTS_PER_SECOND,
+    stale_after(Duration::from_mins(2)),
+    confirmations(64),
+    poll_every(Duration::from_secs(1)),
+];
 
-/// Where to begin, and the gaps that were open.
-fn taken_up(kept: Option<&str>) -> (Result<Option<Place>, String>, Cursor) {
-    let Some(text) = kept else { return (Ok(None), Cursor::default()) };
-    match serde_json::from_str::<Cursor>(text) {
-        // Gaps can be kept before the first block was read.
-        Ok(cursor) => (Ok(Some(cursor.place.clone()).filter(|place| !place.hashes.is_empty())), cursor),
-        Err(error) => (Err(format!("where this source stood cannot be read: {error}")), Cursor::default()),
+/// The kind.
+#[derive(Debug, Clone, Copy)]
+pub struct Evm;
+
+impl SourceKind for Evm {
+    fn id(&self) -> &'static str {
+        "evm"
+    }
+    fn title(&self) -> &'static str {
+        "A node of an EVM chain, over JSON-RPC."
+    }
+    fn reads(&self) -> Family {
+        Family::Account
+    }
+    fn settings(&self) -> &'static [SettingSpec] {
+        SETTINGS
+    }
+    fn open(&self, source: &ChainSource) -> Result<Doors, SettingError> {
+        let settings = &source.settings;
+        let Some(chain) = source.chain.number() else {
+            return Err(SettingError::Together { name: "chain", reason: "this kind reads EVM chains".to_owned() });
+        };
+        let url = settings.text(&HTTP).unwrap_or_default();
+        let others = settings.texts(&WITNESSES);
+        let twice =
+            |(nth, other): (usize, &String)| other == url || others.iter().skip(nth + 1).any(|one| one == other);
+        if others.iter().enumerate().any(twice) {
+            let reason = "a node is there twice: it would agree with itself".to_owned();
+            return Err(SettingError::Together { name: WITNESSES.name, reason });
+        }
+        let traces = match settings.text(&TRACES) {
+            Some("off") => Traces::Off,
+            Some("required") => Traces::Required,
+            _ => Traces::Auto,
+        };
+        let http = rpc::client().map_err(|error| SettingError::Defect { reason: error.to_string() })?;
+        let budget = u32::try_from(settings.whole(&REQUESTS_PER_SECOND)).unwrap_or(u32::MAX);
+        let reader = |node: Arc<Rpc>| Arc::new(EvmReader::new(node, chain, traces)) as Arc<dyn ChainReader>;
+        let witness = |url: &String| reader(Rpc::with_timeout(http.clone(), url, budget, WITNESS_TIMEOUT));
+        let listener = settings.text(&WS).map(|url| -> Listener {
+            let url = url.to_owned();
+            Box::new(move |heads, stop| Box::pin(heads::run(url, heads, stop)))
+        });
+        Ok(Doors {
+            node: reader(Rpc::new(http.clone(), url, budget)),
+            witnesses: others.iter().map(witness).collect(),
+            listener,
+        })
     }
 }

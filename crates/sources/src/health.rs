@@ -7,7 +7,7 @@ use std::{
 };
 
 use quarterdeck_core::{
-    chain::{BlockRef, Gap},
+    chain::{BlockRef, ChainId, Gap},
     id::SourceId,
     time::{Timestamp, human_span},
 };
@@ -28,6 +28,8 @@ pub enum SourceState {
     Live,
     /// Cannot look.
     Blind,
+    /// Its node shows another chain than the one we know, and is not believed.
+    Unfit,
 }
 
 impl SourceState {
@@ -38,15 +40,22 @@ impl SourceState {
             Self::CatchingUp => "catching_up",
             Self::Live => "live",
             Self::Blind => "blind",
+            Self::Unfit => "unfit",
         }
+    }
+    /// Whether nothing is seen through it.
+    pub const fn is_dark(self) -> bool {
+        matches!(self, Self::Blind | Self::Unfit)
     }
 }
 
 /// The health of one source.
 #[derive(Debug, Clone, Default)]
 pub struct SourceHealth {
-    /// EIP-155 chain number.
-    pub chain: u64,
+    /// Its kind, by name.
+    pub kind: String,
+    /// Which chain.
+    pub chain: ChainId,
     /// The endpoint without credentials.
     pub endpoint: String,
     /// How it is.
@@ -77,8 +86,8 @@ impl SourceHealth {
     pub fn unseen(&self, now: Timestamp) -> Option<String> {
         let long = |since: Timestamp| now.since(since) > LOOKS_WITHIN;
         let detail = || self.gaps.first().map_or_else(String::new, |gap| format!(": {}", gap.detail));
-        if self.state == SourceState::Blind {
-            return Some(format!("is blind{}", detail()));
+        if self.state.is_dark() {
+            return Some(format!("is {}{}", self.state.word(), detail()));
         }
         if let Some(looked) = self.looked.or(self.began).filter(|looked| long(*looked)) {
             return Some(format!("has not finished a look for {}", human_span(now.since(looked))));
@@ -121,7 +130,7 @@ impl Sources {
 
 #[cfg(test)]
 mod tests {
-    use quarterdeck_core::chain::{B256, ChainId};
+    use quarterdeck_core::chain::B256;
 
     use super::*;
 

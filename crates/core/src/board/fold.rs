@@ -105,6 +105,7 @@ impl Board {
             JournalEvent::Started { .. }
             | JournalEvent::Configured { .. }
             | JournalEvent::DetectorSilent { .. }
+            | JournalEvent::SourceBegunAnew { .. }
             | JournalEvent::AllClearSettled { .. }
             | JournalEvent::Erased { .. } => {}
             JournalEvent::StreamSetAside { incident, reason } => self.told(Subject::Incident(*incident), reason),

@@ -18,7 +18,33 @@ pub enum ChainId {
     Bip122([u8; 16]),
 }
 
+/// The two kinds of chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Accounts with balances: the EVM family.
+    Account,
+    /// Outputs that are made and spent: Bitcoin's family.
+    Output,
+}
+
+impl Family {
+    /// As people call it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Output => "output",
+        }
+    }
+}
+
 impl ChainId {
+    /// Which kind of chain it is.
+    pub const fn family(self) -> Family {
+        match self {
+            Self::Eip155(_) => Family::Account,
+            Self::Bip122(_) => Family::Output,
+        }
+    }
     /// The account chain of this number.
     pub const fn evm(number: ChainNumber) -> Self {
         Self::Eip155(number)

@@ -82,6 +82,7 @@ pub(crate) const JOURNAL: Cases<J> = &[
         channel: any(d),
         outcome: any(d),
     }),
+    ("source_begun_anew.v1", |d| J::SourceBegunAnew { source: any(d), chain: any(d), by: any(d), reason: any(d) }),
     ("erased.v1", |d| {
         let stream = if any(d) { Stream::Journal } else { Stream::Incident(Id::drawn(d)) };
         let events = (0..d.below(3)).map(|_| ErasedEvent { version: any(d), redaction: any(d) }).collect();

@@ -111,6 +111,8 @@ fn a_fork_that_nobody_walked_retracts_what_is_known_to_be_lost_and_nothing_below
     pipeline.observe(&gap(GapKind::ForkTooDeep, block.number + 1, None), &mut none);
     pipeline.observe(&gap(GapKind::ForkTooDeep, block.number, Some(block.time)), &mut none);
     pipeline.observe(&gap(GapKind::MissingBlock, block.number, None), &mut none);
+    // A node that shows another chain is not believed, and takes nothing back.
+    pipeline.observe(&gap(GapKind::OtherChain, 0, None), &mut none);
     assert_eq!((none.len(), pipeline.standing()), (0, ids.len()), "below it, when it is over, or for another reason");
 
     let mut lost = Vec::new();

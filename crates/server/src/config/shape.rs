@@ -7,8 +7,6 @@ use quarterdeck_core::priority::Weights;
 use serde::Deserialize;
 use toml::Spanned;
 
-use quarterdeck_sources::Traces;
-
 /// The whole file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -214,20 +212,17 @@ pub(super) struct ListSection {
     pub(super) file: String,
 }
 
+/// A source: which keys it has, its kind says.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SourceSection {
-    pub(super) id: Spanned<String>,
-    pub(super) chain: u64,
-    pub(super) http: String,
-    pub(super) ws: Option<String>,
-    #[serde(default)]
-    pub(super) witnesses: Vec<String>,
-    pub(super) traces: Option<Traces>,
-    pub(super) requests_per_second: Option<u32>,
-    pub(super) stale_after: Option<String>,
-    pub(super) confirmations: Option<u64>,
-    pub(super) poll_every: Option<String>,
+#[serde(transparent)]
+pub(super) struct SourceSection(pub(super) BTreeMap<String, Spanned<toml::Value>>);
+
+impl SourceSection {
+    /// The text of a key that every kind has, with its place.
+    pub(super) fn text(&self, key: &str) -> Option<Spanned<String>> {
+        let value = self.0.get(key)?;
+        value.get_ref().as_str().map(|text| Spanned::new(value.span(), text.to_owned()))
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -5,8 +5,9 @@ use axum::{Router, extract::State, http::StatusCode, response::Response, routing
 
 use super::{Asked, On, frame, page, pages, sorry};
 use crate::http::{
-    Shared, Viewer, health,
+    Shared, Viewer,
     incidents::{ListQuery, listed},
+    sources,
 };
 
 /// Open incidents on the front page: more than anybody can work on; the rest is on the list's own page.
@@ -33,8 +34,8 @@ async fn front(On(Viewer(visitor)): On<Viewer>, State(app): State<Shared>) -> Re
         (Err(refused), _) | (_, Err(refused)) => return sorry(&app, Some(&visitor), &refused),
     };
     let board = app.engine.published().board();
-    let sources = health::all_sources(&app);
-    let blind = sources.iter().any(|source| source.state == "blind");
+    let sources = sources::all(&app);
+    let blind = sources.iter().any(|source| matches!(source.state.as_str(), "blind" | "unfit"));
     let template = pages::Incidents {
         frame: frame(&app, Some(&visitor), "incidents"),
         open_count: board.open_incidents(),

@@ -387,6 +387,10 @@ pub(super) struct Sources {
     pub log: api::LogHead,
     /// Sources of chain events.
     pub chains: Vec<api::Source>,
+    /// Kinds of source that can be configured.
+    pub kinds: Vec<api::SourceKind>,
+    /// Whether the visitor may decide about a source.
+    pub may: bool,
     /// Every detector of the list, on or off.
     pub detectors: Vec<Documented>,
 }

@@ -1,17 +1,30 @@
-//! What Quarterdeck looks through and how it is itself: chains, detectors, the log.
+//! What Quarterdeck looks through and how it is itself: chains, detectors, the log; and what a person decides about a source whose
+//! node shows another chain.
 
-use axum::{Json, Router, extract::State, http::StatusCode, response::Response, routing::get};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse as _, Redirect, Response},
+    routing::get,
+};
+use quarterdeck_api::BeginAnew;
 
 use super::{
-    On, frame, page,
+    Filled, On, frame, page,
     pages::{self, Documented},
-    prose,
+    prose, sorry,
 };
-use crate::http::{Shared, Viewer, health, log, signals};
+use crate::{
+    auth::Role,
+    http::{Commander, InPath, Shared, Viewer, health, log, signals, sources},
+};
 
-/// Its route.
+/// Its routes. The decision is asked for with GET only by a reload after a refusal: it leads back.
 pub(super) fn routes() -> Router<Shared> {
-    Router::new().route("/sources", get(show))
+    Router::new()
+        .route("/sources", get(show))
+        .route("/sources/{id}/begin-anew", get(|| async { Redirect::to("/sources") }).post(begin_anew))
 }
 
 /// Headings of a detector's document stand below the detector's own, which is of the third rank.
@@ -25,8 +38,22 @@ async fn show(On(Viewer(visitor)): On<Viewer>, State(app): State<Shared>) -> Res
         frame: frame(&app, Some(&visitor), "sources"),
         health: health::state(&app),
         log,
-        chains: health::all_sources(&app),
+        chains: sources::all(&app),
+        kinds: sources::all_kinds(),
+        may: visitor.role >= Role::Commander,
         detectors: detectors.collect(),
     };
     page(StatusCode::OK, &template)
+}
+
+async fn begin_anew(
+    On(Commander(visitor)): On<Commander>,
+    State(app): State<Shared>,
+    InPath(id): InPath,
+    Filled(form): Filled<BeginAnew>,
+) -> Response {
+    match sources::decide(&app, &visitor, &id, form.reason.replace("\r\n", "\n")).await {
+        Ok(_) => Redirect::to("/sources").into_response(),
+        Err(refused) => sorry(&app, Some(&visitor), &refused),
+    }
 }

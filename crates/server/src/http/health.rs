@@ -7,13 +7,13 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use quarterdeck_api::{Channel, ErrorBody, Health, Source};
-use quarterdeck_core::{id::SourceId, time::Timestamp};
+use quarterdeck_api::{Channel, ErrorBody, Health};
+use quarterdeck_core::id::SourceId;
 use std::time::Duration;
 
 use super::{Shared, Viewer};
 use crate::reaching::Shown;
-use quarterdeck_sources::{SourceHealth, SourceState};
+use quarterdeck_sources::SourceHealth;
 
 /// A watchdog that has not looked for this long is itself a fault.
 const WATCHDOG_SILENT: Duration = Duration::from_secs(15);
@@ -26,7 +26,6 @@ pub fn routes() -> Router<Shared> {
         .route("/health/seeing", get(seeing))
         .route("/metrics", get(metrics))
         .route("/api/v1/health", get(health))
-        .route("/api/v1/sources", get(sources))
 }
 
 /// The process answers.
@@ -98,7 +97,7 @@ pub fn silent(app: &Shared) -> Option<String> {
     if sources.is_empty() {
         return Some("no source is watched".to_owned());
     }
-    let dark = |source: &SourceHealth| source.state == SourceState::Blind || source.head.is_none();
+    let dark = |source: &SourceHealth| source.state.is_dark() || source.head.is_none();
     let why = |(id, source): (&SourceId, &SourceHealth)| {
         let why = source.unseen(now).unwrap_or_else(|| "has read no block yet".to_owned());
         dark(source).then(|| format!("{id} {why}"))
@@ -131,30 +130,6 @@ pub fn channels(app: &Shared) -> Vec<Channel> {
         last_error: one.last_error,
     };
     app.reaching.show(in_force.channels.keys()).into_iter().map(view).collect()
-}
-
-/// The health of every chain source.
-#[utoipa::path(get, path = "/api/v1/sources", tag = "health", security(("token" = [])), responses((status = 200, body = Vec<Source>), (status = 401, body = ErrorBody)))]
-pub async fn sources(_: Viewer, State(app): State<Shared>) -> Json<Vec<Source>> {
-    Json(all_sources(&app))
-}
-
-/// The health of every chain source.
-pub fn all_sources(app: &Shared) -> Vec<Source> {
-    let view = |(id, source): (SourceId, SourceHealth)| Source {
-        id: id.to_string(),
-        chain: source.chain,
-        state: source.state.word().to_owned(),
-        head: source.head.map(|head| head.number),
-        node_head: source.node_head,
-        last_block: source.last_block.map(|at: Timestamp| at.to_string()),
-        blocks: source.blocks,
-        reorgs: source.reorgs,
-        gaps: source.gaps.iter().map(|gap| format!("{:?} since {}: {}", gap.kind, gap.since, gap.detail)).collect(),
-        capabilities: source.capabilities,
-        endpoint: source.endpoint,
-    };
-    app.sources.all().into_iter().map(view).collect()
 }
 
 /// Metrics in Prometheus' text form.

@@ -12,7 +12,7 @@ use utoipa::{
 
 use super::{
     Shared, alertmanager, commands, configuration, erase, health, incidents, ingest, log, oncall, signals, silences,
-    stream,
+    sources, stream,
 };
 
 /// The description.
@@ -25,10 +25,11 @@ use super::{
         commands::escalate, commands::note, commands::take_role, commands::state_facts, commands::merge,
         commands::reviewed, erase::erase, erase::erase_signal, erase::erase_silence,
         signals::list, signals::show, signals::detectors,
+        sources::sources, sources::kinds, sources::begin_anew,
         oncall::now, oncall::next,
         log::head, log::inclusion, log::consistency,
         configuration::show, configuration::reload,
-        health::live, health::ready, health::seeing, health::health, health::sources, health::metrics,
+        health::live, health::ready, health::seeing, health::health, health::metrics,
         stream::events,
         silences::list, silences::create, silences::end,
         ingest::ingest, ingest::enqueue,

@@ -178,10 +178,11 @@ impl Detection {
         fate
     }
 
-    /// Nobody will close the gaps of a source that is not watched any more, so that is done here, and said.
+    /// Nobody will close the gaps of a source that is not watched any more, or of the chain that it watched before, so that is done
+    /// here, and said.
     async fn now_watched(&mut self, watched: &WatchedSources) -> Fate {
         let board = self.engine.published().board();
-        for gap in board.gaps().filter(|gap| !watched.contains_key(&gap.source)) {
+        for gap in board.gaps().filter(|gap| watched.get(&gap.source) != Some(&gap.chain)) {
             let detail = "the source is not watched any more".to_owned();
             note_gap(&self.engine, &Gap { closed: Some(self.clock.now()), detail, ..gap.clone() }).await;
         }

@@ -8,10 +8,13 @@ use std::{
 
 use quarterdeck_core::id::SourceId;
 use quarterdeck_host::clock::Clock;
-use quarterdeck_sources::{ChainSource, Seen, Sources, evm};
+use quarterdeck_sources::{
+    ChainSource, Seen, Sources,
+    run::{self, Orders},
+};
 use quarterdeck_store::Store;
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Notify, mpsc, watch},
     task::JoinSet,
 };
 
@@ -33,6 +36,7 @@ pub struct Followers {
 pub struct Follower {
     source: ChainSource,
     stop: watch::Sender<bool>,
+    anew: Arc<Notify>,
     /// One task, in a set so that it ends when this is dropped.
     task: JoinSet<()>,
 }
@@ -45,16 +49,25 @@ impl Followers {
                 continue;
             }
             let (stop, stopping) = watch::channel(false);
+            let anew = Arc::new(Notify::new());
+            let orders = Orders { stop: stopping, anew: Arc::clone(&anew) };
             let mut task = JoinSet::new();
-            task.spawn(evm::run(
+            task.spawn(run::run(
                 source.clone(),
                 self.seen.clone(),
                 Arc::clone(&self.store),
                 Arc::clone(&self.health),
                 Arc::clone(&self.clock),
-                stopping,
+                orders,
             ));
-            self.running.insert(source.id.clone(), Follower { source, stop, task });
+            self.running.insert(source.id.clone(), Follower { source, stop, anew, task });
+        }
+    }
+
+    /// Tells a source that the chain which its node shows is the one to follow from here on.
+    pub fn begin_anew(&self, id: &SourceId) {
+        if let Some(follower) = self.running.get(id) {
+            follower.anew.notify_one();
         }
     }
 

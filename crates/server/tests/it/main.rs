@@ -56,7 +56,7 @@ mod receiver;
 mod reload;
 #[cfg(test)]
 #[expect(dead_code, reason = "the follower's own tests use more of it")]
-#[path = "../../../sources/src/evm/follow/tests/node.rs"]
+#[path = "../../../sources/src/evm/testing.rs"]
 mod scripted_node;
 #[cfg(test)]
 mod sight;

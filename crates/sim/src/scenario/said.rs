@@ -100,6 +100,7 @@ pub(super) fn of_journal(board: &Board, event: &JournalEvent) -> Option<String> 
         | JournalEvent::GapClosed { .. }
         | JournalEvent::AllClearSettled { .. }
         | JournalEvent::DetectorSilent { .. }
+        | JournalEvent::SourceBegunAnew { .. }
         | JournalEvent::Erased { .. }
         | JournalEvent::StreamSetAside { .. }
         | JournalEvent::EventSetAside { .. } => return None,

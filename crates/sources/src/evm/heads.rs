@@ -2,20 +2,19 @@
 //! notification costs nothing but time.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde::{Deserialize, de::IgnoredAny};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_tungstenite::{
     connect_async_with_config,
     tungstenite::{Message, protocol::WebSocketConfig},
 };
+
+use crate::reader::Heads;
 
 /// How long a node may take to accept the connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,17 +28,8 @@ const NOTIFICATION_BYTES_MAX: usize = 1024 * 1024;
 /// which a reconnect costs nothing.
 const SILENT: Duration = Duration::from_secs(90);
 
-/// What the follower hears.
-#[derive(Debug, Default)]
-pub struct Heads {
-    /// Woken at each new head, and when a connection is lost.
-    pub heard: Notify,
-    /// Whether the node has confirmed the subscription that is open now. If not, the follower polls.
-    pub listening: AtomicBool,
-}
-
 /// Wakes `heads` at each new head until `stop` says so.
-pub async fn run(url: String, heads: Arc<Heads>, mut stop: watch::Receiver<bool>) {
+pub(super) async fn run(url: String, heads: Arc<Heads>, mut stop: watch::Receiver<bool>) {
     let mut pause = FIRST_PAUSE;
     loop {
         tokio::select! {

@@ -1,46 +1,68 @@
 //! Reads whole blocks from one node: the block, then its receipts and call traces by the block's hash, so that parts of two
 //! branches can never be joined.
 //!
-//! A block whose receipts or traces cannot be had is handed over with what is missing: whether to wait or to go on without is
-//! the follower's choice. What a node does not offer is found by trying. Tests: `follow/tests.rs`, `tests/anvil.rs`.
+//! One thing that cannot be had costs that thing: a block whose receipts or traces cannot be had, or whose contents cannot be read,
+//! is handed over with what is missing. Whether to wait or to go on without is the follower's choice. What a node cannot give at
+//! once is asked for one by one, at once. Tests: `tests.rs`, `../follow/tests.rs`, and `anvil.rs` in the server.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use quarterdeck_core::chain::{B256, Block, GapKind};
+use async_trait::async_trait;
+use quarterdeck_core::{
+    chain::{B256, Block, BlockRef, ChainId, ChainNumber, GapKind},
+    time::Timestamp,
+};
 use quarterdeck_formats::evm::{DecodeError, attach_receipts, attach_traces, decode_block};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::rpc::{Rpc, RpcError};
-use crate::Traces;
+use super::{
+    offer::{Offer, Offers},
+    rpc::{Room, Rpc, RpcError},
+};
+use crate::reader::{ChainReader, Fetched, Header, Stop};
 
-/// Receipts asked for in one request where a node cannot give a block's at once: providers refuse larger batches.
-const RECEIPTS_PER_REQUEST: usize = 100;
-/// Refusals after which a method that never worked counts as not offered. A refusal alone may be about one block.
-const REFUSALS_MAX: u8 = 3;
-
-/// Why reading stopped.
-#[derive(Debug)]
-pub(super) struct Stop(pub(super) GapKind, pub(super) String);
+/// Whether to read call traces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Traces {
+    /// If the node offers them.
+    Auto,
+    /// Always; their absence is a gap.
+    Required,
+    /// They are not asked for, and detectors that want them stay quiet.
+    Off,
+}
 
 impl From<RpcError> for Stop {
     fn from(error: RpcError) -> Self {
-        let kind = match &error {
-            RpcError::Unreachable { .. } | RpcError::TooMany { .. } => GapKind::Unreachable,
-            RpcError::NoMethod { .. } | RpcError::Refused { .. } | RpcError::Nonsense { .. } => GapKind::BadAnswer,
-        };
-        Self(kind, error.to_string())
+        match &error {
+            RpcError::Unreachable { .. } | RpcError::TooMany { .. } => {
+                Self::new(GapKind::Unreachable, &error.to_string())
+            }
+            RpcError::NoMethod { .. } | RpcError::BatchTooLarge { .. } | RpcError::Nonsense { .. } => {
+                Self::new(GapKind::BadAnswer, &error.to_string())
+            }
+            RpcError::Refused { .. } => Self::absent(GapKind::BadAnswer, &error.to_string()),
+        }
     }
 }
 
-/// A header as the follower needs it.
+/// A header as the node writes it.
 #[derive(Debug, Clone, Copy, Deserialize)]
-pub(super) struct Header {
+struct Lean {
     #[serde(with = "quantity")]
-    pub(super) number: u64,
-    pub(super) hash: B256,
+    number: u64,
+    hash: B256,
     #[serde(rename = "parentHash")]
-    pub(super) parent: B256,
+    parent: B256,
+    #[serde(with = "quantity")]
+    timestamp: u64,
+}
+
+impl From<Lean> for Header {
+    fn from(Lean { number, hash, parent, .. }: Lean) -> Self {
+        Self { number, hash, parent }
+    }
 }
 
 mod quantity {
@@ -57,144 +79,168 @@ mod quantity {
 #[serde(transparent)]
 struct Quantity(#[serde(with = "quantity")] u64);
 
-/// A block, and which of its parts could not be had.
-pub(super) struct Fetched {
-    pub(super) block: Block,
-    pub(super) missing: Vec<(GapKind, String)>,
+/// A way to ask for the call traces of a block.
+struct TraceForm {
+    method: &'static str,
+    params: fn(BlockRef) -> Value,
+    offer: fn(&mut Offers) -> &mut Offer,
 }
 
-/// Whether the node has a method.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Offer {
-    /// Not known: it refused so often.
-    Untried(u8),
-    Yes,
-    No,
+/// Geth's, then Parity's. The latter by height, since it has no other; each trace names its transaction, which the block must have.
+const TRACE_FORMS: [TraceForm; 2] = [
+    TraceForm {
+        method: "debug_traceBlockByHash",
+        params: |on| json!([on.hash, {"tracer": "callTracer"}]),
+        offer: |offers| &mut offers.debug_trace,
+    },
+    TraceForm {
+        method: "trace_block",
+        params: |on| json!([format!("{:#x}", on.number)]),
+        offer: |offers| &mut offers.parity_trace,
+    },
+];
+
+/// What came of asking for traces.
+enum Asked {
+    /// The form at this place brought something to read.
+    Given { place: usize, bytes: Vec<u8>, why: Option<String> },
+    /// None did; with why they are missed, where they are.
+    Not(Option<String>),
 }
 
-impl Offer {
-    const fn refused(self) -> Self {
-        match self {
-            Self::Untried(times) if times + 1 < REFUSALS_MAX => Self::Untried(times + 1),
-            Self::Untried(_) | Self::No => Self::No,
-            Self::Yes => Self::Yes,
-        }
-    }
-}
-
-/// What the node offers, as far as we know.
-#[derive(Debug, Clone, Copy)]
-struct Offers {
-    block_receipts: Offer,
-    debug_trace: Offer,
-    parity_trace: Offer,
-}
-
-const UNTRIED: Offers =
-    Offers { block_receipts: Offer::Untried(0), debug_trace: Offer::Untried(0), parity_trace: Offer::Untried(0) };
+const BY_NUMBER: &str = "eth_getBlockByNumber";
+const BY_HASH: &str = "eth_getBlockByHash";
 
 /// Reads blocks of one chain from one node.
-pub(super) struct Reader {
+pub(super) struct EvmReader {
     node: Arc<Rpc>,
-    chain: u64,
+    chain: ChainNumber,
     traces: Traces,
     offers: Mutex<Offers>,
 }
 
-impl Reader {
-    pub(super) fn new(node: Arc<Rpc>, chain: u64, traces: Traces) -> Self {
-        Self { node, chain, traces, offers: Mutex::new(UNTRIED) }
-    }
-
-    pub(super) fn shown(&self) -> &str {
+#[async_trait]
+impl ChainReader for EvmReader {
+    fn shown(&self) -> &str {
         self.node.shown()
     }
 
-    /// What the node offers.
-    pub(super) fn capabilities(&self) -> Vec<String> {
+    fn capabilities(&self) -> Vec<String> {
         let offers = self.offers();
         let all = [
-            ("block receipts", offers.block_receipts),
-            ("call traces", offers.debug_trace),
-            ("parity traces", offers.parity_trace),
+            ("block receipts", &offers.block_receipts),
+            ("call traces", &offers.debug_trace),
+            ("parity traces", &offers.parity_trace),
         ];
-        all.into_iter().filter(|(_, offer)| *offer == Offer::Yes).map(|(name, _)| name.to_owned()).collect()
+        all.into_iter().filter(|(_, offer)| **offer == Offer::Yes).map(|(name, _)| name.to_owned()).collect()
     }
 
-    /// After a lost connection it may be another node, or another version of it.
-    pub(super) fn forget_offers(&self) {
-        self.learn(|offers| *offers = UNTRIED);
+    fn is_resting(&self) -> bool {
+        self.node.is_resting()
     }
 
-    /// Whether the node is on the chain that the configuration says.
-    pub(super) async fn check_chain(&self) -> Result<(), Stop> {
-        let Quantity(chain) = self.small("eth_chainId", json!([]), GapKind::BadAnswer).await?;
-        if chain == self.chain {
-            return Ok(());
+    fn forget(&self) {
+        *self.offers() = Offers::default();
+    }
+
+    async fn identity(&self) -> Result<Option<B256>, Stop> {
+        let found = self.node.small("eth_chainId", json!([]), Room::Number).await?;
+        let Some(Quantity(chain)) = found else {
+            return Err(Stop::new(GapKind::BadAnswer, &format!("eth_chainId at {}: answered null", self.shown())));
+        };
+        if chain != self.chain {
+            let detail = format!("{} is on chain {chain}, the configuration says {}", self.shown(), self.chain);
+            return Err(Stop::new(GapKind::BadAnswer, &detail));
         }
-        let detail = format!("{} is on chain {chain}, the configuration says {}", self.shown(), self.chain);
-        Err(Stop(GapKind::BadAnswer, detail))
+        match self.node.small::<Lean>(BY_NUMBER, json!(["0x0", false]), Room::Header).await {
+            Ok(first) => Ok(first.filter(|first| first.number == 0).map(|first| first.hash)),
+            Err(error @ (RpcError::Unreachable { .. } | RpcError::TooMany { .. })) => Err(error.into()),
+            // A node that has pruned it, or a chain that does not begin at zero.
+            Err(_) => Ok(None),
+        }
     }
 
-    pub(super) async fn head(&self) -> Result<Header, Stop> {
-        self.small("eth_getBlockByNumber", json!(["latest", false]), GapKind::BadAnswer).await
+    async fn head(&self) -> Result<Header, Stop> {
+        self.lean(BY_NUMBER, json!("latest")).await.map(Header::from)
     }
 
-    /// The header of `hash`; null is ordinary while the node changes branches.
-    pub(super) async fn header(&self, hash: B256) -> Result<Header, Stop> {
-        self.small("eth_getBlockByHash", json!([hash, false]), GapKind::MissingBlock).await
+    /// Null is ordinary while the node changes branches.
+    async fn header(&self, hash: B256) -> Result<Header, Stop> {
+        self.lean(BY_HASH, json!(hash)).await.map(Header::from)
     }
 
-    /// The last block that the node calls final, where it knows the word.
-    pub(super) async fn finalized(&self) -> Result<Option<Header>, Stop> {
-        match self.node.small("eth_getBlockByNumber", json!(["finalized", false])).await {
-            Ok(header) => Ok(header),
+    async fn header_at(&self, number: u64) -> Result<Header, Stop> {
+        self.lean(BY_NUMBER, json!(format!("{number:#x}"))).await.map(Header::from)
+    }
+
+    async fn finalized(&self) -> Result<Option<Header>, Stop> {
+        match self.node.small::<Lean>(BY_NUMBER, json!(["finalized", false]), Room::Header).await {
+            Ok(header) => Ok(header.map(Header::from)),
             Err(RpcError::Refused { .. } | RpcError::NoMethod { .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn small<T: serde::de::DeserializeOwned>(
-        &self,
-        method: &'static str,
-        params: serde_json::Value,
-        null: GapKind,
-    ) -> Result<T, Stop> {
-        let found = self.node.small(method, params).await?;
-        found.ok_or_else(|| Stop(null, format!("{method} at {}: answered null", self.shown())))
-    }
-
-    /// The block at a height, with its parts.
-    pub(super) async fn by_number(&self, number: u64) -> Result<Fetched, Stop> {
-        let bytes = self.node.ask("eth_getBlockByNumber", json!([format!("{number:#x}"), true])).await?;
-        let block = self.decoded(&bytes, number)?;
-        if block.number != number {
-            let detail = format!("{}: asked for block {number}, got block {}", self.shown(), block.number);
-            return Err(Stop(GapKind::BadAnswer, detail));
+    async fn block_at(&self, number: u64) -> Result<Fetched, Stop> {
+        let fetched = self.fetch(BY_NUMBER, json!(format!("{number:#x}")), number).await?;
+        let got = fetched.block.reference().number;
+        if got != number {
+            let detail = format!("{}: asked for block {number}, got block {got}", self.shown());
+            return Err(Stop::new(GapKind::BadAnswer, &detail));
         }
-        Ok(self.complete(block).await)
+        Ok(fetched)
     }
 
-    /// The block of a header, with its parts. The node must say the same as before.
-    pub(super) async fn by_header(&self, header: Header) -> Result<Fetched, Stop> {
-        let bytes = self.node.ask("eth_getBlockByHash", json!([header.hash, true])).await?;
-        let block = self.decoded(&bytes, header.number)?;
-        if (block.hash, block.number, block.parent) != (header.hash, header.number, header.parent) {
-            let (shown, asked, got) = (self.shown(), header.hash, block.hash);
-            let detail = format!("{shown}: asked for block {asked}, got {got} at {} on {}", block.number, block.parent);
-            return Err(Stop(GapKind::BadAnswer, detail));
+    /// The node must say the same as before.
+    async fn block(&self, header: Header) -> Result<Fetched, Stop> {
+        let fetched = self.fetch(BY_HASH, json!(header.hash), header.number).await?;
+        let (on, parent) = (fetched.block.reference(), fetched.block.parent());
+        if (on.hash, on.number, parent) != (header.hash, header.number, header.parent) {
+            let (shown, asked, got) = (self.shown(), header.hash, on.hash);
+            let detail = format!("{shown}: asked for block {asked}, got {got} at {} on {parent}", on.number);
+            return Err(Stop::new(GapKind::BadAnswer, &detail));
         }
-        Ok(self.complete(block).await)
+        Ok(fetched)
+    }
+}
+
+impl EvmReader {
+    pub(super) fn new(node: Arc<Rpc>, chain: ChainNumber, traces: Traces) -> Self {
+        Self { node, chain, traces, offers: Mutex::default() }
     }
 
-    fn decoded(&self, bytes: &[u8], number: u64) -> Result<Block, Stop> {
-        decode_block(bytes, Some(self.chain)).map_err(|error| {
-            let kind = match error {
-                DecodeError::NullBlock => GapKind::MissingBlock,
-                _ => GapKind::BadAnswer,
-            };
-            Stop(kind, format!("{}: block {number}: {error}", self.shown()))
-        })
+    async fn lean(&self, method: &'static str, which: Value) -> Result<Lean, Stop> {
+        let found = self.node.small(method, json!([which, false]), Room::Header).await?;
+        found
+            .ok_or_else(|| Stop::absent(GapKind::MissingBlock, &format!("{method} at {}: answered null", self.shown())))
+    }
+
+    /// A block with its parts. One of which only the header can be read is a header with a gap: what is in it costs nobody else.
+    async fn fetch(&self, method: &'static str, which: Value, number: u64) -> Result<Fetched, Stop> {
+        let bytes = self.node.ask(method, json!([which, true]), Room::Block).await?;
+        let error = match decode_block(&bytes, Some(self.chain)) {
+            Ok(block) => return Ok(self.complete(block).await),
+            Err(error) => error,
+        };
+        let detail = format!("{}: block {number}: {error}", self.shown());
+        match error {
+            DecodeError::NullBlock => Err(Stop::absent(GapKind::MissingBlock, &detail)),
+            DecodeError::Rpc { .. } => Err(Stop::absent(GapKind::BadAnswer, &detail)),
+            _ => {
+                let Ok(lean) = self.lean(method, which).await else {
+                    return Err(Stop::new(GapKind::BadAnswer, &detail));
+                };
+                let block = Block {
+                    chain: ChainId::evm(self.chain),
+                    number: lean.number,
+                    hash: lean.hash,
+                    parent: lean.parent,
+                    time: Timestamp::from_secs(lean.timestamp),
+                    ..Block::default()
+                };
+                Ok(Fetched { block: Arc::new(block).into(), missing: vec![(GapKind::BadAnswer, detail)] })
+            }
+        }
     }
 
     async fn complete(&self, mut block: Block) -> Fetched {
@@ -202,101 +248,118 @@ impl Reader {
         if block.transactions.is_empty() {
             block.has_receipts = true;
             block.has_traces = self.traces != Traces::Off;
-            return Fetched { block, missing };
+            return Fetched { block: Arc::new(block).into(), missing };
         }
-        let (receipts, traces) = tokio::join!(self.receipts(&block), self.traces(&block));
+        let on = block.reference();
+        let (receipts, asked) = tokio::join!(self.receipts(&mut block), self.ask_traces(on, 0, None));
+        let traces = self.traces(&mut block, asked).await;
         let (shown, number) = (self.shown(), block.number);
-        let receipts = receipts
-            .map_err(|error| error.to_string())
-            .and_then(|bytes| attach_receipts(&mut block, &bytes).map_err(|error| error.to_string()));
-        if let Err(error) = receipts {
-            missing.push((GapKind::MissingReceipts, format!("{shown}: receipts of block {number}: {error}")));
+        if let Err(why) = receipts {
+            missing.push((GapKind::MissingReceipts, format!("{shown}: receipts of block {number}: {why}")));
         }
-        let traces = traces.map_err(|error| error.to_string()).and_then(|bytes| match bytes {
-            Some(bytes) => attach_traces(&mut block, &bytes).map_err(|error| error.to_string()),
-            None if self.traces == Traces::Required => Err("not offered, and the configuration requires them".into()),
-            None => Ok(()),
-        });
-        if let Err(error) = traces {
-            missing.push((GapKind::MissingTraces, format!("{shown}: traces of block {number}: {error}")));
+        if let Err(why) = traces {
+            missing.push((GapKind::MissingTraces, format!("{shown}: traces of block {number}: {why}")));
         }
-        Fetched { block, missing }
+        Fetched { block: Arc::new(block).into(), missing }
     }
 
-    /// A block's receipts at once, or one by one where the node cannot.
-    async fn receipts(&self, block: &Block) -> Result<Vec<u8>, RpcError> {
-        let offer = self.offers().block_receipts;
-        if offer != Offer::No {
-            let answer = self.node.ask("eth_getBlockReceipts", json!([block.hash])).await;
-            let (offer, answer) = tried(offer, answer);
-            self.learn(|offers| offers.block_receipts = offer);
-            if let Some(bytes) = answer? {
-                return Ok(bytes);
-            }
-        }
-        let mut all = vec![b'['];
-        let hashes: Vec<_> = block.transactions.iter().map(|transaction| json!([transaction.hash])).collect();
-        for some in hashes.chunks(RECEIPTS_PER_REQUEST) {
-            for one in self.node.many("eth_getTransactionReceipt", some).await? {
-                if all.len() > 1 {
-                    all.push(b',');
+    /// A block's receipts at once, and one by one those that this does not bring.
+    async fn receipts(&self, block: &mut Block) -> Result<(), String> {
+        let mut why = None;
+        let open = self.offers().block_receipts.is_open();
+        if open {
+            match self.node.ask("eth_getBlockReceipts", json!([block.hash]), Room::Block).await {
+                Ok(bytes) => match attach_receipts(block, &bytes) {
+                    Ok(()) => self.offers().block_receipts = Offer::Yes,
+                    Err(error) => why = Some(error.to_string()),
+                },
+                Err(error @ (RpcError::NoMethod { .. } | RpcError::Refused { .. })) => {
+                    self.offers().block_receipts.refused(&error, block.hash);
+                    why = Some(error.to_string());
                 }
-                all.extend_from_slice(one.as_bytes());
+                Err(error) => return Err(error.to_string()),
             }
         }
-        all.push(b']');
-        Ok(all)
+        let lacking = lacking(block);
+        let Some(first) = lacking.first() else { return Ok(()) };
+        // A node that has just heard of a block has none of its receipts: one question tells.
+        let mut found = self.single(std::slice::from_ref(first)).await?;
+        if found.iter().any(Result::is_ok) || lacking.len() < block.transactions.len() {
+            found.extend(self.single(lacking.get(1..).unwrap_or_default()).await?);
+        }
+        let given: Vec<&str> = found.iter().filter_map(|one| one.as_deref().ok()).collect();
+        if !given.is_empty() {
+            attach_receipts(block, format!("[{}]", given.join(",")).as_bytes()).map_err(|error| error.to_string())?;
+        }
+        let without = found.into_iter().find_map(Result::err).map(|error| error.to_string());
+        match self::lacking(block).first() {
+            None => Ok(()),
+            Some(hash) => Err(without.or(why).unwrap_or_else(|| format!("none of transaction {hash}"))),
+        }
     }
 
-    /// Call traces where the node offers them, geth's form first, then Parity's; none where it offers neither.
-    async fn traces(&self, block: &Block) -> Result<Option<Vec<u8>>, RpcError> {
+    async fn single(&self, transactions: &[B256]) -> Result<Vec<Result<String, RpcError>>, String> {
+        let params: Vec<Value> = transactions.iter().map(|hash| json!([hash])).collect();
+        self.node.many("eth_getTransactionReceipt", &params).await.map_err(|error| error.to_string())
+    }
+
+    /// Asks for call traces by the forms from this one on that the node may offer. None: by no other; with why the traces are
+    /// missed, where they are.
+    async fn ask_traces(&self, on: BlockRef, from: usize, mut why: Option<String>) -> Result<Asked, String> {
         if self.traces == Traces::Off {
-            return Ok(None);
+            return Ok(Asked::Not(None));
         }
-        let offers = self.offers();
-        let mut refused = None;
-        if offers.debug_trace != Offer::No {
-            let params = json!([block.hash, {"tracer": "callTracer"}]);
-            let answer = self.node.ask("debug_traceBlockByHash", params).await;
-            let refusal = answer.as_ref().err().cloned();
-            let (offer, answer) = tried(offers.debug_trace, answer);
-            self.learn(|offers| offers.debug_trace = offer);
-            if let Some(bytes) = answer? {
-                return Ok(Some(bytes));
+        for (place, form) in TRACE_FORMS.iter().enumerate().skip(from) {
+            if !(form.offer)(&mut self.offers()).is_open() {
+                continue;
             }
-            refused = refusal.filter(|_| offer != Offer::No);
-        }
-        if offers.parity_trace != Offer::No {
-            // By height: the form has no other. Each trace names its transaction, which the block must have.
-            let answer = self.node.ask("trace_block", json!([format!("{:#x}", block.number)])).await;
-            let refusal = answer.as_ref().err().cloned();
-            let (offer, answer) = tried(offers.parity_trace, answer);
-            self.learn(|offers| offers.parity_trace = offer);
-            if let Some(bytes) = answer? {
-                return Ok(Some(bytes));
+            match self.node.ask(form.method, (form.params)(on), Room::Block).await {
+                Ok(bytes) => return Ok(Asked::Given { place, bytes, why }),
+                Err(error @ (RpcError::NoMethod { .. } | RpcError::Refused { .. })) => {
+                    let mut offers = self.offers();
+                    let offer = (form.offer)(&mut offers);
+                    offer.refused(&error, on.hash);
+                    // Refused for the first time it may still be offered: until that is clear the traces are missing.
+                    if offer.is_open() {
+                        why = why.or(Some(error.to_string()));
+                    }
+                }
+                Err(error) => return Err(error.to_string()),
             }
-            refused = refused.or(refusal.filter(|_| offer != Offer::No));
         }
-        // A refusal may be about this block alone: until it is clear that the method is missing, the traces are.
-        refused.map_or(Ok(None), Err)
+        Ok(Asked::Not(why.or_else(|| {
+            let required = self.traces == Traces::Required;
+            required.then(|| "not offered, and the configuration requires them".to_owned())
+        })))
     }
 
-    fn offers(&self) -> Offers {
-        *self.offers.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Puts traces to a block. What cannot be read is no offer: then the next form is asked, at once.
+    async fn traces(&self, block: &mut Block, mut asked: Result<Asked, String>) -> Result<(), String> {
+        loop {
+            let (place, bytes, why) = match asked? {
+                Asked::Not(why) => return why.map_or(Ok(()), Err),
+                Asked::Given { place, bytes, why } => (place, bytes, why),
+            };
+            let error = match attach_traces(block, &bytes) {
+                Ok(()) => {
+                    if let Some(form) = TRACE_FORMS.get(place) {
+                        *(form.offer)(&mut self.offers()) = Offer::Yes;
+                    }
+                    return Ok(());
+                }
+                Err(error) => error.to_string(),
+            };
+            asked = self.ask_traces(block.reference(), place.saturating_add(1), why.or(Some(error))).await;
+        }
     }
 
-    fn learn(&self, change: impl FnOnce(&mut Offers)) {
-        change(&mut self.offers.lock().unwrap_or_else(PoisonError::into_inner));
+    fn offers(&self) -> MutexGuard<'_, Offers> {
+        self.offers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What an answer says about the offer, and the answer; none where another way is to be tried. A method that worked before and
-/// is refused now is no missing method.
-fn tried(offer: Offer, answer: Result<Vec<u8>, RpcError>) -> (Offer, Result<Option<Vec<u8>>, RpcError>) {
-    match answer {
-        Ok(bytes) => (Offer::Yes, Ok(Some(bytes))),
-        Err(RpcError::NoMethod { .. }) => (Offer::No, Ok(None)),
-        Err(RpcError::Refused { .. }) if offer != Offer::Yes => (offer.refused(), Ok(None)),
-        Err(error) => (offer, Err(error)),
-    }
+/// The transactions whose receipt is not there.
+fn lacking(block: &Block) -> Vec<B256> {
+    let without = block.transactions.iter().filter(|transaction| !block.has_receipt_of(transaction));
+    without.map(|transaction| transaction.hash).collect()
 }

@@ -13,6 +13,9 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use tokio::{sync::Semaphore, time::Instant};
 
+use super::meaning::{Meaning, NodeError, meaning};
+use crate::words::clean;
+
 /// How long a node may take for one answer: traces of a full block take seconds.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a node may take to accept a connection.
@@ -27,8 +30,10 @@ const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
 const BURST: Duration = Duration::from_millis(250);
 /// Bytes above which only one answer of a node is read at a time, so that a node cannot fill our memory with several.
 const LARGE_ANSWER_BYTES: usize = 16 * 1024 * 1024;
-/// Characters of a node's own words that are repeated in errors.
-const WORDS_MAX: usize = 200;
+/// Questions in one request, at most: providers refuse larger ones, and some smaller ones. What a node takes is learned.
+const BATCH_MAX: usize = 100;
+/// How long a smaller bound on batches is kept before a larger one is tried again: its owner may have raised it.
+const BATCH_AGAIN: Duration = Duration::from_mins(10);
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,6 +66,16 @@ pub enum RpcError {
         /// The node asked, without what is secret in its address.
         endpoint: String,
     },
+    /// More questions in one request than it takes.
+    #[error("{method} at {endpoint}: too many questions in one request: {message}")]
+    BatchTooLarge {
+        /// What was asked.
+        method: &'static str,
+        /// The node asked, without what is secret in its address.
+        endpoint: String,
+        /// Its words, shortened.
+        message: String,
+    },
     /// It said no.
     #[error("{method} at {endpoint}: node error {code}: {message}")]
     Refused {
@@ -72,6 +87,8 @@ pub enum RpcError {
         code: i64,
         /// Its words, shortened.
         message: String,
+        /// It could not just now: the same question may be answered later.
+        passing: bool,
     },
     /// It answered what cannot be.
     #[error("{method} at {endpoint}: {detail}")]
@@ -85,20 +102,60 @@ pub enum RpcError {
     },
 }
 
-/// The envelope of an answer, with the result left as it is.
+/// The envelope of an answer, with the result left as it is. Some providers write the error's parts without an `error` around them.
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(borrow)]
     result: Option<&'a RawValue>,
     error: Option<NodeError>,
+    code: Option<Value>,
+    message: Option<Value>,
 }
 
-#[derive(Deserialize)]
-struct NodeError {
-    #[serde(default)]
-    code: i64,
-    #[serde(default)]
-    message: String,
+impl Envelope<'_> {
+    fn error(&mut self) -> Option<NodeError> {
+        let bare = || NodeError::of(self.code.as_ref(), self.message.as_ref());
+        self.error.take().or_else(|| if self.result.is_none() { bare() } else { None })
+    }
+}
+
+/// How long an answer may be, by what it is about: a node must not fill our memory where a number was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// A number or a word.
+    Number,
+    /// A header, with the hashes of its transactions: 100,000 of them.
+    Header,
+    /// A block, its receipts or traces.
+    Block,
+}
+
+impl Room {
+    const fn bytes(self) -> usize {
+        match self {
+            Self::Number => 64 * 1024,
+            Self::Header => 8 * 1024 * 1024,
+            Self::Block => NODE_BODY_BYTES_MAX,
+        }
+    }
+}
+
+/// How many questions the node takes in one request, as far as we know.
+struct Batch {
+    max: usize,
+    /// When that was found, or last tried to be more.
+    since: Instant,
+}
+
+impl RpcError {
+    /// Whether it is about how we asked, rather than about the node or the one thing asked for.
+    const fn is_about_the_request(&self) -> bool {
+        match self {
+            Self::BatchTooLarge { .. } | Self::Nonsense { .. } => true,
+            Self::Refused { passing, .. } => !*passing,
+            Self::Unreachable { .. } | Self::TooMany { .. } | Self::NoMethod { .. } => false,
+        }
+    }
 }
 
 /// One node.
@@ -109,6 +166,7 @@ pub struct Rpc {
     spacing: Duration,
     answer_timeout: Duration,
     pace: Mutex<Pace>,
+    batch: Mutex<Batch>,
     large: Semaphore,
 }
 
@@ -143,6 +201,7 @@ impl Rpc {
             spacing: Duration::from_secs(1) / requests_per_second.max(1),
             answer_timeout,
             pace: Mutex::new(Pace { next: now, resting: now, failed: None, failures: 0 }),
+            batch: Mutex::new(Batch { max: BATCH_MAX, since: now }),
             large: Semaphore::new(1),
         })
     }
@@ -158,9 +217,9 @@ impl Rpc {
     }
 
     /// The whole answer to one question, envelope and all. A node's error is an error here.
-    pub async fn ask(&self, method: &'static str, params: Value) -> Result<Vec<u8>, RpcError> {
+    pub async fn ask(&self, method: &'static str, params: Value, room: Room) -> Result<Vec<u8>, RpcError> {
         let question = serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-        self.exchange(method, question.to_string(), 1).await
+        self.exchange(method, question.to_string(), 1, room).await
     }
 
     /// A small result, read into `T`; none where it is null.
@@ -168,8 +227,9 @@ impl Rpc {
         &self,
         method: &'static str,
         params: Value,
+        room: Room,
     ) -> Result<Option<T>, RpcError> {
-        let bytes = self.ask(method, params).await?;
+        let bytes = self.ask(method, params, room).await?;
         let envelope: Envelope<'_> = serde_json::from_slice(&bytes).map_err(|error| self.nonsense(method, &error))?;
         match envelope.result.map(RawValue::get) {
             None | Some("null") => Ok(None),
@@ -177,8 +237,31 @@ impl Rpc {
         }
     }
 
-    /// The results of several questions of one method, as JSON, in order. The budget counts each question.
-    pub async fn many(&self, method: &'static str, params: &[Value]) -> Result<Vec<String>, RpcError> {
+    /// The results of several questions of one method, as JSON, in order, each with its own fate. As many go in one request as the
+    /// node takes; the budget counts each.
+    pub async fn many(
+        &self,
+        method: &'static str,
+        params: &[Value],
+    ) -> Result<Vec<Result<String, RpcError>>, RpcError> {
+        let mut all = Vec::with_capacity(params.len());
+        while let Some(rest) = params.get(all.len()..).filter(|rest| !rest.is_empty()) {
+            let size = self.batch_size().min(rest.len());
+            let some = rest.get(..size).unwrap_or(rest);
+            match self.batch(method, some).await {
+                Ok(answers) => all.extend(answers),
+                // Whatever the words: what is refused as a whole may be taken in parts.
+                Err(error) if some.len() > 1 && error.is_about_the_request() => {
+                    tracing::debug!(%error, size, "fewer questions in one request from here on");
+                    self.note_batch(size / 2);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all)
+    }
+
+    async fn batch(&self, method: &'static str, params: &[Value]) -> Result<Vec<Result<String, RpcError>>, RpcError> {
         #[derive(Deserialize)]
         struct One<'a> {
             id: usize,
@@ -186,28 +269,61 @@ impl Rpc {
             result: Option<&'a RawValue>,
             error: Option<NodeError>,
         }
+        if let [one] = params {
+            let answer = self.small::<Box<RawValue>>(method, one.clone(), Room::Block).await;
+            let absent = || self.nonsense(method, &"answered null");
+            return match answer {
+                Ok(answer) => Ok(vec![answer.map(|text| text.get().to_owned()).ok_or_else(absent)]),
+                Err(error @ RpcError::Refused { .. }) => Ok(vec![Err(error)]),
+                Err(error) => Err(error),
+            };
+        }
         let question =
             |(id, params)| serde_json::json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
         let questions: Vec<Value> = params.iter().enumerate().map(question).collect();
         let count = u32::try_from(params.len()).unwrap_or(u32::MAX);
-        let bytes = self.exchange(method, Value::Array(questions).to_string(), count).await?;
+        let bytes = self.exchange(method, Value::Array(questions).to_string(), count, Room::Block).await?;
         let mut answers: Vec<One<'_>> =
             serde_json::from_slice(&bytes).map_err(|error| self.nonsense(method, &error))?;
-        if let Some(error) = answers.iter_mut().find_map(|one| one.error.take()) {
-            return Err(self.node_error(method, &error));
-        }
         answers.sort_by_key(|one| one.id);
         let complete = answers.len() == params.len() && answers.iter().enumerate().all(|(place, one)| one.id == place);
-        let results: Option<Vec<String>> = answers.iter().map(|one| Some(one.result?.get().to_owned())).collect();
-        match results {
-            Some(results) if complete => Ok(results),
-            _ => Err(self.nonsense(method, &format!("{} of {} answers", answers.len(), params.len()))),
+        if !complete {
+            return Err(self.nonsense(method, &format!("{} of {} answers", answers.len(), params.len())));
         }
+        let mut all = Vec::with_capacity(answers.len());
+        for one in answers {
+            all.push(match (one.error, one.result.map(RawValue::get)) {
+                (Some(error), _) => match self.node_error(method, &error) {
+                    error @ RpcError::Refused { .. } => Err(error),
+                    // The method is missing, or we are to wait: that is about all of them.
+                    error => {
+                        if matches!(error, RpcError::TooMany { .. }) {
+                            self.note_failure(Instant::now(), None);
+                        }
+                        return Err(error);
+                    }
+                },
+                (None, Some(text)) if text != "null" => Ok(text.to_owned()),
+                (None, _) => Err(self.nonsense(method, &"answered null")),
+            });
+        }
+        Ok(all)
+    }
+
+    fn batch_size(&self) -> usize {
+        let mut batch = self.batch.lock().unwrap_or_else(PoisonError::into_inner);
+        if batch.max < BATCH_MAX && batch.since.elapsed() >= BATCH_AGAIN {
+            *batch = Batch { max: batch.max.saturating_mul(2).min(BATCH_MAX), since: Instant::now() };
+        }
+        batch.max
+    }
+
+    fn note_batch(&self, max: usize) {
+        *self.batch.lock().unwrap_or_else(PoisonError::into_inner) = Batch { max: max.max(1), since: Instant::now() };
     }
 
     fn nonsense(&self, method: &'static str, detail: &dyn std::fmt::Display) -> RpcError {
-        let detail = detail.to_string().chars().take(WORDS_MAX).collect();
-        RpcError::Nonsense { method, endpoint: self.shown.clone(), detail }
+        RpcError::Nonsense { method, endpoint: self.shown.clone(), detail: clean(&detail.to_string()) }
     }
 
     fn check(&self, method: &'static str, bytes: &[u8]) -> Result<(), RpcError> {
@@ -215,29 +331,37 @@ impl Rpc {
         if bytes.len() > ERROR_BYTES_MAX || bytes.trim_ascii_start().starts_with(b"[") {
             return Ok(());
         }
-        let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(|error| self.nonsense(method, &error))?;
-        envelope.error.map_or(Ok(()), |error| Err(self.node_error(method, &error)))
+        let mut envelope: Envelope<'_> =
+            serde_json::from_slice(bytes).map_err(|error| self.nonsense(method, &error))?;
+        envelope.error().map_or(Ok(()), |error| Err(self.node_error(method, &error)))
     }
 
     fn node_error(&self, method: &'static str, error: &NodeError) -> RpcError {
-        let endpoint = self.shown.clone();
-        let message: String = error.message.chars().take(WORDS_MAX).collect();
-        let lower = message.to_lowercase();
-        let absent =
-            ["not found", "not supported", "not available", "does not exist", "unsupported", "not whitelisted"];
-        if matches!(error.code, NO_SUCH_METHOD | METHOD_NOT_SUPPORTED)
-            || (lower.contains("method") && absent.iter().any(|words| lower.contains(words)))
-        {
-            return RpcError::NoMethod { method, endpoint };
+        let (endpoint, message) = (self.shown.clone(), clean(&error.message));
+        let refused = |passing| RpcError::Refused {
+            method,
+            endpoint: endpoint.clone(),
+            code: error.code,
+            message: message.clone(),
+            passing,
+        };
+        match meaning(error.code, &error.message) {
+            Meaning::NoMethod => RpcError::NoMethod { method, endpoint },
+            Meaning::TooMany => RpcError::TooMany { method, endpoint, after: None },
+            Meaning::BatchTooLarge => RpcError::BatchTooLarge { method, endpoint, message },
+            Meaning::Passing => refused(true),
+            Meaning::No => refused(false),
         }
-        if error.code == LIMIT_EXCEEDED || lower.contains("rate limit") || lower.contains("too many requests") {
-            return RpcError::TooMany { method, endpoint, after: None };
-        }
-        RpcError::Refused { method, endpoint, code: error.code, message }
     }
 
     /// Sends what is our turn to send; `count` questions in one. A failure imposes a pause, a node's plain no does not.
-    async fn exchange(&self, method: &'static str, question: String, count: u32) -> Result<Vec<u8>, RpcError> {
+    async fn exchange(
+        &self,
+        method: &'static str,
+        question: String,
+        count: u32,
+        room: Room,
+    ) -> Result<Vec<u8>, RpcError> {
         loop {
             let turn = self.take_turn(count);
             tokio::time::sleep_until(turn).await;
@@ -249,27 +373,29 @@ impl Rpc {
             tokio::time::sleep_until(resting).await;
         }
         let sent = Instant::now();
-        let transferred = tokio::time::timeout(self.answer_timeout, self.transfer(method, question)).await;
+        let transferred = tokio::time::timeout(self.answer_timeout, self.transfer(method, question, room)).await;
         let outcome = transferred.unwrap_or_else(|_| {
             let detail = format!("no answer within {} s", self.answer_timeout.as_secs());
             Err(RpcError::Unreachable { method, endpoint: self.shown.clone(), detail })
         });
         let outcome = outcome.and_then(|bytes| self.check(method, &bytes).map(|()| bytes));
         match &outcome {
-            Ok(_) | Err(RpcError::Refused { .. } | RpcError::NoMethod { .. }) => self.lock().failures = 0,
+            Ok(_) | Err(RpcError::Refused { .. } | RpcError::NoMethod { .. } | RpcError::BatchTooLarge { .. }) => {
+                self.lock().failures = 0;
+            }
             Err(RpcError::TooMany { after, .. }) => self.note_failure(sent, *after),
             Err(RpcError::Unreachable { .. } | RpcError::Nonsense { .. }) => self.note_failure(sent, None),
         }
         outcome
     }
 
-    async fn transfer(&self, method: &'static str, question: String) -> Result<Vec<u8>, RpcError> {
+    async fn transfer(&self, method: &'static str, question: String, room: Room) -> Result<Vec<u8>, RpcError> {
         let endpoint = || self.shown.clone();
         // An error of the HTTP client names the address with its credentials: they are taken off.
         let unreachable = |error: reqwest::Error| RpcError::Unreachable {
             method,
             endpoint: endpoint(),
-            detail: chain_of(&error.without_url()),
+            detail: clean(&chain_of(&error.without_url())),
         };
         let request = self.http.post(&self.url).header("content-type", "application/json").body(question);
         let mut answer = request.send().await.map_err(unreachable)?;
@@ -279,13 +405,17 @@ impl Rpc {
             let after = header.and_then(|text| text.parse().ok()).map(Duration::from_secs);
             return Err(RpcError::TooMany { method, endpoint: endpoint(), after });
         }
+        if status.as_u16() == 413 {
+            let message = "HTTP 413".to_owned();
+            return Err(RpcError::BatchTooLarge { method, endpoint: endpoint(), message });
+        }
         if status.is_server_error() {
             return Err(RpcError::Unreachable { method, endpoint: endpoint(), detail: format!("HTTP {status}") });
         }
         let (mut bytes, mut alone) = (Vec::new(), None);
         while let Some(part) = answer.chunk().await.map_err(unreachable)? {
-            if bytes.len() + part.len() > NODE_BODY_BYTES_MAX {
-                return Err(self.nonsense(method, &format!("an answer of more than {NODE_BODY_BYTES_MAX} bytes")));
+            if bytes.len() + part.len() > room.bytes() {
+                return Err(self.nonsense(method, &format!("an answer of more than {} bytes", room.bytes())));
             }
             if bytes.len() + part.len() > LARGE_ANSWER_BYTES && alone.is_none() {
                 // Never closed, so that this only waits.
@@ -330,12 +460,6 @@ impl Rpc {
     }
 }
 
-/// JSON-RPC 2.0, section 5.1.
-const NO_SUCH_METHOD: i64 = -32601;
-/// EIP-1474, error codes: the node knows the method and does not offer it.
-const METHOD_NOT_SUPPORTED: i64 = -32004;
-/// EIP-1474, error codes: we ask more than the node allows.
-const LIMIT_EXCEEDED: i64 = -32005;
 /// Bytes of an answer that can still be an error: longer ones are results, and the decoder looks at them anyway.
 const ERROR_BYTES_MAX: usize = 64 * 1024;
 

@@ -52,7 +52,7 @@ const INTERVALS_MEMORY: u32 = 200;
 const GRACE_SECONDS: ParamSpec = ParamSpec {
     name: "grace_seconds",
     unit: "seconds",
-    doc: "A gap closed within this time is not told. Nonsense from a node and forks too deep to walk are told at once.",
+    doc: "A gap closed within this time is not told. Nonsense from a node, another chain, forks too deep to walk, and blocks without receipts or traces are told at once.",
     default: 60,
     min: 0,
     max: 86_400,
@@ -86,11 +86,12 @@ const PARAMS: &[ParamSpec] = &[GRACE_SECONDS, STALE_MIN_SECONDS, STALE_INTERVALS
 
 const DOC: &str = "## What it watches
 
-Our own eyes. A gap that a source reports and does not back-fill within `grace_seconds` (nonsense from a node, and forks too deep to
-walk, are told at once). A chain whose head does not move for `stale_intervals` of its own mean interval, as learned from its
+Our own eyes. A gap that a source reports and does not back-fill within `grace_seconds` (nonsense from a node, forks too deep to walk,
+and blocks that had to be judged without receipts or traces are told at once). A chain whose head does not move for `stale_intervals` of its own mean interval, as learned from its
 headers, and at least `stale_min_seconds`. Blocks that come without receipts or traces, `bare_blocks` in a row, after earlier ones
 had them. Blocks of which something was there and could not be read: a transaction without a receiver, a log, a call of a kind that
-we do not know; the rest of such a block is judged. It says when each is over. A gap that we learn of only after it was closed is put on record too, if it was long.
+we do not know; the rest of such a block is judged. A node that shows another chain, which is not believed. It says when each is over.
+A gap that we learn of only after it was closed is put on record too, if it was long.
 
 ## Why it matters
 
@@ -105,7 +106,8 @@ stale head assumes a minute per block.
 ## First steps
 
 1. Read which source it is and its last error. Ask the node directly for its head.
-2. Switch the chain to its second endpoint, or restart the node.
+2. Switch the chain to its second endpoint, or restart the node. If the node shows another chain: find out who changed it. What was claimed
+   stands until a witness agrees, or somebody says with `quarterdeck source begin-anew` that the new chain is the right one.
 3. Until the gap is closed, look at your largest balances by hand, and treat withdrawals as unobserved.
 ";
 
@@ -258,7 +260,9 @@ impl Detector for Observer {
     fn watched(&mut self, sources: &BTreeMap<SourceId, ChainId>, at: Timestamp, out: &mut Vec<SignalChange>) {
         let voice = &self.voice;
         self.state.blinds.retain(|blind| {
-            let stays = sources.contains_key(&blind.source);
+            let watched = sources.get(&blind.source);
+            // One that watches another chain now has no gap on it yet.
+            let stays = watched.is_some_and(|chain| blind.stretches.first().is_none_or(|gap| gap.chain == *chain));
             if !stays && blind.told {
                 let entity: [&[u8]; 2] = [blind.source.as_str().as_bytes(), kind_word(blind.kind).as_bytes()];
                 out.push(voice.ended("gap", &entity, at));
@@ -286,9 +290,17 @@ impl Detector for Observer {
     }
 }
 
-/// Whether waiting cannot help.
-const fn at_once(kind: GapKind) -> bool {
-    matches!(kind, GapKind::BadAnswer | GapKind::ForkTooDeep)
+/// Whether waiting cannot help: the node lies, or blocks were handed over without a part, and the gap says up to which.
+const fn at_once(gap: &Gap) -> bool {
+    match gap.kind {
+        GapKind::BadAnswer | GapKind::ForkTooDeep | GapKind::OtherChain => true,
+        GapKind::MissingReceipts | GapKind::MissingTraces => gap.to_block.is_some(),
+        GapKind::Unreachable
+        | GapKind::MissingBlock
+        | GapKind::StaleHead
+        | GapKind::Overload
+        | GapKind::Disagreement => false,
+    }
 }
 
 /// What makes a stretch the same, however often it is reported: chain, beginning, first height.
@@ -318,7 +330,7 @@ impl Observer {
         } else {
             blind.more += 1;
         }
-        if at_once(gap.kind) && !blind.told {
+        if at_once(gap) && !blind.told {
             blind.told = true;
             let open = blind.open();
             out.push(self.claim_gap(gap, gap.since, open).raised());
@@ -342,7 +354,7 @@ impl Observer {
         let at = gap.closed.unwrap_or(gap.since);
         let entity: [&[u8]; 2] = [gap.source.as_str().as_bytes(), kind_word(gap.kind).as_bytes()];
         let found = self.state.blinds.iter().position(|blind| blind.source == gap.source && blind.kind == gap.kind);
-        let overdue = at_once(gap.kind) || at.since(gap.since) >= self.limits.grace;
+        let overdue = at_once(gap) || at.since(gap.since) >= self.limits.grace;
         let Some(blind) = found.and_then(|place| self.state.blinds.get_mut(place)) else {
             // It began and ended between two reports. If it was long, it is put on record all the same.
             if overdue {
@@ -392,8 +404,12 @@ impl Observer {
             GapKind::StaleHead => "has a head that does not move",
             GapKind::Overload => "sends more than we can read",
             GapKind::Disagreement => "says other things than its witnesses",
+            GapKind::OtherChain => "shows another chain",
         };
-        let span = human_span(now.since(gap.since));
+        // What is told at once has no length yet.
+        let lasted = Some(now.since(gap.since)).filter(|span| *span >= Duration::from_secs(1)).map(human_span);
+        let (span, by_now) =
+            lasted.map_or_else(Default::default, |span| (format!(" for {span}"), format!(", {span} by now")));
         let blocks = match (gap.from_block, gap.to_block) {
             (Some(from), Some(to)) => format!("Blocks {from} to {to} were not seen."),
             (Some(from), None) => format!("Blocks from {from} on were not seen."),
@@ -403,9 +419,9 @@ impl Observer {
         let claim = Claim::at_time(&self.voice, now, "gap", &entity)
             .loudness(Loudness::Error)
             .service(self.watch.only_service(gap.chain))
-            .title(format!("blind on chain {} for {span}: {} {what}", gap.chain, gap.source))
+            .title(format!("blind on chain {}{span}: {} {what}", gap.chain, gap.source))
             .text(format!(
-                "{} {what} since {}, {span} by now. {blocks} Until it is back-filled, silence of the other detectors on chain {} means nothing. {}",
+                "{} {what} since {}{by_now}. {blocks} Until it is back-filled, silence of the other detectors on chain {} means nothing. {}",
                 gap.source, gap.since, gap.chain, gap.detail
             ))
             .number("open for", now.since(gap.since).as_secs(), "seconds")
@@ -549,5 +565,6 @@ const fn kind_word(kind: GapKind) -> &'static str {
         GapKind::StaleHead => "stale_head",
         GapKind::Overload => "overload",
         GapKind::Disagreement => "disagreement",
+        GapKind::OtherChain => "other_chain",
     }
 }

@@ -46,7 +46,8 @@ pub(super) fn check(file: &File, faults: &mut Faults<'_>) {
     ids("policy", file.policy.iter().map(|section| &section.id), faults);
     ids("service", file.service.iter().map(|section| &section.id), faults);
     ids("list", file.list.iter().map(|section| &section.name), faults);
-    ids("source", file.source.iter().map(|section| &section.id), faults);
+    let sources: Vec<Spanned<String>> = file.source.iter().filter_map(|section| section.text("id")).collect();
+    ids("source", sources.iter(), faults);
     ids("integration", file.integration.iter().map(|section| &section.id), faults);
     addresses(file, faults);
     assets(file, faults);

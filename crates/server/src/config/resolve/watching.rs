@@ -1,72 +1,126 @@
 //! Chain sources and detector parameters.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
-use quarterdeck_core::detector::Params;
+use quarterdeck_core::{chain::ChainId, detector::Params};
 use quarterdeck_detect::detectors::DETECTORS;
+use quarterdeck_sources::{
+    ChainSource, SOURCES, SourceKind,
+    setting::{Form, SettingError, Settings, Value},
+};
 
 use super::Faults;
-use quarterdeck_sources::{ChainSource, Traces};
 
 use crate::config::shape;
 
-/// Requests per second unless told otherwise: what a free tier of the usual providers allows.
-const REQUESTS_PER_SECOND: u32 = 25;
-/// A head that stands still for this long is a gap unless told otherwise: ten slots of Ethereum.
-const STALE_AFTER: Duration = Duration::from_mins(2);
-/// How often to ask for the head where there is no WebSocket.
-const POLL_EVERY: Duration = Duration::from_secs(1);
-/// Blocks until final where the node does not say: two epochs of Ethereum.
-const CONFIRMATIONS: u64 = 64;
+/// Keys of a source that are no setting of its kind.
+const OWN_KEYS: [&str; 3] = ["id", "kind", "chain"];
 
+/// Every source, of whatever kind. One that names no kind is of the first of THE LIST, as all were before there were kinds.
 pub(super) fn sources(sections: &[shape::SourceSection], faults: &mut Faults<'_>) -> Vec<ChainSource> {
-    let mut sources: Vec<ChainSource> = Vec::new();
-    for (nth, section) in sections.iter().enumerate() {
-        let place = |key| ("source", nth, key);
-        let id = faults.name(section.id.get_ref(), place("id"));
-        let http = faults.secret(&section.http, place("http"));
-        let ws = section.ws.as_ref().and_then(|text| faults.secret(text, place("ws")));
-        let witnesses: Vec<String> =
-            section.witnesses.iter().filter_map(|text| faults.secret(text, place("witnesses"))).collect();
-        for (key, url, schemes) in [("http", &http, ["http", "https"]), ("ws", &ws, ["ws", "wss"])] {
-            let Some(text) = url else { continue };
-            if !url::Url::parse(text).is_ok_and(|parsed| schemes.contains(&parsed.scheme())) {
-                faults.add(
-                    "source",
-                    nth,
-                    key,
-                    format!("this is no {key} address"),
-                    &format!("begin it with `{}://`", schemes[0]),
-                );
+    sections.iter().enumerate().filter_map(|(nth, section)| source(nth, section, faults)).collect()
+}
+
+fn source(nth: usize, section: &shape::SourceSection, faults: &mut Faults<'_>) -> Option<ChainSource> {
+    let place = |key| ("source", nth, key);
+    let id = match section.text("id") {
+        Some(text) => faults.name(text.get_ref(), place("id")),
+        None => {
+            faults.add("source", nth, "id", "a source needs a name", "add `id = \"own-node\"`");
+            None
+        }
+    };
+    let kind = match section.0.get("kind") {
+        None => SOURCES.first().copied(),
+        Some(value) => {
+            let word = value.get_ref().as_str().unwrap_or_default();
+            let found = SOURCES.iter().copied().find(|kind| kind.id() == word);
+            if found.is_none() {
+                let known: Vec<&str> = SOURCES.iter().map(|kind| kind.id()).collect();
+                let what = format!("`{}` is no kind of source", value.get_ref());
+                faults.add("source", nth, "kind", what, &format!("write one of: {}", known.join(", ")));
             }
+            found
         }
-        let mut span = |text: &Option<String>, key, default| match text {
-            None => Some(default),
-            Some(text) => faults.span(text, place(key)),
-        };
-        let stale_after = span(&section.stale_after, "stale_after", STALE_AFTER);
-        let poll_every = span(&section.poll_every, "poll_every", POLL_EVERY);
-        let mut known = std::collections::BTreeSet::new();
-        if !http.iter().chain(&witnesses).all(|url| known.insert(url)) {
-            let what = "a node is there twice: it would agree with itself";
-            faults.add("source", nth, "witnesses", what, "name other nodes of the same chain, each once");
-        }
-        if let (Some(id), Some(http), Some(stale_after), Some(poll_every)) = (id, http, stale_after, poll_every) {
-            sources.push(ChainSource {
-                id,
-                chain: section.chain,
-                http,
-                ws,
-                witnesses,
-                traces: section.traces.unwrap_or(Traces::Auto),
-                requests_per_second: section.requests_per_second.unwrap_or(REQUESTS_PER_SECOND).max(1),
-                stale_after,
-                confirmations: section.confirmations.unwrap_or(CONFIRMATIONS),
-                poll_every: poll_every.max(Duration::from_millis(50)),
-            });
+    }?;
+    let chain = chain(nth, section, kind, faults);
+    let mut given = BTreeMap::new();
+    let mut good = true;
+    for (key, value) in section.0.iter().filter(|(key, _)| !OWN_KEYS.contains(&key.as_str())) {
+        let form = kind.settings().iter().find(|spec| spec.name == key).map(|spec| spec.form);
+        match value_of(form, value.get_ref(), place(key), faults) {
+            Some(value) => drop(given.insert(key.clone(), value)),
+            None => good = false,
         }
     }
-    sources
+    if !good {
+        return None;
+    }
+    let settings = Settings::of(kind.settings(), given).map_err(|error| wrong(nth, kind, &error, faults)).ok()?;
+    let source = ChainSource { id: id?, kind, chain: chain?, settings };
+    source.kind.open(&source).map_err(|error| wrong(nth, kind, &error, faults)).ok()?;
+    Some(source)
+}
+
+fn chain(
+    nth: usize,
+    section: &shape::SourceSection,
+    kind: &dyn SourceKind,
+    faults: &mut Faults<'_>,
+) -> Option<ChainId> {
+    let (found, remedy) = match section.0.get("chain").map(toml::Spanned::get_ref) {
+        None => (Err("a source needs its chain".to_owned()), "add `chain = 1` for Ethereum"),
+        Some(toml::Value::Integer(number)) => {
+            let number = u64::try_from(*number).map_err(|_| format!("`{number}` is no chain"));
+            (number.map(ChainId::evm), "write the number of the chain by EIP-155")
+        }
+        Some(value) => {
+            let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+            (text.parse::<ChainId>().map_err(|error| error.to_string()), "write the number of the chain by EIP-155")
+        }
+    };
+    let found = faults.take(found, ("source", nth, "chain"), remedy)?;
+    if found.family() != kind.reads() {
+        let what = format!("`{found}` is no {} chain, and kind `{}` reads only those", kind.reads().word(), kind.id());
+        faults.add("source", nth, "chain", what, "choose a kind that reads this chain");
+        return None;
+    }
+    Some(found)
+}
+
+/// A value in the form that its setting has. What is in another form is left as it is, so that the kind says what it wants.
+fn value_of(
+    form: Option<Form>,
+    value: &toml::Value,
+    place: (&str, usize, &str),
+    faults: &mut Faults<'_>,
+) -> Option<Value> {
+    match (form, value) {
+        (Some(Form::Span { .. }), toml::Value::String(text)) => faults.span(text, place).map(Value::Span),
+        (Some(Form::Addresses(_)), toml::Value::Array(all)) => {
+            let one = |text: &toml::Value| match text.as_str() {
+                Some(text) => faults.secret(text, place),
+                None => Some(text.to_string()),
+            };
+            all.iter().map(one).collect::<Option<Vec<_>>>().map(Value::Texts)
+        }
+        (_, toml::Value::String(text)) => faults.secret(text, place).map(Value::Text),
+        (_, toml::Value::Integer(number)) => {
+            Some(u64::try_from(*number).map_or_else(|_| Value::Text(number.to_string()), Value::Whole))
+        }
+        (_, other) => Some(Value::Text(other.to_string())),
+    }
+}
+
+/// What is wrong with the settings of a source, and what would be right.
+fn wrong(nth: usize, kind: &dyn SourceKind, error: &SettingError, faults: &mut Faults<'_>) {
+    let spec = kind.settings().iter().find(|spec| spec.name == error.name());
+    let remedy = match (error, spec) {
+        (SettingError::Unknown { .. }, _) => "remove the key, or correct its spelling".to_owned(),
+        (_, Some(spec)) => format!("{} It is {}", spec.doc, spec.form.bounds()),
+        (_, None) => String::new(),
+    };
+    faults.add("source", nth, error.name(), error.to_string(), &remedy);
 }
 
 /// Every detector of THE LIST with its parameters; one with `enabled = false` is left out.

@@ -83,9 +83,12 @@ fn hearing_of_it_twice_is_harmless() {
 
 #[test]
 fn nonsense_is_told_at_once() {
-    for kind in [GapKind::BadAnswer, GapKind::ForkTooDeep] {
+    for kind in [GapKind::BadAnswer, GapKind::ForkTooDeep, GapKind::OtherChain] {
         assert_eq!(told(&[gap(kind, 1_000, 7, None)]), (1, 0));
     }
+    let changes = observe(&ObservationLoss, &rehearsal::knowledge(), &[gap(GapKind::OtherChain, 1_000, 7, None)]);
+    let signal = &raised(&changes)[0];
+    assert_eq!(signal.title, "blind on chain 1: eth-1 shows another chain", "not for 0 ms");
 }
 
 #[test]
@@ -139,4 +142,17 @@ fn receipts_that_stop_are_told_and_those_that_never_came_are_not() {
     assert_eq!(told(&stopped), (1, 0));
     assert_eq!(told(&stopped[..stopped.len() - 1]), (0, 0), "two are not three");
     assert_eq!(told(&[&stopped[..], &chain.events[..1]].concat()), (1, 1));
+}
+
+#[test]
+fn a_block_handed_over_without_a_part_is_told_at_once_and_one_that_waits_is_not() {
+    for kind in [GapKind::MissingReceipts, GapKind::MissingTraces] {
+        let to = |to_block| {
+            let ChainEvent::Gap(gap) = gap(kind, 1_000, 7, None) else { panic!("a gap") };
+            ChainEvent::Gap(Arc::new(Gap { to_block, ..Gap::clone(&gap) }))
+        };
+        assert_eq!(told(&[to(None)]), (0, 0), "it may still come");
+        assert_eq!(told(&[to(None), to(Some(7))]), (1, 0));
+        assert_eq!(told(&[to(None), to(Some(7)), to(Some(8)), gap(kind, 1_000, 7, Some(1_060))]), (1, 1));
+    }
 }

@@ -21,11 +21,11 @@ use quarterdeck_core::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::{self, error::SendTimeoutError};
 
-use super::{
-    super::{SourceState, Sources},
+use crate::{
     follow::{Follower, Place, Step},
+    health::{SourceState, Sources},
+    seen::Seen,
 };
-use crate::Seen;
 
 /// How long trouble may last before it is told.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
@@ -33,6 +33,9 @@ pub(super) const GRACE: Duration = Duration::from_secs(2);
 /// How long we may be behind without getting nearer to the head, and how long the detectors may take nothing in, until that is
 /// told: a few blocks of most chains, and more than a full disk takes to be noticed.
 const NO_BETTER: Duration = Duration::from_secs(30);
+
+/// Parts of a block without which it is judged all the same.
+const PARTS: [GapKind; 2] = [GapKind::MissingReceipts, GapKind::MissingTraces];
 
 /// What is kept of a source.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -48,7 +51,7 @@ pub(super) struct Teller {
     seen: mpsc::Sender<Seen>,
     sources: Arc<Sources>,
     source: SourceId,
-    chain: u64,
+    chain: ChainId,
     cursor: Cursor,
     /// When the trouble began that lasts.
     trouble: Option<Timestamp>,
@@ -85,7 +88,7 @@ impl Teller {
         seen: mpsc::Sender<Seen>,
         sources: Arc<Sources>,
         source: SourceId,
-        chain: u64,
+        chain: ChainId,
         cursor: Cursor,
     ) -> Self {
         Self { seen, sources, source, chain, cursor, trouble: None, behind: None, untold: None }
@@ -120,9 +123,9 @@ impl Teller {
         self.sources.update(&self.source, |health| {
             health.node_head = step.node_head.or(health.node_head);
             health.looked = Some(now);
-            let parts = [GapKind::MissingReceipts, GapKind::MissingTraces];
-            let sightless = gaps.iter().any(|gap| !parts.contains(&gap.kind));
+            let sightless = gaps.iter().any(|gap| !PARTS.contains(&gap.kind));
             health.state = match (sightless, blind || more) {
+                _ if follower.unfit().is_some() => SourceState::Unfit,
                 (true, _) if blind || !more => SourceState::Blind,
                 // Until the first block is read nothing was caught up with.
                 _ if follower.last().is_none() => SourceState::Connecting,
@@ -143,7 +146,10 @@ impl Teller {
             None => self.trouble = None,
             Some((kind, detail)) => {
                 let since = *self.trouble.get_or_insert(began);
-                if step.given_up || now.since(since) >= GRACE {
+                let at_once = step.given_up || *kind == GapKind::OtherChain;
+                if at_once || now.since(since) >= GRACE {
+                    // A part that is waited for is not given up yet: up to where, nobody knows.
+                    let to = to.filter(|_| !PARTS.contains(kind));
                     wanted.push(Wanted { kind: *kind, detail: detail.clone(), from, to });
                 }
             }
@@ -228,7 +234,7 @@ impl Teller {
         }
         let gap = Gap {
             source: self.source.clone(),
-            chain: ChainId::evm(self.chain),
+            chain: self.chain,
             kind: GapKind::Overload,
             from_block: Some(self.cursor.place.last),
             to_block: None,
@@ -253,12 +259,20 @@ impl Teller {
 
     async fn open(&mut self, wanted: Wanted, began: Timestamp, now: Timestamp) -> bool {
         if let Some(gap) = self.cursor.gaps.iter_mut().find(|gap| gap.kind == wanted.kind) {
+            let given_up = gap.to_block.is_none() && wanted.to.is_some() && PARTS.contains(&gap.kind);
             gap.to_block = wanted.to.or(gap.to_block);
-            return true;
+            if !given_up {
+                return true;
+            }
+            // What was waited for went without: that is said at once.
+            gap.detail = wanted.detail;
+            let gap = gap.clone();
+            tracing::warn!(source = %gap.source, kind = ?gap.kind, detail = %gap.detail, "handed over without");
+            return self.send(ChainEvent::Gap(Arc::new(gap)), now).await;
         }
         let gap = Gap {
             source: self.source.clone(),
-            chain: ChainId::evm(self.chain),
+            chain: self.chain,
             kind: wanted.kind,
             from_block: wanted.from,
             to_block: wanted.to,

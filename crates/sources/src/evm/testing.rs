@@ -32,6 +32,8 @@ pub(crate) struct Chain {
     made: u64,
     pub(crate) empty: bool,
     pub(crate) finalized: u64,
+    /// Transactions of a block beyond its first.
+    pub(crate) more: u8,
 }
 
 impl Chain {
@@ -49,9 +51,12 @@ impl Chain {
     }
     pub(crate) fn block(&self, hash: B256) -> Value {
         let Some((number, parent)) = self.blocks.get(&hash) else { return Value::Null };
-        let transactions: Vec<Value> = (0..u8::from(!self.empty)).map(|index| transaction(hash, index)).collect();
+        let transactions: Vec<Value> = self.places().map(|index| transaction(hash, index)).collect();
         json!({"number": format!("{number:#x}"), "hash": hash, "parentHash": parent, "timestamp": format!("{:#x}", 1_700_000_000 + number),
             "miner": address(9), "gasUsed": "0x5208", "gasLimit": "0x1c9c380", "baseFeePerGas": "0x7", "transactions": transactions})
+    }
+    fn places(&self) -> std::ops::Range<u8> {
+        0..if self.empty { 0 } else { self.more + 1 }
     }
     fn at(&self, tag: &str) -> Value {
         let number = match tag {
@@ -69,11 +74,11 @@ impl Chain {
     pub(crate) fn truth(&self, method: &str, params: &Value) -> Lie {
         let of_block = |one: fn(B256, u8) -> Value| {
             let block = self.by_hash(&params[0]);
-            if block.is_null() || self.empty {
-                block
-            } else {
-                json!([one(serde_json::from_value(block["hash"].clone()).unwrap(), 0)])
+            if block.is_null() {
+                return block;
             }
+            let hash = serde_json::from_value(block["hash"].clone()).unwrap();
+            Value::Array(self.places().map(|index| one(hash, index)).collect())
         };
         Lie::Result(match method {
             "eth_chainId" => json!(format!("{CHAIN:#x}")),
@@ -83,8 +88,10 @@ impl Chain {
             "debug_traceBlockByHash" => of_block(trace),
             "eth_getTransactionReceipt" => {
                 let wanted: B256 = serde_json::from_value(params[0].clone()).unwrap();
-                let block = self.canonical.iter().find(|hash| id(**hash, 0) == wanted);
-                block.map_or(Value::Null, |hash| receipt(*hash, 0))
+                let of = |hash: &B256| {
+                    self.places().find(|index| id(*hash, *index) == wanted).map(|index| receipt(*hash, index))
+                };
+                self.canonical.iter().find_map(of).unwrap_or(Value::Null)
             }
             _ => return Lie::Error(-32601, "the method does not exist/is not available"),
         })
@@ -117,6 +124,10 @@ struct Inner {
     chain: Chain,
     script: Option<Script>,
     asked: BTreeMap<String, u64>,
+    /// Questions in one request that it takes, and how many each request had.
+    batch_max: Option<usize>,
+    batches: Vec<usize>,
+    hangs: bool,
 }
 
 /// The node. Dropped with its runtime.
@@ -130,7 +141,14 @@ impl Node {
     pub(crate) async fn start() -> Self {
         let mut chain = Chain::default();
         chain.mine(1);
-        let inner = Arc::new(Mutex::new(Inner { chain, script: None, asked: BTreeMap::new() }));
+        let inner = Arc::new(Mutex::new(Inner {
+            chain,
+            script: None,
+            asked: BTreeMap::new(),
+            batch_max: None,
+            batches: Vec::new(),
+            hangs: false,
+        }));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let router = Router::new().route("/", post(answer)).with_state(Arc::clone(&inner));
@@ -144,6 +162,18 @@ impl Node {
     pub(crate) fn script(&self, script: impl FnMut(&Chain, &str, &Value) -> Option<Lie> + Send + 'static) {
         self.inner.lock().unwrap().script = Some(Box::new(script));
     }
+    /// From now on it refuses requests with more questions than these.
+    pub(crate) fn take_at_most(&self, questions: usize) {
+        self.inner.lock().unwrap().batch_max = Some(questions);
+    }
+    /// Whether it takes questions and never answers.
+    pub(crate) fn hang(&self, hangs: bool) {
+        self.inner.lock().unwrap().hangs = hangs;
+    }
+    /// How many questions each request of several had.
+    pub(crate) fn batches(&self) -> Vec<usize> {
+        self.inner.lock().unwrap().batches.clone()
+    }
     pub(crate) fn honest(&self) {
         self.inner.lock().unwrap().script = None;
     }
@@ -153,8 +183,19 @@ impl Node {
 }
 
 async fn answer(State(inner): State<Arc<Mutex<Inner>>>, body: Bytes) -> axum::response::Response {
+    let hangs = inner.lock().unwrap().hangs;
+    if hangs {
+        std::future::pending::<()>().await;
+    }
     let question: Value = serde_json::from_slice(&body).unwrap();
     let mut inner = inner.lock().unwrap();
+    if let Value::Array(all) = &question {
+        inner.batches.push(all.len());
+        if inner.batch_max.is_some_and(|max| all.len() > max) {
+            let error = json!({"code": -32_007, "message": "batch limit exceeded"});
+            return json!({"jsonrpc": "2.0", "id": null, "error": error}).to_string().into_response();
+        }
+    }
     let mut one = |question: &Value| {
         let method = question["method"].as_str().unwrap();
         *inner.asked.entry(method.to_owned()).or_default() += 1;

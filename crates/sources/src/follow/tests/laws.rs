@@ -33,7 +33,7 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
 }
 
 /// A lie that costs no rest, so that thousands can be told: nothing there, a plain no, or another parent.
-fn lie(chain: &node::Chain, method: &str, params: &Value, which: u64) -> Option<Lie> {
+fn lie(chain: &crate::evm::testing::Chain, method: &str, params: &Value, which: u64) -> Option<Lie> {
     let Lie::Result(mut truth) = chain.truth(method, params) else { return None };
     Some(match which % 3 {
         0 => Lie::Result(Value::Null),

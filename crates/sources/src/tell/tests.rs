@@ -10,43 +10,30 @@ use quarterdeck_core::{
 use tokio::sync::mpsc;
 
 use super::{Cursor, NO_BETTER, Teller};
-use crate::{ChainSource, Seen, Traces};
 use crate::{
-    SourceState, Sources,
-    evm::{
-        follow::{Follower, Place, Step, Told},
-        rpc::{self, Rpc},
-    },
+    Seen, SourceState, Sources,
+    follow::{Follower, Place, Step, Told},
+    source::Pace,
+    testing::{Scripted, Trouble},
 };
 
 /// The height at which the follower of these tests stands: it is never stepped.
 const LAST: u64 = 100;
 
 fn place() -> Place {
-    Place { last: LAST, finalized: 0, hashes: "11".repeat(32) }
+    Place { last: LAST, hashes: "11".repeat(32), ..Place::default() }
 }
 
 fn follower() -> Follower {
-    let source = ChainSource {
-        id: Name::new("devnet").unwrap(),
-        chain: 1,
-        http: "http://user:secret@127.0.0.1:9/".to_owned(),
-        witnesses: Vec::new(),
-        ws: None,
-        traces: Traces::Auto,
-        requests_per_second: 1_000,
-        stale_after: NO_BETTER,
-        confirmations: 64,
-        poll_every: NO_BETTER,
-    };
-    let node = Rpc::new(rpc::client().unwrap(), &source.http, source.requests_per_second);
-    Follower::new(source, node, Vec::new(), Ok(Some(place())))
+    let pace = Pace { stale_after: NO_BETTER, confirmations: 64, poll_every: NO_BETTER };
+    Follower::new(ChainId::evm(1), pace, Scripted::start(1).reader(), Vec::new(), Ok(Some(place())))
 }
 
 fn teller(waiting: usize) -> (Teller, mpsc::Receiver<Seen>, Arc<Sources>) {
     let (seen, hears) = mpsc::channel(waiting);
     let sources = Arc::new(Sources::default());
-    let teller = Teller::new(seen, Arc::clone(&sources), Name::new("devnet").unwrap(), 1, Cursor::default());
+    let teller =
+        Teller::new(seen, Arc::clone(&sources), Name::new("devnet").unwrap(), ChainId::evm(1), Cursor::default());
     (teller, hears, sources)
 }
 
@@ -88,10 +75,7 @@ async fn a_chain_that_outruns_us_is_told_once_and_again_when_we_have_caught_up()
     assert_eq!(told.len(), 1, "{told:?}");
     let opened = told[0].clone();
     assert_eq!((opened.kind, opened.from_block, opened.to_block), (GapKind::Overload, Some(101), Some(1_100)));
-    assert_eq!(
-        opened.detail,
-        "http://127.0.0.1:9: 1000 blocks behind its head 1100; in 30 s it made 100 and 0 were read"
-    );
+    assert_eq!(opened.detail, "a scripted node: 1000 blocks behind its head 1100; in 30 s it made 100 and 0 were read");
     let shown = sources.all().into_values().next().unwrap();
     assert_eq!((shown.state, shown.gaps[0].kind), (SourceState::CatchingUp, GapKind::Overload));
 
@@ -141,4 +125,19 @@ async fn detectors_that_take_nothing_in_are_shown_at_once_and_told_afterwards_an
     }
     assert_eq!(events, ["block 101", "block 102", "Overload Some(102) false", "Overload Some(102) true"]);
     telling.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_block_that_is_given_up_for_a_part_is_told_again_with_its_height() {
+    let (mut teller, mut hears, _) = teller(16);
+    let node = Scripted::start(1);
+    let pace = Pace { stale_after: NO_BETTER, confirmations: 64, poll_every: NO_BETTER };
+    let mut follower = Follower::new(ChainId::evm(1), pace, node.reader(), Vec::new(), Ok(None));
+    node.trouble(Some(Trouble::Short));
+    for seconds in [0, 10, 20, 30, 40] {
+        let step = follower.step(at(seconds)).await;
+        assert!(teller.tell(step, &follower, at(seconds), at(seconds)).await);
+    }
+    let told: Vec<_> = gaps(&mut hears).into_iter().map(|gap| (gap.kind, gap.to_block)).collect();
+    assert_eq!(told, [(GapKind::MissingReceipts, None), (GapKind::MissingReceipts, Some(0))]);
 }

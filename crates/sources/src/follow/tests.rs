@@ -1,21 +1,24 @@
 //! The follower against a node that lies. A model replays what is handed over: whatever happens, it must be the node's chain.
 
+mod chains;
 mod laws;
-mod node;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use quarterdeck_core::{
-    chain::{AnyBlock, B256, BlockRef, ChainEvent, GapKind, Reorg},
+    chain::{AnyBlock, B256, BlockRef, ChainEvent, ChainId, GapKind, Reorg},
     id::Name,
     time::Timestamp,
 };
 use serde_json::{Value, json};
 
-use self::node::{CHAIN, Lie, Node};
 use super::{Follower, Place, Step};
-use crate::evm::rpc::{self, Rpc};
-use crate::{ChainSource, Traces};
+use crate::{
+    ChainSource,
+    evm::testing::{CHAIN, Lie, Node},
+    reader::Doors,
+    setting::{Settings, Value as Set},
+};
 
 /// What a reader of the events believes.
 #[derive(Debug, Clone, Default)]
@@ -66,28 +69,30 @@ impl Model {
     }
 }
 
-fn source(url: &str) -> ChainSource {
-    ChainSource {
-        id: Name::new("devnet").unwrap(),
-        chain: CHAIN,
-        http: url.to_owned(),
-        witnesses: Vec::new(),
-        ws: None,
-        traces: Traces::Auto,
-        requests_per_second: 1_000_000,
-        stale_after: Duration::from_mins(2),
-        confirmations: 64,
-        poll_every: Duration::from_secs(1),
-    }
+pub(crate) fn source(node: &Node, witnesses: &[&Node]) -> ChainSource {
+    let kind = crate::kind("evm").unwrap();
+    let others = witnesses.iter().map(|node| node.url.clone()).collect();
+    let given = [
+        ("http", Set::Text(node.url.clone())),
+        ("witnesses", Set::Texts(others)),
+        ("requests_per_second", Set::Whole(1_000_000)),
+    ];
+    let given: BTreeMap<String, Set> = given.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let settings = Settings::of(kind.settings(), given).unwrap();
+    ChainSource { id: Name::new("devnet").unwrap(), kind, chain: ChainId::evm(CHAIN), settings }
+}
+
+pub(crate) fn follower_at(node: &Node, witnesses: &[&Node], place: Result<Option<Place>, String>) -> Follower {
+    let source = source(node, witnesses);
+    let Doors { node, witnesses, .. } = source.kind.open(&source).unwrap();
+    Follower::new(source.chain, source.pace(), node, witnesses, place)
 }
 
 fn follower(node: &Node, witnesses: &[&Node], place: Option<Place>) -> Follower {
-    let http = rpc::client().unwrap();
-    let to = |node: &Node| Rpc::with_timeout(http.clone(), &node.url, 1_000_000, Duration::from_secs(5));
-    Follower::new(source(&node.url), to(node), witnesses.iter().map(|node| to(node)).collect(), Ok(place))
+    follower_at(node, witnesses, Ok(place))
 }
 
-fn at(seconds: u64) -> Timestamp {
+pub(crate) fn at(seconds: u64) -> Timestamp {
     Timestamp::from_secs(1_700_000_000 + seconds)
 }
 
@@ -223,7 +228,7 @@ async fn no_lie_about_a_block_is_taken() {
     lies(block, GapKind::BadAnswer, with("number", json!("0x3"))).await;
     lies(block, GapKind::BadAnswer, with("hash", strange.clone())).await;
     lies(block, GapKind::MissingBlock, with("parentHash", strange)).await;
-    lies(block, GapKind::BadAnswer, with("number", json!(21))).await;
+    lies(block, GapKind::BadAnswer, with("number", json!("0x"))).await;
     lies(block, GapKind::BadAnswer, |_| Lie::Error(-32000, "header not found")).await;
 }
 
@@ -272,9 +277,11 @@ async fn a_block_waits_for_its_parts_but_not_for_ever() {
     let missing: [(&str, GapKind); 2] =
         [("eth_getBlockReceipts", GapKind::MissingReceipts), ("debug_traceBlockByHash", GapKind::MissingTraces)];
     for (method, kind) in missing {
+        let receipts = kind == GapKind::MissingReceipts;
         let (node, mut follower, mut model) = following(20, 10).await;
         node.chain(|chain| chain.mine(1));
-        node.script(move |_, asked, _| (asked == method).then_some(Lie::Result(Value::Null)));
+        let asked_of = move |asked: &str| asked == method || (receipts && asked == "eth_getTransactionReceipt");
+        node.script(move |_, asked, _| asked_of(asked).then_some(Lie::Result(Value::Null)));
         for second in 0..30 {
             let step = settle(&mut follower, &mut model, second).await;
             assert_eq!(step.gap.map(|(kind, _)| kind), Some(kind));
@@ -372,9 +379,8 @@ async fn what_the_node_calls_final_counts_only_on_our_branch() {
 #[tokio::test]
 async fn a_place_that_cannot_be_read_is_told() {
     let node = Node::start().await;
-    let http = rpc::client().unwrap();
     let torn = Place { hashes: "zz".to_owned(), ..Place::default() };
-    let mut follower = Follower::new(source(&node.url), Rpc::new(http, &node.url, 1000), Vec::new(), Ok(Some(torn)));
+    let mut follower = follower_at(&node, &[], Ok(Some(torn)));
     let step = follower.step(at(0)).await;
     assert!(step.given_up && step.gap.is_some_and(|(_, detail)| detail.contains("were not seen")));
     let mut model = Model::default();
