@@ -114,15 +114,15 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Begins at `place`, else at the node's head. `Err`: there was a place, and it cannot be read; that will be told as a gap.
+    /// Begins at the place `from`, else at the node's head. `Err`: there was a place, and it cannot be read; that will be told as a gap.
     pub fn new(
         chain: ChainId,
         pace: Pace,
         node: Arc<dyn ChainReader>,
         witnesses: Vec<Arc<dyn ChainReader>>,
-        place: Result<Option<Place>, String>,
+        from: Result<Option<Place>, String>,
     ) -> Self {
-        let track = place.and_then(|place| place.map(|place| Track::at(chain, &place)).transpose());
+        let track = from.and_then(|place| place.map(|place| Track::at(chain, &place)).transpose());
         let (track, lost) = match track {
             Ok(track) => (track, None),
             Err(error) => (None, Some(format!("{error}: beginning at the head; blocks since then were not seen"))),
@@ -191,17 +191,17 @@ impl Follower {
         }
         match self.read_on(now, &mut step).await {
             Ok(()) => self.unfit = None,
-            Err(stop) => {
-                if stop.kind == GapKind::Unreachable {
+            Err(Stop { kind, detail, .. }) => {
+                if kind == GapKind::Unreachable {
                     self.reader.forget();
                 }
-                self.identified &= !matches!(stop.kind, GapKind::Unreachable | GapKind::OtherChain);
-                if stop.kind == GapKind::OtherChain {
-                    self.unfit = Some(stop.detail.clone());
+                self.identified &= !matches!(kind, GapKind::Unreachable | GapKind::OtherChain);
+                if kind == GapKind::OtherChain {
+                    self.unfit = Some(detail.clone());
                 } else if step.given_up {
                     self.unfit = None;
                 }
-                step.gap = Some((stop.kind, stop.detail));
+                step.gap = Some((kind, detail));
                 step.more = false;
             }
         }
@@ -278,7 +278,7 @@ impl Follower {
         let (header, since) = self.first.take().filter(patient).unwrap_or((head, now));
         step.wanted = Some((header.number, Some(head.number)));
         let first = match self.reader.block(header).await {
-            Err(stop) if stop.absent => return Err(stop),
+            Err(gone) if gone.absent => return Err(gone),
             found => {
                 self.first = Some((header, since));
                 found?
@@ -306,8 +306,8 @@ impl Follower {
             numbers.by_ref().take(free).for_each(|number| ahead.push_back(reader.block_at(number)));
             let fetched = match ahead.next().await {
                 None => break,
-                Some(Err(stop)) if stop.absent && empty.len() < EMPTY_HEIGHTS_MAX => {
-                    empty.push(stop);
+                Some(Err(why)) if why.absent && empty.len() < EMPTY_HEIGHTS_MAX => {
+                    empty.push(why);
                     continue;
                 }
                 Some(fetched) => fetched?,

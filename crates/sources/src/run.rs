@@ -65,9 +65,9 @@ pub async fn run(
     });
     let Some(kept) = kept(&source, &*store, &sources, &mut orders.stop).await else { return };
     let (place, cursor) = taken_up(kept.as_deref(), source.chain);
-    let pace = source.pace();
+    let how = source.pace();
     let mut teller = Teller::new(seen, sources, source.id.clone(), source.chain, cursor);
-    let mut follower = Follower::new(source.chain, pace, node, witnesses, place);
+    let mut follower = Follower::new(source.chain, how, node, witnesses, place);
     let heads = Arc::new(Heads::default());
     let listening = listener.map(|listen| tokio::spawn(listen(Arc::clone(&heads), orders.stop.clone())));
     loop {
@@ -86,8 +86,8 @@ pub async fn run(
         }
         let pause = match (failed, heads.listening.load(Ordering::Relaxed)) {
             (true, _) => AFTER_GAP,
-            (false, true) => pace.poll_every * POLL_LESS_WITH_HEADS,
-            (false, false) => pace.poll_every,
+            (false, true) => how.poll_every * POLL_LESS_WITH_HEADS,
+            (false, false) => how.poll_every,
         };
         tokio::select! {
             biased;

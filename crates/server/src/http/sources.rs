@@ -64,12 +64,12 @@ pub async fn decide(app: &Shared, caller: &Caller, id: &str, reason: String) -> 
     let event = JournalEvent::SourceBegunAnew { source: source.clone(), chain, by, reason };
     app.engine.ask(Work::Journal(event)).await?;
     app.reloader.followers.lock().await.begin_anew(&source);
-    Ok(view(source, health))
+    Ok(view(&source, health))
 }
 
 /// The health of every chain source.
 pub fn all(app: &Shared) -> Vec<Source> {
-    app.sources.all().into_iter().map(|(id, source)| view(id, source)).collect()
+    app.sources.all().into_iter().map(|(id, source)| view(&id, source)).collect()
 }
 
 /// Every kind of THE LIST.
@@ -89,7 +89,7 @@ pub fn all_kinds() -> Vec<SourceKind> {
     SOURCES.iter().map(view).collect()
 }
 
-fn view(id: SourceId, source: SourceHealth) -> Source {
+fn view(id: &SourceId, source: SourceHealth) -> Source {
     Source {
         id: id.to_string(),
         kind: source.kind,

@@ -43,14 +43,13 @@ impl Offer {
     /// What the node said about `block` by this method. Nothing that passes, and nothing after it has worked, makes it missing.
     pub(super) fn refused(&mut self, error: &RpcError, block: B256) {
         let gone = match (error, &mut *self) {
-            (RpcError::NoMethod { .. }, _) => true,
+            (RpcError::NoMethod { .. }, _) | (RpcError::Refused { passing: false, .. }, Self::No(_)) => true,
             (RpcError::Refused { passing: false, .. }, Self::Untried(blocks)) => {
                 if !blocks.contains(&block) {
                     blocks.push(block);
                 }
                 blocks.len() >= REFUSED_BLOCKS_MAX
             }
-            (RpcError::Refused { passing: false, .. }, Self::No(_)) => true,
             _ => false,
         };
         if gone {

@@ -23,12 +23,11 @@ pub(super) fn sources(sections: &[shape::SourceSection], faults: &mut Faults<'_>
 
 fn source(nth: usize, section: &shape::SourceSection, faults: &mut Faults<'_>) -> Option<ChainSource> {
     let place = |key| ("source", nth, key);
-    let id = match section.text("id") {
-        Some(text) => faults.name(text.get_ref(), place("id")),
-        None => {
-            faults.add("source", nth, "id", "a source needs a name", "add `id = \"own-node\"`");
-            None
-        }
+    let id = if let Some(text) = section.text("id") {
+        faults.name(text.get_ref(), place("id"))
+    } else {
+        faults.add("source", nth, "id", "a source needs a name", "add `id = \"own-node\"`");
+        None
     };
     let kind = match section.0.get("kind") {
         None => SOURCES.first().copied(),

@@ -156,3 +156,22 @@ fn a_block_handed_over_without_a_part_is_told_at_once_and_one_that_waits_is_not(
         assert_eq!(told(&[to(None), to(Some(7)), to(Some(8)), gap(kind, 1_000, 7, Some(1_060))]), (1, 1));
     }
 }
+
+#[test]
+fn a_source_that_watches_another_chain_now_has_no_gap_there() {
+    let params = Params::resolve(ID, PARAMS, &BTreeMap::new()).unwrap();
+    let mut alone = ObservationLoss.build(&params, &rehearsal::knowledge());
+    let mut out = Vec::new();
+    let event = gap(GapKind::OtherChain, 1_000, 7, None);
+    let knowledge = rehearsal::knowledge();
+    alone.observe(&event, &Evidence::of(&event, &knowledge.catalogue), &mut out);
+    assert_eq!((raised(&out).len(), ended(&out).len()), (1, 0));
+    let source = Name::<kind::Source>::new("eth-1").unwrap();
+    let mut watched = |chain| {
+        let mut out = Vec::new();
+        let sources = BTreeMap::from([(source.clone(), chain)]);
+        alone.watched(&sources, Timestamp::from_secs(1_100), &mut out);
+        ended(&out).len()
+    };
+    assert_eq!((watched(rehearsal::CHAIN), watched(ChainId::evm(10))), (0, 1));
+}
