@@ -33,7 +33,10 @@ use quarterdeck_core::{
     signal::{Fingerprint, Loudness},
     time::Timestamp,
 };
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -51,7 +54,9 @@ pub const SERVICE_LABEL: &str = "quarterdeck_service";
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(expecting = "an alert")]
 pub(crate) struct PostedAlert {
+    #[serde(default, deserialize_with = "texts")]
     labels: Option<LabelSet>,
+    #[serde(default, deserialize_with = "texts")]
     annotations: Option<LabelSet>,
     #[serde(rename = "startsAt")]
     starts_at: Option<String>,
@@ -60,6 +65,33 @@ pub(crate) struct PostedAlert {
     #[serde(rename = "generatorURL")]
     generator_url: Option<String>,
     status: Option<String>,
+}
+
+/// Texts by name; one that is null is empty, as Go reads it.
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<LabelSet>, D::Error> {
+    Option::<Texts>::deserialize(deserializer).map(|texts| texts.map(|texts| texts.0))
+}
+
+struct Texts(LabelSet);
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Each;
+        impl<'de> Visitor<'de> for Each {
+            type Value = Texts;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a map")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Texts, A::Error> {
+                let mut texts = LabelSet::new();
+                while let Some((name, text)) = map.next_entry::<String, Option<String>>()? {
+                    texts.insert(name, text.unwrap_or_default());
+                }
+                Ok(Texts(texts))
+            }
+        }
+        deserializer.deserialize_map(Each)
+    }
 }
 
 /// In the signals of what Prometheus posted: it ends unless it is repeated.
@@ -149,7 +181,8 @@ impl PostedAlert {
         let annotations = self.annotations.unwrap_or_default();
         let label = |name: &str| labels.get(name).map(String::as_str);
         let (service, note) = service(hearing, label(SERVICE_LABEL), &[label("service")]);
-        let title = annotations.get("summary").or_else(|| annotations.get("title")).or_else(|| labels.get("alertname"));
+        let said = |name: &str| annotations.get(name).filter(|text| !text.is_empty());
+        let title = said("summary").or_else(|| said("title")).or_else(|| labels.get("alertname"));
         let title = title.cloned().unwrap_or_else(|| {
             labels.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
         });
@@ -280,8 +313,10 @@ mod tests {
             "what",
             {"labels": {"a": "x".repeat(LABEL_BYTES_MAX + 1)}},
             {"labels": {"alertname": "good, too"}, "annotations": null, "unknown": {}},
+            {"labels": {"alertname": "good as well", "job": null}, "annotations": {"summary": null}},
         ]));
-        assert_eq!(batch.heard.len(), 2);
+        assert_eq!(batch.heard.len(), 3);
+        assert_eq!((raised(&batch.heard[2]).labels.len(), raised(&batch.heard[2]).title.as_str()), (1, "good as well"));
         let refusals: Vec<String> = batch.refused.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(refusals.join("\n"), @r#"
         alerts[1].labels.alertname: invalid type: integer `5`, expected a string

@@ -71,9 +71,9 @@ impl UnreadParts {
     /// Adds one.
     pub fn add(&mut self, unread: Unread) {
         if self.named.len() < UNREAD_PARTS_MAX {
-            self.named.push(unread)
+            self.named.push(unread);
         } else {
-            self.more = self.more.saturating_add(1)
+            self.more = self.more.saturating_add(1);
         }
     }
     /// Adds all of another list.

@@ -6,8 +6,6 @@
 //! Where the two differ all the same is in docs/adr/0055-matchers-as-alertmanager-reads-them.md. Never panics. Tests: below, and
 //! side by side with a real Alertmanager in the server's `clients` tests.
 
-use std::fmt::Write as _;
-
 use regex::bytes::{Regex, RegexBuilder};
 
 use crate::limits::{PATTERN_COMPILED_BYTES_MAX, PATTERN_DEPTH_MAX, PATTERN_REPEATS_MAX};
@@ -20,9 +18,12 @@ pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
         .size_limit(PATTERN_COMPILED_BYTES_MAX)
         .dfa_size_limit(PATTERN_COMPILED_BYTES_MAX)
         .nest_limit(NEST_WRITTEN_MAX);
-    builder.build().map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => format!("compiled it is larger than {PATTERN_COMPILED_BYTES_MAX} bytes"),
-        error => error.to_string().lines().last().unwrap_or_default().trim().to_owned(),
+    builder.build().map_err(|error| {
+        if matches!(error, regex::Error::CompiledTooBig(_)) {
+            format!("compiled it is larger than {PATTERN_COMPILED_BYTES_MAX} bytes")
+        } else {
+            error.to_string().lines().last().unwrap_or_default().trim().to_owned()
+        }
     })
 }
 
@@ -486,8 +487,7 @@ fn range(written: &mut String, low: u32, high: u32) {
     const SURROGATES: (u32, u32) = (0xD800, 0xDFFF);
     let parts = [(low, high.min(SURROGATES.0 - 1)), (low.max(SURROGATES.1 + 1), high)];
     for (low, high) in parts.into_iter().filter(|(low, high)| low <= high) {
-        // Writing to a string does not fail.
-        let _: Result<(), std::fmt::Error> = write!(written, r"\x{{{low:X}}}-\x{{{high:X}}}");
+        written.extend([format!(r"\x{{{low:X}}}-\x{{{high:X}}}")]);
     }
     if (SURROGATES.0..=SURROGATES.1).contains(&low) && high <= SURROGATES.1 {
         written.push_str(NOTHING);
