@@ -6,13 +6,15 @@
 //! side that leads to the signed root is believed and the other is named.
 //!
 //! It cannot see what was never logged, nor a log that shows others another face; for that, compare checkpoints with
-//! theirs ([`verify_folder_after`]). Must never repair. Tests: `tests/it/tampering.rs`, `tests/it/vectors.rs`.
+//! theirs ([`verify_folder_after`], [`verify_folder_since`]). Must never repair. Tests: `tests/it/tampering.rs`, `tests/it/vectors.rs`.
 
 mod report;
 mod run;
 mod slices;
 
-pub use report::{Checked, Contents, FINDINGS_MAX, Finding, KeySource, Place, Report, What};
+pub use report::{Checked, Contents, FINDINGS_MAX, FINDINGS_SHOWN, Finding, KeySource, Place, Report, What};
+
+use std::fmt;
 
 use run::{Dispute, Run, Side};
 
@@ -39,6 +41,38 @@ pub fn verify_folder(files: &dyn Files, trusted: Option<&VerifierKey>) -> Report
 
 /// Checks a log folder, and that it extends the checkpoints that the caller has seen before or got from others.
 pub fn verify_folder_after(files: &dyn Files, trusted: Option<&VerifierKey>, known: &[Checkpoint]) -> Report {
+    verify(files, trusted, |run, head| {
+        for older in known {
+            run.known_head(head, older, &FileKind::Checkpoint);
+        }
+    })
+}
+
+/// A checkpoint as somebody kept it, outside the folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptHead {
+    /// What the findings call it: the path of its file.
+    pub name: String,
+    /// The signed checkpoint.
+    pub note: Vec<u8>,
+}
+
+/// Checks a log folder, and that it extends these checkpoints. Each is believed only if the key signed it that the folder's own is
+/// checked with: one by another key is a finding, since the log may have been made anew.
+pub fn verify_folder_since(files: &dyn Files, trusted: Option<&VerifierKey>, kept: &[KeptHead]) -> Report {
+    verify(files, trusted, |run, head| {
+        for one in kept {
+            let opened = run.report.key.as_ref().map(|key| Checkpoint::open(&one.note, key));
+            match opened {
+                Some(Ok(older)) => run.known_head(head, &older, &one.name),
+                Some(Err(error)) => run.report.note(&one.name, Place::default(), What::KnownHead(error)),
+                None => {}
+            }
+        }
+    })
+}
+
+fn verify(files: &dyn Files, trusted: Option<&VerifierKey>, compare: impl FnOnce(&mut Run<'_>, &Checkpoint)) -> Report {
     let mut run = Run::new(files, trusted);
     run.list_files();
     run.read_key(trusted);
@@ -46,9 +80,7 @@ pub fn verify_folder_after(files: &dyn Files, trusted: Option<&VerifierKey>, kno
         Some(head) => {
             run.contents(head.size(), Some(head.root()));
             run.beyond(head.size());
-            for older in known {
-                run.known_head(&head, older);
-            }
+            compare(&mut run, &head);
         }
         // A head that is refused says nothing; the files can still be checked against one another.
         None => run.contents(run.size_of_files(), None),
@@ -261,8 +293,8 @@ impl Run<'_> {
         }
     }
 
-    /// Checks that this log extends a head that the caller knows.
-    fn known_head(&mut self, head: &Checkpoint, older: &Checkpoint) {
+    /// Checks that this log extends a head that the caller knows by this name.
+    fn known_head(&mut self, head: &Checkpoint, older: &Checkpoint, name: &dyn fmt::Display) {
         let wrong = if older.origin() != head.origin() {
             Some(What::OtherLog(older.origin().to_owned()))
         } else if older.size() > head.size() {
@@ -275,7 +307,7 @@ impl Run<'_> {
             }
         };
         match wrong {
-            Some(what) => self.report.note(FileKind::Checkpoint, Place::default(), what),
+            Some(what) => self.report.note(name, Place::default(), what),
             None => self.report.checked.older_heads += 1,
         }
     }

@@ -1,8 +1,9 @@
 //! The shell: everything that touches the world. Rules live in `quarterdeck-core`, ways of finding in `quarterdeck-detect`.
 //!
-//! Reading order: connections, who is asking, what is stored, the one write path, the loops that carry duties out, then the doors in and out, and last the
+//! Reading order: files that somebody names, connections, who is asking, what is stored, the one write path, the loops that carry duties out, then the doors in and out, and last the
 //! one file that joins them.
 
+pub mod regular;
 pub mod doors;
 pub mod auth;
 pub mod config;

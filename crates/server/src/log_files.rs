@@ -1,8 +1,8 @@
 //! A log folder on a disk, as the verifier reads it.
 
 use std::{
+    collections::VecDeque,
     fs,
-    io::Read as _,
     path::{Path, PathBuf},
 };
 
@@ -10,6 +10,8 @@ use quarterdeck_ledger::{
     folder::{FileError, Files},
     tiles::{FileKind, Slice, TILE_WIDTH},
 };
+
+use crate::regular;
 
 /// Files in a folder: 10 million events make about 120,000.
 const FILES_MAX: usize = 2_000_000;
@@ -82,22 +84,54 @@ fn fault(path: &Path, error: &std::io::Error) -> FileError {
 impl Files for DiskFiles {
     fn read(&self, path: &str, bytes_max: usize) -> Result<Option<Vec<u8>>, FileError> {
         let path = self.0.join(path);
-        let file = match fs::File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(fault(&path, &error)),
-        };
-        let mut bytes = Vec::new();
-        let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
-        file.take(limit).read_to_end(&mut bytes).map_err(|error| fault(&path, &error))?;
-        if bytes.len() > bytes_max {
-            return Err(FileError { reason: format!("`{}` is longer than {bytes_max} bytes", path.display()) });
+        match regular::read(&path, u64::try_from(bytes_max).unwrap_or(u64::MAX)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(fault(&path, &error)),
         }
-        Ok(Some(bytes))
     }
     fn list(&self) -> Result<Vec<String>, FileError> {
         let mut found = Vec::new();
         self.walk(&self.0, &mut found)?;
         Ok(found)
     }
+}
+
+/// How many steps above and below a folder a log is looked for: the data folder, and the folder of its configuration.
+const STEPS: usize = 2;
+/// Folders looked into for a log that lies near: enough for any data folder, and an instant on a slow disk.
+const LOOKED_INTO_MAX: usize = 1_000;
+
+/// Whether somebody keeps a log in this folder, sound or damaged: none of ours is without any of these.
+pub fn is_log(folder: &Path) -> bool {
+    let is_file = |name: &str| fs::symlink_metadata(folder.join(name)).is_ok_and(|found| !found.is_dir());
+    is_file("checkpoint") || is_file("log.vkey") || folder.join("tile/entries").is_dir()
+}
+
+/// The log near something that is none: that which it lies in, or one that lies in it.
+pub fn log_near(path: &Path) -> Option<PathBuf> {
+    let above = path.ancestors().skip(1).take(STEPS + 2).filter(|folder| !folder.as_os_str().is_empty());
+    above.map(Path::to_owned).find(|folder| is_log(folder)).or_else(|| log_below(path))
+}
+
+fn log_below(folder: &Path) -> Option<PathBuf> {
+    let mut waiting = VecDeque::from([(folder.to_owned(), 0)]);
+    for _ in 0..LOOKED_INTO_MAX {
+        let (folder, steps) = waiting.pop_front()?;
+        if is_log(&folder) {
+            return Some(folder);
+        }
+        // What may not be read is no log that could be verified.
+        let Ok(items) = fs::read_dir(&folder) else { continue };
+        if steps == STEPS {
+            continue;
+        }
+        for item in items.take(LOOKED_INTO_MAX) {
+            let Ok(item) = item else { continue };
+            if item.file_type().is_ok_and(|kind| kind.is_dir()) {
+                waiting.push_back((item.path(), steps + 1));
+            }
+        }
+    }
+    None
 }

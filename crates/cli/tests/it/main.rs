@@ -10,3 +10,5 @@ mod key;
 mod reload;
 #[cfg(test)]
 mod silence;
+#[cfg(test)]
+mod verify;

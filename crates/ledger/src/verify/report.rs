@@ -1,6 +1,6 @@
 //! What a verification says: what was checked, and where something is wrong.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::{
     checkpoint::{Checkpoint, CheckpointError},
@@ -10,8 +10,11 @@ use crate::{
     tiles::FileKind,
 };
 
-/// Findings listed; beyond, they are counted. A person reads the first few.
+/// Findings listed; beyond, they are counted.
 pub const FINDINGS_MAX: usize = 1_000;
+
+/// Findings written out for a person, who reads the first few; the verdict is to stay in sight.
+pub const FINDINGS_SHOWN: usize = 20;
 
 /// The outcome of checking a log folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,6 +208,8 @@ pub enum What {
     },
     /// The body is erased here but not in a wider file of the same slice, or the other way round.
     HalfErased,
+    /// A head that somebody kept is not believed: another key signed it, or it was changed.
+    KnownHead(CheckpointError),
     /// An older head that the caller knows is of another log.
     OtherLog(String),
     /// An older head that the caller knows has more leaves: the log was set back.
@@ -227,11 +232,13 @@ pub enum What {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for finding in &self.findings {
+        for finding in self.findings.iter().take(FINDINGS_SHOWN) {
             writeln!(f, "{finding}")?;
         }
-        if self.findings_left_out > 0 {
-            writeln!(f, "and {} more", self.findings_left_out)?;
+        let more = u64::try_from(self.findings.len().saturating_sub(FINDINGS_SHOWN)).unwrap_or(u64::MAX);
+        let more = more.saturating_add(self.findings_left_out);
+        if more > 0 {
+            writeln!(f, "and {more} more findings")?;
         }
         let Checked { files, bytes, entries, streams, bodies, erased, .. } = self.checked;
         let verdict = if self.holds() { "holds" } else { "DOES NOT HOLD" };
@@ -240,6 +247,13 @@ impl fmt::Display for Report {
             f,
             "log {origin} {verdict}: {entries} entries of {streams} streams, {bodies} bodies, {erased} erased"
         )?;
+        if self.checked.older_heads > 0 {
+            let (count, heads) = match self.checked.older_heads {
+                1 => ("the".to_owned(), "checkpoint that was"),
+                count => (count.to_string(), "checkpoints that were"),
+            };
+            writeln!(f, "it extends {count} {heads} kept")?;
+        }
         if self.key_source == KeySource::Folder {
             writeln!(f, "checked with the folder's own key: it agrees with itself, nothing more")?;
         }
@@ -248,8 +262,12 @@ impl fmt::Display for Report {
 }
 
 impl fmt::Display for Finding {
+    /// One line, whatever the files are called: a name with a line break must not write a line of the report.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}: {}", self.file, self.place, self.what)
+        for character in format!("{}{}: {}", self.file, self.place, self.what).chars() {
+            if character.is_control() { write!(f, "{}", character.escape_default())? } else { f.write_char(character)? }
+        }
+        Ok(())
     }
 }
 
@@ -293,10 +311,13 @@ impl fmt::Display for What {
                 write!(f, "salt and body give digest {}, the entry has {}", to_hex(got), to_hex(want))
             }
             Self::HalfErased => f.write_str("erased in one file of this slice and kept in another"),
-            Self::OtherLog(origin) => write!(f, "a known checkpoint is of another log, `{origin}`"),
-            Self::SetBack { known, size } => write!(f, "{size} leaves, but a checkpoint of {known} leaves is known"),
+            Self::KnownHead(error) => write!(f, "this log's key did not sign this checkpoint: {error}"),
+            Self::OtherLog(origin) => write!(f, "a checkpoint of another log, `{origin}`"),
+            Self::SetBack { known, size } => {
+                write!(f, "set back: the log has {size} leaves, this checkpoint of it has {known}")
+            }
             Self::Rewritten { size, want, got } => {
-                write!(f, "the first {size} leaves have root {got}, a known checkpoint says {want}")
+                write!(f, "rewritten: the first {size} leaves have root {got}, this checkpoint of them has {want}")
             }
         }
     }
