@@ -18,6 +18,8 @@ mod aside;
 mod loose;
 mod tally;
 mod fold;
+mod bytes;
+mod kept;
 #[cfg(test)]
 mod tests;
 
@@ -25,17 +27,18 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 
-pub use self::{
-    damage::Misfit,
-    loose::LooseSignal,
-    place::{BadCursor, Cursor, Listed, Which},
-    row::IncidentRow,
-};
 use self::{
     damage::{Aside, Subject},
     loose::Loose,
     place::Place,
     tally::Tally,
+};
+pub use self::{
+    damage::{Misfit, audit_signal},
+    kept::{BadKept, Kept},
+    loose::LooseSignal,
+    place::{BadCursor, Cursor, Listed, Which},
+    row::IncidentRow,
 };
 use crate::{
     chain::{ChainId, Gap, GapKind},
@@ -108,6 +111,8 @@ pub struct Board {
     silences: OrdMap<SilenceId, Arc<Silence>>,
     gaps: OrdMap<(SourceId, ChainId, GapKind), Arc<Gap>>,
     aside: OrdMap<Subject, Aside>,
+    /// What is left of events that were erased: SHA-256 of the text, in hex.
+    erased: OrdMap<(Stream, u64), Arc<str>>,
     /// Version of the journal's next event.
     journal: u64,
     tally: Tally,
@@ -131,6 +136,7 @@ impl Clone for Board {
             silences: self.silences.clone(),
             gaps: self.gaps.clone(),
             aside: self.aside.clone(),
+            erased: self.erased.clone(),
             journal: self.journal,
             tally: Tally::default(),
         }
@@ -154,10 +160,12 @@ impl PartialEq for Board {
             open,
             aside,
             unreached,
+            erased,
             ..
         } = self;
         self.has_the_incidents_of(other)
             && (order, open, aside, unreached) == (&other.order, &other.open, &other.aside, &other.unreached)
+            && erased == &other.erased
             && (signals, claims, groups) == (&other.signals, &other.claims, &other.groups)
             && (pages, deadlines, loose) == (&other.pages, &other.deadlines, &other.loose)
             && (silences, gaps, journal) == (&other.silences, &other.gaps, &other.journal)

@@ -15,6 +15,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use imbl::OrdMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
     chain::{B256, ChainId},
@@ -25,7 +26,7 @@ use crate::{
 };
 
 /// What signals of one incident have in common.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Group {
     /// About one transaction.
     Transaction(B256),
@@ -71,6 +72,19 @@ impl Group {
 /// Which incidents have signals of which group. Only open ones are kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Groups(OrdMap<Group, Arc<Vec<IncidentId>>>);
+
+/// As a list: the keys are no texts.
+impl Serialize for Groups {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|(group, members)| (group, &**members)))
+    }
+}
+impl<'de> Deserialize<'de> for Groups {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let listed = <Vec<(Group, Vec<IncidentId>)>>::deserialize(deserializer)?;
+        Ok(Self(listed.into_iter().map(|(group, members)| (group, Arc::new(members))).collect()))
+    }
+}
 
 impl Groups {
     /// The incident has this signal now: it becomes the latest of the signal's groups.

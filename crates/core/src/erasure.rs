@@ -201,7 +201,8 @@ fn written(body: &Body, version: u64) -> Result<String, NotErased> {
     body.to_json().map_err(|error| NotErased::Unwritable { version, detail: error.to_string() })
 }
 
-fn digest(body: &str) -> String {
+/// What an event of the journal says of the text that is left: its SHA-256, in hex.
+pub fn digest(body: &str) -> String {
     alloy_primitives::hex::encode(Sha256::digest(body.as_bytes()))
 }
 

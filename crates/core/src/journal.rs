@@ -231,6 +231,14 @@ pub enum JournalEvent {
         /// What is wrong with it.
         reason: String,
     },
+    /// The log was read whole and compared with what the program goes by, and something differed.
+    #[serde(rename = "audit_failed.v1")]
+    AuditFailed {
+        /// How many events the log had.
+        size: u64,
+        /// What differed.
+        finding: String,
+    },
 }
 
 impl JournalEvent {
@@ -251,6 +259,7 @@ impl JournalEvent {
             Self::Erased { .. } => "erased.v1",
             Self::StreamSetAside { .. } => "stream_set_aside.v1",
             Self::EventSetAside { .. } => "event_set_aside.v1",
+            Self::AuditFailed { .. } => "audit_failed.v1",
         }
     }
 }
@@ -296,6 +305,7 @@ impl JournalEvent {
                 Self::StreamSetAside { incident: *incident, reason: erased() }
             }
             Self::EventSetAside { place, reason: _ } => Self::EventSetAside { place: *place, reason: erased() },
+            Self::AuditFailed { size, finding: _ } => Self::AuditFailed { size: *size, finding: erased() },
             Self::Started { version: _, configuration: _ }
             | Self::Configured { digest: _, before: _, by: _ }
             | Self::SilenceExpired { id: _, by: _ } => self.clone(),

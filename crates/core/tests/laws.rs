@@ -17,7 +17,7 @@ use std::{
 
 use proptest::prelude::*;
 use quarterdeck_core::{
-    board::{Board, Body, Fate, Recorded, Rules, Setting, Stream},
+    board::{Board, Body, Fate, Kept, Recorded, Rules, Setting, Stream},
     catalogue::{Catalogue, Criticality, Service},
     chain::{B256, BlockRef, ChainId},
     duty,
@@ -648,6 +648,43 @@ proptest! {
             let after = board.incident(before.id()).unwrap();
             prop_assert_eq!(owed_and_reached(after, &world), owed_and_reached(before, &world));
         }
+    }
+
+    #[test]
+    fn what_was_kept_with_the_tail_is_the_whole_fold(
+        happenings in prop::collection::vec((happening(), prop::bool::weighted(0.8)), 1..60),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut world = World::new();
+        for (happening, on_time) in happenings {
+            world.happen(happening);
+            if on_time {
+                world.duties();
+            }
+        }
+        let (before, tail) = world.recorded.split_at(cut.index(world.recorded.len() + 1));
+        let folded = |id, until| {
+            let events = before.iter().chain(tail).filter(|one| one.stream == Stream::Incident(id) && one.version < until);
+            let events = events.filter_map(|one| match &one.body {
+                Body::Incident(event) => Some((one.version, one.at, event)),
+                Body::Journal(_) => None,
+            });
+            Arc::new(Incident::fold(id, events).unwrap())
+        };
+        let mut first = Board::fold(before).unwrap();
+        while first.cool(&Rules::default(), Timestamp::MAX) > 0 {}
+        let kept = Kept::read(&first.keep()).unwrap();
+        let warm = kept.warm().iter().map(|(id, version)| folded(*id, version + 1)).collect();
+        let mut board = kept.with(warm).unwrap();
+        prop_assert!(board == first, "as it was kept");
+        for recorded in tail {
+            if let Stream::Incident(id) = recorded.stream && board.cold(id).is_some() {
+                prop_assert!(board.warm(&folded(id, recorded.version)));
+            }
+            board.apply(recorded).unwrap();
+        }
+        prop_assert!(board == world.board, "with the tail");
+        prop_assert!(board == Board::fold(&world.recorded).unwrap());
     }
 
     #[test]

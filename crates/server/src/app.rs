@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicU64},
 };
 
 use quarterdeck_core::{
@@ -30,16 +30,18 @@ use crate::{
     config::{Configuration, StoreKind},
     console,
     doors::{self, Behind, Pace},
-    engine::{Engine, Parts, StartError, Work},
+    engine::{Engine, Parts, StartError, Work, read},
     http,
     in_force::{Channels, Live},
     loops::{
         self,
+        audit::{Audit, Audited},
         deliver::Deliver,
         detect::{Detection, Inputs, Swap, Worlds},
         engine::EngineHandle,
         expire::Expiries,
         follow::Followers,
+        keep::Keeper,
         publish::Publisher,
         watchdog::Watched,
     },
@@ -128,6 +130,8 @@ pub struct Running {
     early: JoinSet<()>,
     late: JoinSet<()>,
     publishing: Publishing,
+    /// Keeps what the next start reads instead of the whole log.
+    pub keeper: Arc<Keeper>,
 }
 
 /// The publisher's task, which ends last: what was made durable while everything else stopped is published too.
@@ -157,6 +161,7 @@ impl Running {
                 tracing::error!(%error, "the publisher did not end well");
             }
         }
+        self.keeper.keep().await;
     }
     /// Waits until `until` is done, then stops.
     pub async fn run_until(self, until: impl Future<Output = ()>) {
@@ -195,6 +200,7 @@ async fn start_bound(
     let key = signer.verifier().clone();
     let parts = Parts { setting: Arc::clone(&configuration.setting), ids, salts, signer };
     let engine = Engine::start(Arc::clone(&store), parts).await?;
+    let unread = engine.unread();
     let (handle, waiting) = loops::engine::queue(engine.published());
     let mut late = JoinSet::new();
     late.spawn(loops::engine::run(engine, waiting, Arc::clone(&clock)));
@@ -211,7 +217,8 @@ async fn start_bound(
     let deaf = house.note_deaf().await?;
     let (seen, swaps) = house.detect(&sources).await?;
     let (reloader, health) = house.follow_chains(ground, swaps, &seen, sources);
-    let watched = house.audit();
+    let watched = house.watch();
+    let keeper = house.keep(unread);
     let expiries = house.expire().await?;
     let room = doors::room(descriptors::raise());
     let app = http::App {
@@ -226,6 +233,7 @@ async fn start_bound(
         deaf,
         watched,
         reaching,
+        audited: Arc::clone(&keeper.audited),
         key: key.clone(),
         stopping: house.stopping.clone(),
         // Half of the room: whoever looks on must not keep others from asking.
@@ -255,6 +263,7 @@ async fn start_bound(
         early,
         late,
         publishing,
+        keeper,
     })
 }
 
@@ -380,13 +389,34 @@ impl House {
         (Arc::new(reloader), health)
     }
 
-    fn audit(&mut self) -> Arc<Watched> {
+    fn watch(&mut self) -> Arc<Watched> {
         let watched = Arc::new(Watched::default());
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
         self.early.spawn(loops::watchdog::run(store, clock, Arc::clone(&watched), self.stopping.clone()));
         let (store, clock) = (Arc::clone(&self.store), Arc::clone(&self.clock));
         self.early.spawn(loops::retain::run(store, clock, self.stopping.clone()));
         watched
+    }
+
+    /// Keeps boards for the next start, and reads what this one did not read.
+    fn keep(&mut self, unread: u64) -> Arc<Keeper> {
+        let audited = Arc::new(Audited::default());
+        let (store, published) = (Arc::clone(&self.store), Arc::clone(self.engine.published()));
+        if unread > 0 {
+            let audit = Audit {
+                store: Arc::clone(&store),
+                engine: self.engine.clone(),
+                live: Arc::clone(&self.live),
+                clock: Arc::clone(&self.clock),
+                audited: Arc::clone(&audited),
+            };
+            self.early.spawn(audit.run(self.stopping.clone()));
+        } else {
+            audited.over(read(&published.head).size);
+        }
+        let keeper = Arc::new(Keeper { store, published, audited, kept: AtomicU64::new(unread) });
+        self.early.spawn(Arc::clone(&keeper).run(self.stopping.clone()));
+        keeper
     }
 
     async fn expire(&mut self) -> Result<Arc<Expiries>, RunError> {

@@ -13,6 +13,7 @@
 mod work;
 pub mod replay;
 mod published;
+pub mod kept;
 pub mod signals;
 mod draft;
 #[cfg(test)]
@@ -45,15 +46,18 @@ use quarterdeck_ledger::{
 
 use self::{
     draft::Draft,
+    kept::TakenUp,
     published::write,
     replay::{Replay, fold_stream},
 };
 pub use self::{
-    published::{LogHead, News, Published, read},
-    replay::{LoadError, entry_of, recorded_of},
+    published::{LogHead, News, Published, Standing, read},
+    replay::{LoadError, entry_of, recorded_of, vouched},
     work::{Answer, EngineError, Job, StartError, Work, incident_of, words},
 };
 use quarterdeck_store::{Batch, Outgoing, Store, StoreError};
+
+use crate::log_tree::Nodes;
 
 /// What the engine is made of besides the store: everything that differs between the world and a simulation.
 pub struct Parts {
@@ -97,19 +101,55 @@ pub struct Engine {
     settled: Timestamp,
     flight: Option<Flight>,
     draft: Draft,
+    /// How many events were not read, because a board was kept that is the fold of them.
+    unread: u64,
 }
 
 impl Engine {
-    /// Folds the stored log, checks it against its checkpoint, and stands ready. What cannot be followed of it is set aside, and told
-    /// with the first thing that is decided.
+    /// Takes up the board that was kept and folds what came after it, or folds the whole stored log; checks it against its
+    /// checkpoint, and stands ready. What cannot be followed of it is set aside, and told with the first thing that is decided.
     pub async fn start(store: Arc<dyn Store>, parts: Parts) -> Result<Self, StartError> {
         let published = Arc::new(Published::new(Arc::clone(&store)));
         let (working, frontier, size) = (Board::default(), Frontier::default(), 0);
         let (flight, draft, settled) = (None, Draft::default(), Timestamp::default());
         let setting = Arc::clone(&parts.setting);
-        let mut engine = Self { store, parts, setting, working, published, frontier, size, settled, flight, draft };
+        let unread = 0;
+        let mut engine =
+            Self { store, parts, setting, working, published, frontier, size, settled, flight, draft, unread };
+        match kept::take_up(&*engine.store).await {
+            Ok(Some(taken)) => {
+                let TakenUp { board, nodes, frontier, size } = taken;
+                engine.stand(board, nodes, frontier, size);
+                match engine.catch_up().await {
+                    Ok(()) => {
+                        engine.unread = size;
+                        return Ok(engine);
+                    }
+                    Err(error @ StartError::Store(_)) => return Err(error),
+                    Err(error) => {
+                        tracing::warn!(%error, "the board that was kept does not go with the log: folding the whole log");
+                    }
+                }
+                engine.stand(Board::default(), Nodes::default(), Frontier::default(), 0);
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "the board that was kept is not taken up: folding the whole log"),
+        }
         engine.catch_up().await?;
         Ok(engine)
+    }
+
+    /// How many events the start did not read, because a board was kept that is said to be the fold of them.
+    pub const fn unread(&self) -> u64 {
+        self.unread
+    }
+
+    /// Makes all of it of this moment.
+    fn stand(&mut self, board: Board, nodes: Nodes, frontier: Frontier, size: u64) {
+        let _moving = self.published.moving();
+        *write(&self.published.board) = Arc::new(board);
+        self.published.tree.set(nodes);
+        (self.frontier, self.size) = (frontier, size);
     }
 
     /// Folds what the store has beyond what we know: everything at the start, and what was written although we were told that it
@@ -131,6 +171,7 @@ impl Engine {
         self.parts.setting = Arc::clone(&self.setting);
         self.working = board.clone();
         (self.frontier, self.size) = (frontier, size);
+        let _moving = self.published.moving();
         *write(&self.published.board) = Arc::new(board);
         self.published.tree.extend(leaves);
         *write(&self.published.head) = LogHead { size, root, checkpoint };
@@ -185,6 +226,8 @@ impl Engine {
                     wanted.extend(history.first().and_then(|(_, first)| first.stream.incident()));
                 }
                 Work::Journal(_)
+                | Work::Damaged { .. }
+                | Work::PutRight(_)
                 | Work::Reconfigure { .. }
                 | Work::Silence(_)
                 | Work::Unsilence { .. }
@@ -291,6 +334,21 @@ impl Engine {
                 Ok(recorded) => self.done(vec![recorded], now),
                 Err(refusal) => Answer::Refused(refusal),
             },
+            Work::Damaged { subject, reason } => {
+                match subject {
+                    Ok(id) => self.working.set_aside(id, &reason),
+                    Err(place) => self.working.pass_over(place, None, &reason),
+                }
+                self.tell_damage(now);
+                Answer::Done
+            }
+            Work::PutRight(incident) => {
+                // What was decided meanwhile is not lost: then it is no longer what was found.
+                if self.working.row(incident.id()).is_none_or(|row| row.version <= incident.version()) {
+                    self.working.put_right(&incident);
+                }
+                Answer::Done
+            }
             Work::Wake => Answer::Done,
         }
     }
@@ -470,9 +528,8 @@ impl Engine {
         if let Some(setting) = setting {
             self.setting = setting;
         }
+        let moving = self.published.moving();
         let before = std::mem::replace(&mut *write(&self.published.board), board);
-        // Given back outside the lock.
-        drop(before);
         self.size = head.size;
         self.frontier = frontier;
         if let Some(last) = recorded.last() {
@@ -481,6 +538,9 @@ impl Engine {
         // Before the news: who is told and looks sees where the log stands.
         self.published.tree.extend(leaves);
         *write(&self.published.head) = head;
+        drop(moving);
+        // Given back outside the locks.
+        drop(before);
         self.tell(recorded, outgoing);
     }
 

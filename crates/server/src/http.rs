@@ -44,7 +44,7 @@ use crate::{
     engine::{EngineError, LoadError},
     history::HistoryError,
     in_force::Live,
-    loops::{engine::EngineHandle, expire::Expiries, watchdog::Watched},
+    loops::{audit::Audited, engine::EngineHandle, expire::Expiries, watchdog::Watched},
     reaching::Reaching,
     reload::Reloader,
 };
@@ -76,6 +76,8 @@ pub struct App {
     pub reaching: Arc<Reaching>,
     /// What the watchdog saw.
     pub watched: Arc<Watched>,
+    /// What the audit of the log found.
+    pub audited: Arc<Audited>,
     /// The log's verifier key.
     pub key: VerifierKey,
     /// Told when the program stops: streams end then, so that stopping does not wait for listeners.

@@ -48,12 +48,34 @@ pub enum NodesError {
 }
 
 impl Nodes {
+    /// The tree over full slices with these roots, and these leaves after them.
+    pub(crate) fn of(slices: Vec<Hash>, last: Vec<Hash>) -> Self {
+        let (upper, last) = (Arc::new(slices.into_iter().collect()), last.into_iter().collect());
+        Self { upper, last, slices: BTreeMap::new() }
+    }
+
+    /// What [`Nodes::of`] makes the same tree of: the roots of full slices, and the leaves after them.
+    pub(crate) fn leaves(&self) -> (Vec<Hash>, Vec<Hash>) {
+        let all = |tree: &Tree| {
+            (0..tree.size()).map_while(|index| tree.hash(Node { level: 0, index }).unwrap_or(None)).collect()
+        };
+        (all(&self.upper), all(&self.last))
+    }
+
+    /// The first leaves of a slice in which the two trees differ; none: they are one.
+    pub(crate) fn differs_from(&self, other: &Self) -> Option<u64> {
+        let ((slices, last), (others, other_last)) = (self.leaves(), other.leaves());
+        let differs = slices.iter().zip(&others).position(|(one, other)| one != other);
+        let slice = differs.unwrap_or_else(|| slices.len().min(others.len())) as u64;
+        (differs.is_some() || slices.len() != others.len() || last != other_last).then_some(slice * TILE_WIDTH)
+    }
+
     /// Leaves in the tree.
     pub fn size(&self) -> u64 {
         self.upper.size() * TILE_WIDTH + self.last.size()
     }
 
-    fn append(&mut self, leaf: Hash) {
+    pub(crate) fn append(&mut self, leaf: Hash) {
         self.last.append(leaf);
         if self.last.size() == TILE_WIDTH {
             Arc::make_mut(&mut self.upper).append(self.last.root());
@@ -81,6 +103,11 @@ impl LogTree {
     pub(crate) fn extend(&self, leaves: impl IntoIterator<Item = Hash>) {
         let mut nodes = self.lock();
         leaves.into_iter().for_each(|leaf| nodes.append(leaf));
+    }
+
+    /// Makes it this tree.
+    pub(crate) fn set(&self, nodes: Nodes) {
+        *self.lock() = nodes;
     }
 
     /// Leaves in the tree.

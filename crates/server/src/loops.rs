@@ -4,6 +4,8 @@ pub mod engine;
 pub mod deliver;
 pub mod detect;
 pub mod expire;
+pub mod audit;
+pub mod keep;
 pub mod follow;
 pub mod publish;
 pub mod retain;

@@ -54,6 +54,9 @@ pub const CASES: &[Case] = &[
     ("the latest checkpoint stays", |store| Box::pin(log::checkpoint(store))),
     ("erasure leaves what is left of an event, and its proof", |store| Box::pin(log::erasure(store))),
     ("cursors and snapshots are replaced", |store| Box::pin(log::cursors_and_snapshots(store))),
+    ("what a start needs is replaced whole, and gone when something is erased", |store| {
+        Box::pin(log::kept_board(store))
+    }),
     ("a delivery is claimed once, released, settled", |store| Box::pin(duties::life(store))),
     ("deliveries leave in order of time", |store| Box::pin(duties::order(store))),
     ("a delivery that is there stays as it is", |store| Box::pin(duties::twice(store))),

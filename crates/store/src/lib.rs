@@ -292,9 +292,18 @@ pub trait Store: Send + Sync + 'static {
     async fn cursor(&self, name: &str) -> Result<Option<String>, StoreError>;
     /// What a detector learned.
     async fn snapshot(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
+    /// Keeps what a start reads in the place of the log's first `size` events, instead of what was kept before, which stays until all
+    /// of this is durable. Written in parts, so that no append waits long. False: something was erased that may be in it, and nothing
+    /// is kept.
+    async fn keep_board(&self, size: u64, bytes: Vec<u8>) -> Result<bool, StoreError>;
+    /// What was kept last; none: nothing was, or something was erased since. Whether it is whole is for the reader to see.
+    async fn kept_board(&self) -> Result<Option<Vec<u8>>, StoreError>;
     /// Drops signals that no incident holds and that were seen before `before`. Returns how many.
     async fn forget_signals(&self, before: Timestamp) -> Result<u64, StoreError>;
 }
+
+/// Bytes of what a start needs that are written at once: some milliseconds of a disk.
+const KEPT_PART_BYTES: usize = 512 * 1024;
 
 /// Checks that events take the next places of the log and of their streams. `next_version` tells how long a stream is.
 fn check_follows(

@@ -38,6 +38,9 @@ struct State {
     signals: BTreeMap<(Timestamp, SignalId), SignalRow>,
     cursors: BTreeMap<String, String>,
     snapshots: BTreeMap<String, Vec<u8>>,
+    kept: Option<Vec<u8>>,
+    /// How long the log was when something was erased last.
+    erased_at: u64,
 }
 
 /// Deliveries in the order in which they came.
@@ -111,6 +114,9 @@ impl State {
         for event in batch.events {
             self.streams.entry(event.stream.clone()).or_default().push(self.events.len());
             self.events.push(event);
+        }
+        if !batch.redactions.is_empty() {
+            (self.kept, self.erased_at) = (None, end);
         }
         for (index, json) in batch.redactions {
             let place = usize::try_from(index).unwrap_or(usize::MAX);
@@ -253,6 +259,17 @@ impl Store for MemoryStore {
     }
     async fn snapshot(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(self.state().snapshots.get(name).cloned())
+    }
+    async fn keep_board(&self, size: u64, bytes: Vec<u8>) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let keeps = state.erased_at <= size;
+        if keeps {
+            state.kept = Some(bytes);
+        }
+        Ok(keeps)
+    }
+    async fn kept_board(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.state().kept.clone())
     }
     async fn forget_signals(&self, before: Timestamp) -> Result<u64, StoreError> {
         Ok(self.state().forget_signals(before))

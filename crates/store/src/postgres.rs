@@ -7,6 +7,7 @@
 
 mod append;
 mod claim;
+mod kept;
 mod lease;
 mod pool;
 mod read;
@@ -24,7 +25,7 @@ use quarterdeck_core::{
 };
 
 use self::{lease::Lease, pool::Pool};
-use super::{Batch, FoundSignal, Outgoing, SignalFilter, Store, StoreError, StoredEvent};
+use super::{Batch, FoundSignal, KEPT_PART_BYTES, Outgoing, SignalFilter, Store, StoreError, StoredEvent};
 
 /// Signals forgotten in one transaction, so that no append waits long for the cleaning.
 const FORGET_CHUNK: usize = 5_000;
@@ -121,6 +122,21 @@ impl Store for PostgresStore {
     }
     async fn snapshot(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.pool.run("read snapshot", |session, _| read::snapshot(session, name)).await
+    }
+    async fn keep_board(&self, size: u64, bytes: Vec<u8>) -> Result<bool, StoreError> {
+        let epoch = self.lease.epoch;
+        let slot = self.pool.run(kept::DOING, |session, _| kept::begin(session, epoch)).await?;
+        for (part, bytes) in bytes.chunks(KEPT_PART_BYTES).enumerate() {
+            let add = |session, _| kept::add(session, (slot, part), bytes, size, epoch);
+            if !self.pool.run(kept::DOING, add).await? {
+                break;
+            }
+        }
+        self.pool.run(kept::DOING, |session, _| kept::turn(session, slot, size, epoch)).await
+    }
+    async fn kept_board(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        let parts = self.pool.run("read what a start needs", |session, _| kept::parts(session)).await?;
+        Ok((!parts.is_empty()).then(|| parts.concat()))
     }
     async fn forget_signals(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut forgotten = 0;

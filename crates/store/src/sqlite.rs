@@ -7,6 +7,7 @@
 mod tail;
 mod append;
 mod claim;
+mod kept;
 mod upgrade;
 mod open;
 mod read;
@@ -23,7 +24,7 @@ use quarterdeck_core::{
 use rusqlite::ErrorCode;
 
 use self::{open::Limits, read::Readers, writer::Writer};
-use super::{Batch, FoundSignal, Outgoing, SignalFilter, Store, StoreError, StoredEvent};
+use super::{Batch, FoundSignal, KEPT_PART_BYTES, Outgoing, SignalFilter, Store, StoreError, StoredEvent};
 
 /// Signals forgotten in one transaction, so that no append waits long for the cleaning.
 const FORGET_CHUNK: usize = 5_000;
@@ -113,6 +114,21 @@ impl Store for SqliteStore {
     async fn snapshot(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let name = name.to_owned();
         self.readers.run("read snapshot", move |connection| read::snapshot(connection, &name)).await
+    }
+    async fn keep_board(&self, size: u64, bytes: Vec<u8>) -> Result<bool, StoreError> {
+        let slot = self.writer.run(kept::DOING, |connection, _| kept::begin(connection)).await?;
+        for (part, bytes) in bytes.chunks(KEPT_PART_BYTES).enumerate() {
+            let bytes = bytes.to_vec();
+            let add = move |connection: &_, _: &mut _| kept::add(connection, slot, part, &bytes, size);
+            if !self.writer.run(kept::DOING, add).await? {
+                break;
+            }
+        }
+        self.writer.run(kept::DOING, move |connection, _| kept::turn(connection, slot, size)).await
+    }
+    async fn kept_board(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        let parts = self.readers.run("read what a start needs", kept::parts).await?;
+        Ok((!parts.is_empty()).then(|| parts.concat()))
     }
     async fn forget_signals(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut forgotten = 0;

@@ -110,6 +110,31 @@ impl Board {
         self.aside.get(&Subject::Incident(id)).map(|aside| aside.reason.as_str())
     }
 
+    /// Whether an event of the log says that this is left of another that was erased: the digest of a text ([`crate::erasure::digest`]).
+    pub fn has_left(&self, stream: Stream, version: u64, digest: &str) -> bool {
+        self.erased.get(&(stream, version)).is_some_and(|left| **left == *digest)
+    }
+
+    /// How many events were erased.
+    pub fn erased(&self) -> usize {
+        self.erased.len()
+    }
+
+    /// Whether it was set aside that an event at this place of the log cannot be read.
+    pub fn is_passed_over(&self, place: u64) -> bool {
+        self.aside.contains_key(&Subject::Event(place))
+    }
+
+    /// What was set aside here and is not in the other board: the incident, or the place in the log; and why.
+    pub fn set_aside_beside(&self, other: &Self) -> Vec<(Result<IncidentId, u64>, String)> {
+        let beside = self.aside.iter().filter(|(subject, _)| !other.aside.contains_key(*subject));
+        let plain = |subject: &Subject| match subject {
+            Subject::Incident(id) => Ok(*id),
+            Subject::Event(place) => Err(*place),
+        };
+        beside.map(|(subject, aside)| (plain(subject), aside.reason.clone())).collect()
+    }
+
     /// All that was set aside, each in a sentence.
     pub fn damage(&self) -> impl Iterator<Item = String> {
         self.aside.iter().map(|(subject, aside)| sentence(*subject, &aside.reason))
@@ -133,8 +158,8 @@ impl Board {
             Subject::Event(place) => self.pass_over(place, None, reason),
         }
         if let Some(aside) = self.aside.get_mut(&subject) {
-            reason.clone_into(&mut aside.reason);
-            aside.told = true;
+            // Who was told knows how bad it was: the same history may break at an earlier event when it is folded again.
+            *aside = Aside { reason: reason.to_owned(), facts: Facts::default(), told: true };
         }
     }
 }

@@ -6,7 +6,11 @@
 
 use std::sync::Arc;
 
-use super::{Board, row::IncidentRow};
+use super::{
+    Board,
+    place::{Indexed, Place},
+    row::IncidentRow,
+};
 use crate::{
     id::IncidentId,
     incident::Incident,
@@ -104,6 +108,39 @@ impl Board {
         };
         let known = self.incidents.contains_key(&id) || self.cold.contains_key(&id);
         std::iter::successors(known.then_some(id), merged_into).take(MERGE_DEPTH_MAX).last()
+    }
+
+    /// Puts an incident as its events make it in the place of what is there, because what is there was found to be something else.
+    pub fn put_right(&mut self, incident: &Arc<Incident>) {
+        let id = incident.id();
+        if self.is_set_aside(id) {
+            return;
+        }
+        if let Some(row) = self.cold.remove(&id) {
+            self.order.remove(&Place::of(&row));
+        }
+        let before = self.incidents.get(&id).map(|known| Indexed::of(known));
+        self.index(id, before, Some(Indexed::of(incident)));
+        self.incidents.insert(id, Arc::clone(incident));
+    }
+
+    /// The incidents of which this board says something else than `fold` does, at most `limit` of them.
+    pub fn differing(&self, fold: &Self, limit: usize) -> Vec<IncidentId> {
+        let all = self.incidents.keys().chain(self.cold.keys()).chain(fold.incidents.keys()).chain(fold.cold.keys());
+        let mut differing = Vec::new();
+        for id in all {
+            if differing.len() < limit && !self.says_the_same_of(*id, fold) && !differing.contains(id) {
+                differing.push(*id);
+            }
+        }
+        differing
+    }
+
+    fn says_the_same_of(&self, id: IncidentId, other: &Self) -> bool {
+        match (self.incidents.get(&id), other.incidents.get(&id)) {
+            (Some(here), Some(there)) => Arc::ptr_eq(here, there) || here == there,
+            _ => self.row(id) == other.row(id),
+        }
     }
 
     /// Whether both boards hold the same incidents. Of one that is cold its row stands for it.

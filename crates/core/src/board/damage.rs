@@ -1,5 +1,7 @@
 //! What is said of a history that does not fold. Tests: `board/tests/aside.rs`.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     id::{Id, IncidentId, Name},
     journal::Stream,
@@ -17,7 +19,7 @@ pub struct Misfit {
 }
 
 /// What was set aside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) enum Subject {
     /// The whole history of an incident.
     Incident(IncidentId),
@@ -26,7 +28,7 @@ pub(super) enum Subject {
 }
 
 /// Why, and what was known.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Aside {
     pub(super) reason: String,
     /// What the incident claimed, as far as it could be read.
@@ -56,6 +58,21 @@ pub(super) fn signal(subject: Subject, aside: &Aside, now: Timestamp) -> Signal 
         }
         Subject::Event(_) => "What it said is lost to the rules. Look at the store, and at the disk.",
     };
+    let text = format!("{}. {next}", sentence(subject, &aside.reason));
+    damaged(name.clone(), format!("damaged history: {name} was set aside"), text, aside.facts.clone(), now)
+}
+
+/// What people are told when the program goes by something else than the log says.
+pub fn audit_signal(size: u64, finding: &str, now: Timestamp) -> Signal {
+    let title = "damaged record: the program does not go by what its log says".to_owned();
+    let text = format!(
+        "The log of {size} events was read whole and compared with what the program goes by: {finding}. Look at the store, and at who \
+         can write there; then start the program again: it reads the whole log first."
+    );
+    damaged(format!("audit at {size}"), title, text, Facts::default(), now)
+}
+
+fn damaged(name: String, title: String, text: String, facts: Facts, now: Timestamp) -> Signal {
     Signal {
         id: Id::digest(&[DAMAGED_HISTORY.as_bytes(), name.as_bytes()]),
         fingerprint: Fingerprint::of(&[DAMAGED_HISTORY.as_bytes(), name.as_bytes()]),
@@ -64,9 +81,9 @@ pub(super) fn signal(subject: Subject, aside: &Aside, now: Timestamp) -> Signal 
         status: SignalStatus::Confirmed,
         loudness: Loudness::Critical,
         service: None,
-        title: format!("damaged history: {name} was set aside"),
-        explanation: Explanation { text: format!("{}. {next}", sentence(subject, &aside.reason)), numbers: Vec::new() },
-        facts: aside.facts.clone(),
+        title,
+        explanation: Explanation { text, numbers: Vec::new() },
+        facts,
         confidence_permille: 1_000,
         position: None,
         parties: Vec::new(),

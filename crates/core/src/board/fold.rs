@@ -107,7 +107,11 @@ impl Board {
             | JournalEvent::DetectorSilent { .. }
             | JournalEvent::SourceBegunAnew { .. }
             | JournalEvent::AllClearSettled { .. }
-            | JournalEvent::Erased { .. } => {}
+            | JournalEvent::AuditFailed { .. } => {}
+            JournalEvent::Erased { stream, events, .. } => {
+                let left = events.iter().map(|event| ((*stream, event.version), Arc::from(event.redaction.as_str())));
+                self.erased.extend(left);
+            }
             JournalEvent::StreamSetAside { incident, reason } => self.told(Subject::Incident(*incident), reason),
             JournalEvent::EventSetAside { place, reason } => self.told(Subject::Event(*place), reason),
             JournalEvent::SilenceSet { silence } => {

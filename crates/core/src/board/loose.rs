@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use imbl::OrdMap;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     id::{SignalId, SilenceId},
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// A signal that belongs to no incident.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LooseSignal {
     /// The signal as it was noted.
     pub signal: Arc<Signal>,
@@ -41,6 +42,27 @@ impl Loose {
 
     pub(super) fn latest(&self) -> impl Iterator<Item = &LooseSignal> {
         self.ages.values().rev().filter_map(|id| self.signals.get(id))
+    }
+
+    /// All of them, the oldest first: enough to make the same again.
+    pub(super) fn kept(&self) -> Vec<(bool, &LooseSignal)> {
+        let claims = |loose: &LooseSignal| self.claims.get(&loose.signal.fingerprint) == Some(&loose.signal.id);
+        let oldest_first = self.ages.values().filter_map(|id| self.signals.get(id));
+        oldest_first.map(|loose| (claims(loose), loose)).collect()
+    }
+
+    /// From what `kept` gave.
+    pub(super) fn of_kept(kept: Vec<(bool, LooseSignal)>) -> Self {
+        let mut all = Self::default();
+        for (claims, loose) in kept {
+            let id = loose.signal.id;
+            if claims {
+                all.claims.insert(loose.signal.fingerprint, id);
+            }
+            all.ages.insert(loose.version, id);
+            all.signals.insert(id, loose);
+        }
+        all
     }
 
     /// Whether this claim was noted after `since` and still stands.

@@ -3,6 +3,7 @@
 mod aside;
 mod cold;
 mod correlation;
+mod kept;
 mod list;
 mod outbox;
 mod paging;

@@ -90,4 +90,5 @@ pub(crate) const JOURNAL: Cases<J> = &[
     }),
     ("stream_set_aside.v1", |d| J::StreamSetAside { incident: any(d), reason: any(d) }),
     ("event_set_aside.v1", |d| J::EventSetAside { place: any(d), reason: any(d) }),
+    ("audit_failed.v1", |d| J::AuditFailed { size: any(d), finding: any(d) }),
 ];

@@ -7,7 +7,7 @@ use quarterdeck_store::{Outgoing, Store};
 use tokio::sync::{Notify, broadcast};
 
 use super::replay::{LoadError, load};
-use crate::log_tree::LogTree;
+use crate::log_tree::{LogTree, Nodes};
 
 /// A piece of news for those who watch: something durable happened.
 #[derive(Debug, Clone)]
@@ -45,13 +45,27 @@ pub struct Published {
     leaving: Mutex<Leaving>,
     /// Where cold incidents are.
     store: Arc<dyn Store>,
+    /// Held while `board`, `tree` and `head` go from one moment to the next.
+    moving: Mutex<()>,
+}
+
+/// Everything of one moment.
+pub struct Standing {
+    /// The fold of the log's events.
+    pub board: Arc<Board>,
+    /// Their tree, from the roots of slices upwards.
+    pub nodes: Nodes,
+    /// How many they are.
+    pub size: u64,
+    /// The root of their tree in lower-case hex.
+    pub root: String,
 }
 
 impl Published {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
         let (news, _) = broadcast::channel(NEWS_KEPT);
         let (board, head, tree) = (RwLock::default(), RwLock::default(), LogTree::default());
-        Self { board, head, tree, outbox: Notify::new(), news, leaving: Mutex::default(), store }
+        Self { board, head, tree, outbox: Notify::new(), news, leaving: Mutex::default(), store, moving: Mutex::new(()) }
     }
 
     /// Deliveries that became durable since the last call, and whether the outbox may have others of which nobody was told: where
@@ -70,13 +84,25 @@ impl Published {
         Arc::clone(&read(&self.board))
     }
 
+    /// Everything as it is now, of one moment.
+    pub fn standing(&self) -> Standing {
+        let _still = self.moving();
+        let LogHead { size, root, .. } = read(&self.head).clone();
+        Standing { board: self.board(), nodes: self.tree.upper(), size, root }
+    }
+
+    /// Whoever holds this sees nothing move.
+    pub(super) fn moving(&self) -> MutexGuard<'_, ()> {
+        self.moving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// An incident: from memory, or folded from its stream if it is cold. None: there is none, or it was set aside.
     pub async fn incident(&self, id: IncidentId) -> Result<Option<Arc<Incident>>, LoadError> {
         let board = self.board();
         match board.shared(id) {
             Some(warm) => Ok(Some(warm)),
             None if board.cold(id).is_none() => Ok(None),
-            None => load(&*self.store, id, u64::MAX).await.map(Some),
+            None => load(&*self.store, Some(&board), id, u64::MAX).await.map(Some),
         }
     }
 }

@@ -3,18 +3,26 @@
 //!
 //! Tests: `tests/it/engine.rs`, `tests/it/damage.rs`.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use quarterdeck_core::{
     board::Board,
+    erasure,
     id::IncidentId,
     incident::Incident,
     journal::{Body, JournalEvent, Recorded, Stream},
     limits::COOLED_AT_ONCE_MAX,
     setting::Rules,
 };
-use quarterdeck_ledger::{hash::Hash, leaf::Entry, tree::Frontier};
-use quarterdeck_store::{Store, StoreError, StoredEvent};
+use quarterdeck_ledger::{
+    hash::Hash,
+    leaf::{Entry, body_digest},
+    tree::Frontier,
+};
+use quarterdeck_store::{Content, Store, StoreError, StoredEvent};
 
 use super::work::StartError;
 
@@ -38,25 +46,28 @@ pub enum LoadError {
 }
 
 /// A board that takes in the stored log, event by event.
-pub(super) struct Replay<'a> {
+pub struct Replay<'a> {
     store: &'a dyn Store,
     rules: &'a Rules,
-    pub(super) board: Board,
+    /// The fold of the events taken in.
+    pub board: Board,
     /// Of the events taken in.
     pub(super) frontier: Frontier,
-    /// Of the events taken in since it began.
-    pub(super) leaves: Vec<Hash>,
+    /// Of the events taken in since it began, or since somebody took them away.
+    pub leaves: Vec<Hash>,
     /// Events taken in.
-    pub(super) size: u64,
+    pub size: u64,
     /// Of which streams something was erased by them.
     erased: BTreeSet<Stream>,
     /// Which events of the journal were erased by them.
     erased_notes: BTreeSet<u64>,
+    /// Redactions among them: the place, and the digest of what is left. A later event says whether it is that.
+    redacted: BTreeMap<(Stream, u64), (u64, String)>,
 }
 
 impl<'a> Replay<'a> {
     /// Goes on from a board that is the fold of the first `size` events.
-    pub(super) fn new(store: &'a dyn Store, rules: &'a Rules, board: Board, frontier: Frontier, size: u64) -> Self {
+    pub fn new(store: &'a dyn Store, rules: &'a Rules, board: Board, frontier: Frontier, size: u64) -> Self {
         Self {
             store,
             rules,
@@ -66,19 +77,37 @@ impl<'a> Replay<'a> {
             size,
             erased: BTreeSet::new(),
             erased_notes: BTreeSet::new(),
+            redacted: BTreeMap::new(),
         }
     }
 
     /// Takes in everything that the store has beyond it.
     pub(super) async fn run(&mut self) -> Result<(), StartError> {
-        loop {
-            let events = self.store.events(self.size, FOLD_EVENTS).await?;
-            let Some(last) = events.last().map(|event| event.at) else { return Ok(()) };
-            for event in &events {
-                self.take(event).await?;
-            }
-            while self.board.cool(self.rules, last) == COOLED_AT_ONCE_MAX {}
+        while self.step(FOLD_EVENTS).await? {}
+        self.check_redactions();
+        Ok(())
+    }
+
+    /// Takes in the next events, at most `limit`. False: there was none.
+    pub async fn step(&mut self, limit: usize) -> Result<bool, StartError> {
+        let events = self.store.events(self.size, limit).await?;
+        let Some(last) = events.last().map(|event| event.at) else { return Ok(false) };
+        for event in &events {
+            self.take(event).await?;
         }
+        while self.board.cool(self.rules, last) == COOLED_AT_ONCE_MAX {}
+        Ok(true)
+    }
+
+    /// Sets aside what is said to be left of an erased event, and is not what the log says is left of it.
+    pub fn check_redactions(&mut self) {
+        let redacted = std::mem::take(&mut self.redacted);
+        for ((stream, version), (place, digest)) in &redacted {
+            if !self.board.has_left(*stream, *version, digest) {
+                self.set_aside(stream, (*place, *version), UNVOUCHED);
+            }
+        }
+        self.redacted = redacted;
     }
 
     async fn take(&mut self, event: &StoredEvent) -> Result<(), StartError> {
@@ -94,9 +123,12 @@ impl<'a> Replay<'a> {
             if self.board.cold(id).is_some()
                 && let Some(damage) = warm(&mut self.board, self.store, id, event.version).await?
             {
-                self.set_aside(&Stream::Incident(id), event, &damage);
+                self.set_aside(&Stream::Incident(id), (event.index, event.version), &damage);
                 return Ok(());
             }
+        }
+        if let (Ok(stream), Content::Redacted { json }) = (&stream, &event.content) {
+            self.redacted.insert((*stream, event.version), (event.index, erasure::digest(json)));
         }
         let taken = match recorded_of(event) {
             Ok(Some(recorded)) => {
@@ -107,6 +139,9 @@ impl<'a> Replay<'a> {
                 }
                 self.board.apply(&recorded).map_err(|error| error.to_string())
             }
+            Ok(None) if matches!(stream, Ok(Stream::Incident(_))) => {
+                Err(format!("nothing is left of event {}", event.version))
+            }
             Ok(None) => Ok(()),
             Err(StartError::Unreadable { detail, .. }) => {
                 Err(format!("event {} is unreadable: {detail}", event.version))
@@ -115,7 +150,7 @@ impl<'a> Replay<'a> {
         };
         if let Err(reason) = taken {
             match stream {
-                Ok(stream) => self.set_aside(&stream, event, &reason),
+                Ok(stream) => self.set_aside(&stream, (event.index, event.version), &reason),
                 Err(_) => self.board.pass_over(event.index, None, &reason),
             }
         }
@@ -148,11 +183,11 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    fn set_aside(&mut self, stream: &Stream, event: &StoredEvent, reason: &str) {
-        tracing::error!(%stream, event = event.index, reason, "a stored history cannot be followed");
+    fn set_aside(&mut self, stream: &Stream, (place, version): (u64, u64), reason: &str) {
+        tracing::error!(%stream, event = place, reason, "a stored history cannot be followed");
         match stream {
             Stream::Incident(id) => self.board.set_aside(*id, reason),
-            Stream::Journal => self.board.pass_over(event.index, Some(event.version), reason),
+            Stream::Journal => self.board.pass_over(place, Some(version), reason),
         }
     }
 }
@@ -165,11 +200,20 @@ pub async fn refold(store: &dyn Store, rules: &Rules) -> Result<Board, StartErro
 }
 
 /// An incident as its events before version `until` make it.
-pub(super) async fn load(store: &dyn Store, id: IncidentId, until: u64) -> Result<Arc<Incident>, LoadError> {
+/// `vouching`: the board that says what is left of erased events; none: that is looked at later.
+pub async fn load(
+    store: &dyn Store,
+    vouching: Option<&Board>,
+    id: IncidentId,
+    until: u64,
+) -> Result<Arc<Incident>, LoadError> {
     let damaged = |reason: String| LoadError::Damaged { id, reason };
     let stored = store.stream(&Stream::Incident(id).to_string()).await?;
     let mut events = Vec::with_capacity(stored.len());
     for event in stored.iter().filter(|event| event.version < until) {
+        if let Some(board) = vouching {
+            vouched(board, event).map_err(|error| damaged(error.to_string()))?;
+        }
         let recorded = recorded_of(event).map_err(|error| damaged(error.to_string()))?;
         if let Some(Recorded { version, at, body: Body::Incident(event), .. }) = recorded {
             events.push((version, at, event));
@@ -196,7 +240,8 @@ pub(super) async fn warm(
     id: IncidentId,
     until: u64,
 ) -> Result<Option<String>, StoreError> {
-    match load(store, id, until).await {
+    let vouching = (until == u64::MAX).then_some(&*board);
+    match load(store, vouching, id, until).await {
         Ok(incident) if board.warm(&incident) => Ok(None),
         Ok(_) => Ok(Some("its events are not those that were there before".to_owned())),
         Err(LoadError::Damaged { reason, .. }) => Ok(Some(reason)),
@@ -210,10 +255,27 @@ pub fn entry_of(event: &StoredEvent) -> Result<Entry, StartError> {
         .map_err(|error| StartError::Unreadable { index: event.index, detail: error.to_string() })
 }
 
-/// The event behind a stored row; none where it was erased.
+/// What is said of a text that stands in the place of an erased event, and to which no event of the log commits.
+const UNVOUCHED: &str = "what stands in the place of an erased event is not what the log says is left of it";
+
+/// Refuses what stands in the place of an erased event, if that is not what the log says is left of it.
+pub fn vouched(board: &Board, event: &StoredEvent) -> Result<(), StartError> {
+    let unreadable = |detail: String| StartError::Unreadable { index: event.index, detail };
+    let Content::Redacted { json } = &event.content else { return Ok(()) };
+    let stream: Stream = event.stream.parse().map_err(|_| unreadable(format!("stream `{}`", event.stream)))?;
+    let left = board.has_left(stream, event.version, &erasure::digest(json));
+    if left { Ok(()) } else { Err(unreadable(UNVOUCHED.to_owned())) }
+}
+
+/// The event behind a stored row, if the row says what its leaf commits to; none where it was erased.
 pub fn recorded_of(event: &StoredEvent) -> Result<Option<Recorded>, StartError> {
     let unreadable = |detail: String| StartError::Unreadable { index: event.index, detail };
     let Some(json) = event.content.json() else { return Ok(None) };
+    if let Content::Whole { json, salt } = &event.content
+        && body_digest(salt, json.as_bytes()) != event.digest
+    {
+        return Err(unreadable("its text is not the one that the log commits to".to_owned()));
+    }
     let stream: Stream = event.stream.parse().map_err(|_| unreadable(format!("stream `{}`", event.stream)))?;
     let body = Body::from_json(&stream, json).map_err(|error| unreadable(error.to_string()))?;
     Ok(Some(Recorded { stream, version: event.version, at: event.at, body }))

@@ -6,7 +6,7 @@ use quarterdeck_core::{
     board::Fate,
     erasure::Erasure,
     id::{IncidentId, PersonId, SilenceId},
-    incident::{Actor, Command, PageOutcome, Refusal},
+    incident::{Actor, Command, Incident, PageOutcome, Refusal},
     journal::{JournalEvent, Recorded},
     outbox::Delivery,
     setting::Setting,
@@ -72,6 +72,15 @@ pub enum Work {
         /// Who ends it.
         by: Actor,
     },
+    /// A stored history was found to be something else than what the log commits to: it is set aside, and people are told.
+    Damaged {
+        /// The incident whose history it is, or the event's place in the log.
+        subject: Result<IncidentId, u64>,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// What the program goes by of an incident was found to be something else than what its events make.
+    PutRight(Arc<Incident>),
     /// Only look what is due.
     Wake,
 }

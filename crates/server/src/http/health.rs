@@ -68,6 +68,7 @@ pub fn state(app: &Shared) -> Health {
     let ready = faults.is_empty();
     // Everything else runs, and starting again would not mend it.
     faults.extend(board.damage());
+    faults.extend(app.audited.finding().map(|finding| format!("the log was read whole and compared: {finding}")));
     let in_force = app.live.now();
     // First of all: that people are not reached.
     faults.splice(0..0, app.reaching.faults(&board, &in_force.setting.roster, now));

@@ -24,9 +24,9 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::guarded::{Guard, Guarded};
 
-const NOW: Timestamp = Timestamp::MIN;
+pub(crate) const NOW: Timestamp = Timestamp::MIN;
 
-fn parts() -> Parts {
+pub(crate) fn parts() -> Parts {
     let setting = Setting {
         roster: Roster::default(),
         catalogue: Arc::default(),
@@ -39,7 +39,7 @@ fn parts() -> Parts {
     Parts { setting: Arc::new(setting), ids, salts, signer }
 }
 
-fn claim(key: &str) -> Work {
+pub(crate) fn claim(key: &str) -> Work {
     let source = Name::new("monitor").unwrap();
     let resolve_timeout = std::time::Duration::from_mins(5);
     let hearing = Hearing { source: &source, now: NOW, resolve_timeout, is_service: &|_| false };

@@ -89,6 +89,12 @@ impl<G: Guard> Store for Guarded<G> {
     async fn snapshot(&self, name: &str) -> Said<Option<Vec<u8>>> {
         self.inner.snapshot(name).await
     }
+    async fn keep_board(&self, size: u64, bytes: Vec<u8>) -> Said<bool> {
+        self.inner.keep_board(size, bytes).await
+    }
+    async fn kept_board(&self) -> Said<Option<Vec<u8>>> {
+        self.inner.kept_board().await
+    }
     async fn forget_signals(&self, before: Timestamp) -> Said<u64> {
         self.inner.forget_signals(before).await
     }

@@ -130,6 +130,17 @@ impl Deck {
         Self::again(store, clock, receiver, ground, folder, wrap).await
     }
 
+    /// Stops in good order, changes what is kept, and starts again on it.
+    pub(crate) async fn restart_over(self, change: impl AsyncFnOnce(&dyn Store)) -> Self {
+        let Self { clock, receiver, running, ground, folder, .. } = self;
+        let store = Arc::clone(&running.store);
+        tokio::time::timeout(PATIENCE, running.stop()).await.expect("it does not stop");
+        change(&*store).await;
+        let before = Arc::downgrade(&store);
+        drop(store);
+        Self::again(before, clock, receiver, ground, folder, |store| store).await
+    }
+
     /// Pulls the plug: nothing is finished, nothing is said. Then starts again on what is on the disk.
     pub(crate) async fn crash(self) -> Self {
         let Self { clock, receiver, running, ground, folder, .. } = self;

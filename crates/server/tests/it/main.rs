@@ -65,6 +65,8 @@ mod signals;
 #[cfg(test)]
 mod silences;
 #[cfg(test)]
+mod start;
+#[cfg(test)]
 mod stores;
 #[cfg(test)]
 mod whole;

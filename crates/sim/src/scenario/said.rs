@@ -103,7 +103,8 @@ pub(super) fn of_journal(board: &Board, event: &JournalEvent) -> Option<String> 
         | JournalEvent::SourceBegunAnew { .. }
         | JournalEvent::Erased { .. }
         | JournalEvent::StreamSetAside { .. }
-        | JournalEvent::EventSetAside { .. } => return None,
+        | JournalEvent::EventSetAside { .. }
+        | JournalEvent::AuditFailed { .. } => return None,
     })
 }
 

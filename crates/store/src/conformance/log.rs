@@ -263,3 +263,25 @@ pub(super) async fn cursors_and_snapshots(store: Arc<dyn Store>) -> Result<(), B
     store.append(Batch { cursors: twice, ..Batch::default() }).await?;
     same("the last of two in a batch", &store.cursor("mainnet").await?.as_deref(), &Some("last"))
 }
+
+pub(super) async fn kept_board(store: Arc<dyn Store>) -> Result<(), Broken> {
+    let kept = |byte: u8, length: usize| vec![byte; length];
+    same("before anything was kept", &store.kept_board().await?, &None)?;
+    store.append(journal(0, 3)).await?;
+    let long = super::super::KEPT_PART_BYTES;
+    for (nth, length) in [(1, 10), (2, 2 * long + 1), (3, long), (4, 1)] {
+        same("kept", &store.keep_board(3, kept(nth, length)).await?, &true)?;
+        let read = store.kept_board().await?;
+        same("as it was kept", &(read == Some(kept(nth, length))), &true)?;
+    }
+    let mut erasing = journal(3, 1);
+    erasing.redactions.push((1, "{}".to_owned()));
+    store.append(erasing).await?;
+    same("after an erasure", &store.kept_board().await?, &None)?;
+    same("of the log before the erasure", &store.keep_board(3, kept(5, 2 * long)).await?, &false)?;
+    same("nothing is left of that", &store.kept_board().await?, &None)?;
+    same("of the log after it", &store.keep_board(4, kept(6, 7)).await?, &true)?;
+    same("as it is after the erasure", &store.kept_board().await?, &Some(kept(6, 7)))?;
+    store.append(journal(4, 1)).await?;
+    same("an append changes nothing of it", &store.kept_board().await?, &Some(kept(6, 7)))
+}

@@ -8,6 +8,7 @@ use quarterdeck_core::{id::SignalId, journal::Stream, outbox::Audience, time::Ti
 use tokio_postgres::types::ToSql;
 
 use super::{
+    kept,
     lease::{beside_head, hold_head, overtaken},
     pool::{Call, Fault, Session, fault},
 };
@@ -185,6 +186,9 @@ fn calls(batch: &Batch) -> Vec<Call<'_>> {
         let (places, texts): (Vec<i64>, Vec<&str>) =
             last.into_iter().map(|(index, json)| (integer(index), json)).unzip();
         calls.push(Call { sql: REDACT_EVENTS, values: vec![Box::new(places), Box::new(texts)] });
+        // It has the words of before.
+        calls.push(Call { sql: kept::FORGET, values: Vec::new() });
+        calls.push(Call { sql: kept::FORGET_PARTS, values: Vec::new() });
     }
     if let Some(checkpoint) = &batch.checkpoint {
         calls.push(Call { sql: UPSERT_CHECKPOINT, values: vec![Box::new(checkpoint)] });
@@ -320,6 +324,7 @@ pub(super) async fn vacuum(session: Session) -> Result<(Session, ()), Fault> {
     // A vacuum of a long log may take its time.
     session.plain("SET statement_timeout = 0").await.map_err(failed)?;
     session.plain("VACUUM event").await.map_err(failed)?;
+    session.plain("VACUUM kept_part").await.map_err(failed)?;
     session.plain("SET statement_timeout = '60s'").await.map_err(failed)?;
     Ok((session, ()))
 }

@@ -19,7 +19,7 @@ use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_postgres::{Client, Config, NoTls, Row, Statement, error::SqlState, types::ToSql};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{append, claim, lease, read, tls};
+use super::{append, claim, kept, lease, read, tls};
 use crate::{StoreError, columns::damaged};
 
 /// Connections at once: the engine, the loops and a few people's pages. A PostgreSQL server allows 100 by default.
@@ -243,7 +243,7 @@ impl Pool {
         let mut statements = HashMap::new();
         if self.has_schema.load(Ordering::Acquire) {
             let all: Vec<&'static str> =
-                [append::STATEMENTS, claim::STATEMENTS, lease::STATEMENTS, read::STATEMENTS].concat();
+                [append::STATEMENTS, claim::STATEMENTS, kept::STATEMENTS, lease::STATEMENTS, read::STATEMENTS].concat();
             let prepared = join_all(all.iter().map(|sql| client.prepare(sql))).await;
             for (sql, statement) in all.into_iter().zip(prepared) {
                 statements.insert(sql, statement?);

@@ -16,6 +16,7 @@ pub(super) const MIGRATIONS: &[(i32, &str, &str)] = &[
     (2, "one_writer", include_str!("../../migrations/postgres/0002_one_writer.sql")),
     (3, "deliveries", include_str!("../../migrations/postgres/0003_deliveries.sql")),
     (4, "late_indexes", include_str!("../../migrations/postgres/0004_late_indexes.sql")),
+    (5, "kept_board", include_str!("../../migrations/postgres/0005_kept_board.sql")),
 ];
 
 /// Held to the end of the transaction. The number is only a name: `QDCK` in ASCII.

@@ -5,7 +5,7 @@ use quarterdeck_core::{id::Id, outbox::Audience, time::Timestamp};
 use rusqlite::{Connection, params};
 
 use super::{
-    fault,
+    fault, kept,
     tail::{DOING, SIZE, Tail},
 };
 use crate::{
@@ -65,7 +65,10 @@ pub(super) fn append(connection: &Connection, tail: &mut Tail, batch: &Batch) ->
         check_follows(&batch.events, size, |stream| tail.size_of(connection, stream))?;
     }
     write_log(connection, tail, batch).map_err(fault(DOING))?;
-    redact(connection, &batch.redactions)?;
+    if !batch.redactions.is_empty() {
+        redact(connection, &batch.redactions)?;
+        kept::forget(connection)?;
+    }
     write_duties(connection, batch).map_err(fault(DOING))?;
     write_signals(connection, tail, batch).map_err(fault(DOING))
 }

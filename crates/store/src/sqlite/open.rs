@@ -35,6 +35,12 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/sqlite/0004_late_indexes.sql"),
         carry: None,
     },
+    Migration {
+        number: 5,
+        name: "kept_board",
+        sql: include_str!("../../migrations/sqlite/0005_kept_board.sql"),
+        carry: None,
+    },
 ];
 
 /// One step forward.

@@ -72,6 +72,11 @@ fn batch(first: u64) -> Batch {
     }
 }
 
+/// What a start would read, of the log's first `size` events: long enough to be written in parts.
+fn kept(size: u64) -> Vec<u8> {
+    size.to_be_bytes().repeat(200_000)
+}
+
 /// What the child does: appends and says so, until it is killed. As a test of its own it does nothing.
 #[tokio::test]
 #[expect(clippy::disallowed_methods, reason = "how the parent test tells its child what to do")]
@@ -86,6 +91,9 @@ async fn writer_until_killed() {
         store.append(batch).await.unwrap();
         writeln!(out, "acknowledged {size}").unwrap();
         out.flush().unwrap();
+        if size % 5 == 0 {
+            store.keep_board(size, kept(size)).await.unwrap();
+        }
         store.claim(&[outgoing(size).delivery.id]).await.unwrap();
         writeln!(out, "claimed {size}").unwrap();
         out.flush().unwrap();
@@ -129,7 +137,7 @@ fn run_and_kill(path: &Path, lines: u64, moment: Duration) -> (u64, u64) {
 async fn what_was_acknowledged_survives_a_kill_at_any_instant() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("quarterdeck.db");
-    let mut checked = 0;
+    let (mut checked, mut boards) = (0, 0);
     for kill in 0..KILLS {
         let (acknowledged, claimed) = run_and_kill(&path, 1 + kill % 7, Duration::from_micros(kill * 7_919 % 4_000));
         let store = SqliteStore::open(&path).unwrap();
@@ -145,6 +153,11 @@ async fn what_was_acknowledged_survives_a_kill_at_any_instant() {
                 "kill {kill}"
             );
         }
+        if let Some(found) = store.kept_board().await.unwrap() {
+            let of = u64::from_be_bytes(*found.first_chunk().unwrap());
+            assert!(of <= size && found == kept(of), "kill {kill}: what a start reads is not whole");
+            boards += 1;
+        }
         assert_eq!(store.checkpoint().await.unwrap(), Some(size.to_string()), "kill {kill}");
         assert_eq!(store.cursor("chain").await.unwrap(), Some(size.to_string()), "kill {kill}");
         let outbox = store.outbox(10).await.unwrap();
@@ -155,5 +168,6 @@ async fn what_was_acknowledged_survives_a_kill_at_any_instant() {
         }
         checked = size;
     }
+    assert!(boards > 0, "no board was kept");
     assert!(checked > KILLS * 2, "only {checked} events: the kills came too early to show anything");
 }
