@@ -69,6 +69,21 @@ const BENCHES: &[Bench] = &[
         command: "run --release -p quarterdeck-server --example incident_list",
     },
     Bench {
+        name: "start_cold",
+        what: "the whole program on SQLite with 100,000 incidents that are over: until it is ready, and until the whole log was read",
+        command: "run --release -p quarterdeck-server --example start_cold",
+    },
+    Bench {
+        name: "memory_cold",
+        what: "resident memory of 100,000 incidents that are over",
+        command: "run --release -p quarterdeck-server --example memory_cold",
+    },
+    Bench {
+        name: "store_error",
+        what: "how long the engine is held up by a store that refuses, with 100,000 incidents that are over",
+        command: "run --release -p quarterdeck-server --example store_error",
+    },
+    Bench {
         name: "ingest_rate",
         what: "distinct alerts per second, one by one and in batches of 100, beside the packaged Alertmanager",
         command: "run --release -p quarterdeck-server --example ingest_rate",

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use super::engine::EngineHandle;
 use crate::{
     engine::{
-        EngineError, LoadError, Standing, StartError, Work,
+        EngineError, Standing, StartError, Work,
         replay::{Replay, load},
     },
     in_force::Live,
@@ -74,8 +74,6 @@ impl Audited {
 enum AuditError {
     #[error(transparent)]
     Start(#[from] StartError),
-    #[error(transparent)]
-    Load(#[from] LoadError),
     #[error(transparent)]
     Engine(#[from] EngineError),
 }
@@ -174,14 +172,14 @@ impl Audit {
                 format!("what it had kept of {} is not what the events make", ids.join(", "))
             }
         };
-        self.tell(standing.size, finding).await?;
-        for id in differing {
-            if fold.row(id).is_some() {
-                let incident = load(&*self.store, Some(&standing.board), id, u64::MAX).await?;
-                self.engine.ask(Work::PutRight(incident)).await?;
+        // Seen by readers with the event that tells of it.
+        for id in differing.into_iter().filter(|id| fold.row(*id).is_some()) {
+            match load(&*self.store, Some(&standing.board), id, u64::MAX).await {
+                Ok(incident) => drop(self.engine.ask(Work::PutRight(incident)).await?),
+                Err(error) => tracing::error!(%error, "what differs is not put right"),
             }
         }
-        Ok(())
+        self.tell(standing.size, finding).await
     }
 
     async fn tell(&self, size: u64, finding: String) -> Result<(), AuditError> {

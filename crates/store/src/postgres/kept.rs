@@ -4,7 +4,7 @@
 use tokio_postgres::types::ToSql;
 
 use super::{
-    lease::hold_head,
+    lease::{beside_head, hold_head},
     pool::{Call, Fault, Session, fault},
 };
 use crate::columns::integer;
@@ -13,8 +13,9 @@ pub(super) const DOING: &str = "keep what a start needs";
 
 const CURRENT: &str = "SELECT slot FROM kept WHERE sole";
 const CLEAR: &str = "DELETE FROM kept_part WHERE slot = $1";
+/// Holds the row against an erasure, and not the head of the log: appends go on.
 const ADD: &str = "INSERT INTO kept_part (slot, part, bytes)
-    SELECT $1::bigint, $2::bigint, $3::bytea FROM kept WHERE sole AND erased_at <= $4
+    SELECT $1::bigint, $2::bigint, $3::bytea FROM kept WHERE sole AND erased_at <= $4 FOR SHARE
     ON CONFLICT (slot, part) DO UPDATE SET bytes = excluded.bytes";
 const TURN: &str = "UPDATE kept SET slot = $1 WHERE sole AND erased_at <= $2";
 const PARTS: &str = "SELECT bytes FROM kept_part WHERE slot = (SELECT slot FROM kept WHERE sole) ORDER BY part";
@@ -30,7 +31,7 @@ type Values<'v> = Vec<Box<dyn ToSql + Sync + Send + 'v>>;
 /// Empties the slot that is not current. Returns it.
 pub(super) async fn begin(session: Session, epoch: i64) -> Result<(Session, i64), Fault> {
     let failed = fault(DOING);
-    let session = hold_head(session, DOING, epoch).await?;
+    let session = beside_head(session, DOING, epoch).await?;
     let rows = session.query(CURRENT, &[]).await.map_err(failed)?;
     let current: Option<i64> = rows.first().map_or(Ok(None), |row| row.try_get(0)).map_err(failed)?;
     let slot = i64::from(current == Some(0));
@@ -48,7 +49,7 @@ pub(super) async fn add(
     epoch: i64,
 ) -> Result<(Session, bool), Fault> {
     let failed = fault(DOING);
-    let session = hold_head(session, DOING, epoch).await?;
+    let session = beside_head(session, DOING, epoch).await?;
     let (part, size): (i64, i64) = (integer(part), integer(size));
     let values: Values<'_> = vec![Box::new(slot), Box::new(part), Box::new(bytes), Box::new(size)];
     let added = session.execute(Call { sql: ADD, values }).await.map_err(failed)? > 0;
