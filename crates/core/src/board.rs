@@ -27,18 +27,19 @@ use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 
+pub use self::{
+    bytes::BadKept,
+    damage::{Misfit, audit_signal},
+    kept::Kept,
+    loose::LooseSignal,
+    place::{BadCursor, Cursor, Listed, Which},
+    row::IncidentRow,
+};
 use self::{
     damage::{Aside, Subject},
     loose::Loose,
     place::Place,
     tally::Tally,
-};
-pub use self::{
-    damage::{Misfit, audit_signal},
-    kept::{BadKept, Kept},
-    loose::LooseSignal,
-    place::{BadCursor, Cursor, Listed, Which},
-    row::IncidentRow,
 };
 use crate::{
     chain::{ChainId, Gap, GapKind},

@@ -5,9 +5,9 @@
 //! for an absent one. Tests: `conformance.rs` and `tests/store.rs`; full disks and damaged files below.
 
 mod tail;
+mod kept;
 mod append;
 mod claim;
-mod kept;
 mod upgrade;
 mod open;
 mod read;

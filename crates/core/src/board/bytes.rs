@@ -1,7 +1,33 @@
 //! Numbers and texts as bytes and back, for what is kept of a board: short, quick to read, and the same on every machine. Reading
 //! never panics and never asks for more room than there are bytes. Tests: in `board/tests/kept.rs`.
 
-use super::kept::BadKept;
+use crate::id::IncidentId;
+
+/// Why bytes are no board.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadKept {
+    /// They end too early, or go on too long.
+    #[error("it is cut short, or too long")]
+    Cut,
+    /// A value that stands for nothing.
+    #[error("{what} `{value}` stands for nothing")]
+    Strange {
+        /// What it should be.
+        what: &'static str,
+        /// What was read.
+        value: String,
+    },
+    /// The incident that was brought back is not the one that was kept.
+    #[error("{id} is at version {got}: want {want}")]
+    Other {
+        /// Which incident.
+        id: IncidentId,
+        /// Of the one that was kept.
+        want: u64,
+        /// Of the one that was brought.
+        got: u64,
+    },
+}
 
 /// Bytes that grow.
 #[derive(Debug, Default)]

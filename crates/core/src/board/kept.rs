@@ -10,7 +10,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     Board,
-    bytes::{In, Out},
+    bytes::{BadKept, In, Out},
     damage::{Aside, Subject},
     gap_key,
     loose::{Loose, LooseSignal},
@@ -28,32 +28,6 @@ use crate::{
     silence::Silence,
     time::Timestamp,
 };
-
-/// Why bytes are no board.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadKept {
-    /// They end too early, or go on too long.
-    #[error("it is cut short, or too long")]
-    Cut,
-    /// A value that stands for nothing.
-    #[error("{what} `{value}` stands for nothing")]
-    Strange {
-        /// What it should be.
-        what: &'static str,
-        /// What was read.
-        value: String,
-    },
-    /// The incident that was brought back is not the one that was kept.
-    #[error("{id} is at version {got}: want {want}")]
-    Other {
-        /// Which incident.
-        id: IncidentId,
-        /// Of the one that was kept.
-        want: u64,
-        /// Of the one that was brought.
-        got: u64,
-    },
-}
 
 /// A board that was kept, without the incidents that were not cold.
 #[derive(Debug)]
