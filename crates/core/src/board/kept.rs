@@ -45,7 +45,26 @@ impl Board {
     /// As bytes.
     pub fn keep(&self) -> Vec<u8> {
         // Named one by one, so that whoever adds something says whether it is kept. The rest follows from the incidents.
-        let Self { incidents, cold, signals, claims, groups, pages, loose, silences, gaps, aside, erased, journal, order: _, open: _, resting: _, unreached: _, deadlines: _, tally: _ } = self;
+        let Self {
+            incidents,
+            cold,
+            signals,
+            claims,
+            groups,
+            pages,
+            loose,
+            silences,
+            gaps,
+            aside,
+            erased,
+            journal,
+            order: _,
+            open: _,
+            resting: _,
+            unreached: _,
+            deadlines: _,
+            tally: _,
+        } = self;
         let mut out = Out::default();
         out.count(incidents.len());
         for (id, incident) in incidents {

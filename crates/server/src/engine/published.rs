@@ -65,7 +65,16 @@ impl Published {
     pub(super) fn new(store: Arc<dyn Store>) -> Self {
         let (news, _) = broadcast::channel(NEWS_KEPT);
         let (board, head, tree) = (RwLock::default(), RwLock::default(), LogTree::default());
-        Self { board, head, tree, outbox: Notify::new(), news, leaving: Mutex::default(), store, moving: Mutex::new(()) }
+        Self {
+            board,
+            head,
+            tree,
+            outbox: Notify::new(),
+            news,
+            leaving: Mutex::default(),
+            store,
+            moving: Mutex::new(()),
+        }
     }
 
     /// Deliveries that became durable since the last call, and whether the outbox may have others of which nobody was told: where
