@@ -85,8 +85,9 @@ async fn with_another_title(store: &dyn Store, id: IncidentId) -> Vec<Recorded> 
     let stored = store.events(0, usize::MAX).await.unwrap();
     let mut events: Vec<Recorded> = stored.iter().filter_map(|event| recorded_of(event).unwrap()).collect();
     for recorded in events.iter_mut().filter(|recorded| recorded.stream.incident() == Some(id)) {
-        if let Body::Incident(IncidentEvent::Life(LifeEvent::Opened { title, .. })) = &mut recorded.body {
+        if let Body::Incident(IncidentEvent::Life(LifeEvent::Opened { title, signal, .. })) = &mut recorded.body {
             *title = "nothing to see here".to_owned();
+            Arc::make_mut(signal).title.clone_from(title);
         }
     }
     events
