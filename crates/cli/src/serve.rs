@@ -21,6 +21,9 @@ pub(crate) struct Serve {
     /// The configuration file
     #[arg(long)]
     config: PathBuf,
+    /// Go on with a store that is behind its own signed log, for this reason. It is written into the log, and people are paged
+    #[arg(long, value_name = "REASON")]
+    accept_lost_history: Option<String>,
 }
 
 pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
@@ -43,7 +46,16 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
             signer: None,
             channels: std::collections::BTreeMap::new(),
         };
-        let running = app::start(configuration, world).await?;
+        let accepted = args.accept_lost_history.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
+        let running = match app::start_accepting(configuration, world, accepted.map(str::to_owned)).await {
+            Ok(running) => running,
+            Err(error) => {
+                let hint = error.hint();
+                complain(&error.into());
+                hint.iter().for_each(|hint| say(&format!("hint: {hint}")));
+                return Ok(Exit::Finding);
+            }
+        };
         if let Some(address) = running.address {
             let scheme = if running.live.now().encryption.is_some() { "https" } else { "http" };
             say(&format!("listening on {scheme}://{address}"));

@@ -29,7 +29,7 @@ use imbl::{OrdMap, OrdSet};
 
 pub use self::{
     bytes::BadKept,
-    damage::{Misfit, audit_signal},
+    damage::{Misfit, audit_signal, lost_signal},
     kept::Kept,
     loose::LooseSignal,
     place::{BadCursor, Cursor, Listed, Which},

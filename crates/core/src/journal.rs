@@ -231,7 +231,7 @@ pub enum JournalEvent {
         /// What is wrong with it.
         reason: String,
     },
-    /// The log was read whole and compared with what the program goes by, and something differed.
+    /// The store was compared with what the log says, or with what was published of it, and something differed.
     #[serde(rename = "audit_failed.v1")]
     AuditFailed {
         /// How many events the log had.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use quarterdeck_core::{
+    board::lost_signal,
     chain::ChainEvent,
     detector::{Knowledge, Params},
     id::{ChannelId, DetectorId, IdSource},
@@ -42,9 +43,10 @@ use crate::{
         expire::Expiries,
         follow::Followers,
         keep::Keeper,
-        publish::Publisher,
+        publish::{CHECKPOINT_FILE, Publisher, close_to_others},
         watchdog::Watched,
     },
+    published_head::{self, Lost},
     reaching::Reaching,
     reload::{self, Ground, Reloader},
 };
@@ -82,6 +84,24 @@ pub enum RunError {
         #[source]
         source: std::io::Error,
     },
+    /// The log's key is gone, and there is a log that was signed with it.
+    #[error("the log's key `{path}` is missing, and there is a log that was signed with it")]
+    KeyGone {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// The store is behind its own signed log.
+    #[error("the store is not the one that signed the published log")]
+    Lost(#[from] Lost),
+    /// The published log cannot be put aside.
+    #[error("put the published log in `{path}` aside")]
+    Aside {
+        /// Where it is.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// A store that this build does not have.
     #[error("this build has no {what}: build it with `--features {feature}`")]
     NotBuilt {
@@ -90,6 +110,21 @@ pub enum RunError {
         /// The cargo feature.
         feature: &'static str,
     },
+}
+
+impl RunError {
+    /// What to do about it, where there is something.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::KeyGone { path } => Some(format!(
+                "put `{}` back from your back-up: nothing was written. Without it this log cannot go on; to begin a new one, move the \
+                 database and the folder `log` away",
+                path.display()
+            )),
+            Self::Lost(lost) => Some(lost.hint()),
+            _ => None,
+        }
+    }
 }
 
 /// What differs between the world and a drill: handed in beside the configuration.
@@ -172,15 +207,24 @@ impl Running {
 
 /// Starts everything, on the store of the configuration.
 pub async fn start(configuration: Configuration, world: World) -> Result<Running, RunError> {
+    start_accepting(configuration, world, None).await
+}
+
+/// Starts everything, on the store of the configuration. `accepted`: why a store that is behind its own signed log is to be gone on with.
+pub async fn start_accepting(
+    configuration: Configuration,
+    world: World,
+    accepted: Option<String>,
+) -> Result<Running, RunError> {
     let listener = bind(configuration.listen).await?;
     let store = open_store(&configuration).await?;
-    start_bound(listener, store, configuration, world).await
+    start_bound(listener, store, configuration, world, accepted).await
 }
 
 /// Starts everything on a store that is open already.
 pub async fn start_on(store: Arc<dyn Store>, configuration: Configuration, world: World) -> Result<Running, RunError> {
     let listener = bind(configuration.listen).await?;
-    start_bound(listener, store, configuration, world).await
+    start_bound(listener, store, configuration, world, None).await
 }
 
 type Bound = Option<(TcpListener, SocketAddr)>;
@@ -191,16 +235,18 @@ async fn start_bound(
     store: Arc<dyn Store>,
     configuration: Configuration,
     world: World,
+    accepted: Option<String>,
 ) -> Result<Running, RunError> {
     let World { clock, ids, salts, signer, channels } = world;
     let signer = match signer {
         Some(signer) => signer,
-        None => log_key(&configuration.data, &configuration.origin)?,
+        None => known_key(&*store, &configuration).await?,
     };
     let key = signer.verifier().clone();
     let parts = Parts { setting: Arc::clone(&configuration.setting), ids, salts, signer };
     let engine = Engine::start(Arc::clone(&store), parts).await?;
     let unread = engine.unread();
+    let lost = lost_history(&engine, &configuration, &key, accepted).await?;
     let (handle, waiting) = loops::engine::queue(engine.published());
     let mut late = JoinSet::new();
     late.spawn(loops::engine::run(engine, waiting, Arc::clone(&clock)));
@@ -212,6 +258,7 @@ async fn start_bound(
     let mut house = House { live, clock, store, engine: handle, stopping, early: JoinSet::new() };
 
     let publishing = house.publish(&log_folder, &key);
+    house.note_lost(lost).await?;
     house.note_start().await?;
     let reaching = house.reach_people().await?;
     let deaf = house.note_deaf().await?;
@@ -308,6 +355,17 @@ impl House {
         let told = self.engine.ask(Work::Journal(event)).await;
         told.map(drop).map_err(|error| {
             RunError::Store(StoreError::Database { doing: "write the first event", source: error.to_string().into() })
+        })
+    }
+
+    /// Somebody has us go on without what was lost: the log says so, and people are paged.
+    async fn note_lost(&self, finding: Option<(u64, String)>) -> Result<(), RunError> {
+        let Some((size, finding)) = finding else { return Ok(()) };
+        let signal = Arc::new(lost_signal(size, &finding, self.clock.now()));
+        self.note(JournalEvent::AuditFailed { size, finding }).await?;
+        let told = self.engine.hear(vec![SignalChange::Raised { signal }]).await;
+        told.map(drop).map_err(|error| {
+            RunError::Store(StoreError::Database { doing: "tell of what was lost", source: error.to_string().into() })
         })
     }
 
@@ -416,6 +474,7 @@ impl House {
         }
         let keeper = Arc::new(Keeper { store, published, audited, kept: AtomicU64::new(unread) });
         self.early.spawn(Arc::clone(&keeper).run(self.stopping.clone()));
+        self.early.spawn(loops::doubt::run(self.engine.clone(), self.stopping.clone()));
         keeper
     }
 
@@ -475,9 +534,52 @@ pub fn hears(kind: &dyn DetectorKind) -> bool {
     out.iter().any(|change| matches!(change, SignalChange::Raised { .. }))
 }
 
+/// What was lost and is gone on without: how many events there are, and in words. On error nothing has been written.
+async fn lost_history(
+    engine: &Engine,
+    configuration: &Configuration,
+    key: &VerifierKey,
+    accepted: Option<String>,
+) -> Result<Option<(u64, String)>, RunError> {
+    let folder = configuration.data.join("log");
+    close_to_others(&folder);
+    // What is in memory begins anew each time, and nobody takes it for a record.
+    if matches!(configuration.store, StoreKind::Memory) {
+        return Ok(None);
+    }
+    let compared = published_head::compare(&engine.published(), &*engine.store(), &folder, key).await;
+    let Err(lost) = compared else { return Ok(None) };
+    let Some(reason) = accepted else { return Err(lost.into()) };
+    let aside = lost.put_aside().map_err(|source| RunError::Aside { path: folder, source })?;
+    tracing::error!(%lost, reason, aside = %aside.display(), "history was lost, and somebody accepted it");
+    Ok(Some((
+        lost.stored,
+        format!(
+            "history was lost, and somebody accepted it ({reason}): {lost}; the published log is in `{}`",
+            aside.display()
+        ),
+    )))
+}
+
+/// The log's key: read, or made where nothing was signed yet. One that is missing beside a log is not made anew.
+async fn known_key(store: &dyn Store, configuration: &Configuration) -> Result<SignerKey, RunError> {
+    let path = configuration.data.join(KEY_FILE);
+    let published = configuration.data.join("log").join(CHECKPOINT_FILE);
+    if !path.exists()
+        && !matches!(configuration.store, StoreKind::Memory)
+        && (store.size().await? > 0 || published.exists())
+    {
+        return Err(RunError::KeyGone { path });
+    }
+    log_key(&configuration.data, &configuration.origin)
+}
+
+/// Where the log's key is in the data folder.
+const KEY_FILE: &str = "log.key";
+
 /// The log's key: 32 bytes in hex, made at the first start, readable by nobody else.
 pub fn log_key(data: &Path, origin: &str) -> Result<SignerKey, RunError> {
-    let path = data.join("log.key");
+    let path = data.join(KEY_FILE);
     let fault = |detail: String| RunError::Key { path: path.clone(), detail };
     let seed = match std::fs::read_to_string(&path) {
         Ok(text) => {

@@ -6,6 +6,7 @@
 //! Tests: `tests/it/history.rs`.
 
 use quarterdeck_core::{
+    board::Board,
     id::IncidentId,
     incident::IncidentEvent,
     journal::{Body, Stream},
@@ -16,7 +17,7 @@ use quarterdeck_core::{
 
 use quarterdeck_store::{Store, StoreError, StoredEvent};
 
-use crate::engine::{LogHead, Published, StartError, read, recorded_of};
+use crate::engine::{LogHead, Published, StartError, read, recorded_of, vouched};
 
 /// Rows of a timeline in one part unless told otherwise: more than a screen, and read in a few milliseconds.
 pub const ROWS: usize = 100;
@@ -75,7 +76,7 @@ pub struct Part {
 pub async fn whole(store: &dyn Store, published: &Published, id: IncidentId) -> Result<Vec<Entry>, HistoryError> {
     let stored = store.stream(&Stream::Incident(id).to_string()).await;
     let stored = stored.map_err(|source| HistoryError::Store { id, source })?;
-    let events = entries(id, &stored, read(&published.head).size)?;
+    let events = entries(published, id, &stored)?;
     if events.is_empty() { Err(HistoryError::NoSuch { id }) } else { Ok(events) }
 }
 
@@ -96,11 +97,22 @@ pub async fn part(
         return Err(HistoryError::NoSuch { id });
     }
     let earlier = stored.first().map(|first| first.version).filter(|version| *version > 0);
-    Ok(Part { events: entries(id, &stored, size)?, earlier })
+    Ok(Part { events: entries(published, id, &stored)?, earlier })
 }
 
-/// The events below `size` that were not erased.
-fn entries(id: IncidentId, stored: &[StoredEvent], size: u64) -> Result<Vec<Entry>, HistoryError> {
+/// The published events among these that were not erased. What is not what the log commits to is never shown, and people are told.
+fn entries(published: &Published, id: IncidentId, stored: &[StoredEvent]) -> Result<Vec<Entry>, HistoryError> {
+    let (board, size) = (published.board(), read(&published.head).size);
+    let entries = checked(&board, id, stored, size);
+    match &entries {
+        Err(HistoryError::Unreadable { source, .. }) => published.doubt(id, &source.to_string()),
+        Err(error @ HistoryError::OutOfOrder { .. }) => published.doubt(id, &error.to_string()),
+        Err(HistoryError::NoSuch { .. } | HistoryError::Store { .. }) | Ok(_) => {}
+    }
+    entries
+}
+
+fn checked(board: &Board, id: IncidentId, stored: &[StoredEvent], size: u64) -> Result<Vec<Entry>, HistoryError> {
     let mut before: Option<u64> = None;
     let mut entries = Vec::with_capacity(stored.len());
     for event in stored.iter().filter(|event| event.index < size) {
@@ -109,7 +121,9 @@ fn entries(id: IncidentId, stored: &[StoredEvent], size: u64) -> Result<Vec<Entr
             return Err(HistoryError::OutOfOrder { id, index, before });
         }
         before = Some(index);
-        let recorded = recorded_of(event).map_err(|source| HistoryError::Unreadable { id, source })?;
+        let unreadable = |source| HistoryError::Unreadable { id, source };
+        vouched(board, event).map_err(unreadable)?;
+        let recorded = recorded_of(event).map_err(unreadable)?;
         if let Some(Body::Incident(happened)) = recorded.map(|recorded| recorded.body) {
             entries.push((index, event.version, event.at, happened));
         }

@@ -15,6 +15,7 @@ pub mod reaching;
 pub mod copies;
 pub mod log_files;
 pub mod loops;
+pub mod published_head;
 pub mod reload;
 pub mod http;
 pub mod console;

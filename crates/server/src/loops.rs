@@ -5,6 +5,7 @@ pub mod deliver;
 pub mod detect;
 pub mod expire;
 pub mod audit;
+pub mod doubt;
 pub mod keep;
 pub mod follow;
 pub mod publish;

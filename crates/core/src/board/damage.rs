@@ -72,6 +72,16 @@ pub fn audit_signal(size: u64, finding: &str, now: Timestamp) -> Signal {
     damaged(format!("audit at {size}"), title, text, Facts::default(), now)
 }
 
+/// What people are told when somebody has the program go on with a store that is behind what was published of it.
+pub fn lost_signal(size: u64, finding: &str, now: Timestamp) -> Signal {
+    let title = "lost history: the store is behind its own signed log".to_owned();
+    let text = format!(
+        "{finding}. What is missing was acknowledged to those who sent it, and may have been open. Look through the published log, which \
+         is kept beside the new one, and tell the monitors to say again what stands."
+    );
+    damaged(format!("lost at {size}"), title, text, Facts::default(), now)
+}
+
 fn damaged(name: String, title: String, text: String, facts: Facts, now: Timestamp) -> Signal {
     Signal {
         id: Id::digest(&[DAMAGED_HISTORY.as_bytes(), name.as_bytes()]),

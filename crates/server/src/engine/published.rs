@@ -1,6 +1,9 @@
 //! What readers see: the durable board, where the log stands, and what is durable as it happens. Only the engine changes it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
 
 use quarterdeck_core::{board::Board, id::IncidentId, incident::Incident, journal::Recorded};
 use quarterdeck_store::{Outgoing, Store};
@@ -45,6 +48,10 @@ pub struct Published {
     leaving: Mutex<Leaving>,
     /// Where cold incidents are.
     store: Arc<dyn Store>,
+    /// Histories that a reader found to be something else than the log commits to, and that nobody was told of yet.
+    doubted: Mutex<BTreeMap<IncidentId, String>>,
+    /// Rings when there is one.
+    pub doubts: Notify,
     /// Held while `board`, `tree` and `head` go from one moment to the next.
     moving: Mutex<()>,
 }
@@ -73,6 +80,8 @@ impl Published {
             news,
             leaving: Mutex::default(),
             store,
+            doubted: Mutex::default(),
+            doubts: Notify::new(),
             moving: Mutex::new(()),
         }
     }
@@ -100,6 +109,20 @@ impl Published {
         Standing { board: self.board(), nodes: self.tree.upper(), size, root }
     }
 
+    /// A reader found that what is stored of an incident cannot be what was written.
+    pub fn doubt(&self, id: IncidentId, reason: &str) {
+        let mut doubted = self.doubted.lock().unwrap_or_else(PoisonError::into_inner);
+        if doubted.len() < DOUBTS_MAX && !self.board().is_set_aside(id) {
+            doubted.insert(id, reason.to_owned());
+            self.doubts.notify_one();
+        }
+    }
+
+    /// What readers found since the last call.
+    pub fn doubted(&self) -> BTreeMap<IncidentId, String> {
+        std::mem::take(&mut *self.doubted.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Whoever holds this sees nothing move.
     pub(super) fn moving(&self) -> MutexGuard<'_, ()> {
         self.moving.lock().unwrap_or_else(PoisonError::into_inner)
@@ -111,7 +134,13 @@ impl Published {
         match board.shared(id) {
             Some(warm) => Ok(Some(warm)),
             None if board.cold(id).is_none() => Ok(None),
-            None => load(&*self.store, Some(&board), id, u64::MAX).await.map(Some),
+            None => {
+                let loaded = load(&*self.store, Some(&board), id, u64::MAX).await;
+                if let Err(LoadError::Damaged { reason, .. }) = &loaded {
+                    self.doubt(id, reason);
+                }
+                loaded.map(Some)
+            }
         }
     }
 }
@@ -124,6 +153,8 @@ pub(super) struct Leaving {
     pub(super) untold: bool,
 }
 
+/// Damaged histories found between two looks: more of them are found again.
+const DOUBTS_MAX: usize = 1_000;
 /// News kept for slow listeners: a storm's worth; who is slower reads the board.
 const NEWS_KEPT: usize = 4_096;
 

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::{Asked, Refused, Shared, Viewer};
 use crate::{
-    engine::{entry_of, read},
+    engine::{entry_of, read, recorded_of},
     log_tree::NodesError,
 };
 use quarterdeck_store::Content;
@@ -100,6 +100,10 @@ pub async fn bundle(app: &Shared, incident: IncidentId) -> Result<Vec<u8>, Refus
     let mut events = Vec::new();
     for event in stored.iter().filter(|event| event.index < head.size) {
         let entry = entry_of(event).map_err(|error| ours(&error))?;
+        if let Err(error) = recorded_of(event) {
+            app.engine.published().doubt(incident, &error.to_string());
+            return Err(ours(&error));
+        }
         let body = match &event.content {
             Content::Whole { json, salt } => Kept::Kept { salt: *salt, bytes: json.clone().into_bytes() },
             Content::Redacted { .. } | Content::Erased => Kept::Erased,

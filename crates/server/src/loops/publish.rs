@@ -27,7 +27,7 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(500);
 /// Events written at once.
 const EVENTS: u64 = 1_024;
 /// Where the signed head stands in the folder.
-const CHECKPOINT_FILE: &str = "checkpoint";
+pub(crate) const CHECKPOINT_FILE: &str = "checkpoint";
 /// Where the verifier key stands in the folder.
 const KEY_FILE: &str = "log.vkey";
 
@@ -215,16 +215,45 @@ fn write_all(root: &Path, files: &[(String, Vec<u8>)]) -> Result<(), PublishErro
     files.iter().try_for_each(|(path, bytes)| write_whole(root, path, bytes))
 }
 
+/// For its owner's eyes only: it has what the database has.
+fn private() -> std::fs::OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options
+}
+
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Takes the rights of others to a folder away, which an earlier version gave. What is below it nobody else reaches then.
+pub(crate) fn close_to_others(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Ok(known) = std::fs::metadata(folder) else { return };
+    let mode = known.permissions().mode() & 0o777;
+    if mode & 0o077 == 0 {
+        return;
+    }
+    match std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode & 0o700)) {
+        Ok(()) => {
+            tracing::warn!(folder = %folder.display(), "others could read the published log: now only its owner can")
+        }
+        Err(error) => tracing::warn!(%error, folder = %folder.display(), "others can read the published log"),
+    }
+}
+
 /// Writes beside and renames, so that a reader never sees half a file.
 fn write_whole(root: &Path, name: &str, bytes: &[u8]) -> Result<(), PublishError> {
     let path = &root.join(name);
     let failed = |source| PublishError::Write { path: path.clone(), source };
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(failed)?;
+        make_private(folder).map_err(failed)?;
     }
     // Beside the folder, not in it: whoever reads the folder meanwhile would meet a file that does not belong.
     let beside = root.with_extension("writing");
-    let mut file = std::fs::File::create(&beside).map_err(failed)?;
+    let mut file = private().open(&beside).map_err(failed)?;
     file.write_all(bytes).and_then(|()| file.sync_data()).map_err(failed)?;
     std::fs::rename(&beside, path).map_err(failed)
 }

@@ -57,7 +57,7 @@ impl<G: Guard> Store for Guarded<G> {
         Ok(self.handed_out(self.inner.stream(stream).await?))
     }
     async fn stream_before(&self, stream: &str, before: u64, limit: usize) -> Said<Vec<StoredEvent>> {
-        self.inner.stream_before(stream, before, limit).await
+        Ok(self.handed_out(self.inner.stream_before(stream, before, limit).await?))
     }
     async fn checkpoint(&self) -> Said<Option<String>> {
         self.inner.checkpoint().await

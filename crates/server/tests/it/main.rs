@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod alerts;
 #[cfg(test)]
+mod altered;
+#[cfg(test)]
 mod broken;
 #[cfg(test)]
 mod clients;
@@ -37,6 +39,8 @@ mod hostile;
 mod one_writer;
 #[cfg(test)]
 mod lists;
+#[cfg(test)]
+mod lost;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]
