@@ -319,6 +319,7 @@ impl Board {
                 | JournalEvent::Erased { .. }
                 | JournalEvent::StreamSetAside { .. }
                 | JournalEvent::EventSetAside { .. }
+                | JournalEvent::AuditFailed { .. }
                 | JournalEvent::SilenceExpired { .. }
                 | JournalEvent::GapOpened { .. }
                 | JournalEvent::GapClosed { .. }

@@ -63,6 +63,7 @@ impl About {
                 | JournalEvent::Erased { .. }
                 | JournalEvent::StreamSetAside { .. }
                 | JournalEvent::EventSetAside { .. }
+                | JournalEvent::AuditFailed { .. }
                 | JournalEvent::SilenceExpired { .. }
                 | JournalEvent::GapOpened { .. }
                 | JournalEvent::GapClosed { .. }

@@ -21,6 +21,7 @@ use quarterdeck_server::{
     app::{self, Running, World},
     config,
     engine::Engine,
+    log_key,
 };
 use quarterdeck_store::sqlite::SqliteStore;
 
@@ -90,7 +91,7 @@ async fn main() -> Outcome<()> {
     std::fs::write(&file, CONFIGURATION)?;
     let configuration = config::load(&file, &Channels::new(SystemClock::new())?)?;
     std::fs::create_dir_all(&configuration.data)?;
-    let signer = app::log_key(&configuration.data, &configuration.origin)?;
+    let signer = log_key::known(&configuration.data, &configuration.origin, false)?;
     let store = SqliteStore::open(&configuration.data.join("quarterdeck.db"))?;
     let mut engine = Engine::start(store.clone(), parts(signer)?).await?;
     resolve_many(&mut engine, count).await?;

@@ -34,6 +34,7 @@ use crate::{
     engine::{Engine, Parts, StartError, Work, read},
     http,
     in_force::{Channels, Live},
+    log_key::{self, KeyError},
     loops::{
         self,
         audit::{Audit, Audited},
@@ -43,7 +44,7 @@ use crate::{
         expire::Expiries,
         follow::Followers,
         keep::Keeper,
-        publish::{CHECKPOINT_FILE, Publisher, close_to_others},
+        publish::{Publisher, close_to_others},
         watchdog::Watched,
     },
     published_head::{self, Lost},
@@ -67,14 +68,9 @@ pub enum RunError {
     /// The detectors cannot be built with these parameters.
     #[error("build the detectors")]
     Detectors(#[from] PipelineError),
-    /// The log's key cannot be read or made.
-    #[error("the log's key in `{path}`: {detail}")]
-    Key {
-        /// The key's file in the data folder.
-        path: PathBuf,
-        /// What is wrong.
-        detail: String,
-    },
+    /// The log's key cannot be read or made, or is gone.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The address is taken, or not ours.
     #[error("listen on {address}")]
     Listen {
@@ -83,12 +79,6 @@ pub enum RunError {
         /// What the system said.
         #[source]
         source: std::io::Error,
-    },
-    /// The log's key is gone, and there is a log that was signed with it.
-    #[error("the log's key `{path}` is missing, and there is a log that was signed with it")]
-    KeyGone {
-        /// Where it should be.
-        path: PathBuf,
     },
     /// The store is behind its own signed log.
     #[error("the store is not the one that signed the published log")]
@@ -116,11 +106,7 @@ impl RunError {
     /// What to do about it, where there is something.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::KeyGone { path } => Some(format!(
-                "put `{}` back from your back-up: nothing was written. Without it this log cannot go on; to begin a new one, move the \
-                 database and the folder `log` away",
-                path.display()
-            )),
+            Self::Key(error) => error.hint(),
             Self::Lost(lost) => Some(lost.hint()),
             _ => None,
         }
@@ -240,7 +226,10 @@ async fn start_bound(
     let World { clock, ids, salts, signer, channels } = world;
     let signer = match signer {
         Some(signer) => signer,
-        None => known_key(&*store, &configuration).await?,
+        None => {
+            let begun = !matches!(configuration.store, StoreKind::Memory) && store.size().await? > 0;
+            log_key::known(&configuration.data, &configuration.origin, begun)?
+        }
     };
     let key = signer.verifier().clone();
     let parts = Parts { setting: Arc::clone(&configuration.setting), ids, salts, signer };
@@ -559,51 +548,6 @@ async fn lost_history(
             aside.display()
         ),
     )))
-}
-
-/// The log's key: read, or made where nothing was signed yet. One that is missing beside a log is not made anew.
-async fn known_key(store: &dyn Store, configuration: &Configuration) -> Result<SignerKey, RunError> {
-    let path = configuration.data.join(KEY_FILE);
-    let published = configuration.data.join("log").join(CHECKPOINT_FILE);
-    if !path.exists()
-        && !matches!(configuration.store, StoreKind::Memory)
-        && (store.size().await? > 0 || published.exists())
-    {
-        return Err(RunError::KeyGone { path });
-    }
-    log_key(&configuration.data, &configuration.origin)
-}
-
-/// Where the log's key is in the data folder.
-const KEY_FILE: &str = "log.key";
-
-/// The log's key: 32 bytes in hex, made at the first start, readable by nobody else.
-pub fn log_key(data: &Path, origin: &str) -> Result<SignerKey, RunError> {
-    let path = data.join(KEY_FILE);
-    let fault = |detail: String| RunError::Key { path: path.clone(), detail };
-    let seed = match std::fs::read_to_string(&path) {
-        Ok(text) => {
-            let mut seed = [0; 32];
-            alloy_primitives::hex::decode_to_slice(text.trim(), &mut seed).map_err(|error| fault(error.to_string()))?;
-            seed
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let mut seed = [0; 32];
-            getrandom::fill(&mut seed).map_err(|error| fault(error.to_string()))?;
-            std::fs::create_dir_all(data).map_err(|error| fault(error.to_string()))?;
-            write_private(&path, &alloy_primitives::hex::encode(seed)).map_err(|error| fault(error.to_string()))?;
-            seed
-        }
-        Err(error) => return Err(fault(error.to_string())),
-    };
-    SignerKey::from_seed(origin, &seed).map_err(|error| fault(error.to_string()))
-}
-
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }
 
 /// The process' metrics. Installed once; a second program in one process (tests) shares them.

@@ -8,6 +8,7 @@ pub mod doors;
 pub mod auth;
 pub mod config;
 pub mod in_force;
+pub mod log_key;
 pub mod log_tree;
 pub mod engine;
 pub mod history;

@@ -82,7 +82,7 @@ pub async fn compare(published: &Published, store: &dyn Store, folder: &Path, ke
             return Ok(());
         }
     };
-    let (size, root) = (signed.size(), *signed.root());
+    let (size, root) = (signed.size(), signed.root());
     let ours = if size <= head.size { root_of_first(published, store, size).await } else { None };
     let goes_on = match ours {
         Some(ours) => ours == root,

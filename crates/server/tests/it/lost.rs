@@ -14,6 +14,7 @@ use quarterdeck_server::{
     app::{self, RunError, Running, World},
     config,
     log_files::DiskFiles,
+    log_key::KeyError,
 };
 
 #[cfg(feature = "postgres")]
@@ -228,7 +229,7 @@ async fn a_missing_key_is_not_made_anew_beside_a_log() {
             remove_database(&place.data());
         }
         let error = place.start(SQLITE, None).await.err().expect("it starts");
-        assert!(matches!(error, RunError::KeyGone { .. }), "{error:?}");
+        assert!(matches!(error, RunError::Key(KeyError::Gone { .. })), "{error:?}");
         assert!(error.hint().unwrap().contains("back-up"));
         assert!(!key.exists(), "nothing was written");
         fs::write(&key, &kept).unwrap();
