@@ -142,7 +142,7 @@ impl Scripted {
 
 #[async_trait]
 impl ChainReader for Scripted {
-    fn shown(&self) -> &str {
+    fn shown(&self) -> &'static str {
         "a scripted node"
     }
     async fn identity(&self) -> Result<Option<B256>, Stop> {

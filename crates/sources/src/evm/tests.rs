@@ -96,7 +96,7 @@ async fn receipts_that_do_not_come_at_once_are_asked_for_one_by_one_and_at_once(
 async fn the_size_of_a_request_that_the_node_takes_is_learned_and_tried_again_later() {
     let node = busy(25).await;
     node.take_at_most(20);
-    node.script(|_, method, _| (method == "eth_getBlockReceipts").then(|| Lie::Error(-32_601, "no such method")));
+    node.script(|_, method, _| (method == "eth_getBlockReceipts").then_some(Lie::Error(-32_601, "no such method")));
     let reader = reader(&node);
     for _ in 0..2 {
         let fetched = reader.block_at(1).await.unwrap();

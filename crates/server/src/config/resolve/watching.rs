@@ -36,7 +36,7 @@ fn source(nth: usize, section: &shape::SourceSection, faults: &mut Faults<'_>) -
             let found = SOURCES.iter().copied().find(|kind| kind.id() == word);
             if found.is_none() {
                 let known: Vec<&str> = SOURCES.iter().map(|kind| kind.id()).collect();
-                let what = format!("`{}` is no kind of source", value.get_ref());
+                let what = format!("`{}` is no kind of source", value.get_ref().to_string().trim_matches('"'));
                 faults.add("source", nth, "kind", what, &format!("write one of: {}", known.join(", ")));
             }
             found
