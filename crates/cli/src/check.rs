@@ -20,7 +20,7 @@ use quarterdeck_server::{
 };
 use serde_json::{Value, json};
 
-use crate::output::{Exit, print, print_json, say};
+use crate::output::{Exit, complain, print, print_json};
 
 /// Check a configuration, and that every page ends at a person.
 ///
@@ -52,9 +52,11 @@ pub(crate) fn run(args: &Check) -> anyhow::Result<Exit> {
                     .iter()
                     .map(|f| json!({"line": f.line, "path": f.path, "what": f.what, "remedy": f.remedy}))
                     .collect();
-                print_json(&json!({ "good": false, "error": error.to_string(), "faults": faults }))?;
+                let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+                let causes: Vec<String> = causes.map(ToString::to_string).collect();
+                print_json(&json!({ "good": false, "error": causes.join(": "), "faults": faults }))?;
             } else {
-                say(&format!("error: {error}"));
+                complain(&error.into());
             }
             return Ok(Exit::Usage);
         }

@@ -216,6 +216,12 @@ fn in_words(incident: &Incident) -> String {
     let summary = &incident.summary;
     let mut lines = head(summary);
     lines.extend([format!("why: {} points, {}", incident.score.points, in_short(&incident.score.vector))]);
+    if !incident.roles.is_empty() {
+        let roles: Vec<String> = incident.roles.iter().map(|(role, person)| format!("{role} {person}")).collect();
+        let over = ["resolved", "reviewed", "merged"].contains(&summary.phase.as_str());
+        let when = if over { "roles when it was over" } else { "roles" };
+        lines.push(format!("{when}: {}", roles.join(", ")));
+    }
     lines.extend(possible(&incident.offers));
     for row in &incident.timeline {
         lines.push(format!("{}  {:>6}  {}", row.at, row.log_index, row.text));

@@ -5,12 +5,14 @@
 //! that secrets need not stand in it. `examples/` has a commented file for each kind of operator; a test loads every one.
 
 pub mod duration;
+pub mod near;
 pub mod fault;
 pub mod shape;
 pub mod resolve;
 
 use std::{
     collections::BTreeMap,
+    io::Read as _,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -88,9 +90,22 @@ pub struct Integration {
     pub digest: [u8; 32],
 }
 
+/// Bytes of the file and of what it names: the longest public list of addresses is a few megabytes.
+const TEXT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// The text of a file, a pipe or what else the system gives by that name, as far as it ends.
+fn read_text(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    let read = std::fs::File::open(path)?.take(TEXT_BYTES_MAX + 1).read_to_string(&mut text)?;
+    match u64::try_from(read) {
+        Ok(read) if read <= TEXT_BYTES_MAX => Ok(text),
+        _ => Err(std::io::Error::other(format!("it is longer than {TEXT_BYTES_MAX} bytes"))),
+    }
+}
+
 /// Reads and checks the file. `parts` is what notifiers share.
 pub fn load(path: &Path, parts: &Parts) -> Result<Configuration, ConfigError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    let text = read_text(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let read = parse(&text, folder, parts)?;
     Ok(Configuration { path: Some(path.to_owned()), ..read })

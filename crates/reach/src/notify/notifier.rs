@@ -125,6 +125,10 @@ pub trait NotifierKind: Sync {
     fn title(&self) -> &'static str;
     /// What its address means: `a mailbox`, `nothing: the URL is the place`.
     fn address(&self) -> &'static str;
+    /// Why a page cannot go to this address, if that shows before anything is sent.
+    fn check_address(&self, _address: &str) -> Result<(), String> {
+        Ok(())
+    }
     /// Its settings.
     fn settings(&self) -> &'static [SettingSpec];
     /// A notifier with these settings. Reads files that a setting names; opens no connection.

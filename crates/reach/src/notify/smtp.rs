@@ -65,6 +65,9 @@ impl NotifierKind for Smtp {
     fn address(&self) -> &'static str {
         "a mailbox: `alice@example.com` or `Alice <alice@example.com>`"
     }
+    fn check_address(&self, address: &str) -> Result<(), String> {
+        address.parse::<Mailbox>().map(drop).map_err(|error| error.to_string())
+    }
     fn settings(&self) -> &'static [SettingSpec] {
         const {
             const fn setting(name: &'static str, required: bool, secret: bool, doc: &'static str) -> SettingSpec {

@@ -5,19 +5,24 @@ mod response;
 mod twice;
 mod watching;
 
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use quarterdeck_core::id::{Kind, Name};
+use quarterdeck_core::{
+    chain::ChainId,
+    id::{Kind, Name},
+};
 use sha2::{Digest, Sha256};
 
 use self::twice::Once;
 use super::{
     ConfigError, Configuration, Fault, Integration, StoreKind, Token,
     fault::Lines,
+    near, read_text,
     shape::{self, File},
 };
 use crate::auth::{self, Role, SECRET_BYTES_MIN};
-use quarterdeck_reach::notify::{NOTIFIERS, Notifier, Parts, Settings};
+use quarterdeck_reach::notify::{NOTIFIERS, Notifier, NotifierKind, Parts, SettingError, Settings};
+use quarterdeck_sources::ChainSource;
 
 /// Where the console listens unless told otherwise: loopback, so that nothing is open by accident.
 pub const LISTEN: &str = "127.0.0.1:7117";
@@ -34,12 +39,16 @@ pub(super) struct Faults<'a> {
 impl Faults<'_> {
     /// Notes a fault of `key` in the `nth` section `header`.
     pub(super) fn add(&mut self, header: &str, nth: usize, key: &str, what: impl Into<String>, remedy: &str) {
-        self.found.push(Fault {
-            line: self.lines.find(header, nth, key),
-            path: if key.is_empty() { header.to_owned() } else { format!("{header}[{nth}].{key}") },
-            what: what.into(),
-            remedy: remedy.to_owned(),
-        });
+        let what = what.into();
+        // `tiers.delay` stands in the list `tiers`.
+        let begins = key.split('.').next().unwrap_or_default();
+        let line = self.lines.find(header, nth, begins).map(|line| self.lines.of_value(line, header, &what));
+        let path = match (key, self.lines.find(header, 1, "")) {
+            ("", _) => header.to_owned(),
+            (key, None) => format!("{header}.{key}"),
+            (key, Some(_)) => format!("{header}[{nth}].{key}"),
+        };
+        self.found.push(Fault { line, path, what, remedy: remedy.to_owned() });
     }
     /// A value, or its fault noted.
     pub(super) fn take<T, E: ToString>(
@@ -99,7 +108,7 @@ fn indirect(text: &str, folder: &Path) -> Result<String, String> {
     }
     if let Some(path) = text.strip_prefix("file:") {
         let path = folder.join(path);
-        let read = fs::read_to_string(&path).map_err(|error| format!("read `{}`: {error}", path.display()))?;
+        let read = read_text(&path).map_err(|error| format!("read `{}`: {error}", path.display()))?;
         return Ok(read.trim_end().to_owned());
     }
     Ok(text.to_owned())
@@ -119,16 +128,20 @@ pub(super) fn resolve(
     let channels = channels(&file.channel, parts, &mut faults);
     let setting = response::setting(&file, &channels, &mut faults);
     let mut secrets = Once::default();
-    let tokens = tokens(&file.token, setting.as_ref().map(|s| &s.roster), &mut secrets, &mut faults);
+    let tokens = tokens(&file.token, &file.person, &mut secrets, &mut faults);
     let sources = watching::sources(&file.source, &mut faults);
     let detectors = watching::detectors(&file.detectors, &mut faults);
     let integrations = integrations(&file.integration, &mut secrets, &mut faults);
     twice::check(&file, &mut faults);
+    base_url(file.server.base_url.as_ref(), &mut faults);
+    let unwatched = unwatched(&file, &sources, lines);
     let data = folder.join(file.server.data.as_deref().unwrap_or("quarterdeck-data"));
     let (Some(listen), Some(store), Some(setting), true) = (entrance.listen, store, setting, faults.found.is_empty())
     else {
         return Err(ConfigError::Faults { faults: faults.found });
     };
+    let mut warnings = warnings(&setting, lines);
+    warnings.extend(unwatched);
     Ok(Configuration {
         path: None,
         listen: Some(listen),
@@ -138,7 +151,7 @@ pub(super) fn resolve(
         data,
         store,
         origin: file.log.origin.unwrap_or_else(|| "quarterdeck.invalid/log".to_owned()),
-        warnings: warnings(&setting, lines),
+        warnings,
         setting: Arc::new(setting),
         channels: Arc::new(channels),
         tokens,
@@ -188,7 +201,7 @@ fn store(section: &shape::StoreSection, faults: &mut Faults<'_>) -> Option<Store
         }
         (other, _) => {
             let what = format!("`{other}` is no kind of store");
-            faults.add("store", 0, "kind", what, "write `sqlite`, `postgres` or `memory`");
+            faults.add("store", 0, "kind", what, &near::remedy(other, &["sqlite", "postgres", "memory"], ""));
             None
         }
     }
@@ -221,43 +234,86 @@ fn channels(
         let kind = values.get("kind").and_then(toml::Value::as_str).unwrap_or_default();
         let Some(kind) = NOTIFIERS.iter().find(|known| known.id() == kind) else {
             let known: Vec<&str> = NOTIFIERS.iter().map(|known| known.id()).collect();
-            let what = format!("`{kind}` is no kind of notifier");
-            faults.add(&header, 0, "kind", what, &format!("write one of: {}", known.join(", ")));
+            let what = if kind.is_empty() {
+                "the channel has no `kind`".to_owned()
+            } else {
+                format!("`{kind}` is no kind of notifier")
+            };
+            faults.add(&header, 0, "kind", what, &near::remedy(kind, &known, ""));
             continue;
         };
-        let mut settings = BTreeMap::new();
+        let (mut settings, so_far) = (BTreeMap::new(), faults.found.len());
         for (key, value) in values.iter().filter(|(key, _)| *key != "kind") {
             let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
             if let Some(text) = faults.secret(&text, (&header, 0, key)) {
                 settings.insert(key.clone(), text);
             }
         }
-        let built = kind.build(&Settings(settings), parts);
-        if let Some(channel) = faults.take(built, (&header, 0, "kind"), "see the notifier's settings in the README") {
-            channels.insert(name, channel);
+        // What could not be read would be missed once more.
+        if faults.found.len() > so_far {
+            continue;
+        }
+        match kind.build(&Settings(settings), parts) {
+            Ok(channel) => {
+                channels.insert(name, channel);
+            }
+            Err(error) => {
+                let (key, remedy) = about_setting(&error, *kind);
+                faults.add(&header, 0, &key, error.to_string(), &remedy);
+            }
         }
     }
     channels
 }
 
+/// Which setting of a notifier an error is about, and what to do.
+fn about_setting(error: &SettingError, kind: &dyn NotifierKind) -> (String, String) {
+    let doc = |name: &str| kind.settings().iter().find(|spec| spec.name == name).map_or("", |spec| spec.doc);
+    match error {
+        SettingError::Missing { name, .. } => ((*name).to_owned(), format!("add `{name}`")),
+        SettingError::Unknown { name, .. } => {
+            let known: Vec<&str> = kind.settings().iter().map(|spec| spec.name).collect();
+            (name.clone(), near::remedy(name, &known, "remove it"))
+        }
+        SettingError::Bad { name, .. } => ((*name).to_owned(), doc(name).to_owned()),
+    }
+}
+
+/// Where people reach the console, if that is said.
+fn base_url(given: Option<&String>, faults: &mut Faults<'_>) {
+    let Some(text) = given else { return };
+    let whole = url::Url::parse(text).is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host());
+    if !whole {
+        let what = format!("`{text}` is no address that a browser opens");
+        faults.add(
+            "server",
+            0,
+            "base_url",
+            what,
+            "write it with its scheme, for example `https://quarterdeck.example.com`",
+        );
+    }
+}
+
 fn tokens(
     sections: &[shape::TokenSection],
-    roster: Option<&quarterdeck_core::policy::Roster>,
+    people: &[shape::PersonSection],
     secrets: &mut Once<[u8; 32]>,
     faults: &mut Faults<'_>,
 ) -> Vec<Token> {
     let mut tokens = Vec::new();
     for (nth, section) in sections.iter().enumerate() {
-        let role = faults.take(section.role.parse::<Role>(), ("token", nth, "role"), "choose one of the four roles");
+        let roles = Role::ALL.map(|role| role.to_string());
+        let remedy = near::remedy(&section.role, &roles.each_ref().map(String::as_str), "");
+        let role = faults.take(section.role.parse::<Role>(), ("token", nth, "role"), &remedy);
         let person = match &section.person {
             None => None,
             Some(text) => faults.name(text, ("token", nth, "person")),
         };
-        if let (Some(person), Some(roster)) = (&person, roster)
-            && !roster.people.contains_key(person)
-        {
-            let what = format!("no person `{person}` is configured");
-            faults.add("token", nth, "person", what, "add a `[[person]]`, or correct the name");
+        let known: Vec<&str> = people.iter().map(|section| section.id.get_ref().as_str()).collect();
+        if let Some(person) = person.as_ref().filter(|person| !known.contains(&person.as_str())) {
+            let remedy = near::remedy(person.as_str(), &known, "add a `[[person]]`");
+            faults.add("token", nth, "person", format!("no person `{person}` is configured"), &remedy);
         }
         let digest = match (&section.sha256, &section.token) {
             (Some(hex), None) => faults.take(digest_of_hex(hex), ("token", nth, "sha256"), "write 64 hex digits"),
@@ -310,6 +366,27 @@ fn integrations(
         integrations.extend(id.map(|id| Integration { id, digest }));
     }
     integrations
+}
+
+/// Chains with addresses of ours that no source follows: nothing that happens there would be seen. One for each chain.
+fn unwatched(file: &File, sources: &[ChainSource], lines: &Lines) -> Vec<Fault> {
+    let mut chains: BTreeMap<u64, (usize, usize)> = BTreeMap::new();
+    for one in file.service.iter().flat_map(|section| &section.addresses) {
+        if !sources.iter().any(|source| source.chain == ChainId::evm(one.chain)) {
+            let line = lines.at(one.address.span().start);
+            chains.entry(one.chain).and_modify(|(_, count)| *count += 1).or_insert((line, 1));
+        }
+    }
+    let fault = |(chain, (line, count)): (u64, (usize, usize))| {
+        let addresses = if count == 1 { "an address".to_owned() } else { format!("{count} addresses") };
+        Fault {
+            line: Some(line),
+            path: "service.addresses".to_owned(),
+            what: format!("no source follows chain {chain}: what happens to {addresses} there is not seen"),
+            remedy: format!("add a `[[source]]` with `chain = {chain}`, or correct `chain`"),
+        }
+    };
+    chains.into_iter().map(fault).collect()
 }
 
 /// What is allowed and probably not meant.

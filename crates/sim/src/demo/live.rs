@@ -148,16 +148,25 @@ async fn noticed(
         say(&format!("  page    to {} by {}", page.person, page.channel));
     }
     let review = write_review(running, &incident, &plan.data).await?;
+    let program = pasted(&std::env::current_exe().unwrap_or_else(|_| "quarterdeck".into()));
+    let log = std::path::absolute(&running.log_folder).unwrap_or_else(|_| running.log_folder.clone());
     let head = read(&running.engine.published().head).clone();
     say(&format!("  log     {} events, root {}", head.size, head.root));
-    say(&format!("  review  {} (as of now; `quarterdeck review {id}` writes it anew)", review.display()));
+    say(&format!("  review  {} (as of now; `{program} review {id}` writes it anew)", review.display()));
     say("\nTry, while nobody acknowledges (the second tier is paged after 90 s):");
     say(&format!("  open {base}/incidents/{id} and acknowledge"));
     say(&format!("  export QUARTERDECK_URL={base} QUARTERDECK_TOKEN={token}"));
-    say(&format!("  quarterdeck incident show {id}"));
-    say(&format!("  quarterdeck incident ack {id}"));
-    say(&format!("  quarterdeck verify {}", running.log_folder.display()));
+    say(&format!("  {program} incident show {id}"));
+    say(&format!("  {program} incident ack {id}"));
+    say(&format!("  {program} verify {}", pasted(&log)));
     Ok(())
+}
+
+/// A path as a shell takes it. Who runs the demo from a fresh clone has no `quarterdeck` in their path.
+fn pasted(path: &std::path::Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 fn remove(path: &std::path::Path) -> Result<(), DemoError> {

@@ -8,7 +8,7 @@ use quarterdeck_core::{
     id::{PolicyId, ServiceId},
     incident::Severity,
     money::{Price, Usd},
-    policy::{Contact, EscalationPolicy, Override, Person, Roster, Rotation, Schedule, Shift, Target, Tier},
+    policy::{Contact, EscalationPolicy, Mistake, Override, Person, Roster, Rotation, Schedule, Shift, Target, Tier},
     priority::Weights,
     setting::{Rules, Setting},
     signal::Loudness,
@@ -17,7 +17,11 @@ use quarterdeck_core::{
 use serde::de::DeserializeOwned;
 
 use super::{Channels, Faults};
-use crate::config::shape::{self, File};
+use crate::config::{
+    near, read_text,
+    shape::{self, File},
+};
+use quarterdeck_reach::notify;
 
 /// How long an acknowledgement holds unless the policy says otherwise: long enough to work, short enough that a responder who
 /// fell asleep is noticed.
@@ -29,15 +33,13 @@ pub(super) fn setting(file: &File, channels: &Channels, faults: &mut Faults<'_>)
         (Some(text), _) => {
             let name: Option<PolicyId> = faults.name(text, ("response", 0, "default_policy"));
             name.filter(|name| {
-                let known = roster.policies.contains_key(name);
-                if !known {
-                    let what = format!("no policy `{name}` is configured");
-                    faults.add("response", 0, "default_policy", what, "add a `[[policy]]`, or correct the name");
-                }
-                known
+                no_policy(file, name, ("response", 0, "default_policy"), faults);
+                roster.policies.contains_key(name)
             })
         }
         (None, Some(first)) => Some(first.clone()),
+        // What is wrong with those that stand there is told already.
+        (None, None) if !file.policy.is_empty() => None,
         (None, None) => {
             faults.add(
                 "policy",
@@ -49,7 +51,7 @@ pub(super) fn setting(file: &File, channels: &Channels, faults: &mut Faults<'_>)
             None
         }
     };
-    let catalogue = catalogue(file, &roster, default_policy.as_ref(), faults);
+    let catalogue = catalogue(file, default_policy.as_ref(), faults);
     let rules = rules(&file.response, faults);
     Some(Setting {
         roster,
@@ -58,6 +60,15 @@ pub(super) fn setting(file: &File, channels: &Channels, faults: &mut Faults<'_>)
         default_policy: default_policy?,
         weights: weights(&file.weights, faults),
     })
+}
+
+/// Notes that nothing has the name of this policy. One that stands there and is wrong is told at its own place.
+fn no_policy(file: &File, name: &PolicyId, (header, nth, key): (&str, usize, &str), faults: &mut Faults<'_>) {
+    let known: Vec<&str> = file.policy.iter().map(|section| section.id.get_ref().as_str()).collect();
+    if !known.contains(&name.as_str()) {
+        let remedy = near::remedy(name.as_str(), &known, "add a `[[policy]]`");
+        faults.add(header, nth, key, format!("no policy `{name}` is configured"), &remedy);
+    }
 }
 
 fn rules(section: &shape::Response, faults: &mut Faults<'_>) -> Rules {
@@ -92,20 +103,33 @@ fn weights(section: &Weights, faults: &mut Faults<'_>) -> Weights {
 
 /// One of the words of a core enum.
 fn word<T: DeserializeOwned>(text: &str, place: (&str, usize, &str), faults: &mut Faults<'_>) -> Option<T> {
-    let parsed = serde_json::from_value(serde_json::Value::String(text.to_owned()));
-    faults.take(parsed, place, "choose one of the words listed")
+    let parsed = serde_json::from_value::<T>(serde_json::Value::String(text.to_owned()));
+    let parsed = parsed.map_err(|error| error.to_string());
+    let remedy = parsed.as_ref().err().and_then(|error| near::remedy_by(error)).unwrap_or_default();
+    faults.take(parsed.map_err(|_| format!("`{text}` is no word for it")), place, &remedy)
 }
 
 fn roster(file: &File, channels: &Channels, faults: &mut Faults<'_>) -> Roster {
-    let mut roster = Roster::default();
+    let (mut roster, so_far) = (Roster::default(), faults.found.len());
     for (nth, section) in file.person.iter().enumerate() {
         let Some(id) = faults.name(section.id.get_ref(), ("person", nth, "id")) else { continue };
         let mut contacts = Vec::new();
         for contact in &section.contacts {
-            let Some(channel) = faults.name(contact.channel.get_ref(), ("person", nth, "contacts")) else { continue };
+            let Some(channel) = faults.name(contact.channel.get_ref(), ("person", nth, "contacts.channel")) else {
+                continue;
+            };
             if !channels.contains_key(&channel) && !file.channel.contains_key(channel.as_str()) {
-                let what = format!("no channel `{channel}` is configured");
-                faults.add("person", nth, "contacts", what, "add a `[channel.…]`, or correct the name");
+                let known: Vec<&str> = file.channel.keys().map(String::as_str).collect();
+                let remedy = near::remedy(channel.as_str(), &known, &format!("add a `[channel.{channel}]`"));
+                faults.add("person", nth, "contacts.channel", format!("no channel `{channel}` is configured"), &remedy);
+            }
+            let values = file.channel.get(channel.as_str());
+            let kind = values.and_then(|values| values.get("kind")).and_then(toml::Value::as_str);
+            if let Some(kind) = kind.and_then(notify::kind)
+                && let Err(why) = kind.check_address(&contact.address)
+            {
+                let what = format!("`{}` is no address on channel `{channel}`: {why}", contact.address);
+                faults.add("person", nth, "contacts.address", what, &format!("write {}", kind.address()));
             }
             contacts.push(Contact { channel, address: contact.address.clone() });
         }
@@ -115,16 +139,62 @@ fn roster(file: &File, channels: &Channels, faults: &mut Faults<'_>) -> Roster {
     }
     schedules(file, &mut roster, faults);
     policies(file, &mut roster, faults);
-    let known: Vec<_> = roster.check();
-    for fault in known {
-        let (header, nth) = place_of(&fault, file);
-        faults.add(header, nth, "id", fault.to_string(), &fault.hint());
+    // Where something could not be read, what names it would be a mistake as well.
+    let mistakes = if faults.found.len() > so_far { Vec::new() } else { roster.check() };
+    for mistake in mistakes {
+        let (header, nth) = place_of(&mistake, file);
+        faults.add(header, nth, key_of(&mistake), mistake.to_string(), &remedy_of(&mistake, file));
     }
     roster
 }
 
+/// Which key of that section a mistake is about.
+fn key_of(mistake: &Mistake) -> &'static str {
+    match mistake {
+        Mistake::UnknownZone { .. } => "zone",
+        Mistake::WrongName { .. } => "id",
+        Mistake::EmptyRotation { .. } | Mistake::ShiftCount { .. } => "rotations",
+        Mistake::BackwardOverride { .. } => "overrides",
+        Mistake::UnknownSchedule { .. } => "tiers.schedules",
+        Mistake::NoTiers { .. } | Mistake::EmptyTier { .. } => "tiers",
+        Mistake::Rounds { .. } => "rounds",
+        Mistake::FallbackWithoutContact { .. } => "fallback",
+        Mistake::UnknownPerson { place, .. } => match place.split(' ').find(|word| PARTS.contains(word)) {
+            Some("rotation") => "rotations.people",
+            Some("override") => "overrides.person",
+            Some("fallback") => "fallback",
+            _ => "tiers.people",
+        },
+        Mistake::SpanOutside { place, .. } if place.contains("acknowledgement") => "acknowledgement",
+        Mistake::SpanOutside { .. } => "tiers.delay",
+        Mistake::TooMany { place, what, .. } => match (*what, place.split(' ').find(|word| PARTS.contains(word))) {
+            ("rotations" | "overrides" | "tiers", _) => what,
+            (_, Some("rotation")) => "rotations.people",
+            _ => "tiers",
+        },
+    }
+}
+
+/// By which parts of a schedule or a policy a mistake names its place.
+const PARTS: [&str; 4] = ["rotation", "override", "fallback", "tier"];
+
+/// What to do about it, with the nearest name there is.
+fn remedy_of(mistake: &Mistake, file: &File) -> String {
+    match mistake {
+        Mistake::UnknownPerson { person, .. } => {
+            let known: Vec<&str> = file.person.iter().map(|section| section.id.get_ref().as_str()).collect();
+            near::remedy(person.as_str(), &known, "add a `[[person]]`")
+        }
+        Mistake::UnknownSchedule { schedule, .. } => {
+            let known: Vec<&str> = file.schedule.iter().map(|section| section.id.get_ref().as_str()).collect();
+            near::remedy(schedule.as_str(), &known, "add a `[[schedule]]`")
+        }
+        _ => mistake.hint(),
+    }
+}
+
 /// The section that a fault of the roster is about, by the name in it.
-fn place_of(fault: &quarterdeck_core::policy::Mistake, file: &File) -> (&'static str, usize) {
+fn place_of(fault: &Mistake, file: &File) -> (&'static str, usize) {
     let text = fault.to_string();
     let named = |id: &str| text.contains(&format!("`{id}`"));
     if let Some(nth) = file.policy.iter().position(|section| named(section.id.get_ref())) {
@@ -141,11 +211,14 @@ fn schedules(file: &File, roster: &mut Roster, faults: &mut Faults<'_>) {
         let Some(id) = faults.name(section.id.get_ref(), ("schedule", nth, "id")) else { continue };
         let mut rotations = Vec::new();
         for rotation in &section.rotations {
-            let people =
-                rotation.people.iter().filter_map(|text| faults.name(text, ("schedule", nth, "rotations"))).collect();
+            let people = rotation
+                .people
+                .iter()
+                .filter_map(|text| faults.name(text, ("schedule", nth, "rotations.people")))
+                .collect();
             let start = faults.take(
                 rotation.start.parse().map_err(|error| format!("`{}`: {error}", rotation.start)),
-                ("schedule", nth, "rotations"),
+                ("schedule", nth, "rotations.start"),
                 "write the first hand-over as a local date and time, for example `2026-01-05T09:00`",
             );
             let shift = match (rotation.hours, rotation.wall_hours, rotation.days, rotation.weeks) {
@@ -170,11 +243,13 @@ fn schedules(file: &File, roster: &mut Roster, faults: &mut Faults<'_>) {
         }
         let mut overrides = Vec::new();
         for one in &section.overrides {
-            let place = ("schedule", nth, "overrides");
+            let place = |key| ("schedule", nth, key);
             let remedy = "write an instant, for example `2026-12-24T18:00:00Z`";
-            let from = faults.take(instant(one.from.get_ref()), place, remedy);
-            let until = faults.take(instant(&one.until), place, remedy);
-            if let (Some(from), Some(until), Some(person)) = (from, until, faults.name(&one.person, place)) {
+            let from = faults.take(instant(one.from.get_ref()), place("overrides.from"), remedy);
+            let until = faults.take(instant(&one.until), place("overrides.until"), remedy);
+            if let (Some(from), Some(until), Some(person)) =
+                (from, until, faults.name(&one.person, place("overrides.person")))
+            {
                 overrides.push(Override { from, until, person });
             }
         }
@@ -195,11 +270,16 @@ fn policies(file: &File, roster: &mut Roster, faults: &mut Faults<'_>) {
         };
         let mut tiers = Vec::new();
         for tier in &section.tiers {
-            let schedules =
-                tier.schedules.iter().filter_map(|text| faults.name(text, place("tiers"))).map(Target::Schedule);
+            let schedules = tier
+                .schedules
+                .iter()
+                .filter_map(|text| faults.name(text, place("tiers.schedules")))
+                .map(Target::Schedule);
             let mut targets: Vec<Target> = schedules.collect();
-            targets.extend(tier.people.iter().filter_map(|text| faults.name(text, place("tiers"))).map(Target::Person));
-            let delay = faults.span(&tier.delay, place("tiers"));
+            targets.extend(
+                tier.people.iter().filter_map(|text| faults.name(text, place("tiers.people"))).map(Target::Person),
+            );
+            let delay = faults.span(&tier.delay, place("tiers.delay"));
             tiers.extend(delay.map(|delay| Tier { targets, delay }));
         }
         let acknowledgement = match &section.acknowledgement {
@@ -219,26 +299,28 @@ fn policies(file: &File, roster: &mut Roster, faults: &mut Faults<'_>) {
     }
 }
 
-fn catalogue(file: &File, roster: &Roster, default_policy: Option<&PolicyId>, faults: &mut Faults<'_>) -> Catalogue {
+fn catalogue(file: &File, default_policy: Option<&PolicyId>, faults: &mut Faults<'_>) -> Catalogue {
     let names: BTreeMap<&str, usize> =
         file.service.iter().enumerate().map(|(nth, s)| (s.id.get_ref().as_str(), nth)).collect();
     let mut services = Vec::new();
     for (nth, section) in file.service.iter().enumerate() {
         let mut depends_on = std::collections::BTreeSet::new();
         for text in &section.depends_on {
+            let named = faults.name::<quarterdeck_core::id::kind::Service>(text, ("service", nth, "depends_on"));
+            let Some(named) = named else { continue };
             if !names.contains_key(text.as_str()) {
-                let what = format!("no service `{text}` is configured");
-                faults.add("service", nth, "depends_on", what, "add a `[[service]]`, or correct the name");
+                let known: Vec<&str> = names.keys().copied().collect();
+                let remedy = near::remedy(text, &known, "add a `[[service]]`");
+                faults.add("service", nth, "depends_on", format!("no service `{text}` is configured"), &remedy);
             }
-            depends_on.extend(faults.name::<quarterdeck_core::id::kind::Service>(text, ("service", nth, "depends_on")));
+            depends_on.insert(named);
         }
         let policy = match &section.policy {
             None => default_policy.cloned(),
             Some(text) => faults.name(text, ("service", nth, "policy")),
         };
-        if let Some(policy) = policy.as_ref().filter(|policy| !roster.policies.contains_key(*policy)) {
-            let what = format!("no policy `{policy}` is configured");
-            faults.add("service", nth, "policy", what, "add a `[[policy]]`, or correct the name");
+        if let Some(policy) = policy.as_ref().filter(|_| section.policy.is_some()) {
+            no_policy(file, policy, ("service", nth, "policy"), faults);
         }
         let criticality = match &section.criticality {
             None => Some(Criticality::default()),
@@ -269,9 +351,9 @@ fn catalogue(file: &File, roster: &Roster, default_policy: Option<&PolicyId>, fa
 fn addresses(section: &shape::ServiceSection, nth: usize, faults: &mut Faults<'_>) -> Vec<WatchedAddress> {
     let mut addresses = Vec::new();
     for one in &section.addresses {
-        let place = ("service", nth, "addresses");
-        let address = address(one.address.get_ref(), place, faults);
-        let role = word::<Role>(&one.role, place, faults);
+        let place = |key| ("service", nth, key);
+        let address = address(one.address.get_ref(), one.chain, place("addresses.address"), faults);
+        let role = word::<Role>(&one.role, place("addresses.role"), faults);
         if let (Some(address), Some(role)) = (address, role) {
             let label = one.label.clone().unwrap_or_else(|| one.role.clone());
             addresses.push(WatchedAddress { chain: ChainId::evm(one.chain), address: address.into(), role, label });
@@ -280,9 +362,28 @@ fn addresses(section: &shape::ServiceSection, nth: usize, faults: &mut Faults<'_
     addresses
 }
 
-fn address(text: &str, place: (&str, usize, &str), faults: &mut Faults<'_>) -> Option<Address> {
+fn address(text: &str, chain: u64, place: (&str, usize, &str), faults: &mut Faults<'_>) -> Option<Address> {
     let parsed = text.parse::<Address>().map_err(|error| format!("`{text}` is no address: {error}"));
-    faults.take(parsed, place, "write 0x and 40 hex digits")
+    let address = faults.take(parsed, place, "write 0x and 40 hex digits")?;
+    if let Err(what) = checksum(text, address, Some(chain)) {
+        faults.add(place.0, place.1, place.2, what, COPY_ANEW);
+    }
+    Some(address)
+}
+
+const COPY_ANEW: &str = "copy it anew from where you have it; without capital letters it is taken as it stands";
+
+/// Capital letters in an address are its checksum (EIP-55, and by chain EIP-1191): with one that does not fit, a digit is another
+/// than it was, and we would watch an address that is nobody's.
+fn checksum(text: &str, address: Address, chain: Option<u64>) -> Result<(), String> {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    let any = |is: fn(&u8) -> bool| digits.bytes().any(|byte| is(&byte));
+    let mixed = any(u8::is_ascii_uppercase) && any(u8::is_ascii_lowercase);
+    let fits = |chain| address.to_checksum(chain).strip_prefix("0x") == Some(digits);
+    if !mixed || fits(None) || fits(chain) {
+        return Ok(());
+    }
+    Err(format!("`{text}` is mistyped: its capital letters do not fit its digits"))
 }
 
 fn assets(sections: &[shape::AssetSection], faults: &mut Faults<'_>) -> Vec<Asset> {
@@ -290,7 +391,7 @@ fn assets(sections: &[shape::AssetSection], faults: &mut Faults<'_>) -> Vec<Asse
     for (nth, section) in sections.iter().enumerate() {
         let token = match &section.token {
             None => None,
-            Some(text) => match address(text, ("asset", nth, "token"), faults) {
+            Some(text) => match address(text, section.chain, ("asset", nth, "token"), faults) {
                 None => continue,
                 some => some,
             },
@@ -331,7 +432,7 @@ fn lists(sections: &[shape::ListSection], catalogue: &mut Catalogue, faults: &mu
         let as_of =
             faults.take(as_of, ("list", nth, "as_of"), "write the day it was drawn up, for example `2026-11-01`");
         let path = faults.folder().join(&section.file);
-        let text = std::fs::read_to_string(&path).map_err(|error| format!("read `{}`: {error}", path.display()));
+        let text = read_text(&path).map_err(|error| format!("read `{}`: {error}", path.display()));
         let text = faults.take(text, ("list", nth, "file"), "correct the path");
         let (Some(as_of), Some(text)) = (as_of, text) else { continue };
         faults.has_read(&section.file, &text);
@@ -340,7 +441,13 @@ fn lists(sections: &[shape::ListSection], catalogue: &mut Catalogue, faults: &mu
             let line = line.split('#').next().unwrap_or_default().trim();
             let (address, label) = line.split_once([',', ' ', '\t']).unwrap_or((line, ""));
             match address.trim().parse::<Address>() {
-                Ok(address) => entries.push((address, label.trim().to_owned())),
+                Ok(parsed) => {
+                    if let Err(what) = checksum(address.trim(), parsed, None) {
+                        let what = format!("line {number} of `{}`: {what}", section.file);
+                        faults.add("list", nth, "file", what, COPY_ANEW);
+                    }
+                    entries.push((parsed, label.trim().to_owned()));
+                }
                 Err(_) if line.is_empty() => {}
                 Err(error) => {
                     let what = format!("line {number} of `{}`: `{address}`: {error}", section.file);

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use quarterdeck_core::{chain::ChainId, detector::Params};
+use quarterdeck_core::{
+    chain::ChainId,
+    detector::{ParamError, Params},
+};
 use quarterdeck_detect::detectors::DETECTORS;
 use quarterdeck_sources::{
     ChainSource, SOURCES, SourceKind,
@@ -11,7 +14,7 @@ use quarterdeck_sources::{
 
 use super::Faults;
 
-use crate::config::shape;
+use crate::config::{near, shape};
 
 /// Keys of a source that are no setting of its kind.
 const OWN_KEYS: [&str; 3] = ["id", "kind", "chain"];
@@ -23,12 +26,6 @@ pub(super) fn sources(sections: &[shape::SourceSection], faults: &mut Faults<'_>
 
 fn source(nth: usize, section: &shape::SourceSection, faults: &mut Faults<'_>) -> Option<ChainSource> {
     let place = |key| ("source", nth, key);
-    let id = if let Some(text) = section.text("id") {
-        faults.name(text.get_ref(), place("id"))
-    } else {
-        faults.add("source", nth, "id", "a source needs a name", "add `id = \"own-node\"`");
-        None
-    };
     let kind = match section.0.get("kind") {
         None => SOURCES.first().copied(),
         Some(value) => {
@@ -42,6 +39,22 @@ fn source(nth: usize, section: &shape::SourceSection, faults: &mut Faults<'_>) -
             found
         }
     }?;
+    let known: Vec<&str> = OWN_KEYS.into_iter().chain(kind.settings().iter().map(|spec| spec.name)).collect();
+    let strange: Vec<&str> = section.0.keys().map(String::as_str).filter(|key| !known.contains(key)).collect();
+    if !strange.is_empty() {
+        // What was misspelt would be missed as well.
+        for key in strange {
+            let remedy = near::remedy(key, &known, "remove the key");
+            faults.add("source", nth, key, format!("a source of kind `{}` has no setting `{key}`", kind.id()), &remedy);
+        }
+        return None;
+    }
+    let id = if let Some(text) = section.text("id") {
+        faults.name(text.get_ref(), place("id"))
+    } else {
+        faults.add("source", nth, "id", "a source needs a name", "add `id = \"own-node\"`");
+        None
+    };
     let chain = chain(nth, section, kind, faults);
     let mut given = BTreeMap::new();
     let mut good = true;
@@ -130,7 +143,7 @@ pub(super) fn detectors(
     for id in sections.keys() {
         if !DETECTORS.iter().any(|kind| kind.id() == id) {
             let known: Vec<&str> = DETECTORS.iter().map(|kind| kind.id()).collect();
-            let remedy = format!("write one of: {}", known.join(", "));
+            let remedy = near::remedy(id, &known, "remove the section");
             faults.add(&format!("detectors.{id}"), 0, "", format!("there is no detector `{id}`"), &remedy);
         }
     }
@@ -155,7 +168,17 @@ pub(super) fn detectors(
             }
         }
         let resolved = Params::resolve(kind.id(), kind.params(), &given);
-        let params = faults.take(resolved, (&header, 0, ""), "see the detector's parameters with `quarterdeck check`");
+        let (key, remedy) = match &resolved {
+            Err(ParamError::Unknown { name, .. }) => {
+                let known: Vec<&str> = kind.params().iter().map(|spec| spec.name).collect();
+                (name.clone(), near::remedy(name, &known, "remove it"))
+            }
+            Err(ParamError::OutOfBounds { name, min, max, .. }) => {
+                ((*name).to_owned(), format!("write a number from {min} to {max}"))
+            }
+            Ok(_) => Default::default(),
+        };
+        let params = faults.take(resolved, (&header, 0, &key), &remedy);
         if let Some(params) = params.filter(|_| enabled) {
             detectors.insert(kind.id().to_owned(), params);
         }
