@@ -315,6 +315,9 @@ impl Board {
                 | JournalEvent::Configured { .. }
                 | JournalEvent::DetectorSilent { .. }
                 | JournalEvent::SourceBegunAnew { .. }
+                | JournalEvent::SecretsRefused { .. }
+                | JournalEvent::SessionBegan { .. }
+                | JournalEvent::SessionEnded { .. }
                 | JournalEvent::AllClearSettled { .. }
                 | JournalEvent::Erased { .. }
                 | JournalEvent::StreamSetAside { .. }

@@ -60,6 +60,9 @@ impl About {
                 | JournalEvent::Configured { .. }
                 | JournalEvent::DetectorSilent { .. }
                 | JournalEvent::SourceBegunAnew { .. }
+                | JournalEvent::SecretsRefused { .. }
+                | JournalEvent::SessionBegan { .. }
+                | JournalEvent::SessionEnded { .. }
                 | JournalEvent::Erased { .. }
                 | JournalEvent::StreamSetAside { .. }
                 | JournalEvent::EventSetAside { .. }

@@ -239,6 +239,41 @@ pub enum JournalEvent {
         /// What differed.
         finding: String,
     },
+    /// Tokens or keys were tried that nobody has, or from where too many were tried before. At most one event in a minute.
+    #[serde(rename = "secrets_refused.v1")]
+    SecretsRefused {
+        /// When the first of them came.
+        since: Timestamp,
+        /// How many there were.
+        tries: u64,
+        /// How many of them were not listened to.
+        unheard: u64,
+        /// From where most of them came.
+        from: Vec<TriedFrom>,
+    },
+    /// Somebody logged in to the console.
+    #[serde(rename = "session_began.v1")]
+    SessionBegan {
+        /// Who.
+        by: Actor,
+        /// The address that they came from.
+        from: String,
+    },
+    /// Somebody logged out.
+    #[serde(rename = "session_ended.v1")]
+    SessionEnded {
+        /// Who.
+        by: Actor,
+    },
+}
+
+/// Where secrets were tried from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TriedFrom {
+    /// The address.
+    pub address: String,
+    /// How many times.
+    pub tries: u64,
 }
 
 impl JournalEvent {
@@ -260,6 +295,9 @@ impl JournalEvent {
             Self::StreamSetAside { .. } => "stream_set_aside.v1",
             Self::EventSetAside { .. } => "event_set_aside.v1",
             Self::AuditFailed { .. } => "audit_failed.v1",
+            Self::SecretsRefused { .. } => "secrets_refused.v1",
+            Self::SessionBegan { .. } => "session_began.v1",
+            Self::SessionEnded { .. } => "session_ended.v1",
         }
     }
 }
@@ -306,7 +344,15 @@ impl JournalEvent {
             }
             Self::EventSetAside { place, reason: _ } => Self::EventSetAside { place: *place, reason: erased() },
             Self::AuditFailed { size, finding: _ } => Self::AuditFailed { size: *size, finding: erased() },
-            Self::Started { version: _, configuration: _ }
+            Self::SecretsRefused { since, tries, unheard, from } => Self::SecretsRefused {
+                since: *since,
+                tries: *tries,
+                unheard: *unheard,
+                from: from.iter().map(|one| TriedFrom { address: erased(), tries: one.tries }).collect(),
+            },
+            Self::SessionBegan { by, from: _ } => Self::SessionBegan { by: by.clone(), from: erased() },
+            Self::SessionEnded { by: _ }
+            | Self::Started { version: _, configuration: _ }
             | Self::Configured { digest: _, before: _, by: _ }
             | Self::SilenceExpired { id: _, by: _ } => self.clone(),
         }

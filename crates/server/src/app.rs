@@ -32,6 +32,7 @@ use crate::{
     console,
     doors::{self, Behind, Pace},
     engine::{Engine, Parts, StartError, Work, read},
+    guesses::Guesses,
     http,
     in_force::{Channels, Live},
     log_key::{self, KeyError},
@@ -50,6 +51,7 @@ use crate::{
     published_head::{self, Lost},
     reaching::Reaching,
     reload::{self, Ground, Reloader},
+    sessions::Sessions,
 };
 use quarterdeck_host::{clock::Clock, descriptors};
 use quarterdeck_reach::notify::Notifier;
@@ -242,6 +244,7 @@ async fn start_bound(
     let (stop, stopping) = watch::channel(false);
     let ground = ground(&configuration, listener.as_ref().map(|(_, bound)| *bound), channels);
     let log_folder = ground.data.join("log");
+    let (data, store_kind) = (ground.data.clone(), ground.store.clone());
     let (in_force, sources) = ground.in_force(configuration, clock.now());
     let live = Arc::new(Live::new(in_force));
     let mut house = House { live, clock, store, engine: handle, stopping, early: JoinSet::new() };
@@ -257,6 +260,7 @@ async fn start_bound(
     let keeper = house.keep(unread);
     let expiries = house.expire().await?;
     let room = doors::room(descriptors::raise());
+    let guesses = house.count_guesses();
     let app = http::App {
         engine: house.engine.clone(),
         store: Arc::clone(&house.store),
@@ -272,6 +276,11 @@ async fn start_bound(
         audited: Arc::clone(&keeper.audited),
         key: key.clone(),
         stopping: house.stopping.clone(),
+        sessions: Arc::new(match store_kind {
+            StoreKind::Memory => Sessions::forgotten(),
+            StoreKind::Sqlite | StoreKind::Postgres { .. } => Sessions::kept_in(&data),
+        }),
+        guesses,
         // Half of the room: whoever looks on must not keep others from asking.
         streams: Arc::new(Semaphore::new(room / 2)),
         metrics: metrics_handle(),
@@ -434,6 +443,12 @@ impl House {
             stopping: self.stopping.clone(),
         };
         (Arc::new(reloader), health)
+    }
+
+    fn count_guesses(&mut self) -> Arc<Guesses> {
+        let guesses = Arc::new(Guesses::default());
+        self.early.spawn(loops::tried::run(Arc::clone(&guesses), self.engine.clone(), self.stopping.clone()));
+        guesses
     }
 
     fn watch(&mut self) -> Arc<Watched> {

@@ -90,6 +90,13 @@ pub struct Token {
     pub digest: [u8; 32],
 }
 
+impl Token {
+    /// Whoever has it.
+    pub fn caller(&self) -> Caller {
+        Caller { token: self.name.clone(), role: self.role, person: self.person.clone() }
+    }
+}
+
 /// Somebody whose token was right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
@@ -117,5 +124,5 @@ pub fn identify(tokens: &[Token], presented: &str) -> Option<Caller> {
             found = Some(token);
         }
     }
-    found.map(|token| Caller { token: token.name.clone(), role: token.role, person: token.person.clone() })
+    found.map(Token::caller)
 }

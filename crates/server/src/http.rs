@@ -25,7 +25,11 @@ pub mod openapi;
 
 pub use extract::{Asked, Body, Bytes, InPath};
 
-use std::sync::Arc;
+use std::{
+    convert::Infallible,
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 use axum::{
     Json, Router,
@@ -35,18 +39,23 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use quarterdeck_api::ErrorBody;
-use quarterdeck_core::{incident::Refusal, limits::BODY_BYTES_MAX, time::Timestamp};
+use quarterdeck_core::{id::SourceId, incident::Refusal, limits::BODY_BYTES_MAX, time::Timestamp};
 use quarterdeck_ledger::note::VerifierKey;
+use subtle::ConstantTimeEq;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    auth::{Caller, Role, identify},
+    auth::{self, Caller, Role, identify},
+    config::Integration,
+    doors::Peer,
     engine::{EngineError, LoadError},
+    guesses::{Guesses, Wait},
     history::HistoryError,
     in_force::Live,
     loops::{audit::Audited, engine::EngineHandle, expire::Expiries, watchdog::Watched},
     reaching::Reaching,
     reload::Reloader,
+    sessions::Sessions,
 };
 use quarterdeck_host::clock::Clock;
 use quarterdeck_sources::Sources;
@@ -82,6 +91,10 @@ pub struct App {
     pub key: VerifierKey,
     /// Told when the program stops: streams end then, so that stopping does not wait for listeners.
     pub stopping: tokio::sync::watch::Receiver<bool>,
+    /// Who is logged in to the console.
+    pub sessions: Arc<Sessions>,
+    /// What was tried at the doors.
+    pub guesses: Arc<Guesses>,
     /// Places for those who listen to a stream.
     pub streams: Arc<tokio::sync::Semaphore>,
     /// Renders the metrics.
@@ -139,14 +152,15 @@ async fn headers(request: Request, next: Next) -> Response {
 pub struct Refused {
     status: StatusCode,
     body: ErrorBody,
-    retry_after: bool,
+    /// Seconds.
+    retry_after: Option<u64>,
 }
 
 impl Refused {
     /// With a stable code and a sentence.
     pub fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
         let body = ErrorBody { code: code.to_owned(), message: message.into(), hint: String::new() };
-        Self { status, body, retry_after: false }
+        Self { status, body, retry_after: None }
     }
     /// With what to do.
     #[must_use]
@@ -165,7 +179,7 @@ impl Refused {
     /// The caller may ask again at once.
     #[must_use]
     pub const fn passing(mut self) -> Self {
-        self.retry_after = true;
+        self.retry_after = Some(1);
         self
     }
     /// What it says.
@@ -187,8 +201,8 @@ impl IntoResponse for Refused {
         let message = Message(self.body.message.clone());
         let mut answer = (self.status, Json(self.body)).into_response();
         answer.extensions_mut().insert(message);
-        if self.retry_after {
-            answer.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        if let Some(seconds) = self.retry_after {
+            answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         if self.status == StatusCode::UNAUTHORIZED {
             answer.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
@@ -227,7 +241,7 @@ impl From<EngineError> for Refused {
     fn from(error: EngineError) -> Self {
         let mut refused = Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_durable", error.to_string())
             .hint("nothing was kept; send it again");
-        refused.retry_after = true;
+        refused.retry_after = Some(1);
         refused
     }
 }
@@ -261,40 +275,112 @@ impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         tracing::error!(error = &error as &dyn std::error::Error, "a read failed");
         let mut refused = Self::new(StatusCode::SERVICE_UNAVAILABLE, "store", error.to_string());
-        refused.retry_after = true;
+        refused.retry_after = Some(1);
         refused
     }
 }
 
 /// The name of the console's cookie.
-pub const COOKIE: &str = "quarterdeck_token";
+pub const COOKIE: &str = "quarterdeck_session";
 
-/// The token of a request: the header's, else the console's cookie.
-pub fn presented(headers: &HeaderMap) -> Option<(&str, bool)> {
+/// With what somebody says who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presented<'a> {
+    /// A token, or a key.
+    Token(&'a str),
+    /// What a browser holds of its session.
+    Session(&'a str),
+}
+
+/// With what a request says who is asking: the header, else the console's cookie.
+pub fn presented(headers: &HeaderMap) -> Option<Presented<'_>> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     if let Some(token) =
         bearer.and_then(|value| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer ")))
     {
-        return Some((token.trim(), false));
+        return Some(Presented::Token(token.trim()));
     }
     let cookies = headers.get(header::COOKIE).and_then(|value| value.to_str().ok())?;
-    let pairs = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
-    pairs.into_iter().find(|(name, _)| *name == COOKIE).map(|(_, token)| (token, true))
+    let mut pairs = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == COOKIE).map(|(_, held)| Presented::Session(held))
 }
 
-/// Who is asking, if their token is right and may do what `least` may.
-pub fn caller(parts: &Parts, app: &App, least: Role) -> Result<Caller, Refused> {
-    let Some((token, cookie)) = presented(&parts.headers) else {
-        return Err(Refused::new(StatusCode::UNAUTHORIZED, "no_token", "this needs a token")
-            .hint("send `Authorization: Bearer …`, or log in to the console"));
-    };
-    let Some(caller) = identify(&app.live.now().tokens, token) else {
-        return Err(Refused::new(StatusCode::UNAUTHORIZED, "bad_token", "this token is not known"));
-    };
-    if cookie && !matches!(parts.method, Method::GET | Method::HEAD) && !same_origin(&parts.headers) {
-        return Err(Refused::new(StatusCode::FORBIDDEN, "foreign_origin", "this request came from another site"));
+/// The address that a request came from. What a proxy says of it is believed where one was announced, and on this machine.
+pub struct CameFrom(pub IpAddr);
+
+impl FromRequestParts<Shared> for CameFrom {
+    type Rejection = Infallible;
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Infallible> {
+        Ok(Self(came_from(parts, app)))
     }
+}
+
+fn came_from(parts: &Parts, app: &App) -> IpAddr {
+    let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    let peer = parts.extensions.get::<Peer>().map_or(nowhere, |peer| peer.0.ip().to_canonical());
+    if !peer.is_loopback() && !app.live.now().behind_proxy {
+        return peer;
+    }
+    // Each proxy adds at the end: the last is what ours saw itself.
+    let said = parts.headers.get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok());
+    said.and_then(|said| said.rsplit(',').next()?.trim().parse().ok()).unwrap_or(peer)
+}
+
+/// Who is asking, if what they present is right and they may do what `least` may.
+pub fn caller(parts: &Parts, app: &App, least: Role) -> Result<Caller, Refused> {
+    let caller = match presented(&parts.headers) {
+        None => {
+            return Err(Refused::new(StatusCode::UNAUTHORIZED, "no_token", "this needs a token")
+                .hint("send `Authorization: Bearer …`, or log in to the console"));
+        }
+        Some(Presented::Token(token)) => holder(app, came_from(parts, app), token)?,
+        Some(Presented::Session(held)) => {
+            let caller = app.sessions.holder(held, &app.live.now().tokens, app.clock.now()).ok_or_else(|| {
+                Refused::new(StatusCode::UNAUTHORIZED, "no_session", "this session is over").hint("log in again")
+            })?;
+            if !matches!(parts.method, Method::GET | Method::HEAD) && !same_origin(&parts.headers) {
+                let message = "this request came from another site";
+                return Err(Refused::new(StatusCode::FORBIDDEN, "foreign_origin", message));
+            }
+            caller
+        }
+    };
     with_role(caller, least)
+}
+
+/// Whose token it is, if we listen to it from there.
+pub fn holder(app: &App, from: IpAddr, token: &str) -> Result<Caller, Refused> {
+    let unknown = || Refused::new(StatusCode::UNAUTHORIZED, "bad_token", "this token is not known");
+    // A monitor's key in the wrong place is a mistake, and no guess.
+    if integration(&app.live.now().integrations, token).is_some() {
+        return Err(unknown().hint("it is the key of a monitor, which may post and read its own claims"));
+    }
+    let (digest, elapsed, now) = (auth::digest(token), app.clock.elapsed(), app.clock.now());
+    if let Err(Wait(wait)) = app.guesses.may_try(from, &digest, elapsed, now) {
+        let seconds = wait.as_secs().saturating_add(1);
+        let message = format!("too many wrong tokens came from {from}: try again in {seconds} s");
+        let mut refused = Refused::new(StatusCode::TOO_MANY_REQUESTS, "too_many_tries", message);
+        refused.retry_after = Some(seconds);
+        return Err(refused);
+    }
+    if let Some(caller) = identify(&app.live.now().tokens, token) {
+        app.guesses.right(from, digest, elapsed);
+        return Ok(caller);
+    }
+    app.guesses.wrong(from, elapsed, now);
+    Err(unknown())
+}
+
+/// The integration that a key belongs to. Looks at every one, so that the time tells nothing.
+pub fn integration(integrations: &[Integration], key: &str) -> Option<SourceId> {
+    let digest = auth::digest(key);
+    let mut found = None;
+    for integration in integrations {
+        if bool::from(integration.digest.ct_eq(&digest)) {
+            found = Some(integration);
+        }
+    }
+    found.map(|integration| integration.id.clone())
 }
 
 /// The caller, if they may do what `least` may.

@@ -6,6 +6,8 @@
 pub mod regular;
 pub mod doors;
 pub mod auth;
+pub mod sessions;
+pub mod guesses;
 pub mod config;
 pub mod in_force;
 pub mod log_key;

@@ -11,3 +11,4 @@ pub mod follow;
 pub mod publish;
 pub mod retain;
 pub mod watchdog;
+pub mod tried;

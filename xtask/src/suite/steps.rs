@@ -145,13 +145,14 @@ fn console(world: &World) -> anyhow::Result<Passed> {
             .spawn()
             .context("start the demo")?,
     );
-    let address = address_of(&mut demo.0)?;
+    let (address, token) = entrance_of(&mut demo.0)?;
     let mut command = Command::new(tools::node(&world.root)?);
     // What the script is given: where to sign in, where the driver's package is, which browser.
     command
         .arg("crates/server/tests/console.mjs")
         .current_dir(&world.root)
         .env("QUARTERDECK_URL", &address)
+        .env("QUARTERDECK_TOKEN", &token)
         .env("QUARTERDECK_NPM", &npm)
         .env("QUARTERDECK_CHROMIUM", chromium);
     whole(run::must(&mut command))
@@ -168,27 +169,35 @@ impl Drop for Running {
     }
 }
 
-/// Reads the program's stderr until it names an address; the rest is passed on.
-fn address_of(child: &mut Child) -> anyhow::Result<String> {
+/// Reads the program's stderr until it has named an address and a token; the rest is passed on.
+fn entrance_of(child: &mut Child) -> anyhow::Result<(String, String)> {
     let stderr = child.stderr.take().context("the demo's stderr")?;
     let (tell, told) = mpsc::sync_channel(1);
     std::thread::spawn(move || {
+        let mut address = None;
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
             eprintln!("demo: {line}");
-            if let Some(address) = address_in(&line) {
+            address = address.or_else(|| address_in(&line));
+            if let (Some(address), Some(token)) = (&address, token_in(&line)) {
                 // Only the first is waited for; later ones find the channel full or closed.
-                drop(tell.try_send(address));
+                drop(tell.try_send((address.clone(), token)));
             }
         }
     });
-    told.recv_timeout(UNTIL_LISTENING).context("the demo names no address on stderr")
+    told.recv_timeout(UNTIL_LISTENING).context("the demo names no address and token on stderr")
 }
 
-/// The first `http://…` of a line, up to the next blank: with the token, if it is there to sign in with.
+/// The first `http://…` of a line, up to the next blank.
 fn address_in(line: &str) -> Option<String> {
     let (_, rest) = line.split_once("http://")?;
     let address = rest.split_whitespace().next()?.trim_end_matches(['.', ',']);
     (!address.is_empty()).then(|| format!("http://{address}"))
+}
+
+/// The token of a line that begins with this word.
+fn token_in(line: &str) -> Option<String> {
+    let mut words = line.split_whitespace();
+    (words.next() == Some("token")).then(|| words.next().map(ToOwned::to_owned)).flatten()
 }
 
 #[cfg(test)]
@@ -197,8 +206,9 @@ mod tests {
 
     #[test]
     fn an_address_is_read_from_a_line_of_prose() {
-        let console = "  console  http://127.0.0.1:7117/login?token=ab12";
-        assert_eq!(address_in(console), Some("http://127.0.0.1:7117/login?token=ab12".to_owned()));
+        assert_eq!(address_in("  console  http://127.0.0.1:7117/"), Some("http://127.0.0.1:7117/".to_owned()));
+        assert_eq!(token_in("  token    ab12"), Some("ab12".to_owned()));
+        assert_eq!(token_in("  export QUARTERDECK_TOKEN=ab12 token ab12"), None);
         assert_eq!(address_in("listening on http://[::1]:9."), Some("http://[::1]:9".to_owned()));
         assert_eq!(address_in("log key  quarterdeck+1a"), None);
     }

@@ -106,6 +106,9 @@ impl Board {
             | JournalEvent::Configured { .. }
             | JournalEvent::DetectorSilent { .. }
             | JournalEvent::SourceBegunAnew { .. }
+            | JournalEvent::SecretsRefused { .. }
+            | JournalEvent::SessionBegan { .. }
+            | JournalEvent::SessionEnded { .. }
             | JournalEvent::AllClearSettled { .. }
             | JournalEvent::AuditFailed { .. } => {}
             JournalEvent::Erased { stream, events, .. } => {

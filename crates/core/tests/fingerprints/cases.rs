@@ -7,7 +7,7 @@ use quarterdeck_core::{
         IncidentEvent, PageReason, SeverityChange,
         event::{ClaimsEvent as C, LifeEvent as L, PagingEvent as P, RoomEvent as R},
     },
-    journal::{ErasedEvent, JournalEvent as J},
+    journal::{ErasedEvent, JournalEvent as J, TriedFrom},
 };
 
 use crate::draw::{Draw, Drawn};
@@ -91,4 +91,10 @@ pub(crate) const JOURNAL: Cases<J> = &[
     ("stream_set_aside.v1", |d| J::StreamSetAside { incident: any(d), reason: any(d) }),
     ("event_set_aside.v1", |d| J::EventSetAside { place: any(d), reason: any(d) }),
     ("audit_failed.v1", |d| J::AuditFailed { size: any(d), finding: any(d) }),
+    ("secrets_refused.v1", |d| {
+        let from = (0..d.below(3)).map(|_| TriedFrom { address: any(d), tries: any(d) }).collect();
+        J::SecretsRefused { since: any(d), tries: any(d), unheard: any(d), from }
+    }),
+    ("session_began.v1", |d| J::SessionBegan { by: any(d), from: any(d) }),
+    ("session_ended.v1", |d| J::SessionEnded { by: any(d) }),
 ];

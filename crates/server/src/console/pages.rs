@@ -54,7 +54,7 @@ pub(super) struct Login {
     /// Around it.
     pub frame: Frame,
     /// What was wrong with the last try.
-    pub fault: Option<&'static str>,
+    pub fault: Option<String>,
     /// Where to go afterwards.
     pub next: String,
 }

@@ -29,9 +29,10 @@ use quarterdeck_formats::{
 };
 
 use super::{
-    Bytes, InPath, Message, Refused, Shared,
+    Bytes, CameFrom, InPath, Message, Refused, Shared,
     extract::{format_at, shortened},
-    monitor::{Guest, Poster, integration},
+    integration,
+    monitor::{Guest, Poster},
 };
 use crate::{
     engine::{self, Answer, Work, read},
@@ -158,7 +159,7 @@ pub async fn post_as(format: &dyn IngestFormat, app: &Shared, guest: &Guest, bod
 #[utoipa::path(post, path = "/v2/enqueue", tag = "ingest",
     request_body(content = String, content_type = "application/json", description = "an event of PagerDuty's Events API v2"),
     responses((status = 202, description = "durable"), (status = 400, description = "what is wrong with it"), (status = 413), (status = 503, body = ErrorBody)))]
-pub async fn enqueue(State(app): State<Shared>, body: Body) -> Result<Response, Refused> {
+pub async fn enqueue(CameFrom(from): CameFrom, State(app): State<Shared>, body: Body) -> Result<Response, Refused> {
     let Ok(bytes) = to_bytes(body, EVENT_BYTES_MAX).await else {
         let errors = vec![format!("the body was cut off, or has more than {EVENT_BYTES_MAX} bytes")];
         return Ok(refused(&pagerduty::Refused { status: 413, message: "Event is too large", errors }));
@@ -168,7 +169,10 @@ pub async fn enqueue(State(app): State<Shared>, body: Body) -> Result<Response, 
     let source = match parse(&SourceId::unnamed()) {
         Err(error) => return Ok(refused(&error)),
         Ok(received) => match integration(&app.live.now().integrations, &received.routing_key) {
-            None => return Ok(refused(&pagerduty::unknown_routing_key())),
+            None => {
+                app.guesses.wrong(from, app.clock.elapsed(), app.clock.now());
+                return Ok(refused(&pagerduty::unknown_routing_key()));
+            }
             Some(source) => source,
         },
     };

@@ -11,14 +11,9 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use quarterdeck_core::{id::SourceId, incident::Actor, signal::Signal};
 use quarterdeck_formats::heard::is_claim_of;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
-use super::{App, Refused, Shared, caller, presented, with_role};
-use crate::{
-    auth::{Caller, Role, identify},
-    config::Integration,
-};
+use super::{App, Presented, Refused, Shared, caller, came_from, holder, integration, presented, with_role};
+use crate::auth::{Caller, Role};
 
 /// Somebody who speaks a foreign format.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,23 +56,22 @@ impl Guest {
 /// Characters of a token's name that make the name of its source.
 const NAME_CHARS: usize = 48;
 
-/// Who is asking, if their key is right, or their token may do what `least` may.
+/// Who is asking, if their key is right, or their token may do what `least` may. A key is looked at whatever else came from its
+/// address: what a monitor says must not be lost because somebody guesses beside it.
 fn guest(parts: &Parts, app: &App, least: Role) -> Result<Guest, Refused> {
-    if let Some(password) = password(&parts.headers) {
-        if let Some(id) = integration(&app.live.now().integrations, &password) {
-            return Ok(Guest::Integration(id));
-        }
-        let Some(caller) = identify(&app.live.now().tokens, &password) else {
-            return Err(Refused::new(StatusCode::UNAUTHORIZED, "bad_token", "this key is not known"));
-        };
-        return with_role(caller, least).map(Guest::Caller);
-    }
-    if let Some((key, false)) = presented(&parts.headers)
-        && let Some(id) = integration(&app.live.now().integrations, key)
-    {
+    let password = password(&parts.headers);
+    let secret = match (&password, presented(&parts.headers)) {
+        (Some(password), _) => Some(password.as_str()),
+        (None, Some(Presented::Token(token))) => Some(token),
+        (None, Some(Presented::Session(_)) | None) => None,
+    };
+    if let Some(id) = secret.and_then(|secret| integration(&app.live.now().integrations, secret)) {
         return Ok(Guest::Integration(id));
     }
-    caller(parts, app, least).map(Guest::Caller)
+    match &password {
+        Some(password) => with_role(holder(app, came_from(parts, app), password)?, least).map(Guest::Caller),
+        None => caller(parts, app, least).map(Guest::Caller),
+    }
 }
 
 /// The password of basic authentication (RFC 7617).
@@ -89,18 +83,6 @@ fn password(headers: &HeaderMap) -> Option<String> {
     }
     let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
     text.split_once(':').map(|(_, password)| password.to_owned())
-}
-
-/// The integration that a key belongs to. Looks at every one, so that the time tells nothing.
-pub fn integration(integrations: &[Integration], key: &str) -> Option<SourceId> {
-    let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
-    let mut found = None;
-    for integration in integrations {
-        if bool::from(integration.digest.ct_eq(&digest)) {
-            found = Some(integration);
-        }
-    }
-    found.map(|integration| integration.id.clone())
 }
 
 /// May read in a foreign format: an integration what concerns its own claims, or a viewer.

@@ -5,7 +5,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::State,
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{
         IntoResponse,
         sse::{Event, KeepAlive, Sse},
@@ -17,11 +17,14 @@ use quarterdeck_api::ErrorBody;
 use quarterdeck_core::journal::{Body, Stream as LogStream};
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 
-use super::{Refused, Shared, Viewer};
+use super::{Presented, Refused, Shared, Viewer, presented};
 use crate::engine::News;
 
 /// A line without meaning this often, so that proxies keep the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// How often we look whether a session's time is over.
+const LOOK_EVERY: Duration = Duration::from_mins(1);
 
 /// Its route.
 pub fn routes() -> Router<Shared> {
@@ -30,7 +33,7 @@ pub fn routes() -> Router<Shared> {
 
 /// `event: incident` with `{"incident","kind","at","log_index"}`; `event: journal`; `event: missed` when some were lost.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", security(("token" = [])), responses((status = 200, description = "text/event-stream"), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody)))]
-pub async fn events(_: Viewer, State(app): State<Shared>) -> Result<impl IntoResponse, Refused> {
+pub async fn events(_: Viewer, State(app): State<Shared>, headers: HeaderMap) -> Result<impl IntoResponse, Refused> {
     let place = Arc::clone(&app.streams).try_acquire_owned().map_err(|_| {
         let full = Refused::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", "all places to listen are taken");
         full.hint("listen again later, or read the lists").passing()
@@ -44,12 +47,17 @@ pub async fn events(_: Viewer, State(app): State<Shared>) -> Result<impl IntoRes
     });
     let (mut stopping, mut live) = (app.stopping.clone(), app.live.watch());
     let tokens = app.live.now().tokens.clone();
+    let held = match presented(&headers) {
+        Some(Presented::Session(held)) => Some(held.to_owned()),
+        Some(Presented::Token(_)) | None => None,
+    };
     let over = async move {
         // An error means that the sender is gone, which ends the stream as well. Where the tokens changed, who listens must ask
         // again: theirs may be gone.
         tokio::select! {
             _ = stopping.wait_for(|stopping| *stopping) => {}
             _ = live.wait_for(|in_force| in_force.tokens != tokens) => {}
+            () = over_with_session(&app, held) => {}
         }
     };
     let stream = stream.take_until(over).inspect(move |_| {
@@ -58,6 +66,16 @@ pub async fn events(_: Viewer, State(app): State<Shared>) -> Result<impl IntoRes
     });
     let stream = Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
     Ok(([(header::CACHE_CONTROL, "no-store")], stream))
+}
+
+/// Until the session is over in which somebody listens; never, where there is none.
+async fn over_with_session(app: &Shared, held: Option<String>) {
+    let Some(held) = held else { return std::future::pending().await };
+    let mut ended = app.sessions.watch();
+    while app.sessions.holder(&held, &app.live.now().tokens, app.clock.now()).is_some() {
+        // Whoever logs out is told of at once; that the time is over, within a minute.
+        drop(tokio::time::timeout(LOOK_EVERY, ended.changed()).await);
+    }
 }
 
 fn event(news: &News) -> Event {

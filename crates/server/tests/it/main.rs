@@ -36,6 +36,8 @@ mod history;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod login;
+#[cfg(test)]
 mod one_writer;
 #[cfg(test)]
 mod lists;

@@ -145,7 +145,9 @@ async fn every_operation_asks_for_the_right_role() {
         }
         for key in [None, Some("nobody's-token-0123456789")] {
             let status = ask(key, false).await;
-            assert_eq!(status == 401, least != Open, "{name} with {key:?}: {status}");
+            // Whoever tries a wrong one often is not listened to any more.
+            let refused = status == 401 || (key.is_some() && status == 429);
+            assert_eq!(refused, least != Open, "{name} with {key:?}: {status}");
         }
         for basic in [false, true] {
             let status = ask(Some(KEY), basic).await;

@@ -78,7 +78,8 @@ async fn play(plan: &Plan, port: u16, say: &dyn Fn(&str)) -> Result<(), DemoErro
     let running = app::start(configuration, parts).await?;
     let base = running.address.map(|address| format!("http://{address}")).unwrap_or_default();
     say(&format!("Quarterdeck demo, seed {}, attack {}", plan.seed, plan.attack.name()));
-    say(&format!("  console  {base}/login?token={token}"));
+    say(&format!("  console  {base}/"));
+    say(&format!("  token    {token}"));
     say(&format!("  inbox    http://{inbox_address}/"));
     say(&format!("  files    {}", plan.data.display()));
     say("You are Ana, on call. Ordinary traffic first; the attack comes within a minute. ctrl-C ends the demo.");

@@ -101,6 +101,9 @@ pub(super) fn of_journal(board: &Board, event: &JournalEvent) -> Option<String> 
         | JournalEvent::AllClearSettled { .. }
         | JournalEvent::DetectorSilent { .. }
         | JournalEvent::SourceBegunAnew { .. }
+        | JournalEvent::SecretsRefused { .. }
+        | JournalEvent::SessionBegan { .. }
+        | JournalEvent::SessionEnded { .. }
         | JournalEvent::Erased { .. }
         | JournalEvent::StreamSetAside { .. }
         | JournalEvent::EventSetAside { .. }
