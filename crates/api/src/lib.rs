@@ -51,6 +51,9 @@ pub struct IncidentSummary {
     /// How many times in a row everybody was tried and no page is known to have reached anybody; 0: somebody was, or nobody tried.
     #[serde(default)]
     pub unreached: u32,
+    /// When it begins again, though a person resolved it: a monitor still said that it goes on, and may say so then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looks_again: Option<String>,
 }
 
 /// One incident, whole.
@@ -193,6 +196,9 @@ pub struct Signal {
     /// The silence that kept it quiet.
     #[serde(default)]
     pub silence: Option<String>,
+    /// Since when its source, which must repeat it, says nothing. It stands: nobody said that it is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent_since: Option<String>,
     /// Who says that somebody at the source's end works on it. That acknowledges nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_up_by: Option<String>,

@@ -84,7 +84,10 @@ pub(crate) fn run(args: &Backtest) -> anyhow::Result<Exit> {
         .iter()
         .filter_map(|change| match change {
             SignalChange::Raised { signal } => Some(signal),
-            SignalChange::Confirmed { .. } | SignalChange::Retracted { .. } | SignalChange::Ended { .. } => None,
+            SignalChange::Confirmed { .. }
+            | SignalChange::Retracted { .. }
+            | SignalChange::Ended { .. }
+            | SignalChange::Silent { .. } => None,
         })
         .collect();
     let speed = Speed::of(&loaded, times, decoding, parsing, detecting);

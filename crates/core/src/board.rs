@@ -77,6 +77,8 @@ pub enum Fate {
     Ended(IncidentId),
     /// The claim on this incident was over once, began anew since, and goes on.
     Late(IncidentId),
+    /// The source of the claim on this incident fell silent; the claim stands.
+    Silent(IncidentId),
     /// This silence kept it from opening or joining anything.
     Silenced(SilenceId),
     /// It belongs to no incident: too quiet to open one.
@@ -192,6 +194,7 @@ impl Board {
             SignalChange::Confirmed { id } => self.signals.get(id).map(|id| (*id, Fate::Confirmed(*id))),
             SignalChange::Retracted { id, .. } => self.signals.get(id).map(|id| (*id, Fate::Retracted(*id))),
             SignalChange::Ended { fingerprint, .. } => self.claims.get(fingerprint).map(|id| (*id, Fate::Ended(*id))),
+            SignalChange::Silent { fingerprint, .. } => self.claims.get(fingerprint).map(|id| (*id, Fate::Silent(*id))),
         };
         let change = settled(change);
         match found {
@@ -467,7 +470,7 @@ impl Board {
     fn known(&self, signal: &Signal, setting: &Setting, now: Timestamp) -> Option<IncidentId> {
         let incident = self.holder(*self.signals.get(&signal.id)?)?;
         let attached = incident.signals().get(&signal.id)?;
-        let live = attached.is_live() && !incident.outdoes(attached, signal, setting);
+        let live = attached.is_live() && attached.silent.is_none() && !incident.outdoes(attached, signal, setting);
         let settled = incident.is_open() || signal.position.is_some() || is_fresh(incident, setting, now);
         (live && settled && incident.is_drill() == signal.drill).then(|| incident.id())
     }
@@ -510,6 +513,7 @@ impl Board {
             Ok(Reception::Known) => return Some((Vec::new(), Fate::Repeated(home))),
             Ok(Reception::Repeat(of)) => Some(of),
             Ok(Reception::Full) => None,
+            Ok(Reception::Light) => return None,
             // Too long, and the only thing to do is to begin a new one.
             Err(_) => return None,
         };
@@ -551,7 +555,8 @@ fn settled(change: &SignalChange) -> SignalChange {
         SignalChange::Raised { .. }
         | SignalChange::Confirmed { .. }
         | SignalChange::Retracted { .. }
-        | SignalChange::Ended { .. } => change.clone(),
+        | SignalChange::Ended { .. }
+        | SignalChange::Silent { .. } => change.clone(),
     }
 }
 

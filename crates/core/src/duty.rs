@@ -17,6 +17,7 @@
 //! - An unanswered page whose cause was undone is not followed by another: at the time of the next step the incident resolves
 //!   by itself, unless the cause came back before.
 //! - Whoever was told that it is milder than it is now is told at once, while nobody has answered; the steps keep their time.
+//! - What a person resolved while a monitor said that it goes on begins again after a while, if the monitor still says so.
 //! - A system that slept through several steps takes one and waits, rather than page everybody at once.
 //!
 //! Never sends anything: the shell does, from the `page_requested` events. Tests: in `board/tests/`, and the laws in
@@ -34,12 +35,17 @@ use crate::{
 pub enum Duty {
     /// The acknowledgement ran out.
     ExpireAcknowledgement,
+    /// It was resolved, and a monitor still says that it goes on.
+    BeginAgain,
     /// Somebody is to be reached.
     Paging(PagingDuty),
 }
 
 /// All that is owed at `now`, in the order in which it is carried out.
 pub fn due(incident: &Incident, roster: &Roster, now: Timestamp) -> Vec<Duty> {
+    if incident.looks_again().is_some_and(|at| at <= now) {
+        return vec![Duty::BeginAgain];
+    }
     if !incident.phase().is_unsettled() {
         return Vec::new();
     }
@@ -50,7 +56,7 @@ pub fn due(incident: &Incident, roster: &Roster, now: Timestamp) -> Vec<Duty> {
 /// When to look again; none: not before something else happens.
 pub fn next_deadline(incident: &Incident) -> Option<Timestamp> {
     if !incident.phase().is_unsettled() {
-        return None;
+        return incident.looks_again();
     }
     let expiry = incident.acknowledgement().map(|given| given.until);
     [expiry, incident.paging_deadline()].into_iter().flatten().min()
@@ -67,6 +73,7 @@ impl Incident {
         let mut events = Vec::new();
         for duty in due(self, &ctx.setting.roster, ctx.now) {
             match duty {
+                Duty::BeginAgain => self.begin_again(ctx, &mut events),
                 Duty::ExpireAcknowledgement => self.expire_acknowledgement(&mut events),
                 Duty::Paging(duty) => self.carry_out_paging(duty, ctx, &mut events),
             }

@@ -53,6 +53,8 @@ pub const ATTEMPTS_PER_CHANNEL_MAX: u32 = 3;
 pub const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
 /// How old a signed webhook may be at its receiver.
 pub const REPLAY_WINDOW: Duration = Duration::from_mins(5);
+/// The shortest heartbeat of a monitor: less, and one lost request wakes somebody.
+pub const HEARTBEAT_MIN: Duration = Duration::from_secs(10);
 /// How far the clock of a monitor may be from ours: more, and its alerts are as wrong as its clock.
 pub const CLOCKS_APART_MAX: Duration = Duration::from_mins(1);
 /// Tiers of an escalation policy: more never helped anyone.

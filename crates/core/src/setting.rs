@@ -19,13 +19,26 @@ pub struct Rules {
     pub window: Duration,
     /// How long after it was over an incident is reopened by its own claims; later they open a new one. Default: 30 minutes.
     pub reopen: Duration,
+    /// How bad a signal must be on its own to begin again what is mitigated or over, if it makes it no worse. None: as bad as its policy
+    /// pages for, and at most one degree milder than the incident is.
+    pub reopen_at: Option<Severity>,
+    /// How long after a person resolved it an incident begins again, if a monitor says by then that its claim goes on. None: never.
+    /// Default: 30 minutes.
+    pub still_firing: Option<Duration>,
     /// The quietest signal that opens an incident. Default: [`Loudness::Warning`].
     pub open_at: Loudness,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { window: Duration::from_mins(15), reopen: Duration::from_mins(30), open_at: Loudness::Warning }
+        let reopen = Duration::from_mins(30);
+        Self {
+            window: Duration::from_mins(15),
+            reopen,
+            reopen_at: None,
+            still_firing: Some(reopen),
+            open_at: Loudness::Warning,
+        }
     }
 }
 

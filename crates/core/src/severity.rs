@@ -23,6 +23,16 @@ pub enum Severity {
 impl Severity {
     /// From the mildest to the worst.
     pub const ALL: [Self; 5] = [Self::Sev5, Self::Sev4, Self::Sev3, Self::Sev2, Self::Sev1];
+    /// The next milder one; the mildest is its own.
+    #[must_use]
+    pub const fn milder(self) -> Self {
+        match self {
+            Self::Sev1 => Self::Sev2,
+            Self::Sev2 => Self::Sev3,
+            Self::Sev3 => Self::Sev4,
+            Self::Sev4 | Self::Sev5 => Self::Sev5,
+        }
+    }
     /// 1 to 5.
     pub const fn number(self) -> u8 {
         match self {

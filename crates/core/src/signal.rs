@@ -349,6 +349,13 @@ pub enum SignalChange {
         /// When, by the source.
         at: Timestamp,
     },
+    /// Its source must repeat it as long as it holds, and does not: nobody knows whether it goes on.
+    Silent {
+        /// Which claim.
+        fingerprint: Fingerprint,
+        /// Until when the last word held.
+        at: Timestamp,
+    },
 }
 
 impl SignalChange {
@@ -360,6 +367,7 @@ impl SignalChange {
             Self::Confirmed { id } => Self::Confirmed { id: drill_id(id) },
             Self::Retracted { id, reason } => Self::Retracted { id: drill_id(id), reason },
             Self::Ended { fingerprint, at } => Self::Ended { fingerprint: drill_claim(fingerprint), at },
+            Self::Silent { fingerprint, at } => Self::Silent { fingerprint: drill_claim(fingerprint), at },
         }
     }
 }

@@ -111,7 +111,7 @@ fn comes_again(event: &ChainEvent, changes: &[SignalChange]) -> bool {
     let raised_or_confirmed = |change: &SignalChange| match change {
         SignalChange::Raised { signal } => signal.position.is_some(),
         SignalChange::Confirmed { .. } => true,
-        SignalChange::Retracted { .. } | SignalChange::Ended { .. } => false,
+        SignalChange::Retracted { .. } | SignalChange::Ended { .. } | SignalChange::Silent { .. } => false,
     };
     by_reading && changes.iter().all(raised_or_confirmed)
 }

@@ -266,7 +266,7 @@ impl Pipeline {
                     self.since.push((position.block, signal.id, place));
                 }
             }
-            SignalChange::Ended { .. } => slot.counts.ended += 1,
+            SignalChange::Ended { .. } | SignalChange::Silent { .. } => slot.counts.ended += 1,
             SignalChange::Confirmed { .. } => slot.counts.confirmed += 1,
             SignalChange::Retracted { id, .. } => {
                 slot.counts.retracted += 1;

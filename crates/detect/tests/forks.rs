@@ -212,7 +212,7 @@ fn settle(standing: &mut BTreeMap<SignalId, Arc<Signal>>, changes: Vec<SignalCha
         match change {
             SignalChange::Raised { signal } => drop(standing.insert(signal.id, signal)),
             SignalChange::Retracted { id, .. } => drop(standing.remove(&id).unwrap()),
-            SignalChange::Confirmed { .. } | SignalChange::Ended { .. } => {}
+            SignalChange::Confirmed { .. } | SignalChange::Ended { .. } | SignalChange::Silent { .. } => {}
         }
     }
 }

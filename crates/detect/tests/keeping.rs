@@ -62,7 +62,7 @@ impl Store {
             match change {
                 SignalChange::Raised { signal } => drop(self.live.insert(signal.id)),
                 SignalChange::Retracted { id, .. } => drop(self.live.remove(id)),
-                SignalChange::Ended { .. } => self.ended += 1,
+                SignalChange::Ended { .. } | SignalChange::Silent { .. } => self.ended += 1,
                 SignalChange::Confirmed { .. } => {}
             }
         }

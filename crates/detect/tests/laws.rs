@@ -227,7 +227,7 @@ proptest! {
                         }
                         SignalChange::Ended { fingerprint, .. } => prop_assert!(raised.contains(&fingerprint), "{}", kind.id()),
                         SignalChange::Retracted { id, reason } => prop_assert!(ids.contains(&id) && !reason.is_empty(), "{}", kind.id()),
-                        other @ SignalChange::Confirmed { .. } => prop_assert!(false, "{} said {other:?}", kind.id()),
+                        other @ (SignalChange::Confirmed { .. } | SignalChange::Silent { .. }) => prop_assert!(false, "{} said {other:?}", kind.id()),
                     }
                 }
             }

@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 
 use quarterdeck_core::{
     limits::{BODY_BYTES_MAX, LABEL_BYTES_MAX, LABELS_MAX, SIGNALS_PER_REQUEST_MAX},
-    signal::{Fingerprint, Loudness},
+    signal::Fingerprint,
     time::Timestamp,
 };
 use serde::{
@@ -194,13 +194,15 @@ impl PostedAlert {
                 text.extend(["\n", name, ": ", value]);
             }
         }
+        let (loudness, odd_word) = hearing.words.hear(label("severity"));
+        text.push_str(&odd_word);
         text.push_str(&note);
         Report {
             drill: false,
             detector: POSTED,
             fingerprint: claim_of(hearing, &labels),
             start,
-            loudness: label("severity").map_or(Loudness::Warning, loudness),
+            loudness,
             service,
             title,
             text,
@@ -231,20 +233,10 @@ pub fn fingerprint64(labels: &LabelSet) -> u64 {
     hash
 }
 
-/// The `severity` label, by the words in use.
-fn loudness(severity: &str) -> Loudness {
-    match severity.to_ascii_lowercase().as_str() {
-        "critical" | "page" => Loudness::Critical,
-        "error" => Loudness::Error,
-        "info" | "none" => Loudness::Info,
-        _ => Loudness::Warning,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use quarterdeck_core::signal::SignalChange;
+    use quarterdeck_core::signal::{Loudness, SignalChange};
     use serde_json::json;
 
     use super::*;

@@ -6,10 +6,13 @@ use quarterdeck_core::{
     id::{DetectorId, Id, ServiceId, SourceId},
     limits::{LABEL_BYTES_MAX, TEXT_BYTES_MAX, TITLE_BYTES_MAX},
     signal::{Explanation, Facts, Fingerprint, Loudness, Signal, SignalChange, SignalStatus},
-    time::Timestamp,
+    time::{Timestamp, human_span},
 };
 
-use crate::bounds::{FormatError, clip, line, quote};
+use crate::{
+    bounds::{FormatError, clip, line, quote},
+    severity::{NO_WORDS, SeverityWords},
+};
 
 /// Who was heard, when, and what they may refer to.
 #[derive(Clone, Copy)]
@@ -21,6 +24,8 @@ pub struct Hearing<'a> {
     /// How long a claim without an end holds if it is not repeated, for formats that repeat. Alertmanager's default is five
     /// minutes.
     pub resolve_timeout: Duration,
+    /// What the operator's own words of severity mean.
+    pub words: &'a SeverityWords,
     /// Whether the catalogue has such a service.
     pub is_service: &'a dyn Fn(&ServiceId) -> bool,
 }
@@ -160,6 +165,31 @@ pub fn is_claim_of(signal: &Signal, source: &SourceId) -> bool {
     signal.id == Id::digest(&[b"monitor", source.as_str().as_bytes(), signal.fingerprint.bytes(), &start_ms])
 }
 
+/// Who says that a monitor is not heard of.
+const SILENT_MONITOR: &str = "silent_monitor";
+
+/// The claim that a monitor, which is to be heard of every so often, was not.
+pub fn not_heard(source: &SourceId, last: Timestamp, every: Duration, now: Timestamp) -> SignalChange {
+    let nobody = |_: &ServiceId| false;
+    let hearing = Hearing { source, now, resolve_timeout: every, words: NO_WORDS, is_service: &nobody };
+    let span = human_span(every);
+    let claim = Report {
+        detector: SILENT_MONITOR,
+        loudness: Loudness::Critical,
+        title: format!("{source} has not been heard of for {span}"),
+        text: format!(
+            "Nothing came from this monitor since {last}, and something is expected every {span}. What it watches is not watched."
+        ),
+        ..Report::new(&hearing, &[b"heartbeat"], last.plus(every))
+    };
+    claim.raised(&hearing, None).change
+}
+
+/// The end of that claim: it was heard of.
+pub fn heard_again(source: &SourceId, now: Timestamp) -> SignalChange {
+    SignalChange::Ended { fingerprint: fingerprint(source, &[b"heartbeat"]), at: now }
+}
+
 /// The claim's identity among all sources.
 pub(crate) fn fingerprint(source: &SourceId, key: &[&[u8]]) -> Fingerprint {
     let parts: Vec<&[u8]> =
@@ -210,6 +240,7 @@ pub(crate) mod tests {
             source: &source,
             now: "2026-11-20T21:20:00Z".parse().unwrap(),
             resolve_timeout: Duration::from_mins(5),
+            words: NO_WORDS,
             is_service: &is_service,
         })
     }

@@ -5,13 +5,15 @@
 //! prints it.
 //!
 //! - A trigger without `dedup_key` gets one that follows from its bytes: the same request sent twice is one claim.
+//! - The words of severity are those of all formats, not only the four of the description: PagerDuty's refusal of another word is an
+//!   answer that nobody reads.
 //! - A time that cannot be read does not cost a page: the claim starts when it was heard, and says so.
 
 use std::{collections::BTreeMap, fmt};
 
 use quarterdeck_core::{
     limits::{LABEL_BYTES_MAX, LABELS_MAX},
-    signal::{Fingerprint, Loudness},
+    signal::Fingerprint,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -140,6 +142,12 @@ pub fn parse_event(bytes: &[u8], hearing: &Hearing<'_>) -> Result<Received, Refu
     Ok(Received { routing_key, dedup_key, event })
 }
 
+/// The routing key of a body that was refused: whose mistake it is.
+pub fn routing_key_of(bytes: &[u8]) -> Option<String> {
+    let posted: Posted = read(bytes, EVENT_BYTES_MAX, "event").ok()?;
+    posted.routing_key?.as_str().map(str::to_owned)
+}
+
 /// The refusal of an event whose routing key is no integration's.
 pub fn unknown_routing_key() -> Refused {
     Refused::event(vec!["'routing_key' is invalid".to_owned()])
@@ -191,8 +199,7 @@ impl Check {
     fn claim(&mut self, payload: &Map<String, Value>, posted: &Posted, hearing: &Hearing<'_>) -> Option<Report> {
         let summary = self.required("payload.summary", payload.get("summary"), SUMMARY_CHARS_MAX);
         let source = self.required("payload.source", payload.get("source"), WORD_CHARS_MAX);
-        let severity =
-            self.choice("payload.severity", payload.get("severity"), &["critical", "error", "warning", "info"]);
+        let severity = self.required("payload.severity", payload.get("severity"), WORD_CHARS_MAX);
         let mut labels = BTreeMap::new();
         for name in ["component", "group", "class"] {
             if let Some(text) = self.optional(&format!("payload.{name}"), payload.get(name), WORD_CHARS_MAX) {
@@ -215,26 +222,18 @@ impl Check {
         let hints = [labels.get("component").map(String::as_str), labels.get("group").map(String::as_str)];
         let (service, odd_service) = service(hearing, named, &hints);
         let (summary, source, severity) = (summary?, source?, severity?);
+        let (loudness, odd_word) = hearing.words.hear(Some(&severity));
         labels.insert("source".to_owned(), clip(&source, LABEL_BYTES_MAX));
         Some(Report {
             detector: "pagerduty",
-            loudness: loudness(&severity),
+            loudness,
             service,
             title: summary,
-            text: format!("{details}{odd_time}{odd_service}"),
+            text: format!("{details}{odd_word}{odd_time}{odd_service}"),
             labels,
             link: link(posted),
             ..Report::new(hearing, &[], start)
         })
-    }
-}
-
-fn loudness(severity: &str) -> Loudness {
-    match severity {
-        "critical" => Loudness::Critical,
-        "error" => Loudness::Error,
-        "info" => Loudness::Info,
-        _ => Loudness::Warning,
     }
 }
 
@@ -261,7 +260,7 @@ fn link(posted: &Posted) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use quarterdeck_core::signal::SignalChange;
+    use quarterdeck_core::signal::{Loudness, SignalChange};
 
     use super::*;
     use crate::heard::tests::{raised, with_hearing};
@@ -322,7 +321,6 @@ mod tests {
         'dedup_key' is too long (maximum is 255 characters)
         'payload.summary' is too long (maximum is 1024 characters)
         'payload.source' is missing or blank
-        'payload.severity' is invalid (must be one of: critical, error, warning, info)
         'payload.component' is not a string
         ");
         assert_eq!(

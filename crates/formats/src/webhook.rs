@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | `title` | one line: what is wrong with what | refused |
 //! | `status` | `firing` or `resolved` | `firing` |
-//! | `severity` (or `loudness`) | `critical`, `error`, `warning`, `info` | `warning` |
+//! | `severity` (or `loudness`) | `critical`, `error`, `warning`, `info`, or another word of `severity` | `warning` |
 //! | `service` | a service of the catalogue | none |
 //! | `dedup_key` | what makes two messages the same claim, at most 255 characters | service and title |
 //! | `text` | why, in a few sentences | empty |
@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use quarterdeck_core::{
     limits::{BODY_BYTES_MAX, LABEL_BYTES_MAX, LABELS_MAX, SIGNALS_PER_REQUEST_MAX},
     money::Usd,
-    signal::{Facts, Loudness},
+    signal::Facts,
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -42,8 +42,8 @@ const DEDUP_KEY_CHARS_MAX: usize = 255;
 struct Posted {
     title: String,
     status: Option<Status>,
-    severity: Option<Loudness>,
-    loudness: Option<Loudness>,
+    severity: Option<String>,
+    loudness: Option<String>,
     service: Option<String>,
     dedup_key: Option<String>,
     text: Option<String>,
@@ -135,11 +135,12 @@ impl Posted {
         }
         let (service, note) = service(hearing, self.service.as_deref(), &[]);
         let facts = self.facts.unwrap_or_default();
+        let (loudness, odd_word) = hearing.words.hear(self.severity.as_deref().or(self.loudness.as_deref()));
         let claim = Report {
-            loudness: self.severity.or(self.loudness).unwrap_or_default(),
+            loudness,
             service,
             title: self.title,
-            text: format!("{}{note}", self.text.unwrap_or_default()),
+            text: format!("{}{odd_word}{note}", self.text.unwrap_or_default()),
             facts: Facts {
                 money_at_risk: Usd::from_dollars(facts.money_at_risk_usd),
                 users: facts.users,
@@ -184,7 +185,7 @@ impl Posted {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use quarterdeck_core::signal::SignalChange;
+    use quarterdeck_core::signal::{Loudness, SignalChange};
     use serde_json::{Value, json};
 
     use super::*;
@@ -225,6 +226,14 @@ mod tests {
     }
 
     #[test]
+    fn a_word_that_is_not_known_is_urgent() {
+        let batch = parse(&json!({"title": "x", "severity": "critcal"})).unwrap();
+        let signal = raised(&batch.heard[0]);
+        assert_eq!(signal.loudness, Loudness::Critical);
+        assert!(signal.explanation.text.contains("`critcal`"), "{}", signal.explanation.text);
+    }
+
+    #[test]
     fn an_exercise_ends_nothing_real() {
         let of = |drill: bool, status: &str| {
             let batch = parse(&json!({"title": "x", "drill": drill, "status": status})).unwrap();
@@ -246,7 +255,7 @@ mod tests {
         let cases = [
             json!({}),
             json!({"title": "x", "serverity": "critical"}),
-            json!({"title": "x", "severity": "fatal"}),
+            json!({"title": "x", "severity": 5}),
             json!({"title": "x", "severity": "info", "loudness": "info"}),
             json!({"title": " "}),
             json!({"title": "x", "status": "ok"}),
@@ -265,7 +274,7 @@ mod tests {
         insta::assert_snapshot!(said.join("\n"), @r#"
         body: missing field `title`
         serverity: unknown field `serverity`, expected one of `title`, `status`, `severity`, `loudness`, `service`, `dedup_key`, `text`, `link`, `facts`, `labels`, `at`, `drill`
-        severity: unknown variant `fatal`, expected one of `info`, `warning`, `error`, `critical`
+        severity: invalid type: integer `5`, expected a string
         loudness: it is another name for `severity`: give one of them
         title: it is blank
         status: unknown variant `ok`, expected `firing` or `resolved`

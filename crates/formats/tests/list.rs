@@ -6,12 +6,19 @@ use std::{collections::BTreeSet, time::Duration};
 
 use proptest::prelude::*;
 use quarterdeck_core::id::SourceId;
+use quarterdeck_formats::severity::NO_WORDS;
 use quarterdeck_formats::{FORMATS, heard::Hearing};
 
 fn with_hearing<T>(read: impl FnOnce(&Hearing<'_>) -> T) -> T {
     let source = SourceId::new("mon").unwrap();
     let now = "2026-11-20T21:20:00Z".parse().unwrap();
-    read(&Hearing { source: &source, now, resolve_timeout: Duration::from_mins(5), is_service: &|_| false })
+    read(&Hearing {
+        source: &source,
+        now,
+        resolve_timeout: Duration::from_mins(5),
+        words: NO_WORDS,
+        is_service: &|_| false,
+    })
 }
 
 #[test]

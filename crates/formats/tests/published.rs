@@ -18,6 +18,7 @@ use quarterdeck_core::{
     silence::{Matcher, Silence},
     time::Timestamp,
 };
+use quarterdeck_formats::severity::NO_WORDS;
 use quarterdeck_formats::{
     alertmanager::{
         answer::{
@@ -51,7 +52,13 @@ fn with_hearing<T>(run: impl FnOnce(&Hearing<'_>) -> T) -> T {
     let source = SourceId::new("mon").unwrap();
     let now: Timestamp = "2026-11-20T21:20:00Z".parse().unwrap();
     let is_service = |_: &ServiceId| true;
-    run(&Hearing { source: &source, now, resolve_timeout: Duration::from_mins(5), is_service: &is_service })
+    run(&Hearing {
+        source: &source,
+        now,
+        resolve_timeout: Duration::from_mins(5),
+        words: NO_WORDS,
+        is_service: &is_service,
+    })
 }
 
 /// A definition of the description: the keys it has and those that must be there.

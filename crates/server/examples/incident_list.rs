@@ -17,6 +17,7 @@ use quarterdeck_core::{
     setting::{Rules, Setting},
     time::Timestamp,
 };
+use quarterdeck_formats::severity::NO_WORDS;
 use quarterdeck_formats::{heard::Hearing, webhook::parse_webhook};
 use quarterdeck_ledger::note::SignerKey;
 use quarterdeck_server::{
@@ -55,7 +56,13 @@ async fn open(engine: &mut Engine, count: usize) -> Outcome<()> {
     let mut now = Timestamp::from_ms(1_767_661_200_000);
     for from in (0..count).step_by(TOGETHER) {
         now = now.plus(Duration::from_secs(5));
-        let hearing = Hearing { source: &source, now, resolve_timeout: Duration::from_mins(5), is_service: &|_| false };
+        let hearing = Hearing {
+            source: &source,
+            now,
+            resolve_timeout: Duration::from_mins(5),
+            words: NO_WORDS,
+            is_service: &|_| false,
+        };
         let mut changes = Vec::new();
         for number in from..count.min(from + TOGETHER) {
             let money = (number % 7) * 1_000_000;

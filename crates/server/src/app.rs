@@ -44,6 +44,7 @@ use crate::{
         engine::EngineHandle,
         expire::Expiries,
         follow::Followers,
+        heartbeat::Heartbeats,
         keep::Keeper,
         publish::{Publisher, close_to_others},
         watchdog::Watched,
@@ -261,11 +262,13 @@ async fn start_bound(
     let expiries = house.expire().await?;
     let room = doors::room(descriptors::raise());
     let guesses = house.count_guesses();
+    let heartbeats = house.listen();
     let app = http::App {
         engine: house.engine.clone(),
         store: Arc::clone(&house.store),
         started: house.clock.now(),
         expiries,
+        heartbeats,
         clock: Arc::clone(&house.clock),
         live: Arc::clone(&house.live),
         reloader: Arc::clone(&reloader),
@@ -480,6 +483,14 @@ impl House {
         self.early.spawn(Arc::clone(&keeper).run(self.stopping.clone()));
         self.early.spawn(loops::doubt::run(self.engine.clone(), self.stopping.clone()));
         keeper
+    }
+
+    /// Notices which monitors fall silent as a whole.
+    fn listen(&mut self) -> Arc<Heartbeats> {
+        let heartbeats = Arc::new(Heartbeats::default());
+        let (engine, live, clock) = (self.engine.clone(), Arc::clone(&self.live), Arc::clone(&self.clock));
+        self.early.spawn(loops::heartbeat::run(Arc::clone(&heartbeats), engine, live, clock, self.stopping.clone()));
+        heartbeats
     }
 
     async fn expire(&mut self) -> Result<Arc<Expiries>, RunError> {

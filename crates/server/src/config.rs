@@ -16,6 +16,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use quarterdeck_core::{
@@ -26,6 +27,7 @@ use quarterdeck_core::{
 
 pub use self::fault::{ConfigError, Fault};
 use crate::{auth::Token, doors::tls::Encryption};
+use quarterdeck_formats::severity::SeverityWords;
 use quarterdeck_reach::notify::{Notifier, Parts};
 use quarterdeck_sources::ChainSource;
 
@@ -57,6 +59,8 @@ pub struct Configuration {
     pub sources: Vec<ChainSource>,
     /// Monitors that may post signals.
     pub integrations: Vec<Integration>,
+    /// What the operator's own words of severity mean.
+    pub words: SeverityWords,
     /// Parameters of every detector of THE LIST that is on.
     pub detectors: BTreeMap<String, Params>,
     /// Digest of the file and of what it names, for the log.
@@ -88,6 +92,8 @@ pub struct Integration {
     pub id: SourceId,
     /// SHA-256 of its key (PagerDuty's routing key, or the token in the path).
     pub digest: [u8; 32],
+    /// How often something is to be heard of it; none: whenever it has something to say.
+    pub heartbeat: Option<Duration>,
 }
 
 /// Bytes of the file and of what it names: the longest public list of addresses is a few megabytes.

@@ -52,7 +52,7 @@ use crate::{
     guesses::{Guesses, Wait},
     history::HistoryError,
     in_force::Live,
-    loops::{audit::Audited, engine::EngineHandle, expire::Expiries, watchdog::Watched},
+    loops::{audit::Audited, engine::EngineHandle, expire::Expiries, heartbeat::Heartbeats, watchdog::Watched},
     reaching::Reaching,
     reload::Reloader,
     sessions::Sessions,
@@ -75,6 +75,8 @@ pub struct App {
     pub reloader: Arc<Reloader>,
     /// Until when what monitors claim holds.
     pub expiries: Arc<Expiries>,
+    /// Which monitors are heard of.
+    pub heartbeats: Arc<Heartbeats>,
     /// When the program started.
     pub started: Timestamp,
     /// The health of the chain sources.

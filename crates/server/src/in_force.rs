@@ -6,6 +6,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use quarterdeck_core::{detector::Params, id::ChannelId, setting::Setting, time::Timestamp};
+use quarterdeck_formats::severity::SeverityWords;
 use quarterdeck_reach::notify::Notifier;
 use tokio::sync::watch;
 
@@ -24,6 +25,8 @@ pub struct InForce {
     pub tokens: Vec<Token>,
     /// Monitors that may post signals.
     pub integrations: Vec<Integration>,
+    /// What the operator's own words of severity mean.
+    pub words: SeverityWords,
     /// Parameters of the detectors that are on.
     pub detectors: BTreeMap<String, Params>,
     /// With what new connections are encrypted; none: they are not.

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod doubt;
 pub mod keep;
 pub mod follow;
+pub mod heartbeat;
 pub mod publish;
 pub mod retain;
 pub mod watchdog;

@@ -103,6 +103,7 @@ impl Ground {
             channels,
             tokens: configuration.tokens,
             integrations: configuration.integrations,
+            words: configuration.words,
             detectors: configuration.detectors,
             encryption: configuration.encryption,
             behind_proxy: configuration.behind_proxy,

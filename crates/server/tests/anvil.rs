@@ -314,6 +314,7 @@ fn configuration(data: &Path, http: &str) -> Configuration {
         tokens: Vec::new(),
         sources: vec![source(http)],
         integrations: Vec::new(),
+        words: quarterdeck_formats::severity::SeverityWords::default(),
         detectors: DETECTORS.iter().map(params).collect(),
         digest: "test".to_owned(),
         warnings: Vec::new(),

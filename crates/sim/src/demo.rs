@@ -223,6 +223,7 @@ fn configuration(
         tokens: vec![token],
         sources: Vec::new(),
         integrations: Vec::new(),
+        words: Default::default(),
         detectors,
         digest: format!("demo seed {} attack {}", plan.seed, plan.attack.name()),
         warnings: Vec::new(),

@@ -132,7 +132,10 @@ fn a_text_that_is_no_scenario_says_where_and_what_was_expected() {
         ("12:00:00  alice acknowledges  #=> a; ; b", "expected everything that happens after `#=>`"),
         ("noon  alice acknowledges  #=> nothing", "expected a time such as `12:00:00`, found `noon`"),
         ("12:00:00  alice acknowledges  #=> nothing", "there is no incident yet"),
-        ("12:00:00  monitor burns  #=> nothing", "expected `fires`, `ends` or `takes up`, found `burns`"),
+        (
+            "12:00:00  monitor burns  #=> nothing",
+            "expected `fires`, `ends`, `takes up` or `falls silent about`, found `burns`",
+        ),
         ("12:00:00  monitor ends NodeDown  #=> nothing", "`NodeDown` does not fire"),
         ("12:00:00  monitor fires NodeDown on moon  #=> nothing", "no service `moon` is configured"),
         ("12:00:00  monitor fires NodeDown, 0 times  #=> nothing", "expected 1 to 50000 times, found 0"),

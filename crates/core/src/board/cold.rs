@@ -78,7 +78,9 @@ impl Board {
             SignalChange::Raised { signal } if signal.status == SignalStatus::Ended => (None, Some(signal.fingerprint)),
             SignalChange::Raised { signal } => (Some(signal.id), None),
             SignalChange::Confirmed { id } | SignalChange::Retracted { id, .. } => (Some(*id), None),
-            SignalChange::Ended { fingerprint, .. } => (None, Some(*fingerprint)),
+            SignalChange::Ended { fingerprint, .. } | SignalChange::Silent { fingerprint, .. } => {
+                (None, Some(*fingerprint))
+            }
         };
         if let Some(id) = signal.and_then(|signal| self.signals.get(&signal)) {
             wanted.extend([Some(*id), self.holder_id(*id)].into_iter().flatten());

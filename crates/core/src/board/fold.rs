@@ -80,6 +80,7 @@ impl Board {
                 | ClaimsEvent::SignalRetracted { .. }
                 | ClaimsEvent::SignalEnded { .. }
                 | ClaimsEvent::EndingLate { .. }
+                | ClaimsEvent::SignalSilent { .. }
                 | ClaimsEvent::SignalTakenUp { .. }
                 | ClaimsEvent::SeverityChanged(_)
                 | ClaimsEvent::FactsStated { .. }

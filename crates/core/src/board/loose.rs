@@ -84,6 +84,10 @@ impl Loose {
                 }
                 (id, SignalStatus::Ended, String::new())
             }
+            SignalChange::Silent { fingerprint, .. } => {
+                let why = "its source must repeat it and does not".to_owned();
+                (*self.claims.get(fingerprint)?, SignalStatus::Ended, why)
+            }
         };
         let changes = self.signals.get(&id).is_some_and(|loose| loose.status.is_live() && loose.status != status);
         changes.then_some(JournalEvent::SignalTurned { signal: id, status, reason })

@@ -144,7 +144,8 @@ impl Indexed {
         Self {
             deadline: next_deadline(incident),
             place: Place::of_incident(incident),
-            rests: (!incident.is_open()).then(|| incident.last_event()),
+            // One that is to be looked at again does not rest.
+            rests: (!incident.is_open() && next_deadline(incident).is_none()).then(|| incident.last_event()),
             unreached: incident.unreached() > 0,
         }
     }

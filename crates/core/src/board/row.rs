@@ -51,6 +51,8 @@ pub struct IncidentRow {
     /// How many times in a row everybody was tried and nobody is known to have been reached.
     #[serde(default)]
     pub unreached: u32,
+    /// When it begins again, if a monitor says by then that it goes on.
+    pub looks_again: Option<Timestamp>,
     /// The incident that it is part of now.
     pub merged_into: Option<IncidentId>,
 }
@@ -77,6 +79,7 @@ impl IncidentRow {
             next_step: incident.escalation().next,
             stands_down: stands_down(incident),
             unreached: incident.unreached(),
+            looks_again: incident.looks_again(),
             merged_into: incident.merged_into(),
         }
     }

@@ -32,6 +32,8 @@ pub struct Attached {
     pub last: Timestamp,
     /// The latest end that its source told of too late: of an episode before this signal began.
     pub late: Option<Timestamp>,
+    /// Since when its source, which must repeat it, says nothing. It stands all the same: nobody said that it is over.
+    pub silent: Option<Timestamp>,
     /// Who said that somebody at the source's end works on it.
     pub taken_up: Option<Actor>,
     /// Whether its facts count for the severity; not once a person stated facts instead of them, nor when retracted.
@@ -45,6 +47,10 @@ impl Attached {
     /// Whether what it claims still goes on, as far as anyone said.
     pub const fn is_live(&self) -> bool {
         self.status.is_live()
+    }
+    /// Whether a monitor says that it goes on: live, and its source has not fallen silent. What a block shows is no monitor's word.
+    pub fn is_firing(&self) -> bool {
+        self.is_live() && self.silent.is_none() && self.signal.position.is_none()
     }
 }
 
@@ -124,6 +130,7 @@ impl Claims {
             | ClaimsEvent::SignalRetracted { .. }
             | ClaimsEvent::SignalEnded { .. }
             | ClaimsEvent::EndingLate { .. }
+            | ClaimsEvent::SignalSilent { .. }
             | ClaimsEvent::SignalTakenUp { .. } => true,
         }
     }
@@ -135,6 +142,7 @@ impl Claims {
             | ClaimsEvent::SignalRetracted { signal, .. }
             | ClaimsEvent::SignalEnded { signal, .. }
             | ClaimsEvent::EndingLate { signal, .. }
+            | ClaimsEvent::SignalSilent { signal, .. }
             | ClaimsEvent::SignalTakenUp { signal, .. }
             | ClaimsEvent::SignalsAbsorbed { signal: Some(signal), .. } => {
                 (!self.signals.contains_key(signal)).then_some(Named::Signal(*signal))
@@ -166,6 +174,11 @@ impl Claims {
             ClaimsEvent::EndingLate { signal, at: ended } => {
                 if let Some(attached) = self.signals.get_mut(signal) {
                     attached.late = attached.late.max(Some(*ended));
+                }
+            }
+            ClaimsEvent::SignalSilent { signal, at } => {
+                if let Some(attached) = self.signals.get_mut(signal) {
+                    attached.silent = Some(*at);
                 }
             }
             ClaimsEvent::SignalTakenUp { signal, by } => {
@@ -220,6 +233,11 @@ impl Claims {
         self.live > 0 || self.absorbed > 0 || self.held || self.is_vouched()
     }
 
+    /// What monitors say that it goes on.
+    pub(super) fn firing(&self) -> impl Iterator<Item = &Attached> {
+        self.signals.values().filter(|attached| attached.is_firing())
+    }
+
     /// The attached signals that make this claim.
     pub(super) fn of_claim(&self, fingerprint: Fingerprint) -> impl Iterator<Item = &Attached> {
         let all = (fingerprint, SignalId::from_bytes([0; 16]))..=(fingerprint, SignalId::from_bytes([255; 16]));
@@ -249,6 +267,7 @@ impl Claims {
             repeats,
             last: at,
             late,
+            silent: None,
             taken_up: None,
             counts: true,
             undone: None,

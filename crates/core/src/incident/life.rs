@@ -40,6 +40,8 @@ pub(super) struct Life {
     pub(super) opened: Timestamp,
     pub(super) mitigated: Option<Timestamp>,
     pub(super) resolved: Option<Timestamp>,
+    /// When to see whether a monitor still says that it goes on.
+    pub(super) look_again: Option<Timestamp>,
     /// Who said last that it was not over, and why.
     pub(super) reopened_by: Option<(Actor, String)>,
     /// Who said last that it is over, and how it ended.
@@ -60,6 +62,7 @@ impl Life {
             opened: at,
             mitigated: None,
             resolved: None,
+            look_again: None,
             reopened_by: None,
             resolved_by: None,
         }
@@ -94,20 +97,22 @@ impl Life {
                 self.mitigated = Some(at);
                 self.phase = Phase::Mitigated;
             }
-            LifeEvent::Resolved { by, note } => {
+            LifeEvent::Resolved { by, note, look_again } => {
+                self.look_again = *look_again;
                 self.resolved = Some(at);
                 self.resolved_by = Some((by.clone(), note.clone()));
                 self.phase = Phase::Resolved;
             }
             LifeEvent::Reopened { by, reason } => {
                 self.reopened_by = Some((by.clone(), reason.clone()));
-                (self.mitigated, self.resolved) = (None, None);
+                (self.mitigated, self.resolved, self.look_again) = (None, None, None);
                 self.void();
                 return PageReason::Reopened;
             }
             LifeEvent::Reviewed { .. } => self.phase = Phase::Reviewed,
             LifeEvent::MergedInto { into, .. } => {
                 self.merged_into = Some(*into);
+                self.look_again = None;
                 self.phase = Phase::Merged;
             }
         }
@@ -163,7 +168,9 @@ impl Incident {
             LifeCommand::Resolve { by, note } => {
                 self.may("resolve", self.life.phase.is_open())?;
                 decide::bounded("note", &note)?;
-                LifeEvent::Resolved { by, note }
+                let firing = self.claims.firing().next().is_some();
+                let bound = ctx.setting.rules.still_firing.filter(|_| firing);
+                LifeEvent::Resolved { by, note, look_again: bound.map(|bound| ctx.now.plus(bound)) }
             }
             LifeCommand::Reopen { by, reason } => {
                 let over = matches!(self.life.phase, Phase::Mitigated | Phase::Resolved | Phase::Reviewed);
@@ -187,12 +194,28 @@ impl Incident {
         Ok(vec![event.into()])
     }
 
+    /// When it begins again, if a monitor says by then that what was resolved goes on.
+    pub fn looks_again(&self) -> Option<Timestamp> {
+        let over = matches!(self.life.phase, Phase::Resolved | Phase::Reviewed);
+        self.life.look_again.filter(|_| over && self.claims.firing().next().is_some())
+    }
+
+    /// A monitor still says that it goes on, long after somebody said that it is over.
+    pub(crate) fn begin_again(&self, ctx: &mut Ctx<'_>, events: &mut Vec<IncidentEvent>) {
+        let title = self.claims.firing().next().map_or_else(String::new, |one| one.signal.title.clone());
+        let reason = format!("its monitor still says so, long after it was resolved: {title}");
+        events.push(LifeEvent::Reopened { by: Actor::System, reason }.into());
+        if self.claims.severity >= self.paging.escalation.policy.page_at {
+            self.page_first_tier(PageReason::Reopened, ctx, events);
+        }
+    }
+
     /// The acknowledgement ran out; where nothing stands any more, it is over with it.
     pub(crate) fn expire_acknowledgement(&self, events: &mut Vec<IncidentEvent>) {
         events.push(LifeEvent::AcknowledgementExpired {}.into());
         if !self.claims.stands {
             let note = "no signal stands and the acknowledgement ran out".to_owned();
-            events.push(LifeEvent::Resolved { by: Actor::System, note }.into());
+            events.push(LifeEvent::Resolved { by: Actor::System, note, look_again: None }.into());
         }
     }
 }

@@ -181,7 +181,9 @@ impl<'a> Fold<'a> {
             IncidentEvent::Claims(ClaimsEvent::SignalEnded { signal, .. }) => {
                 self.change_signal(index, *signal, SignalStatus::Ended, None);
             }
-            IncidentEvent::Claims(ClaimsEvent::EndingLate { .. } | ClaimsEvent::SignalTakenUp { .. }) => {}
+            IncidentEvent::Claims(
+                ClaimsEvent::EndingLate { .. } | ClaimsEvent::SignalSilent { .. } | ClaimsEvent::SignalTakenUp { .. },
+            ) => {}
             IncidentEvent::Claims(ClaimsEvent::SeverityChanged(change)) => self.score(at, index, &change.score),
             IncidentEvent::Claims(ClaimsEvent::FactsStated { facts, replace, .. }) => {
                 if *replace {

@@ -213,7 +213,11 @@ fn theft() -> Vec<Entry> {
         (
             33,
             "01:15:00.000",
-            IncidentEvent::Life(LifeEvent::Resolved { by: person("ada"), note: "reorganized away".to_owned() }),
+            IncidentEvent::Life(LifeEvent::Resolved {
+                by: person("ada"),
+                note: "reorganized away".to_owned(),
+                look_again: None,
+            }),
         ),
         (
             34,
@@ -224,7 +228,11 @@ fn theft() -> Vec<Entry> {
         (
             40,
             "01:50:00.000",
-            IncidentEvent::Life(LifeEvent::Resolved { by: person("bob"), note: "keys moved".to_owned() }),
+            IncidentEvent::Life(LifeEvent::Resolved {
+                by: person("bob"),
+                note: "keys moved".to_owned(),
+                look_again: None,
+            }),
         ),
         (
             41,
@@ -405,7 +413,7 @@ fn an_event(kind: u8, number: u8, at: Timestamp) -> IncidentEvent {
         11 => IncidentEvent::Life(LifeEvent::Acknowledged { by, until: at }),
         12 => IncidentEvent::Life(LifeEvent::AcknowledgementExpired {}),
         13 => IncidentEvent::Life(LifeEvent::Mitigated { by, note: "paused".to_owned() }),
-        14 => IncidentEvent::Life(LifeEvent::Resolved { by, note: "over".to_owned() }),
+        14 => IncidentEvent::Life(LifeEvent::Resolved { by, note: "over".to_owned(), look_again: None }),
         15 => IncidentEvent::Life(LifeEvent::Reopened { by, reason: "not over".to_owned() }),
         16 => IncidentEvent::Life(LifeEvent::Reviewed { by, note: "done".to_owned() }),
         17 => IncidentEvent::Life(LifeEvent::MergedInto { by, into: id(number) }),

@@ -99,6 +99,11 @@ pub(super) fn line(event: &IncidentEvent, names: &Names<'_>) -> String {
         IncidentEvent::Claims(ClaimsEvent::EndingLate { signal, at }) => {
             format!("Signal {signal} goes on: its source said late that it had been over at {at}, before it began anew")
         }
+        IncidentEvent::Claims(ClaimsEvent::SignalSilent { signal, at }) => {
+            format!(
+                "Signal {signal} was not repeated after {at}: its source fell silent, and nobody knows whether it goes on"
+            )
+        }
         IncidentEvent::Claims(ClaimsEvent::SignalTakenUp { signal, by }) => {
             format!(
                 "{} says that somebody there works on signal {signal}; that acknowledges nothing here",
@@ -143,7 +148,12 @@ pub(super) fn line(event: &IncidentEvent, names: &Names<'_>) -> String {
         }
         IncidentEvent::Life(LifeEvent::AcknowledgementExpired {}) => "The acknowledgement ran out".to_owned(),
         IncidentEvent::Life(LifeEvent::Mitigated { by, note }) => format!("{} mitigated: {note}", names.actor(by)),
-        IncidentEvent::Life(LifeEvent::Resolved { by, note }) => format!("{} resolved: {note}", names.actor(by)),
+        IncidentEvent::Life(LifeEvent::Resolved { by, note, look_again }) => {
+            let again = look_again.map_or_else(String::new, |at| {
+                format!("; a monitor still says that it goes on, and if it does so at {at} this begins again")
+            });
+            format!("{} resolved: {note}{again}", names.actor(by))
+        }
         IncidentEvent::Life(LifeEvent::Reopened { by, reason }) => format!("{} reopened: {reason}", names.actor(by)),
         IncidentEvent::Life(LifeEvent::Reviewed { by, note }) => format!("{} reviewed: {note}", names.actor(by)),
         IncidentEvent::Life(LifeEvent::MergedInto { by, into }) => format!("{} merged it into {into}", names.actor(by)),
@@ -169,6 +179,7 @@ pub(super) fn readings(event: &IncidentEvent) -> Vec<Reading> {
         IncidentEvent::Claims(
             ClaimsEvent::SignalsAbsorbed { .. }
             | ClaimsEvent::SignalConfirmed { .. }
+            | ClaimsEvent::SignalSilent { .. }
             | ClaimsEvent::SignalTakenUp { .. }
             | ClaimsEvent::SignalRetracted { .. }
             | ClaimsEvent::SeverityChanged(_)

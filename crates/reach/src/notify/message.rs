@@ -83,6 +83,12 @@ fn page_text(incident: &Incident, record: Option<&PageRecord>, repeat: bool, set
     let money = incident.facts().money_at_risk;
     let service = incident.service().map_or("no known service", |service| service.as_str());
     lines.push(format!("Service: {service}. Money at risk: {money}. Signals: {}.", incident.signals().len()));
+    let silent = incident.signals().values().filter(|one| one.is_live() && one.silent.is_some()).count();
+    if silent > 0 {
+        lines.push(format!(
+            "Not repeated by their monitor any more, so that nobody knows whether they go on: {silent}."
+        ));
+    }
     let number = incident.severity().number();
     lines.push(format!("How bad: {number} of 5, where 1 is the worst, because {}.", incident.score().in_words()));
     lines.extend(record.map(|record| format!("Why you, why now: {}.", because(incident, record, setting))));
@@ -108,7 +114,9 @@ fn all_clear_text(incident: &Incident, setting: &Setting) -> String {
         (None, None) => "It is over".to_owned(),
     };
     let drill = if incident.is_drill() { "This was a drill. " } else { "" };
-    format!("{drill}{how}. No answer is needed.")
+    let Some(at) = incident.looks_again() else { return format!("{drill}{how}. No answer is needed.") };
+    let firing = incident.signals().values().filter(|attached| attached.is_firing()).count();
+    format!("{drill}{how}. {firing} claims of monitors still stand: if one does at {at}, it begins again.")
 }
 
 /// How people call whoever did it.

@@ -10,6 +10,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use quarterdeck_core::{
     chain::ChainId,
     id::{Kind, Name},
+    limits::HEARTBEAT_MIN,
 };
 use sha2::{Digest, Sha256};
 
@@ -132,6 +133,7 @@ pub(super) fn resolve(
     let sources = watching::sources(&file.source, &mut faults);
     let detectors = watching::detectors(&file.detectors, &mut faults);
     let integrations = integrations(&file.integration, &mut secrets, &mut faults);
+    let words = response::severity_words(&file.severity_words, &mut faults);
     twice::check(&file, &mut faults);
     base_url(file.server.base_url.as_ref(), &mut faults);
     let unwatched = unwatched(&file, &sources, lines);
@@ -157,6 +159,7 @@ pub(super) fn resolve(
         tokens,
         sources,
         integrations,
+        words,
         detectors,
         digest: digest(text, &faults.read),
     })
@@ -363,7 +366,18 @@ fn integrations(
         long_enough(&key, ("integration", nth, "key"), faults);
         let digest = auth::digest(&key);
         secrets.secret("integration", digest, section.id.span().start, faults);
-        integrations.extend(id.map(|id| Integration { id, digest }));
+        let place = ("integration", nth, "heartbeat");
+        let heartbeat = section.heartbeat.as_ref().and_then(|text| faults.span(text, place));
+        if heartbeat.is_some_and(|every| every < HEARTBEAT_MIN) {
+            faults.add(
+                "integration",
+                nth,
+                "heartbeat",
+                "a heartbeat is at least 10 s",
+                "allow for a lost request or two",
+            );
+        }
+        integrations.extend(id.map(|id| Integration { id, digest, heartbeat }));
     }
     integrations
 }

@@ -44,6 +44,8 @@ pub struct File {
     #[serde(default)]
     pub(super) integration: Vec<IntegrationSection>,
     #[serde(default)]
+    pub(super) severity_words: BTreeMap<String, String>,
+    #[serde(default)]
     pub(super) detectors: BTreeMap<String, BTreeMap<String, toml::Value>>,
 }
 
@@ -84,6 +86,8 @@ pub(super) struct Response {
     pub(super) default_policy: Option<String>,
     pub(super) window: Option<String>,
     pub(super) reopen: Option<String>,
+    pub(super) reopen_at: Option<String>,
+    pub(super) still_firing: Option<String>,
     pub(super) open_at: Option<String>,
 }
 
@@ -230,4 +234,5 @@ impl SourceSection {
 pub(super) struct IntegrationSection {
     pub(super) id: Spanned<String>,
     pub(super) key: String,
+    pub(super) heartbeat: Option<String>,
 }

@@ -169,7 +169,8 @@ pub fn incident_of(fate: &Fate) -> Option<IncidentId> {
         | Fate::Confirmed(id)
         | Fate::Retracted(id)
         | Fate::Ended(id)
-        | Fate::Late(id) => Some(*id),
+        | Fate::Late(id)
+        | Fate::Silent(id) => Some(*id),
         Fate::Silenced(_) | Fate::Noted | Fate::Unknown => None,
     }
 }
@@ -184,6 +185,7 @@ pub fn words(fate: &Fate) -> String {
         Fate::Retracted(id) => format!("was undone on {id}"),
         Fate::Ended(id) => format!("is over on {id}"),
         Fate::Late(id) => format!("began anew on {id} since, and goes on"),
+        Fate::Silent(id) => format!("is not repeated on {id}, and stands"),
         Fate::Silenced(id) => format!("silenced by {id}"),
         Fate::Noted => "too quiet to open an incident".to_owned(),
         Fate::Unknown => "was never raised here".to_owned(),

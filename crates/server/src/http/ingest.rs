@@ -45,6 +45,7 @@ pub fn routes() -> Router<Shared> {
         .route("/ingest/{format}", post(ingest))
         .layer(middleware::from_fn(in_its_words))
         .route("/v2/enqueue", post(enqueue))
+        .route("/api/v1/heartbeat", post(heartbeat))
 }
 
 /// Refusals of ours as the clients of the format read them.
@@ -63,7 +64,7 @@ pub fn hearing<T>(app: &Shared, source: &SourceId, read: impl FnOnce(&Hearing<'_
     let in_force = app.live.now();
     let is_service = |service: &ServiceId| in_force.setting.catalogue.services.contains_key(service);
     let now = app.clock.now();
-    read(&Hearing { source, now, resolve_timeout: RESOLVE_TIMEOUT, is_service: &is_service })
+    read(&Hearing { source, now, resolve_timeout: RESOLVE_TIMEOUT, words: &in_force.words, is_service: &is_service })
 }
 
 /// What became of a request.
@@ -80,6 +81,7 @@ pub async fn take(
     source: &SourceId,
     parse: impl FnOnce(&Hearing<'_>) -> Result<Batch, FormatError>,
 ) -> Result<Taken, Refused> {
+    app.heartbeats.heard(source, app.clock.now());
     let (batch, refusal) = hearing(app, source, |hearing| {
         let batch = parse(hearing).unwrap_or_else(|error| Batch { heard: Vec::new(), refused: vec![error] });
         let refusal = batch.refusal(hearing);
@@ -99,7 +101,7 @@ pub async fn take(
 fn claim(heard: &Heard) -> Option<Fingerprint> {
     match &heard.change {
         SignalChange::Raised { signal } => Some(signal.fingerprint),
-        SignalChange::Ended { fingerprint, .. } => Some(*fingerprint),
+        SignalChange::Ended { fingerprint, .. } | SignalChange::Silent { fingerprint, .. } => Some(*fingerprint),
         SignalChange::Confirmed { .. } | SignalChange::Retracted { .. } => None,
     }
 }
@@ -167,7 +169,15 @@ pub async fn enqueue(CameFrom(from): CameFrom, State(app): State<Shared>, body: 
     // The key that says who is speaking stands in the body, and what the body means depends on who is speaking: it is read twice.
     let parse = |source: &SourceId| hearing(&app, source, |hearing| pagerduty::parse_event(&bytes, hearing));
     let source = match parse(&SourceId::unnamed()) {
-        Err(error) => return Ok(refused(&error)),
+        Err(error) => {
+            // Most monitors do not look at our answer: where it can be seen whose mistake it is, a person hears of it.
+            let key = pagerduty::routing_key_of(&bytes);
+            if let Some(source) = key.and_then(|key| integration(&app.live.now().integrations, &key)) {
+                let not_read = FormatError::At { path: "event".to_owned(), reason: error.to_string() };
+                take(&app, &source, |_| Err(not_read)).await?;
+            }
+            return Ok(refused(&error));
+        }
         Ok(received) => match integration(&app.live.now().integrations, &received.routing_key) {
             None => {
                 app.guesses.wrong(from, app.clock.elapsed(), app.clock.now());
@@ -180,12 +190,21 @@ pub async fn enqueue(CameFrom(from): CameFrom, State(app): State<Shared>, body: 
         Err(error) => return Ok(refused(&error)),
         Ok(received) => received,
     };
+    app.heartbeats.heard(&source, app.clock.now());
     match event {
         Event::Heard(heard) => drop(app.expiries.hear(&app.engine, vec![heard]).await?),
         Event::Acknowledge { fingerprint } => take_up(&app, &source, fingerprint).await?,
     }
     let body = pagerduty::accepted_body(&dedup_key);
     Ok((StatusCode::ACCEPTED, [(header::CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+/// A monitor says that it is alive, and nothing else. Whatever it posts says so as well.
+#[utoipa::path(post, path = "/api/v1/heartbeat", tag = "ingest", security(("token" = []), ("key" = [])),
+    responses((status = 204, description = "heard"), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody)))]
+pub async fn heartbeat(Poster(guest): Poster, State(app): State<Shared>) -> StatusCode {
+    app.heartbeats.heard(&guest.source(), app.clock.now());
+    StatusCode::NO_CONTENT
 }
 
 /// Somebody at the monitor's end works on what it claimed: said on the incident that holds the claim. It acknowledges nothing for

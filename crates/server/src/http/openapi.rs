@@ -32,7 +32,7 @@ use super::{
         health::live, health::ready, health::seeing, health::health, health::metrics,
         stream::events,
         silences::list, silences::create, silences::end,
-        ingest::ingest, ingest::enqueue,
+        ingest::ingest, ingest::enqueue, ingest::heartbeat,
         alertmanager::alerts, alertmanager::post_alerts, alertmanager::groups, alertmanager::status,
         alertmanager::receivers, alertmanager::list_silences, alertmanager::post_silence, alertmanager::silence,
         alertmanager::delete_silence,

@@ -43,6 +43,7 @@ pub fn summary(row: &IncidentRow) -> api::IncidentSummary {
         next_step: row.next_step.map(|next| next.to_string()),
         stands_down: row.stands_down.map(|at| at.to_string()),
         unreached: row.unreached,
+        looks_again: row.looks_again.map(|at| at.to_string()),
     }
 }
 
@@ -68,6 +69,7 @@ pub async fn incident(
                 view.incident = Some(id.to_string());
                 view.repeats = attached.repeats;
                 view.fate = attached.undone.clone().unwrap_or_default();
+                view.silent_since = attached.silent.map(|at| at.to_string());
                 view.taken_up_by = attached.taken_up.as_ref().map(ToString::to_string);
                 view
             })
@@ -225,6 +227,7 @@ pub fn signal(signal: &Signal, status: SignalStatus) -> api::Signal {
         fate: String::new(),
         became: None,
         silence: None,
+        silent_since: None,
         taken_up_by: None,
         repeats: 0,
     }
@@ -266,6 +269,7 @@ const fn became(fate: &Fate) -> Option<&'static str> {
         | Fate::Retracted(_)
         | Fate::Ended(_)
         | Fate::Late(_)
+        | Fate::Silent(_)
         | Fate::Unknown => None,
     }
 }

@@ -283,7 +283,7 @@ fn most_telling_first(changes: &mut [SignalChange]) {
             let facts = &signal.facts;
             (1, Some(Reverse((facts.key_compromise, facts.theft, signal.loudness, signal.confidence_permille))))
         }
-        SignalChange::Ended { .. } | SignalChange::Confirmed { .. } => (2, None),
+        SignalChange::Ended { .. } | SignalChange::Silent { .. } | SignalChange::Confirmed { .. } => (2, None),
     });
 }
 

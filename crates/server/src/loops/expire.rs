@@ -1,8 +1,8 @@
-//! Ends what a monitor claimed and no longer repeats: Prometheus says until when each alert holds, and falls silent when it dies.
+//! Notices what a monitor claimed and no longer repeats: Prometheus says until when each alert holds, and falls silent when it dies. That
+//! is no end: the claim stands, and says so. Only what we raised ourselves about a body that could not be read ends like this.
 //!
 //! Nothing is kept beside the signals themselves. Which signals end unless they are repeated follows from the format that they
-//! came in, and after a restart each is given one resolve timeout anew: while we were down nobody could repeat anything, and an
-//! incident must not look solved because we were away. Tests: `tests/it/expiry.rs`.
+//! came in, and after a restart each is given one resolve timeout anew: while we were down nobody could repeat anything. Tests: `tests/it/expiry.rs`.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use std::{
 use quarterdeck_core::{
     board::Fate,
     limits::CLAIMS_EXPIRING_MAX,
-    signal::{Fingerprint, SignalChange},
+    signal::{Fingerprint, Signal, SignalChange},
     time::Timestamp,
 };
 use quarterdeck_formats::{FORMATS, heard::Heard};
@@ -40,10 +40,18 @@ fn repeats(detector: &str) -> bool {
     detector == REFUSED || FORMATS.iter().any(|format| format.repeats() == Some(detector))
 }
 
+/// Until when a claim holds that is not repeated, and what it means if it is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Holds {
+    until: Timestamp,
+    /// It is over then, because it is our own. Else its source fell silent.
+    ends: bool,
+}
+
 /// Until when the claims of monitors hold.
 #[derive(Default)]
 pub struct Expiries {
-    until: Mutex<BTreeMap<Fingerprint, Timestamp>>,
+    until: Mutex<BTreeMap<Fingerprint, Holds>>,
     /// Taken alone while claims are ended: one that is repeated at that moment is heard before its end, or after it, and never
     /// ended by a look that came before.
     turn: RwLock<()>,
@@ -60,7 +68,7 @@ impl Expiries {
             for found in &rows {
                 match read_back(found) {
                     Ok((signal, _)) if repeats(signal.detector.as_str()) => {
-                        note(&mut self.lock(), signal.fingerprint, now.plus(RESOLVE_TIMEOUT));
+                        note(&mut self.lock(), &signal, now.plus(RESOLVE_TIMEOUT));
                     }
                     Ok(_) => {}
                     Err(error) => tracing::warn!(%error, signal = %found.row.id, "cannot read a signal that stands"),
@@ -77,21 +85,24 @@ impl Expiries {
             let mut until = self.lock();
             for (place, one) in heard.iter().enumerate() {
                 match (&one.change, one.expires) {
-                    (SignalChange::Raised { signal }, Some(at)) => note(&mut until, signal.fingerprint, at),
+                    (SignalChange::Raised { signal }, Some(at)) => note(&mut until, signal, at),
                     (SignalChange::Raised { signal }, None) => drop(until.remove(&signal.fingerprint)),
                     (SignalChange::Ended { fingerprint, .. }, _) => {
-                        ended.extend(until.remove(fingerprint).map(|at| (place, *fingerprint, at)));
+                        ended.extend(until.remove(fingerprint).map(|holds| (place, *fingerprint, holds)));
                     }
-                    (SignalChange::Confirmed { .. } | SignalChange::Retracted { .. }, _) => {}
+                    (
+                        SignalChange::Silent { .. } | SignalChange::Confirmed { .. } | SignalChange::Retracted { .. },
+                        _,
+                    ) => {}
                 }
             }
         }
         let fates = engine.hear(heard.into_iter().map(|one| one.change).collect()).await?;
         let mut until = self.lock();
-        for (place, claim, at) in ended {
+        for (place, claim, holds) in ended {
             // The end of an episode before it: the claim goes on, and must be repeated as before.
-            if matches!(fates.get(place), Some(Fate::Late(_))) && !until.contains_key(&claim) {
-                note(&mut until, claim, at);
+            if matches!(fates.get(place), Some(Fate::Late(_))) {
+                until.entry(claim).or_insert(holds);
             }
         }
         drop(until);
@@ -100,20 +111,22 @@ impl Expiries {
 
     /// Until when a claim holds; none: until it is said to be over.
     pub fn until(&self, claim: &Fingerprint) -> Option<Timestamp> {
-        self.lock().get(claim).copied()
+        self.lock().get(claim).map(|holds| holds.until)
     }
 
-    /// Ends what is over at `now`. If that cannot be made durable, it is still to be done.
+    /// Says what is not repeated at `now`. If that cannot be made durable, it is still to be done.
     async fn end_due(&self, engine: &EngineHandle, now: Timestamp) -> Result<(), EngineError> {
-        if !self.lock().values().any(|until| *until <= now) {
+        if !self.lock().values().any(|holds| holds.until <= now) {
             return Ok(());
         }
         let _alone = self.turn.write().await;
-        let due: Vec<(Fingerprint, Timestamp)> =
-            self.lock().iter().filter(|(_, until)| **until <= now).map(|(claim, until)| (*claim, *until)).collect();
-        let end =
-            |(fingerprint, at): &(Fingerprint, Timestamp)| SignalChange::Ended { fingerprint: *fingerprint, at: *at };
-        engine.hear(due.iter().map(end).collect()).await?;
+        let due: Vec<(Fingerprint, Holds)> =
+            self.lock().iter().filter(|(_, holds)| holds.until <= now).map(|(claim, holds)| (*claim, *holds)).collect();
+        let change = |(fingerprint, holds): &(Fingerprint, Holds)| {
+            let (fingerprint, at) = (*fingerprint, holds.until);
+            if holds.ends { SignalChange::Ended { fingerprint, at } } else { SignalChange::Silent { fingerprint, at } }
+        };
+        engine.hear(due.iter().map(change).collect()).await?;
         let mut until = self.lock();
         for (claim, _) in &due {
             until.remove(claim);
@@ -121,21 +134,23 @@ impl Expiries {
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Fingerprint, Timestamp>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Fingerprint, Holds>> {
         self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Past the bound a claim holds until its monitor ends it: better shown for too long than ended by us.
-fn note(until: &mut BTreeMap<Fingerprint, Timestamp>, claim: Fingerprint, at: Timestamp) {
+/// Past the bound a claim holds until its monitor ends it, and its silence is not noticed.
+fn note(until: &mut BTreeMap<Fingerprint, Holds>, signal: &Signal, at: Timestamp) {
+    let claim = signal.fingerprint;
+    let holds = Holds { until: at, ends: signal.detector.as_str() == REFUSED };
     if until.len() < CLAIMS_EXPIRING_MAX || until.contains_key(&claim) {
-        until.insert(claim, at);
+        until.insert(claim, holds);
     } else {
-        tracing::warn!(%claim, "too many claims expire by themselves: this one holds until its monitor ends it");
+        tracing::warn!(%claim, "too many claims must be repeated: this one holds until its monitor ends it");
     }
 }
 
-/// Ends claims as they fall due, until `stop` says so.
+/// Says what is not repeated as it falls due, until `stop` says so.
 pub async fn run(
     expiries: Arc<Expiries>,
     engine: EngineHandle,
@@ -150,7 +165,7 @@ pub async fn run(
         }
         match expiries.end_due(&engine, clock.now()).await {
             Ok(()) | Err(EngineError::Stopped) => {}
-            Err(error) => tracing::error!(%error, "cannot end what monitors no longer repeat, trying again"),
+            Err(error) => tracing::error!(%error, "cannot say what monitors no longer repeat, trying again"),
         }
     }
 }

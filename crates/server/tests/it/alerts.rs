@@ -185,6 +185,49 @@ async fn a_pagerduty_event_triggers_and_resolves_and_its_acknowledgement_answers
     deck.finish().await;
 }
 
+/// Most monitors do not look at our answer: what they say and we cannot read is heard of, whatever the format.
+#[tokio::test]
+async fn an_event_that_is_refused_is_heard_of_and_a_foreign_word_of_severity_is_understood() {
+    let deck = Deck::start().await;
+    let event = |summary: &str, severity: &str| {
+        json!({"routing_key": KEY, "event_action": "trigger", "dedup_key": summary,
+            "payload": {"summary": summary, "source": "db-1", "severity": severity, "component": "rpc"}})
+    };
+    let post = async |body: Value| {
+        deck.http
+            .post(format!("{}/v2/enqueue", deck.base))
+            .body(body.to_string())
+            .send()
+            .await
+            .unwrap()
+            .status()
+            .as_u16()
+    };
+    assert_eq!(post(event(&"x".repeat(1_025), "critical")).await, 400);
+    let page = deck.receiver.next().await;
+    assert_eq!(page.text("title"), "monitor sent 1 that we could not read");
+    assert!(page.text("text").contains("'payload.summary' is too long"), "{}", page.text("text"));
+    deck.settled().await;
+    for (title, word, loudness) in [("a", "P1", "critical"), ("b", "none", "info"), ("c", "critcal", "critical")] {
+        assert_eq!(post(event(title, word)).await, 202);
+        let listed = deck.get("/api/v1/signals", VIEWER).await;
+        let one = listed.as_array().unwrap().iter().find(|signal| signal["title"] == title).unwrap();
+        assert_eq!(one["loudness"], loudness, "{word}");
+        let explained = one["explanation"].as_str().unwrap();
+        assert_eq!(explained.contains("no word that is known"), title == "c", "{explained}");
+    }
+    deck.receiver.next().await;
+    deck.settled().await;
+    // Of a key that is nobody's nothing is heard.
+    let mut foreign = event("d", "critical");
+    foreign["routing_key"] = json!("somebody else's");
+    foreign["event_action"] = json!("shout");
+    assert_eq!(post(foreign).await, 400);
+    deck.settled().await;
+    deck.receiver.assert_empty().await;
+    deck.finish().await;
+}
+
 /// A warning that is told anew as a stolen key: news, and what every message says first.
 #[tokio::test]
 async fn what_makes_it_worse_leads_the_next_page() {

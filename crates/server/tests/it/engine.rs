@@ -12,6 +12,7 @@ use quarterdeck_core::{
     signal::SignalChange,
     time::Timestamp,
 };
+use quarterdeck_formats::severity::NO_WORDS;
 use quarterdeck_formats::{heard::Hearing, webhook::parse_webhook};
 use quarterdeck_host::clock::SystemClock;
 use quarterdeck_ledger::note::SignerKey;
@@ -42,7 +43,7 @@ pub(crate) fn parts() -> Parts {
 pub(crate) fn claim(key: &str) -> Work {
     let source = Name::new("monitor").unwrap();
     let resolve_timeout = std::time::Duration::from_mins(5);
-    let hearing = Hearing { source: &source, now: NOW, resolve_timeout, is_service: &|_| false };
+    let hearing = Hearing { source: &source, now: NOW, resolve_timeout, words: NO_WORDS, is_service: &|_| false };
     let body = format!(r#"{{"title":"{key}","dedup_key":"{key}","severity":"error"}}"#);
     let heard = parse_webhook(body.as_bytes(), &hearing).unwrap().heard;
     let changes: Vec<SignalChange> = heard.into_iter().map(|heard| heard.change).collect();

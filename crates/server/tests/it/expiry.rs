@@ -1,4 +1,4 @@
-//! Claims that must be repeated end by themselves; the others do not.
+//! Claims that must be repeated and are not: their source fell silent, which is no end.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use serde_json::json;
 
 use crate::harness::{KEY, alert, on_every_store};
 
-fn over(incident: &Incident) -> bool {
-    incident.live_signals() == 0
+fn silent(incident: &Incident) -> bool {
+    incident.signals().values().all(|attached| attached.is_live() && attached.silent.is_some())
 }
 
 #[tokio::test]
-async fn an_alert_that_is_not_repeated_ends_also_after_a_restart() {
+async fn an_alert_that_is_not_repeated_is_said_to_be_silent_and_stays_open_also_after_a_restart() {
     on_every_store(async |deck| {
         deck.alert(&json!([alert("rpc", "NodeDown", "eth-1")])).await;
         deck.receiver.next().await;
@@ -24,14 +24,20 @@ async fn an_alert_that_is_not_repeated_ends_also_after_a_restart() {
         deck.alert(&json!([])).await;
         assert_eq!(deck.get("/api/v2/alerts", KEY).await.as_array().map(Vec::len), Some(1));
 
-        // While we were down nobody could repeat it: it is given the time again, and then it ends.
+        // While we were down nobody could repeat it: it is given the time again, and then its source is said to be silent.
         let deck = deck.crash().await;
         deck.clock.forward(Duration::from_secs(239));
         deck.alert(&json!([])).await;
         assert_eq!(deck.get("/api/v2/alerts", KEY).await.as_array().map(Vec::len), Some(1));
         deck.clock.forward(Duration::from_secs(62));
-        deck.until("the end of the claim", |board| board.incidents().all(over)).await;
-        assert_eq!(deck.get("/api/v2/alerts", KEY).await, json!([]));
+        deck.until("the silence of its source", |board| board.incidents().all(silent)).await;
+        let incident = deck.only_incident().await;
+        assert_eq!(incident.summary.phase, "triggered", "nobody said that it is over");
+        assert!(incident.signals[0].silent_since.is_some());
+        assert_eq!(incident.timeline.iter().filter(|row| row.kind == "signal_silent").count(), 1);
+        // It is heard of again.
+        deck.alert(&json!([alert("rpc", "NodeDown", "eth-1")])).await;
+        assert_eq!(deck.only_incident().await.signals.iter().filter(|one| one.silent_since.is_none()).count(), 1);
         deck.settled().await;
         deck.finish().await;
     })
@@ -45,7 +51,7 @@ async fn what_an_alertmanager_relays_holds_until_it_says_otherwise() {
         relayed["status"] = json!("firing");
         let body = json!({"version": "4", "alerts": [relayed]}).to_string();
         assert_eq!(deck.post("/ingest/alertmanager", KEY, body).await.0, 200);
-        // Beside it one that must be repeated, about something else: when that is over, the look at what is due has been taken.
+        // Beside it one that must be repeated, about something else: when that fell silent, the look at what is due has been taken.
         deck.alert(&json!([alert("bridge", "Stuck", "b-1")])).await;
         for _ in 0..2 {
             deck.receiver.next().await;
@@ -53,10 +59,11 @@ async fn what_an_alertmanager_relays_holds_until_it_says_otherwise() {
         deck.settled().await;
         let deck = deck.crash().await;
         deck.clock.forward(Duration::from_secs(302));
-        deck.until("the end of the other", |board| board.incidents().any(over)).await;
-        let standing = deck.get("/api/v2/alerts", KEY).await;
-        assert_eq!(standing.as_array().map(Vec::len), Some(1), "{standing}");
-        assert_eq!(standing[0]["labels"], relayed["labels"]);
+        deck.until("the silence of the other", |board| board.incidents().any(silent)).await;
+        let board = deck.running.engine.published().board();
+        let speaking: Vec<_> = board.incidents().filter(|incident| !silent(incident)).collect();
+        assert_eq!(speaking.len(), 1);
+        assert_eq!(speaking[0].service().map(ToString::to_string).as_deref(), Some("rpc"));
         deck.settled().await;
         deck.finish().await;
     })

@@ -32,6 +32,7 @@ mod guarded;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod heartbeat;
 mod history;
 #[cfg(test)]
 mod hostile;

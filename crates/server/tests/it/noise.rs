@@ -118,7 +118,13 @@ impl Noisy {
     async fn claim(&self, service: &str, facts: &str) {
         let source = "monitor".parse().unwrap();
         let (now, resolve_timeout) = (self.clock.now(), Duration::from_hours(1));
-        let hearing = Hearing { source: &source, now, resolve_timeout, is_service: &|_| true };
+        let hearing = Hearing {
+            source: &source,
+            now,
+            resolve_timeout,
+            words: quarterdeck_formats::severity::NO_WORDS,
+            is_service: &|_| true,
+        };
         let body = format!(
             r#"{{"title":"{service}","dedup_key":"{service}","severity":"critical","service":"{service}","facts":{facts}}}"#
         );

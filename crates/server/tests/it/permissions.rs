@@ -42,6 +42,7 @@ fn rows() -> Vec<(&'static str, Least, Keys, Value)> {
         ("get /health/ready", Open, Serve, Value::Null),
         ("get /health/seeing", Open, Serve, Value::Null),
         ("post /v2/enqueue", Open, Serve, json!({})),
+        ("post /api/v1/heartbeat", Responder, Serve, Value::Null),
         ("get /metrics", Viewer, Unknown, Value::Null),
         ("get /api/v1/health", Viewer, Unknown, Value::Null),
         ("get /api/v1/sources", Viewer, Unknown, Value::Null),

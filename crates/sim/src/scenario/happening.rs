@@ -23,6 +23,8 @@ pub(super) enum Happening {
     Fires { claim: Claim, loudness: Loudness, facts: Facts, times: u64 },
     /// A monitor says that it is over, or was so long ago.
     Ends { claim: Claim, ago: Duration },
+    /// A monitor does not repeat what it must repeat as long as it holds.
+    FallsSilent { claim: Claim },
     /// A monitor says that somebody at its end works on it.
     TakesUp { claim: Claim },
     /// Somebody does something.
@@ -97,17 +99,19 @@ pub(super) fn read(text: &str) -> Result<Happening, String> {
 fn monitor(mut words: Words) -> Result<Happening, String> {
     let fires = words.takes("fires");
     let takes_up = !fires && words.takes("takes up");
-    if !fires && !takes_up {
-        words.expect("ends").map_err(|_| format!("expected `fires`, `ends` or `takes up`, found {}", words.found()))?;
+    let falls_silent = !fires && words.takes("falls silent about");
+    if !fires && !takes_up && !falls_silent {
+        let verbs = "`fires`, `ends`, `takes up` or `falls silent about`";
+        words.expect("ends").map_err(|_| format!("expected {verbs}, found {}", words.found()))?;
     }
     let name = words.next("the name of what the monitor watches")?;
     let service = if words.takes("on") { Some(words.next("a service")?) } else { None };
     let mut claim = Claim { name, service, drill: false };
     if !fires {
         claim.drill = words.takes(", as a drill");
-        if takes_up {
+        if takes_up || falls_silent {
             words.end()?;
-            return Ok(Happening::TakesUp { claim });
+            return Ok(if takes_up { Happening::TakesUp { claim } } else { Happening::FallsSilent { claim } });
         }
         let mut ago = Duration::ZERO;
         if words.takes(", as of") {

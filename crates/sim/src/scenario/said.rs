@@ -33,6 +33,9 @@ pub(super) fn of_incident(
         E::Claims(ClaimsEvent::EndingLate { signal, .. }) => {
             format!("{} goes on", signal_of(board, incident, *signal))
         }
+        E::Claims(ClaimsEvent::SignalSilent { signal, .. }) => {
+            format!("{} fell silent", signal_of(board, incident, *signal))
+        }
         E::Claims(ClaimsEvent::SignalTakenUp { signal, .. }) => {
             format!("{} taken up", signal_of(board, incident, *signal))
         }

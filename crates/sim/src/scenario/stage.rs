@@ -151,6 +151,7 @@ impl Stage {
             Happening::Nothing => Ok(()),
             Happening::Fires { claim, loudness, facts, times } => self.fires(claim, *loudness, facts, *times),
             Happening::Ends { claim, ago } => self.ends(claim, self.now.minus(*ago)),
+            Happening::FallsSilent { claim } => self.falls_silent(claim),
             Happening::TakesUp { claim } => self.takes_up(claim),
             Happening::Does { who, deed, incident } => self.does(who, deed, *incident),
             Happening::Channel { channel, person, manner, after } => {
@@ -200,6 +201,7 @@ impl Stage {
             SignalChange::Confirmed { id } => ("confirmed", Fingerprint::from_bytes(*id.bytes())),
             SignalChange::Retracted { id, .. } => ("retracted", Fingerprint::from_bytes(*id.bytes())),
             SignalChange::Ended { fingerprint, .. } => ("ended", *fingerprint),
+            SignalChange::Silent { fingerprint, .. } => ("silent", *fingerprint),
         };
         let name = self.claims.get(&key).cloned().unwrap_or_else(|| "what nobody said".to_owned());
         self.say(format!("{word} {name}"));
@@ -268,6 +270,21 @@ impl Stage {
         } else {
             Err(format!("`{}` does not fire: expected the same name and service as where it began", claim.name))
         }
+    }
+
+    fn falls_silent(&mut self, claim: &Claim) -> Result<(), String> {
+        let firing = (1..).map(|instance| fingerprint(claim, instance));
+        let known: Vec<_> = firing.take_while(|one| self.firing.contains_key(&(claim.drill, *one))).collect();
+        if known.is_empty() {
+            return Err(format!(
+                "`{}` does not fire: expected the same name and service as where it began",
+                claim.name
+            ));
+        }
+        for fingerprint in known {
+            self.take(&of_world(claim, SignalChange::Silent { fingerprint, at: self.now }))?;
+        }
+        Ok(())
     }
 
     fn takes_up(&mut self, claim: &Claim) -> Result<(), String> {

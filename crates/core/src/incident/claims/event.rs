@@ -75,6 +75,14 @@ pub enum ClaimsEvent {
         /// When it was over, by its source: before this signal began.
         at: Timestamp,
     },
+    /// The source of a claim must repeat it and does not: it fell silent, which is no end.
+    #[serde(rename = "signal_silent.v1")]
+    SignalSilent {
+        /// The signal, attached before.
+        signal: SignalId,
+        /// Until when its last word held.
+        at: Timestamp,
+    },
     /// Somebody at the source's end works on its claim. That is said, and is nobody's word for the incident.
     #[serde(rename = "signal_taken_up.v1")]
     SignalTakenUp {
@@ -116,6 +124,7 @@ impl Family for ClaimsEvent {
         "signal_retracted.v1",
         "signal_ended.v1",
         "ending_late.v1",
+        "signal_silent.v1",
         "signal_taken_up.v1",
         "severity_changed.v1",
         "facts_stated.v1",
@@ -130,6 +139,7 @@ impl Family for ClaimsEvent {
             Self::SignalRetracted { .. } => "signal_retracted.v1",
             Self::SignalEnded { .. } => "signal_ended.v1",
             Self::EndingLate { .. } => "ending_late.v1",
+            Self::SignalSilent { .. } => "signal_silent.v1",
             Self::SignalTakenUp { .. } => "signal_taken_up.v1",
             Self::SeverityChanged(_) => "severity_changed.v1",
             Self::FactsStated { .. } => "facts_stated.v1",
@@ -145,6 +155,7 @@ impl Family for ClaimsEvent {
             | Self::SignalConfirmed { signal: _ }
             | Self::SignalEnded { signal: _, at: _ }
             | Self::EndingLate { signal: _, at: _ }
+            | Self::SignalSilent { signal: _, at: _ }
             | Self::SignalTakenUp { signal: _, by: _ }
             | Self::SeverityChanged(SeverityChange { from: _, to: _, score: _ })
             | Self::FactsStated { by: _, facts: _, replace: _ }

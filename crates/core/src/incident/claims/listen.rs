@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     id::{IncidentId, SignalId},
-    incident::{Actor, Ctx, Incident, IncidentEvent, LifeEvent, Phase, Refusal},
+    incident::{Actor, Ctx, Incident, IncidentEvent, LifeEvent, Phase, Refusal, Severity},
     limits::SIGNALS_PER_INCIDENT_MAX,
     priority::Score,
     setting::Setting,
@@ -21,6 +21,8 @@ use crate::{
 /// What an incident makes of a raised signal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reception {
+    /// It is over, and this weighs too little to begin it again: it is an incident of its own, if it is loud enough.
+    Light,
     /// It adds something: these events.
     New(Vec<IncidentEvent>),
     /// The very same signal is attached already and stands.
@@ -65,11 +67,12 @@ impl Incident {
         Ok(match change {
             SignalChange::Raised { signal } => match self.hear(&signal, ctx)? {
                 Reception::New(events) => events,
-                Reception::Known | Reception::Repeat(_) | Reception::Full => Vec::new(),
+                Reception::Known | Reception::Repeat(_) | Reception::Full | Reception::Light => Vec::new(),
             },
             SignalChange::Confirmed { id } => self.confirm(id),
             SignalChange::Retracted { id, reason } => self.retract(id, &reason, ctx),
             SignalChange::Ended { fingerprint, at } => self.end(fingerprint, at),
+            SignalChange::Silent { fingerprint, at } => self.fell_silent(fingerprint, at),
         })
     }
 
@@ -151,7 +154,7 @@ impl Incident {
         let outdone = known.filter(|known| self.outdoes(known, signal, ctx.setting));
         let asleep = !matches!(self.life.phase, Phase::Triggered | Phase::Acknowledged);
         if known.is_some_and(|known| {
-            (known.is_live() && outdone.is_none())
+            (known.is_live() && outdone.is_none() && known.silent.is_none())
                 || (known.status == SignalStatus::Ended && signal.observed <= known.last)
         }) {
             // Delivered twice, or late: it says nothing new.
@@ -169,7 +172,10 @@ impl Incident {
         if change.is_none()
             && outdone.is_none()
             && !asleep
-            && let Some(same) = self.claims.of_claim(signal.fingerprint).find(|attached| attached.is_live())
+            && let Some(same) = self
+                .claims
+                .of_claim(signal.fingerprint)
+                .find(|attached| attached.is_live() && attached.silent.is_none())
         {
             return Ok(Reception::Repeat(same.signal.id));
         }
@@ -177,8 +183,12 @@ impl Incident {
         if full && !asleep {
             return Ok(Reception::Full);
         }
+        let reopens = asleep && self.weighs_enough(signal, change.as_ref(), ctx.setting);
+        if asleep && !reopens && !self.takes_quietly(signal, ctx.setting) {
+            return Ok(Reception::Light);
+        }
         let mut events = Vec::with_capacity(3);
-        if asleep {
+        if reopens {
             let reason = format!("it is claimed again, or more is: {}", signal.title);
             events.push(IncidentEvent::Life(LifeEvent::Reopened { by: Actor::System, reason }));
         }
@@ -189,6 +199,29 @@ impl Incident {
         });
         events.extend(change);
         Ok(Reception::New(events))
+    }
+
+    /// Whether this signal begins again what is mitigated or over: it makes it worse, or is bad enough on its own.
+    fn weighs_enough(&self, signal: &Signal, change: Option<&IncidentEvent>, setting: &Setting) -> bool {
+        if let Some(IncidentEvent::Claims(ClaimsEvent::SeverityChanged(change))) = change
+            && change.to > change.from
+        {
+            return true;
+        }
+        let usual = self.paging.escalation.policy.page_at.max(self.claims.severity.milder());
+        self.alone(signal, setting) >= setting.rules.reopen_at.unwrap_or(usual)
+    }
+
+    /// Whether what is too light to begin it again joins it without a word, where people work on it still: it is known, or would wake
+    /// nobody on its own. Anything else is an incident of its own.
+    fn takes_quietly(&self, signal: &Signal, setting: &Setting) -> bool {
+        let known = || self.claims.of_claim(signal.fingerprint).next().is_some();
+        self.life.phase.is_open() && (known() || self.alone(signal, setting) < self.paging.escalation.policy.page_at)
+    }
+
+    /// How bad the signal would be alone.
+    fn alone(&self, signal: &Signal, setting: &Setting) -> Severity {
+        setting.score(&signal.facts, signal.loudness, self.life.service.as_ref()).severity
     }
 
     /// Whether this is a live signal told anew, and worse than it was: that is news, though its claim and its beginning are the same.
@@ -245,6 +278,12 @@ impl Incident {
         events
     }
 
+    /// A claim is not repeated as it must be. That is no end: it stands until its source, or a person, says otherwise.
+    fn fell_silent(&self, fingerprint: Fingerprint, at: Timestamp) -> Vec<IncidentEvent> {
+        let heard = self.of_claim(fingerprint).filter(|attached| attached.is_live() && attached.silent.is_none());
+        heard.map(|attached| ClaimsEvent::SignalSilent { signal: attached.signal.id, at }.into()).collect()
+    }
+
     /// With nothing live left and nobody on it, there is nothing to answer any more: it resolves by itself. Where everything
     /// was undone and a page waits for its answer, it waits as long: a chain that undid a claim often makes it again.
     fn closing(&self, live: usize, ended: bool) -> Option<IncidentEvent> {
@@ -260,7 +299,7 @@ impl Incident {
             (false, false, None) => "every signal was retracted and nobody had answered",
             (false, false, Some(_)) => return None,
         };
-        over.then(|| IncidentEvent::Life(LifeEvent::Resolved { by: Actor::System, note: note.to_owned() }))
+        over.then(|| LifeEvent::Resolved { by: Actor::System, note: note.to_owned(), look_again: None }.into())
     }
 
     /// Signals of an incident that is merged into this one: those that are not here yet.

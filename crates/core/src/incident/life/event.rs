@@ -62,6 +62,9 @@ pub enum LifeEvent {
         by: Actor,
         /// What was done.
         note: String,
+        /// A monitor said then that it goes on: if it still does at this instant, it was not over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        look_again: Option<Timestamp>,
     },
     /// It was not over.
     #[serde(rename = "reopened.v1")]
@@ -125,7 +128,9 @@ impl Family for LifeEvent {
                 drill: *drill,
             },
             Self::Mitigated { by, note: _ } => Self::Mitigated { by: by.clone(), note: erased() },
-            Self::Resolved { by, note: _ } => Self::Resolved { by: by.clone(), note: erased() },
+            Self::Resolved { by, note: _, look_again } => {
+                Self::Resolved { by: by.clone(), note: erased(), look_again: *look_again }
+            }
             Self::Reopened { by, reason: _ } => Self::Reopened { by: by.clone(), reason: erased() },
             Self::Reviewed { by, note: _ } => Self::Reviewed { by: by.clone(), note: erased() },
             Self::Acknowledged { by: _, until: _ }

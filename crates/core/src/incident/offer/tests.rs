@@ -70,7 +70,7 @@ fn stages() -> Vec<Incident> {
     let until = Timestamp::default().plus(Duration::from_mins(30));
     let note = || IncidentEvent::Room(RoomEvent::NoteAdded { by: by(), text: "again".to_owned() });
     let mitigated = || IncidentEvent::Life(LifeEvent::Mitigated { by: by(), note: String::new() });
-    let resolved = || IncidentEvent::Life(LifeEvent::Resolved { by: by(), note: String::new() });
+    let resolved = || IncidentEvent::Life(LifeEvent::Resolved { by: by(), note: String::new(), look_again: None });
     let long = (1..EVENTS_PER_INCIDENT_MAX).map(|_| note()).collect::<Vec<_>>();
     vec![
         after(&[]),

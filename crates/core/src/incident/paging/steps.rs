@@ -125,7 +125,7 @@ impl Incident {
             PagingDuty::NobodyReached => events.push(self.nobody_reached(self.wants_answer(), ctx.now)),
             PagingDuty::StandDown => {
                 let note = "every signal was retracted and nobody had answered".to_owned();
-                events.push(LifeEvent::Resolved { by: Actor::System, note }.into());
+                events.push(LifeEvent::Resolved { by: Actor::System, note, look_again: None }.into());
             }
         }
     }
@@ -134,6 +134,14 @@ impl Incident {
     pub(crate) fn page_next_tier(&self, by: Actor, why: String, ctx: &mut Ctx<'_>, events: &mut Vec<IncidentEvent>) {
         let step = Step { reason: PageReason::Asked, ..self.paging.escalation.following() };
         self.take_step(&step, (by, why), self.wants_answer(), ctx, events);
+    }
+
+    /// Pages the first tier of the first round: it begins again in this moment.
+    pub(crate) fn page_first_tier(&self, reason: PageReason, ctx: &mut Ctx<'_>, events: &mut Vec<IncidentEvent>) {
+        let policy = &self.paging.escalation.policy;
+        let (tier, round) =
+            if policy.tiers.is_empty() { (None, self.paging.escalation.past_last()) } else { (Some(0), 1) };
+        self.take_step(&Step { tier, round, reason }, (Actor::System, String::new()), true, ctx, events);
     }
 
     /// Pages somebody anew who was told of something milder, unless what is owed anyhow tells them in the same moment.

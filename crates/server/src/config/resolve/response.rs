@@ -14,6 +14,7 @@ use quarterdeck_core::{
     signal::Loudness,
     time::Timestamp,
 };
+use quarterdeck_formats::severity::SeverityWords;
 use serde::de::DeserializeOwned;
 
 use super::{Channels, Faults};
@@ -79,12 +80,35 @@ fn rules(section: &shape::Response, faults: &mut Faults<'_>) -> Rules {
     if let Some(span) = section.reopen.as_ref().and_then(|text| faults.span(text, ("response", 0, "reopen"))) {
         rules.reopen = span;
     }
+    rules.still_firing = rules.still_firing.map(|bound| bound.min(rules.reopen));
+    match section.still_firing.as_deref() {
+        Some("never") => rules.still_firing = None,
+        Some(text) => rules.still_firing = faults.span(text, ("response", 0, "still_firing")).or(rules.still_firing),
+        None => {}
+    }
+    if rules.still_firing.is_some_and(|bound| bound > rules.reopen) {
+        let what = "it is longer than `reopen`: by then what a monitor repeats opens an incident of its own";
+        faults.add("response", 0, "still_firing", what, "write a shorter span, `never`, or a longer `reopen`");
+    }
+    if let Some(text) = &section.reopen_at {
+        rules.reopen_at = faults.take(text.parse(), ("response", 0, "reopen_at"), "write SEV1 to SEV5");
+    }
     if let Some(text) = &section.open_at
         && let Some(loudness) = word::<Loudness>(text, ("response", 0, "open_at"), faults)
     {
         rules.open_at = loudness;
     }
     rules
+}
+
+/// What the operator's own words of severity mean.
+pub(super) fn severity_words(section: &BTreeMap<String, String>, faults: &mut Faults<'_>) -> SeverityWords {
+    let mut words = Vec::new();
+    for (own, text) in section {
+        words
+            .extend(word::<Loudness>(text, ("severity_words", 0, own), faults).map(|loudness| (own.clone(), loudness)));
+    }
+    SeverityWords::new(words)
 }
 
 /// What each fact weighs. Weights by which more could lower a severity are refused.
