@@ -16,6 +16,7 @@ mod cold;
 mod damage;
 mod aside;
 mod loose;
+mod quiet;
 mod tally;
 mod fold;
 mod bytes;
@@ -112,6 +113,8 @@ pub struct Board {
     deadlines: OrdSet<(Timestamp, Stream)>,
     loose: Loose,
     silences: OrdMap<SilenceId, Arc<Silence>>,
+    /// Silences by their ends, as long as it is to be told then what they held.
+    returning: OrdSet<(Timestamp, SilenceId)>,
     gaps: OrdMap<(SourceId, ChainId, GapKind), Arc<Gap>>,
     aside: OrdMap<Subject, Aside>,
     /// What is left of events that were erased: SHA-256 of the text, in hex.
@@ -137,6 +140,7 @@ impl Clone for Board {
             deadlines: self.deadlines.clone(),
             loose: self.loose.clone(),
             silences: self.silences.clone(),
+            returning: self.returning.clone(),
             gaps: self.gaps.clone(),
             aside: self.aside.clone(),
             erased: self.erased.clone(),
@@ -275,7 +279,7 @@ impl Board {
         if self.silences.len() >= SILENCES_MAX && !self.silences.contains_key(&silence.id) {
             return Err(Refusal::TooManySilences);
         }
-        Ok(self.journal(JournalEvent::SilenceSet { silence }, now))
+        Ok(self.journal(JournalEvent::SilenceSet { silence, returns: true }, now))
     }
 
     /// Ends a silence by hand; refused if it is not there or over already.
@@ -306,7 +310,7 @@ impl Board {
     pub fn put_redacted_note(&mut self, redacted: &Recorded) {
         match &redacted.body {
             Body::Journal(JournalEvent::SignalNoted { signal, .. }) => self.loose.replace(signal, redacted.version),
-            Body::Journal(JournalEvent::SilenceSet { silence }) => {
+            Body::Journal(JournalEvent::SilenceSet { silence, .. }) => {
                 if let Some(known) = self.silences.get_mut(&silence.id) {
                     let known = Arc::make_mut(known);
                     known.created_by.clone_from(&silence.created_by);
@@ -327,6 +331,7 @@ impl Board {
                 | JournalEvent::EventSetAside { .. }
                 | JournalEvent::AuditFailed { .. }
                 | JournalEvent::SilenceExpired { .. }
+                | JournalEvent::SilenceOver { .. }
                 | JournalEvent::GapOpened { .. }
                 | JournalEvent::GapClosed { .. }
                 | JournalEvent::SignalTurned { .. },
@@ -349,7 +354,7 @@ impl Board {
     pub fn deadline(&self, stream: Stream) -> Option<Timestamp> {
         match stream {
             Stream::Incident(id) => self.incidents.get(&id).and_then(|incident| next_deadline(incident)),
-            Stream::Journal => None,
+            Stream::Journal => self.returning.get_min().map(|(at, _)| *at),
         }
     }
 
@@ -364,7 +369,7 @@ impl Board {
         match stream {
             // Duties are never refused; an incident that is not there has none.
             Stream::Incident(id) => self.command(id, Command::CarryOutDuties, setting, now, ids).unwrap_or_default(),
-            Stream::Journal => Vec::new(),
+            Stream::Journal => self.end_silences(setting, now, ids),
         }
     }
 

@@ -54,7 +54,7 @@ impl About {
     pub fn is_in(&self, body: &Body) -> bool {
         let about = match body {
             Body::Journal(JournalEvent::AllClearSettled { incident, .. }) => self.incident == Some(*incident),
-            Body::Journal(JournalEvent::SilenceSet { silence }) => self.silence == Some(silence.id),
+            Body::Journal(JournalEvent::SilenceSet { silence, .. }) => self.silence == Some(silence.id),
             Body::Journal(
                 JournalEvent::Started { .. }
                 | JournalEvent::Configured { .. }
@@ -68,6 +68,7 @@ impl About {
                 | JournalEvent::EventSetAside { .. }
                 | JournalEvent::AuditFailed { .. }
                 | JournalEvent::SilenceExpired { .. }
+                | JournalEvent::SilenceOver { .. }
                 | JournalEvent::GapOpened { .. }
                 | JournalEvent::GapClosed { .. }
                 | JournalEvent::SignalNoted { .. }

@@ -129,6 +129,9 @@ pub enum JournalEvent {
     SilenceSet {
         /// The silence.
         silence: Silence,
+        /// When it is over, what it held and still stands is told. Older ones say nothing of what they held.
+        #[serde(default, skip_serializing_if = "is_false")]
+        returns: bool,
     },
     /// A silence was ended by hand.
     #[serde(rename = "silence_expired.v1")]
@@ -137,6 +140,14 @@ pub enum JournalEvent {
         id: SilenceId,
         /// Who ended it.
         by: Actor,
+    },
+    /// A silence is over, and what it held and still stands is told.
+    #[serde(rename = "silence_over.v1")]
+    SilenceOver {
+        /// Which silence.
+        id: SilenceId,
+        /// How many signals it held that still stand and that no other silence holds.
+        told: u64,
     },
     /// We could not look.
     #[serde(rename = "gap_opened.v1")]
@@ -284,6 +295,7 @@ impl JournalEvent {
             Self::Configured { .. } => "configured.v1",
             Self::SilenceSet { .. } => "silence_set.v1",
             Self::SilenceExpired { .. } => "silence_expired.v1",
+            Self::SilenceOver { .. } => "silence_over.v1",
             Self::GapOpened { .. } => "gap_opened.v1",
             Self::GapClosed { .. } => "gap_closed.v1",
             Self::DetectorSilent { .. } => "detector_silent.v1",
@@ -302,17 +314,23 @@ impl JournalEvent {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field over by reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
 impl JournalEvent {
     /// The event without what was written by or about a person, as [`crate::incident::Family::redacted`] does it. The matchers of a
     /// silence stay: without them it would silence something else.
     #[must_use]
     pub fn redacted(&self) -> Self {
         match self {
-            Self::SilenceSet { silence } => {
+            Self::SilenceSet { silence, returns } => {
                 let Silence { id, matchers, starts, ends, created_by: _, comment: _ } = silence;
                 let (id, matchers, starts, ends) = (*id, matchers.clone(), *starts, *ends);
                 Self::SilenceSet {
                     silence: Silence { id, matchers, starts, ends, created_by: erased(), comment: erased() },
+                    returns: *returns,
                 }
             }
             Self::GapOpened { gap } => Self::GapOpened { gap: gap.redacted() },
@@ -354,7 +372,8 @@ impl JournalEvent {
             Self::SessionEnded { by: _ }
             | Self::Started { version: _, configuration: _ }
             | Self::Configured { digest: _, before: _, by: _ }
-            | Self::SilenceExpired { id: _, by: _ } => self.clone(),
+            | Self::SilenceExpired { id: _, by: _ }
+            | Self::SilenceOver { id: _, told: _ } => self.clone(),
         }
     }
 }

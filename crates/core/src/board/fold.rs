@@ -118,19 +118,29 @@ impl Board {
             }
             JournalEvent::StreamSetAside { incident, reason } => self.told(Subject::Incident(*incident), reason),
             JournalEvent::EventSetAside { place, reason } => self.told(Subject::Event(*place), reason),
-            JournalEvent::SilenceSet { silence } => {
+            JournalEvent::SilenceSet { silence, returns } => {
                 let forgotten =
                     self.silences.values().filter(|old| at.since(old.ends) > SILENCE_KEEP).map(|old| old.id);
                 for id in forgotten.collect::<Vec<_>>() {
                     self.silences.remove(&id);
                 }
-                self.silences.insert(silence.id, Arc::new(silence.clone()));
+                self.quiet_until(|board| {
+                    let before = board.silences.insert(silence.id, Arc::new(silence.clone()));
+                    before.map(|before| board.returning.remove(&(before.ends, before.id)));
+                    returns.then(|| board.returning.insert((silence.ends, silence.id)));
+                });
             }
-            JournalEvent::SilenceExpired { id, .. } => {
-                if let Some(silence) = self.silences.get_mut(id) {
+            JournalEvent::SilenceExpired { id, .. } => self.quiet_until(|board| {
+                if let Some(silence) = board.silences.get_mut(id) {
+                    let returns = board.returning.remove(&(silence.ends, *id)).is_some();
                     end(Arc::make_mut(silence), at);
+                    returns.then(|| board.returning.insert((silence.ends, *id)));
                 }
-            }
+            }),
+            JournalEvent::SilenceOver { id, .. } => self.quiet_until(|board| {
+                let ends = board.silences.get(id).map(|silence| silence.ends);
+                ends.map(|ends| board.returning.remove(&(ends, *id)));
+            }),
             JournalEvent::GapOpened { gap } => {
                 self.gaps.insert(gap_key(gap), Arc::new(gap.clone()));
             }

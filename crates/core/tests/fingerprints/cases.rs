@@ -70,8 +70,9 @@ pub(crate) const ROOM: Cases<IncidentEvent> = &[
 pub(crate) const JOURNAL: Cases<J> = &[
     ("started.v1", |d| J::Started { version: any(d), configuration: any(d) }),
     ("configured.v1", |d| J::Configured { digest: any(d), before: any(d), by: any(d) }),
-    ("silence_set.v1", |d| J::SilenceSet { silence: any(d) }),
+    ("silence_set.v1", |d| J::SilenceSet { silence: any(d), returns: false }),
     ("silence_expired.v1", |d| J::SilenceExpired { id: any(d), by: any(d) }),
+    ("silence_over.v1", |d| J::SilenceOver { id: any(d), told: any(d) }),
     ("gap_opened.v1", |d| J::GapOpened { gap: any(d) }),
     ("gap_closed.v1", |d| J::GapClosed { gap: any(d) }),
     ("detector_silent.v1", |d| J::DetectorSilent { detector: any(d), reason: any(d) }),

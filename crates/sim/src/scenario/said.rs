@@ -99,6 +99,7 @@ pub(super) fn of_journal(board: &Board, event: &JournalEvent) -> Option<String> 
         }
         JournalEvent::Started { .. }
         | JournalEvent::Configured { .. }
+        | JournalEvent::SilenceOver { .. }
         | JournalEvent::GapOpened { .. }
         | JournalEvent::GapClosed { .. }
         | JournalEvent::AllClearSettled { .. }
