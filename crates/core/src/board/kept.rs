@@ -20,7 +20,7 @@ use super::{
 use crate::{
     chain::Gap,
     correlate::Groups,
-    id::{Id, IncidentId, Name, ServiceId},
+    id::{Id, IncidentId, Name, ServiceId, SilenceId},
     incident::{Actor, Incident, Phase, Severity},
     journal::Stream,
     money::Usd,
@@ -54,6 +54,7 @@ impl Board {
             pages,
             loose,
             silences,
+            returning,
             gaps,
             aside,
             erased,
@@ -80,6 +81,7 @@ impl Board {
         put_json(&mut out, groups);
         put_json(&mut out, &loose.kept());
         put_json(&mut out, &silences.values().collect::<Vec<&Arc<Silence>>>());
+        put_json(&mut out, &returning.iter().collect::<Vec<_>>());
         put_json(&mut out, &gaps.values().collect::<Vec<&Arc<Gap>>>());
         put_json(&mut out, &aside.iter().collect::<Vec<(&Subject, &Aside)>>());
         put_json(&mut out, &erased.iter().collect::<Vec<_>>());
@@ -109,6 +111,7 @@ impl Kept {
         board.groups = json::<Groups>(&mut bytes)?;
         board.loose = Loose::of_kept(json::<Vec<(bool, LooseSignal)>>(&mut bytes)?);
         board.silences = json::<Vec<Arc<Silence>>>(&mut bytes)?.into_iter().map(|one| (one.id, one)).collect();
+        board.returning = json::<Vec<(Timestamp, SilenceId)>>(&mut bytes)?.into_iter().collect();
         board.gaps = json::<Vec<Arc<Gap>>>(&mut bytes)?.into_iter().map(|gap| (gap_key(&gap), gap)).collect();
         board.aside = json::<Vec<(Subject, Aside)>>(&mut bytes)?.into_iter().collect();
         board.erased = json::<Vec<((Stream, u64), Arc<str>)>>(&mut bytes)?.into_iter().collect();
@@ -161,6 +164,7 @@ fn put_row(out: &mut Out, row: &IncidentRow) {
         acknowledged_by,
         next_step,
         stands_down,
+        looks_again,
         merged_into,
         unreached,
     } = row;
@@ -182,6 +186,7 @@ fn put_row(out: &mut Out, row: &IncidentRow) {
     out.maybe(acknowledged_by.as_ref(), put_actor);
     out.maybe(next_step.as_ref(), instant);
     out.maybe(stands_down.as_ref(), instant);
+    out.maybe(looks_again.as_ref(), instant);
     out.maybe(merged_into.as_ref(), |out, id| out.id(id.bytes()));
     out.number(u64::from(*unreached));
 }
@@ -215,6 +220,7 @@ fn row<'a>(bytes: &mut In<'a>, services: &mut HashMap<&'a str, ServiceId>) -> Re
         acknowledged_by: bytes.maybe(actor)?,
         next_step: bytes.maybe(instant)?,
         stands_down: bytes.maybe(instant)?,
+        looks_again: bytes.maybe(instant)?,
         merged_into: bytes.maybe(|bytes| bytes.id().map(Id::from_bytes))?,
         unreached: u32::try_from(bytes.number()?).map_err(|_| BadKept::Cut)?,
     })

@@ -12,7 +12,7 @@ use quarterdeck_core::{
     signal::SignalChange,
     time::Timestamp,
 };
-use quarterdeck_formats::{heard::Hearing, webhook::parse_webhook};
+use quarterdeck_formats::{heard::Hearing, severity::NO_WORDS, webhook::parse_webhook};
 use quarterdeck_ledger::note::SignerKey;
 use quarterdeck_server::engine::{Answer, Engine, Parts, Work, incident_of};
 
@@ -63,7 +63,7 @@ pub(crate) fn claim(number: usize, now: Timestamp) -> Outcome<Vec<SignalChange>>
     );
     let source = Name::new("bench")?;
     let resolve_timeout = Duration::from_mins(5);
-    let hearing = Hearing { source: &source, now, resolve_timeout, is_service: &|_| false };
+    let hearing = Hearing { source: &source, now, resolve_timeout, words: NO_WORDS, is_service: &|_| false };
     let batch = parse_webhook(body.as_bytes(), &hearing).map_err(|error| error.to_string())?;
     Ok(batch.heard.into_iter().map(|heard| heard.change).collect())
 }
@@ -83,7 +83,10 @@ pub(crate) async fn resolve_many(engine: &mut Engine, count: usize) -> Outcome<T
         }
         let ended = changes.iter().filter_map(|change| match change {
             SignalChange::Raised { signal } => Some(SignalChange::Ended { fingerprint: signal.fingerprint, at: now }),
-            SignalChange::Confirmed { .. } | SignalChange::Retracted { .. } | SignalChange::Ended { .. } => None,
+            SignalChange::Confirmed { .. }
+            | SignalChange::Retracted { .. }
+            | SignalChange::Ended { .. }
+            | SignalChange::Silent { .. } => None,
         });
         let ended = hear(ended.collect());
         let answers = engine.step(vec![hear(changes)], now).await?;
