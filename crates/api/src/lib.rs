@@ -361,6 +361,15 @@ pub struct Health {
     /// How every way to people does.
     #[serde(default)]
     pub channels: Vec<Channel>,
+    /// When the store last took a commit.
+    #[serde(default)]
+    pub last_commit: Option<String>,
+    /// Commits that it has refused one after another since.
+    #[serde(default)]
+    pub commits_refused: u64,
+    /// Events of the log that are not in the published folder yet.
+    #[serde(default)]
+    pub unpublished: u64,
     /// The program's version.
     pub version: String,
 }

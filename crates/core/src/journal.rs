@@ -276,6 +276,26 @@ pub enum JournalEvent {
         /// Who.
         by: Actor,
     },
+    /// Nothing could be written for a while, and people were told without it.
+    #[serde(rename = "spoke_in_need.v1")]
+    SpokeInNeed {
+        /// Since when nothing could be written, or only to the space kept for it.
+        since: Timestamp,
+        /// Until when.
+        until: Timestamp,
+        /// Why.
+        reason: String,
+        /// Who was told, and what came of it; the first [`crate::limits::SAID_IN_NEED_MAX`].
+        said: Vec<SaidInNeed>,
+    },
+    /// The machine's clock did not show what it should have, by the clock that measures spans: somebody set it, or the machine slept.
+    #[serde(rename = "clock_stepped.v1")]
+    ClockStepped {
+        /// What it shows.
+        wall: Timestamp,
+        /// How much more than it should, in milliseconds; less where it went back.
+        by_ms: i64,
+    },
 }
 
 /// Where secrets were tried from.
@@ -285,6 +305,19 @@ pub struct TriedFrom {
     pub address: String,
     /// How many times.
     pub tries: u64,
+}
+
+/// Somebody who was told something that was not written yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SaidInNeed {
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub person: PersonId,
+    /// By which notifier.
+    pub channel: ChannelId,
+    /// What came of it.
+    pub outcome: PageOutcome,
 }
 
 impl JournalEvent {
@@ -310,6 +343,8 @@ impl JournalEvent {
             Self::SecretsRefused { .. } => "secrets_refused.v1",
             Self::SessionBegan { .. } => "session_began.v1",
             Self::SessionEnded { .. } => "session_ended.v1",
+            Self::SpokeInNeed { .. } => "spoke_in_need.v1",
+            Self::ClockStepped { .. } => "clock_stepped.v1",
         }
     }
 }
@@ -369,7 +404,14 @@ impl JournalEvent {
                 from: from.iter().map(|one| TriedFrom { address: erased(), tries: one.tries }).collect(),
             },
             Self::SessionBegan { by, from: _ } => Self::SessionBegan { by: by.clone(), from: erased() },
-            Self::SessionEnded { by: _ }
+            Self::SpokeInNeed { since, until, reason: _, said } => Self::SpokeInNeed {
+                since: *since,
+                until: *until,
+                reason: erased(),
+                said: said.iter().map(|one| SaidInNeed { outcome: one.outcome.redacted(), ..one.clone() }).collect(),
+            },
+            Self::ClockStepped { wall: _, by_ms: _ }
+            | Self::SessionEnded { by: _ }
             | Self::Started { version: _, configuration: _ }
             | Self::Configured { digest: _, before: _, by: _ }
             | Self::SilenceExpired { id: _, by: _ }

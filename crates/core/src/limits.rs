@@ -68,6 +68,8 @@ pub const TIER_DELAY_MIN: Duration = Duration::from_secs(10);
 pub const UNREACHED_PAUSE: Duration = Duration::from_secs(15);
 /// How often that pause doubles at most: four hours, more than a page should ever wait; a policy's delay ends it sooner.
 pub const UNREACHED_DOUBLINGS_MAX: u32 = 10;
+/// Words spoken in need that are kept until the store takes them: two days of one every ten minutes.
+pub const SAID_IN_NEED_MAX: usize = 256;
 /// The longest delay between tiers.
 pub const TIER_DELAY_MAX: Duration = Duration::from_hours(24);
 /// Services of the catalogue.

@@ -8,4 +8,5 @@ pub mod zones;
 pub mod randomness;
 pub mod tls;
 pub mod descriptors;
+pub mod disk;
 pub mod stopping;

@@ -2,3 +2,4 @@
 //! `quarterdeck-core`; the loop that hands pages over is in the server.
 
 pub mod notify;
+pub mod heartbeat;

@@ -6,9 +6,10 @@
 //! hangs up, and a sentinel secret that may appear in no error, receipt or debug output.
 
 mod notifier;
-mod exchange;
+pub(crate) mod exchange;
 pub mod message;
 mod words;
+pub mod file;
 pub mod pagerduty;
 pub mod slack;
 pub mod smtp;
@@ -37,7 +38,8 @@ impl Parts {
 }
 
 /// Every kind of notifier. One that is not here does not exist.
-pub const NOTIFIERS: &[&dyn NotifierKind] = &[&pagerduty::PagerDuty, &slack::Slack, &smtp::Smtp, &webhook::Webhook];
+pub const NOTIFIERS: &[&dyn NotifierKind] =
+    &[&file::File, &pagerduty::PagerDuty, &slack::Slack, &smtp::Smtp, &webhook::Webhook];
 
 /// The kind of this name.
 pub fn kind(id: &str) -> Option<&'static dyn NotifierKind> {

@@ -14,6 +14,7 @@ use quarterdeck_core::{
     id::{ChannelId, DetectorId, IdSource},
     journal::JournalEvent,
     signal::SignalChange,
+    time::Timestamp,
 };
 use quarterdeck_detect::{
     detector::{Alone, DetectorKind},
@@ -46,13 +47,17 @@ use crate::{
         follow::Followers,
         heartbeat::Heartbeats,
         keep::Keeper,
+        need::Speaker,
         publish::{Publisher, close_to_others},
+        pulse::Pulse,
+        steps::Steps,
         watchdog::Watched,
     },
     published_head::{self, Lost},
     reaching::Reaching,
     reload::{self, Ground, Reloader},
     sessions::Sessions,
+    writing::Writing,
 };
 use quarterdeck_host::{clock::Clock, descriptors};
 use quarterdeck_reach::notify::Notifier;
@@ -239,16 +244,23 @@ async fn start_bound(
     let engine = Engine::start(Arc::clone(&store), parts).await?;
     let unread = engine.unread();
     let lost = lost_history(&engine, &configuration, &key, accepted).await?;
+    let last = last_instant(&*store).await?;
+    // Nothing is decided before what was decided already.
+    clock.not_before(last);
     let (handle, waiting) = loops::engine::queue(engine.published());
     let mut late = JoinSet::new();
-    late.spawn(loops::engine::run(engine, waiting, Arc::clone(&clock)));
+    let writing = Arc::new(Writing::default());
+    if configuration.store == StoreKind::Sqlite {
+        writing.keep_reserve(&configuration.data);
+    }
+    late.spawn(loops::engine::run(engine, waiting, Arc::clone(&clock), Arc::clone(&writing)));
     let (stop, stopping) = watch::channel(false);
     let ground = ground(&configuration, listener.as_ref().map(|(_, bound)| *bound), channels);
     let log_folder = ground.data.join("log");
     let (data, store_kind) = (ground.data.clone(), ground.store.clone());
     let (in_force, sources) = ground.in_force(configuration, clock.now());
     let live = Arc::new(Live::new(in_force));
-    let mut house = House { live, clock, store, engine: handle, stopping, early: JoinSet::new() };
+    let mut house = House { live, clock, store, engine: handle, writing, stopping, early: JoinSet::new() };
 
     let publishing = house.publish(&log_folder, &key);
     house.note_lost(lost).await?;
@@ -259,6 +271,8 @@ async fn start_bound(
     let (reloader, health) = house.follow_chains(ground, swaps, &seen, sources);
     let watched = house.watch();
     let keeper = house.keep(unread);
+    let pulse = house.speak_and_beat(&reaching, &watched);
+    let steps = house.watch_clock(last);
     let expiries = house.expire().await?;
     let room = doors::room(descriptors::raise());
     let guesses = house.count_guesses();
@@ -277,6 +291,9 @@ async fn start_bound(
         watched,
         reaching,
         audited: Arc::clone(&keeper.audited),
+        writing: Arc::clone(&house.writing),
+        pulse,
+        steps,
         key: key.clone(),
         stopping: house.stopping.clone(),
         sessions: Arc::new(match store_kind {
@@ -334,6 +351,7 @@ struct House {
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
     engine: EngineHandle,
+    writing: Arc<Writing>,
     stopping: watch::Receiver<bool>,
     early: JoinSet<()>,
 }
@@ -345,6 +363,8 @@ impl House {
             published: Arc::clone(self.engine.published()),
             root: root.to_owned(),
             key: key.clone(),
+            writing: Arc::clone(&self.writing),
+            clock: Arc::clone(&self.clock),
         };
         let (stop, stopping) = watch::channel(false);
         let mut task = JoinSet::new();
@@ -493,9 +513,39 @@ impl House {
         heartbeats
     }
 
+    /// Whether the machine's clock steps.
+    fn watch_clock(&mut self, last: Timestamp) -> Arc<Steps> {
+        let steps = Arc::new(Steps::default());
+        let (engine, clock) = (self.engine.clone(), Arc::clone(&self.clock));
+        self.early.spawn(loops::steps::run(Arc::clone(&steps), engine, clock, last, self.stopping.clone()));
+        steps
+    }
+
+    /// What speaks for us where the store or the whole program cannot.
+    fn speak_and_beat(&mut self, reaching: &Arc<Reaching>, watched: &Arc<Watched>) -> Arc<Pulse> {
+        let speaker = Speaker {
+            store: Arc::clone(&self.store),
+            engine: self.engine.clone(),
+            live: Arc::clone(&self.live),
+            clock: Arc::clone(&self.clock),
+            writing: Arc::clone(&self.writing),
+        };
+        self.early.spawn(speaker.run(self.stopping.clone()));
+        let pulse = Arc::new(Pulse {
+            live: Arc::clone(&self.live),
+            clock: Arc::clone(&self.clock),
+            writing: Arc::clone(&self.writing),
+            reaching: Arc::clone(reaching),
+            watched: Arc::clone(watched),
+            last: Mutex::default(),
+        });
+        self.early.spawn(loops::pulse::run(Arc::clone(&pulse), self.stopping.clone()));
+        pulse
+    }
+
     async fn expire(&mut self) -> Result<Arc<Expiries>, RunError> {
         let expiries = Arc::new(Expiries::default());
-        expiries.take_up(&*self.store, self.clock.now()).await?;
+        expiries.take_up(&*self.store, self.clock.wall()).await?;
         let (engine, clock) = (self.engine.clone(), Arc::clone(&self.clock));
         self.early.spawn(loops::expire::run(Arc::clone(&expiries), engine, clock, self.stopping.clone()));
         Ok(expiries)
@@ -508,6 +558,13 @@ impl House {
         let behind = Behind { router, encryption, pace: Pace::SERVED };
         self.early.spawn(doors::serve(listener, behind, room, self.stopping.clone()));
     }
+}
+
+/// The instant of the log's last event.
+async fn last_instant(store: &dyn Store) -> Result<Timestamp, StoreError> {
+    let size = store.size().await?;
+    let last = store.events(size.saturating_sub(1), 1).await?;
+    Ok(last.last().map_or(Timestamp::MIN, |event| event.at))
 }
 
 async fn bind(address: Option<SocketAddr>) -> Result<Bound, RunError> {

@@ -28,7 +28,10 @@ use quarterdeck_core::{
 pub use self::fault::{ConfigError, Fault};
 use crate::{auth::Token, doors::tls::Encryption};
 use quarterdeck_formats::severity::SeverityWords;
-use quarterdeck_reach::notify::{Notifier, Parts};
+use quarterdeck_reach::{
+    heartbeat::Heartbeat,
+    notify::{Notifier, Parts},
+};
 use quarterdeck_sources::ChainSource;
 
 /// Everything the program needs to start, checked.
@@ -63,6 +66,8 @@ pub struct Configuration {
     pub words: SeverityWords,
     /// Parameters of every detector of THE LIST that is on.
     pub detectors: BTreeMap<String, Params>,
+    /// A watcher outside who is told that we are well.
+    pub heartbeat: Option<Heartbeat>,
     /// Digest of the file and of what it names, for the log.
     pub digest: String,
     /// Things that are allowed and probably not meant.

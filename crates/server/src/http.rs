@@ -52,10 +52,14 @@ use crate::{
     guesses::{Guesses, Wait},
     history::HistoryError,
     in_force::Live,
-    loops::{audit::Audited, engine::EngineHandle, expire::Expiries, heartbeat::Heartbeats, watchdog::Watched},
+    loops::{
+        audit::Audited, engine::EngineHandle, expire::Expiries, heartbeat::Heartbeats, pulse::Pulse, steps::Steps,
+        watchdog::Watched,
+    },
     reaching::Reaching,
     reload::Reloader,
     sessions::Sessions,
+    writing::Writing,
 };
 use quarterdeck_host::clock::Clock;
 use quarterdeck_sources::Sources;
@@ -85,6 +89,12 @@ pub struct App {
     pub deaf: Vec<quarterdeck_core::id::DetectorId>,
     /// How the ways to people do.
     pub reaching: Arc<Reaching>,
+    /// How writing does.
+    pub writing: Arc<Writing>,
+    /// Steps of the machine's clock.
+    pub steps: Arc<Steps>,
+    /// What the signs of life rest on.
+    pub pulse: Arc<Pulse>,
     /// What the watchdog saw.
     pub watched: Arc<Watched>,
     /// What the audit of the log found.

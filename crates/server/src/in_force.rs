@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use quarterdeck_core::{detector::Params, id::ChannelId, setting::Setting, time::Timestamp};
 use quarterdeck_formats::severity::SeverityWords;
-use quarterdeck_reach::notify::Notifier;
+use quarterdeck_reach::{heartbeat::Heartbeat, notify::Notifier};
 use tokio::sync::watch;
 
 use crate::{auth::Token, config::Integration, doors::tls::Encryption};
@@ -27,6 +27,8 @@ pub struct InForce {
     pub integrations: Vec<Integration>,
     /// What the operator's own words of severity mean.
     pub words: SeverityWords,
+    /// A watcher outside who is told that we are well.
+    pub heartbeat: Option<Heartbeat>,
     /// Parameters of the detectors that are on.
     pub detectors: BTreeMap<String, Params>,
     /// With what new connections are encrypted; none: they are not.

@@ -16,6 +16,7 @@ pub mod engine;
 pub mod history;
 pub mod reaching;
 pub mod copies;
+pub mod writing;
 pub mod log_files;
 pub mod loops;
 pub mod published_head;

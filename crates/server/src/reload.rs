@@ -104,6 +104,7 @@ impl Ground {
             tokens: configuration.tokens,
             integrations: configuration.integrations,
             words: configuration.words,
+            heartbeat: configuration.heartbeat,
             detectors: configuration.detectors,
             encryption: configuration.encryption,
             behind_proxy: configuration.behind_proxy,

@@ -315,6 +315,7 @@ fn configuration(data: &Path, http: &str) -> Configuration {
         sources: vec![source(http)],
         integrations: Vec::new(),
         words: quarterdeck_formats::severity::SeverityWords::default(),
+        heartbeat: None,
         detectors: DETECTORS.iter().map(params).collect(),
         digest: "test".to_owned(),
         warnings: Vec::new(),

@@ -224,6 +224,7 @@ fn configuration(
         sources: Vec::new(),
         integrations: Vec::new(),
         words: Default::default(),
+        heartbeat: None,
         detectors,
         digest: format!("demo seed {} attack {}", plan.seed, plan.attack.name()),
         warnings: Vec::new(),

@@ -208,3 +208,49 @@ fn half_a_request_holds_nobody_up_who_wants_to_stop() {
     assert!(began.elapsed() < Duration::from_secs(20), "it took {:?}", began.elapsed());
     drop((half_head, half_body));
 }
+
+/// A monitor was told that its alert is taken, and in the same moment the program is told to stop: the page leaves first, and what
+/// became of it is written, whoever holds half a request open.
+#[test]
+fn what_is_due_is_handed_over_before_it_stops() {
+    let (receiver, pages) = receiver();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("quarterdeck.toml");
+    fs::write(&file, configuration(&receiver)).unwrap();
+    for n in 1..=5 {
+        let mut served = Served::start(&file);
+        let address = served.line("listening on http://");
+        let mut half = TcpStream::connect(&address).unwrap();
+        write!(half, "POST /ingest/webhook HTTP/1.1\r\nHo").unwrap();
+        let body = format!(r#"{{"title": "due {n}", "severity": "critical", "dedup_key": "{n}"}}"#);
+        let posted = ask(&address, "POST /ingest/webhook", &body);
+        assert!(posted.starts_with("HTTP/1.1 200"), "{posted}");
+        served.terminate();
+        served.line("stopped");
+        assert_eq!(served.child.wait().unwrap().code(), Some(0));
+        let page = pages.try_recv().expect("it stopped, and the page had not left");
+        assert!(page.contains(&format!("due {n}")) && page.contains("\"repeat\":false"), "{page}");
+        assert!(pages.try_recv().is_err(), "once is enough: nothing was under way at the stop before");
+        drop(half);
+    }
+}
+
+/// Whoever receives pages and never answers does not keep the program from stopping.
+#[test]
+fn a_channel_that_hangs_holds_the_stop_up_for_a_bounded_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("quarterdeck.toml");
+    fs::write(&file, configuration(&listener.local_addr().unwrap().to_string())).unwrap();
+    let mut served = Served::start(&file);
+    let address = served.line("listening on http://");
+    let posted = ask(&address, "POST /ingest/webhook", r#"{"title": "nobody answers", "severity": "critical"}"#);
+    assert!(posted.starts_with("HTTP/1.1 200"), "{posted}");
+    let held = listener.accept().unwrap();
+    let began = Instant::now();
+    served.terminate();
+    served.line("stopped");
+    assert_eq!(served.child.wait().unwrap().code(), Some(0));
+    assert!(began.elapsed() < Duration::from_secs(20), "it took {:?}", began.elapsed());
+    drop(held);
+}

@@ -111,6 +111,8 @@ impl Board {
             | JournalEvent::SessionBegan { .. }
             | JournalEvent::SessionEnded { .. }
             | JournalEvent::AllClearSettled { .. }
+            | JournalEvent::SpokeInNeed { .. }
+            | JournalEvent::ClockStepped { .. }
             | JournalEvent::AuditFailed { .. } => {}
             JournalEvent::Erased { stream, events, .. } => {
                 let left = events.iter().map(|event| ((*stream, event.version), Arc::from(event.redaction.as_str())));

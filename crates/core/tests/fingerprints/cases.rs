@@ -7,7 +7,7 @@ use quarterdeck_core::{
         IncidentEvent, PageReason, SeverityChange,
         event::{ClaimsEvent as C, LifeEvent as L, PagingEvent as P, RoomEvent as R},
     },
-    journal::{ErasedEvent, JournalEvent as J, TriedFrom},
+    journal::{ErasedEvent, JournalEvent as J, SaidInNeed, TriedFrom},
 };
 
 use crate::draw::{Draw, Drawn};
@@ -99,4 +99,10 @@ pub(crate) const JOURNAL: Cases<J> = &[
     }),
     ("session_began.v1", |d| J::SessionBegan { by: any(d), from: any(d) }),
     ("session_ended.v1", |d| J::SessionEnded { by: any(d) }),
+    ("spoke_in_need.v1", |d| {
+        let (since, until, reason) = (any(d), any(d), any(d));
+        let said = |d: &mut Draw| SaidInNeed { at: any(d), person: any(d), channel: any(d), outcome: any(d) };
+        J::SpokeInNeed { since, until, reason, said: (0..d.below(3)).map(|_| said(d)).collect() }
+    }),
+    ("clock_stepped.v1", |d| J::ClockStepped { wall: any(d), by_ms: i64::try_from(any::<u64>(d)).unwrap_or(i64::MIN) }),
 ];

@@ -96,6 +96,8 @@ enum Fixture {
     Http { settings: Given, acceptance: &'static str },
     /// Over SMTP.
     Mail,
+    /// Into a file: what can go wrong with one is tried beside its code.
+    File,
 }
 
 fn fixture(id: &str) -> Fixture {
@@ -111,6 +113,7 @@ fn fixture(id: &str) -> Fixture {
                          {\"status\":\"success\",\"message\":\"Event processed\",\"dedup_key\":\"srv01\"}",
         },
         "smtp" => Fixture::Mail,
+        "file" => Fixture::File,
         other => panic!("give the compliance test a provider for `{other}`"),
     }
 }
@@ -118,7 +121,7 @@ fn fixture(id: &str) -> Fixture {
 fn http_kinds() -> impl Iterator<Item = (&'static dyn NotifierKind, Given, &'static str)> {
     NOTIFIERS.iter().filter_map(|kind| match fixture(kind.id()) {
         Fixture::Http { settings, acceptance } => Some((*kind, settings, acceptance)),
-        Fixture::Mail => None,
+        Fixture::Mail | Fixture::File => None,
     })
 }
 

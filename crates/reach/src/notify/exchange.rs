@@ -117,9 +117,9 @@ impl Exchange {
         Ok(Self { client, clock: Arc::clone(&parts.clock), url, place, timeout })
     }
 
-    /// The present, for signatures.
+    /// The present as others know it, for signatures.
     pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.clock.wall()
     }
 
     /// Asks once. An error means that no complete answer came; what an answer means is the caller's to say.
@@ -170,7 +170,7 @@ impl Exchange {
     }
 
     fn delay(&self, value: &HeaderValue) -> Option<Duration> {
-        retry_after(value.to_str().ok()?, self.clock.now())
+        retry_after(value.to_str().ok()?, self.clock.wall())
     }
 
     /// What the status says where the provider has no finer words: taken, or why not.
@@ -250,7 +250,7 @@ fn cause(error: &reqwest::Error) -> String {
 }
 
 /// Checks that a URL is one that a page may be sent to.
-fn target(kind: &'static str, text: &str, allow_http: bool) -> Result<Url, SettingError> {
+pub(crate) fn target(kind: &'static str, text: &str, allow_http: bool) -> Result<Url, SettingError> {
     let bad = |reason: &str| SettingError::Bad { kind, name: "url", reason: reason.to_owned() };
     let url = Url::parse(text).map_err(|error| bad(&format!("not a URL: {error}")))?;
     if !url.username().is_empty() || url.password().is_some() {

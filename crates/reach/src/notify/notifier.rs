@@ -41,6 +41,26 @@ pub struct Message {
     pub at: Timestamp,
 }
 
+impl Message {
+    /// What the program says of itself, where no incident says it: to be filled in. The link leads to the console.
+    pub fn of_the_program(base_url: &str, severity: Severity, kind: MessageKind, at: Timestamp) -> Self {
+        Self {
+            page: PageId::from_bytes([0; 16]),
+            incident: IncidentId::from_bytes([0; 16]),
+            severity,
+            title: String::new(),
+            text: String::new(),
+            person: String::new(),
+            address: String::new(),
+            link: format!("{}/sources", base_url.trim_end_matches('/')),
+            repeat: false,
+            drill: false,
+            kind,
+            at,
+        }
+    }
+}
+
 /// What a message says of its incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -5,7 +5,7 @@ mod response;
 mod twice;
 mod watching;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use quarterdeck_core::{
     chain::ChainId,
@@ -22,7 +22,10 @@ use super::{
     shape::{self, File},
 };
 use crate::auth::{self, Role, SECRET_BYTES_MIN};
-use quarterdeck_reach::notify::{NOTIFIERS, Notifier, NotifierKind, Parts, SettingError, Settings};
+use quarterdeck_reach::{
+    heartbeat::Heartbeat,
+    notify::{NOTIFIERS, Notifier, NotifierKind, Parts, SettingError, Settings},
+};
 use quarterdeck_sources::ChainSource;
 
 /// Where the console listens unless told otherwise: loopback, so that nothing is open by accident.
@@ -132,6 +135,7 @@ pub(super) fn resolve(
     let tokens = tokens(&file.token, &file.person, &mut secrets, &mut faults);
     let sources = watching::sources(&file.source, &mut faults);
     let detectors = watching::detectors(&file.detectors, &mut faults);
+    let heartbeat = heartbeat(file.heartbeat.as_ref(), parts, &mut faults);
     let integrations = integrations(&file.integration, &mut secrets, &mut faults);
     let words = response::severity_words(&file.severity_words, &mut faults);
     twice::check(&file, &mut faults);
@@ -160,6 +164,7 @@ pub(super) fn resolve(
         sources,
         integrations,
         words,
+        heartbeat,
         detectors,
         digest: digest(text, &faults.read),
     })
@@ -223,6 +228,29 @@ fn reachable(_: &str, _: Option<&Path>) -> Result<(), String> {
     Ok(())
 }
 
+/// How often a sign of life is given unless the file says otherwise: a watcher that waits for five misses five minutes at most.
+const HEARTBEAT_EVERY: Duration = Duration::from_mins(1);
+/// The shortest and the longest distance between two signs.
+const HEARTBEAT_SPANS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(24));
+
+fn heartbeat(section: Option<&shape::HeartbeatSection>, parts: &Parts, faults: &mut Faults<'_>) -> Option<Heartbeat> {
+    let section = section?;
+    let every = match &section.every {
+        None => Some(HEARTBEAT_EVERY),
+        Some(text) => faults.span(text, ("heartbeat", 0, "every")),
+    }?;
+    if every < HEARTBEAT_SPANS.0 || every > HEARTBEAT_SPANS.1 {
+        faults.add("heartbeat", 0, "every", format!("{every:?} between two signs of life"), "want `1s` to `1d`");
+        return None;
+    }
+    let url = faults.secret(&section.url, ("heartbeat", 0, "url"))?;
+    faults.take(
+        Heartbeat::new(&url, every, parts),
+        ("heartbeat", 0, "url"),
+        "write the address that the watcher gave you",
+    )
+}
+
 type Channels = BTreeMap<quarterdeck_core::id::ChannelId, Arc<dyn Notifier>>;
 
 fn channels(
@@ -249,6 +277,8 @@ fn channels(
         for (key, value) in values.iter().filter(|(key, _)| *key != "kind") {
             let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
             if let Some(text) = faults.secret(&text, (&header, 0, key)) {
+                let is_path = kind.id() == "file" && key == "path";
+                let text = if is_path { faults.folder().join(text).display().to_string() } else { text };
                 settings.insert(key.clone(), text);
             }
         }

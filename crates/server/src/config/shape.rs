@@ -23,6 +23,7 @@ pub struct File {
     pub(super) response: Response,
     #[serde(default)]
     pub(super) weights: Weights,
+    pub(super) heartbeat: Option<HeartbeatSection>,
     #[serde(default)]
     pub(super) token: Vec<TokenSection>,
     #[serde(default)]
@@ -89,6 +90,13 @@ pub(super) struct Response {
     pub(super) reopen_at: Option<String>,
     pub(super) still_firing: Option<String>,
     pub(super) open_at: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HeartbeatSection {
+    pub(super) url: String,
+    pub(super) every: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -12,7 +12,7 @@ use quarterdeck_core::id::SourceId;
 use std::time::Duration;
 
 use super::{Shared, Viewer};
-use crate::reaching::Shown;
+use crate::{engine::read, reaching::Shown};
 use quarterdeck_sources::SourceHealth;
 
 /// A watchdog that has not looked for this long is itself a fault.
@@ -64,8 +64,13 @@ pub fn state(app: &Shared) -> Health {
         (Some(_), Some(overdue)) if overdue > 0 => faults.push(format!("{overdue} duties are overdue")),
         _ => {}
     }
+    faults.extend(app.writing.blocked(now));
     let board = app.engine.published().board();
     let ready = faults.is_empty();
+    let size = read(&app.engine.published().head).size;
+    faults.extend(app.writing.faults(size, now, app.clock.elapsed()));
+    faults.extend(app.pulse.fault());
+    faults.extend(app.steps.fault(&*app.clock));
     // Everything else runs, and starting again would not mend it.
     faults.extend(board.damage());
     faults.extend(app.audited.finding().map(|finding| format!("the log was read whole and compared: {finding}")));
@@ -79,6 +84,9 @@ pub fn state(app: &Shared) -> Health {
         open_incidents: board.open_incidents(),
         overdue: app.watched.overdue(),
         channels: channels(app),
+        last_commit: app.writing.last_commit().map(|(at, _)| at.to_string()),
+        commits_refused: app.writing.refusals(),
+        unpublished: size.saturating_sub(app.writing.published_upto()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
@@ -158,6 +166,12 @@ pub async fn metrics(_: Viewer, State(app): State<Shared>) -> Response {
         let waiting = u32::try_from(channel.waiting).unwrap_or(u32::MAX);
         metrics::gauge!("quarterdeck_deliveries_waiting", "channel" => name).set(f64::from(waiting));
     }
+    metrics::gauge!("quarterdeck_commits_refused")
+        .set(f64::from(u32::try_from(health.commits_refused).unwrap_or(u32::MAX)));
+    metrics::gauge!("quarterdeck_log_unpublished_events")
+        .set(f64::from(u32::try_from(health.unpublished).unwrap_or(u32::MAX)));
+    let since_commit = app.writing.last_commit().map(|(_, last)| app.clock.elapsed().saturating_sub(last));
+    metrics::gauge!("quarterdeck_last_commit_age_seconds").set(since_commit.unwrap_or_default().as_secs_f64());
     let unreached = u32::try_from(app.engine.published().board().unreached_count()).unwrap_or(u32::MAX);
     metrics::gauge!("quarterdeck_incidents_unreached").set(f64::from(unreached));
     let text = app.metrics.as_ref().map(metrics_exporter_prometheus::PrometheusHandle::render).unwrap_or_default();

@@ -14,7 +14,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::gather::Gather;
 
-use crate::engine::{Answer, Engine, EngineError, Job, Published, Work};
+use crate::{
+    engine::{Answer, Engine, EngineError, Job, Published, Work},
+    writing::Writing,
+};
 use quarterdeck_host::clock::Clock;
 use quarterdeck_store::StoreError;
 
@@ -62,8 +65,8 @@ type Reply = oneshot::Sender<Result<Answer, EngineError>>;
 type Waiting = Vec<(Reply, Answer)>;
 
 /// Runs until every handle is gone: whoever still holds one is still answered.
-pub async fn run(engine: Engine, jobs: mpsc::Receiver<Job>, clock: Arc<dyn Clock>) {
-    Driver { engine, clock, decided: Waiting::new(), gather: Gather::default(), handed_over: Duration::ZERO }
+pub async fn run(engine: Engine, jobs: mpsc::Receiver<Job>, clock: Arc<dyn Clock>, writing: Arc<Writing>) {
+    Driver { engine, clock, writing, decided: Waiting::new(), gather: Gather::default(), handed_over: Duration::ZERO }
         .run(jobs)
         .await;
 }
@@ -71,6 +74,8 @@ pub async fn run(engine: Engine, jobs: mpsc::Receiver<Job>, clock: Arc<dyn Clock
 struct Driver {
     engine: Engine,
     clock: Arc<dyn Clock>,
+    /// Told how commits do.
+    writing: Arc<Writing>,
     /// Who waits for what is decided and not handed over yet.
     decided: Waiting,
     /// Whether the next batch waits for others.
@@ -131,6 +136,7 @@ impl Driver {
     }
 
     async fn decide(&mut self, jobs: Vec<Job>) {
+        let jobs = self.spared(jobs);
         let (work, replies): (Vec<Work>, Vec<Reply>) = jobs.into_iter().map(|job| (job.work, job.reply)).unzip();
         if let Err(error) = self.engine.warm(&work, self.clock.now()).await {
             tracing::error!(%error, "what this work is about cannot be read");
@@ -143,16 +149,34 @@ impl Driver {
         self.decided.extend(replies.into_iter().zip(answers));
     }
 
+    /// What may be decided now. On a full disk what is left is for what is owed already, and what is new is refused in time.
+    fn spared(&self, jobs: Vec<Job>) -> Vec<Job> {
+        if self.writing.takes_news(self.clock.elapsed()) {
+            return jobs;
+        }
+        let (news, others): (Vec<Job>, Vec<Job>) =
+            jobs.into_iter().partition(|job| matches!(job.work, Work::Hear { .. }));
+        for job in news {
+            let full = StoreError::Full { doing: "take in what is new" };
+            drop(job.reply.send(Err(EngineError::Store(Arc::new(full)))));
+        }
+        others
+    }
+
     async fn land(&mut self, appended: Result<(), StoreError>, waiting: Waiting) {
         match self.engine.land(appended).await {
             Ok(()) => {
                 let now = self.clock.elapsed();
+                self.writing.committed(self.clock.now(), now);
                 let took = now.saturating_sub(self.handed_over);
                 self.gather.landed(now, took, waiting.len(), self.decided.len());
                 answer(waiting);
             }
             Err(error) => {
                 tracing::error!(%error, "nothing of this step happened");
+                if let EngineError::Store(store) = &error {
+                    self.writing.refused(store, self.clock.now(), self.clock.elapsed());
+                }
                 refuse(waiting, &error);
                 // Decided on top of what did not happen.
                 refuse(std::mem::take(&mut self.decided), &error);

@@ -163,7 +163,7 @@ pub async fn run(
             _ = stop.changed() => return,
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
-        match expiries.end_due(&engine, clock.now()).await {
+        match expiries.end_due(&engine, clock.wall()).await {
             Ok(()) | Err(EngineError::Stopped) => {}
             Err(error) => tracing::error!(%error, "cannot say what monitors no longer repeat, trying again"),
         }

@@ -19,7 +19,9 @@ use tokio::sync::watch;
 use crate::{
     engine::{Published, StartError, entry_of, read, recorded_of},
     log_files::BodiesOf,
+    writing::Writing,
 };
+use quarterdeck_host::clock::Clock;
 use quarterdeck_store::{Content, Store, StoreError, StoredEvent};
 
 /// How far the folder may lag behind the store.
@@ -64,6 +66,10 @@ pub struct Publisher {
     pub root: PathBuf,
     /// The log's verifier key.
     pub key: VerifierKey,
+    /// Told how far it is.
+    pub writing: Arc<Writing>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Publisher {
@@ -72,10 +78,7 @@ impl Publisher {
         let mut published = self.size_there();
         loop {
             let stopping = *stop.borrow();
-            match self.publish(published).await {
-                Ok(size) => published = size,
-                Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "cannot publish the log"),
-            }
+            published = self.turn(published).await;
             if stopping {
                 return;
             }
@@ -83,6 +86,29 @@ impl Publisher {
                 biased;
                 _ = stop.changed() => {}
                 () = tokio::time::sleep(PUBLISH_EVERY) => {}
+            }
+        }
+    }
+
+    /// One look. On a full disk what space is left is for the store.
+    async fn turn(&self, published: u64) -> u64 {
+        let clocks = || (self.clock.now(), self.clock.elapsed());
+        if self.writing.is_full() {
+            let (at, now) = clocks();
+            self.writing.not_published("the disk is full".to_owned(), at, now);
+            return published;
+        }
+        let done = self.publish(published).await;
+        let (at, now) = clocks();
+        match done {
+            Ok(upto) => {
+                self.writing.published(upto, read(&self.published.head).size, at, now);
+                upto
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "cannot publish the log");
+                self.writing.not_published(error.to_string(), at, now);
+                published
             }
         }
     }

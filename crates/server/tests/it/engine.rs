@@ -135,7 +135,7 @@ async fn nothing_is_answered_before_what_it_rests_on_is_durable() {
     let store = Arc::new(Guarded { inner: MemoryStore::new(), guard: Arc::clone(&gate) });
     let engine = Engine::start(store, parts()).await.unwrap();
     let (handle, jobs) = loops::engine::queue(engine.published());
-    let running = tokio::spawn(loops::engine::run(engine, jobs, SystemClock::new()));
+    let running = tokio::spawn(loops::engine::run(engine, jobs, SystemClock::new(), Arc::default()));
     let ask = |key: &str| {
         let (handle, work) = (handle.clone(), claim(key));
         tokio::spawn(async move { handle.ask(work).await })

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     path::Path,
     sync::{
-        Arc, Weak,
+        Arc, Mutex, Weak,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -12,7 +12,7 @@ use std::{
 
 use quarterdeck_api::{Command, Incident, client::Client};
 use quarterdeck_core::{board::Board, time::Timestamp};
-use quarterdeck_host::clock::{Clock, SystemClock};
+use quarterdeck_host::clock::{Clock, Steady, SystemClock};
 use quarterdeck_host::randomness::SystemIds;
 use quarterdeck_ledger::verify::verify_folder;
 use quarterdeck_reach::notify::Parts;
@@ -43,16 +43,17 @@ const FILE: &str = "quarterdeck.toml";
 /// How long something may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The machine's clock, which somebody sets. Like the real one it never tells an instant before one it told.
+/// The machine's clock, which somebody sets. What it tells goes on as the real one's does.
 pub(crate) struct SetClock {
     system: Arc<SystemClock>,
     ahead_ms: AtomicI64,
-    latest_ms: AtomicI64,
+    steady: Mutex<Steady>,
 }
 
 impl SetClock {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { system: SystemClock::new(), ahead_ms: AtomicI64::new(0), latest_ms: AtomicI64::new(i64::MIN) })
+        let (ahead_ms, steady) = (AtomicI64::new(0), Mutex::default());
+        Arc::new(Self { system: SystemClock::new(), ahead_ms, steady })
     }
     pub(crate) fn forward(&self, by: Duration) {
         self.ahead_ms.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
@@ -64,12 +65,17 @@ impl SetClock {
 
 impl Clock for SetClock {
     fn now(&self) -> Timestamp {
-        let wall = self.system.now().as_ms() + self.ahead_ms.load(Ordering::SeqCst);
-        let before = self.latest_ms.fetch_max(wall, Ordering::SeqCst);
-        Timestamp::from_ms(wall.max(before))
+        let mut steady = self.steady.lock().unwrap();
+        Timestamp::from_ms(steady.tell(self.wall().as_ms(), self.elapsed()))
+    }
+    fn wall(&self) -> Timestamp {
+        Timestamp::from_ms(self.system.wall().as_ms() + self.ahead_ms.load(Ordering::SeqCst))
     }
     fn elapsed(&self) -> Duration {
         self.system.elapsed()
+    }
+    fn not_before(&self, at: Timestamp) {
+        self.steady.lock().unwrap().not_before(at.as_ms(), self.elapsed());
     }
 }
 
@@ -107,6 +113,12 @@ impl Deck {
         let folder = tempfile::tempdir().unwrap();
         let ground = Ground::fresh("sqlite", folder.path().to_owned()).await.unwrap();
         Self::on(ground, folder, wrap).await
+    }
+
+    /// A program on SQLite in this folder.
+    pub(crate) async fn start_in(folder: TempDir) -> Self {
+        let ground = Ground::fresh("sqlite", folder.path().to_owned()).await.unwrap();
+        Self::on(ground, folder, |store| store).await
     }
 
     async fn on(ground: Ground, folder: TempDir, wrap: impl FnOnce(Arc<dyn Store>) -> Arc<dyn Store>) -> Self {

@@ -10,6 +10,8 @@ mod broken;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
+mod clock;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod damage;
@@ -48,6 +50,8 @@ mod lost;
 mod pages;
 #[cfg(test)]
 mod permissions;
+#[cfg(test)]
+mod need;
 #[cfg(test)]
 mod noise;
 #[cfg(test)]

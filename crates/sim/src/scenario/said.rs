@@ -103,6 +103,8 @@ pub(super) fn of_journal(board: &Board, event: &JournalEvent) -> Option<String> 
         | JournalEvent::GapOpened { .. }
         | JournalEvent::GapClosed { .. }
         | JournalEvent::AllClearSettled { .. }
+        | JournalEvent::SpokeInNeed { .. }
+        | JournalEvent::ClockStepped { .. }
         | JournalEvent::DetectorSilent { .. }
         | JournalEvent::SourceBegunAnew { .. }
         | JournalEvent::SecretsRefused { .. }
