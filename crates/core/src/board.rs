@@ -330,6 +330,8 @@ impl Board {
                 | JournalEvent::StreamSetAside { .. }
                 | JournalEvent::EventSetAside { .. }
                 | JournalEvent::AuditFailed { .. }
+                | JournalEvent::SpokeInNeed { .. }
+                | JournalEvent::ClockStepped { .. }
                 | JournalEvent::SilenceExpired { .. }
                 | JournalEvent::SilenceOver { .. }
                 | JournalEvent::GapOpened { .. }

@@ -67,6 +67,8 @@ impl About {
                 | JournalEvent::StreamSetAside { .. }
                 | JournalEvent::EventSetAside { .. }
                 | JournalEvent::AuditFailed { .. }
+                | JournalEvent::SpokeInNeed { .. }
+                | JournalEvent::ClockStepped { .. }
                 | JournalEvent::SilenceExpired { .. }
                 | JournalEvent::SilenceOver { .. }
                 | JournalEvent::GapOpened { .. }

@@ -202,7 +202,8 @@ mod tests {
             told = now;
         }
         assert!((10 * HOUR + 949..=10 * HOUR + 951).contains(&told), "{told}");
-        assert_eq!(steady.tell(10 * HOUR, hour(1)), 11 * HOUR - HOUR / 20, "five minutes late in a hundred");
+        let late = 11 * HOUR - steady.tell(10 * HOUR, hour(1));
+        assert!((HOUR / 20 - 1..=HOUR / 20).contains(&late), "five minutes in a hundred: {late}");
         // An hour is caught up within twenty.
         assert_eq!(steady.tell(29 * HOUR, hour(20)), 29 * HOUR);
         assert_eq!(steady.tell(30 * HOUR, hour(21)), 30 * HOUR, "in step again");

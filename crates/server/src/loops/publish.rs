@@ -78,7 +78,7 @@ impl Publisher {
         let mut published = self.size_there();
         loop {
             let stopping = *stop.borrow();
-            published = self.turn(published).await;
+            published = self.turn(published, stopping).await;
             if stopping {
                 return;
             }
@@ -90,10 +90,10 @@ impl Publisher {
         }
     }
 
-    /// One look. On a full disk what space is left is for the store.
-    async fn turn(&self, published: u64) -> u64 {
+    /// One look. On a full disk what space is left is for the store, until it stops.
+    async fn turn(&self, published: u64, stopping: bool) -> u64 {
         let clocks = || (self.clock.now(), self.clock.elapsed());
-        if self.writing.is_full() {
+        if self.writing.is_full() && !stopping {
             let (at, now) = clocks();
             self.writing.not_published("the disk is full".to_owned(), at, now);
             return published;

@@ -149,7 +149,9 @@ async fn on_a_full_disk_what_is_owed_is_still_written_and_people_are_told() {
     let Some(disk) = SmallDisk::mount(folder.path()) else { return left_out("the right to mount a file system") };
     let deck = Deck::start_in(folder).await;
     assert_eq!(health(&deck).await.faults, Vec::<String>::new());
-    deck.alert(&json!([alert("rpc", "NodeDown", "eth-1")])).await;
+    // One that holds until it is said to be over.
+    let claim = json!({"title": "withdrawals are stuck", "service": "bridge", "severity": "critical"});
+    assert_eq!(deck.post("/ingest/webhook", KEY, claim.to_string()).await.0, 200);
     assert_eq!(deck.receiver.next().await.text("address"), "ana");
     deck.settled().await;
 
@@ -174,7 +176,8 @@ async fn on_a_full_disk_what_is_owed_is_still_written_and_people_are_told() {
 
     // Space again: the reserve is kept anew, and the journal knows what was said.
     std::fs::remove_file(&ballast).unwrap();
-    deck.receiver.next_all_clear().await;
+    let over = deck.receiver.next_all_clear().await;
+    assert!(over.text("title").starts_with("Quarterdeck can write again"), "{}", over.text("title"));
     assert_eq!(spoken(&deck).await.len(), 1);
     assert_eq!(std::fs::metadata(disk.0.join("data/reserve")).unwrap().len(), RESERVE_BYTES);
     deck.receiver.rest().await;
