@@ -204,8 +204,9 @@ mod tests {
         assert!((10 * HOUR + 949..=10 * HOUR + 951).contains(&told), "{told}");
         let late = 11 * HOUR - steady.tell(10 * HOUR, hour(1));
         assert!((HOUR / 20 - 1..=HOUR / 20).contains(&late), "five minutes in a hundred: {late}");
-        // An hour is caught up within twenty.
-        assert_eq!(steady.tell(29 * HOUR, hour(20)), 29 * HOUR);
+        // An hour is caught up within twenty, but for the millisecond that the small steps rounded.
+        let ahead = steady.tell(29 * HOUR, hour(20)) - 29 * HOUR;
+        assert!((0..=1).contains(&ahead), "{ahead}");
         assert_eq!(steady.tell(30 * HOUR, hour(21)), 30 * HOUR, "in step again");
     }
 

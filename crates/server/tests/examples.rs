@@ -103,6 +103,7 @@ async fn a_page_of_the_first_examples_is_handed_over_as_they_are_shipped() {
             source: &source,
             now: clock.now(),
             resolve_timeout: Duration::from_mins(5),
+            words: quarterdeck_formats::severity::NO_WORDS,
             is_service: &is_service,
         };
         let body = format!(

@@ -86,7 +86,11 @@ fn pairs(line: &str) -> Vec<(&str, usize, usize)> {
 fn mutants(text: &str) -> Vec<Mutant> {
     let mut mutants = Vec::new();
     let lines: Vec<&str> = text.lines().collect();
+    let mut table = "";
     for (number, line) in (1..).zip(&lines) {
+        if line.starts_with('[') {
+            table = line;
+        }
         let mut add = |key: &str, changed: String| {
             let mut all: Vec<&str> = lines.clone();
             all[number - 1] = &changed;
@@ -115,7 +119,8 @@ fn mutants(text: &str) -> Vec<Mutant> {
                     value + rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.')).unwrap_or(rest.len());
                 add(key, format!("{}\"zzz\"{}", &line[..value], &line[end..]));
             }
-            if begin == 0 && key != "kind" {
+            // Words of severity are whatever somebody's tools say.
+            if begin == 0 && key != "kind" && table != "[severity_words]" {
                 let changed = format!("{key}z");
                 add(&changed, format!("{changed}{}", &line[key.len()..]));
             }

@@ -141,6 +141,7 @@ impl Kept {
             board.index(id, None, Some(Indexed::of(&incident)));
             board.incidents.insert(id, incident);
         }
+        board.deadline(Stream::Journal).map(|at| board.deadlines.insert((at, Stream::Journal)));
         Ok(board)
     }
 }

@@ -161,6 +161,10 @@ impl Desk {
             other => panic!("want a new incident, got {other:?}"),
         }
     }
+    /// The monitor says that a claim is over.
+    fn end(&mut self, claim: &str) {
+        self.take(&SignalChange::Ended { fingerprint: Fingerprint::of(&[claim.as_bytes()]), at: self.now });
+    }
     fn ask(&mut self, id: IncidentId, command: Command) -> String {
         let recorded = self.board.command(id, command, &self.setting, self.now, &mut self.ids).unwrap();
         self.keep(recorded)

@@ -116,7 +116,12 @@ fn all_clear_text(incident: &Incident, setting: &Setting) -> String {
     let drill = if incident.is_drill() { "This was a drill. " } else { "" };
     let Some(at) = incident.looks_again() else { return format!("{drill}{how}. No answer is needed.") };
     let firing = incident.signals().values().filter(|attached| attached.is_firing()).count();
-    format!("{drill}{how}. {firing} claims of monitors still stand: if one does at {at}, it begins again.")
+    let still = if firing == 1 {
+        "1 claim of a monitor still stands: if it does".to_owned()
+    } else {
+        format!("{firing} claims of monitors still stand: if one does")
+    };
+    format!("{drill}{how}. {still} at {at}, it begins again.")
 }
 
 /// How people call whoever did it.

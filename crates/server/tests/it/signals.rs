@@ -3,6 +3,7 @@
 use quarterdeck_api::Command;
 use std::collections::BTreeSet;
 
+use quarterdeck_host::clock::Clock as _;
 use quarterdeck_server::engine::read;
 use serde_json::{Value, json};
 
@@ -104,6 +105,9 @@ async fn a_signal_is_found_by_its_id_alone_when_its_incident_is_long_over() {
     assert_eq!(deck.get(&format!("/api/v1/signals/{signal}"), VIEWER).await["became"], "opened");
     deck.client(COMMANDER).command(&id, &Command::Resolve { note: "repaired".to_owned() }).await.unwrap();
     deck.receiver.next_all_clear().await;
+    let mut over = alert("rpc", "NodeDown", "eth-1");
+    over["endsAt"] = json!(deck.clock.now());
+    deck.alert(&json!([over])).await;
     deck.settled().await;
 
     let published = deck.running.engine.published().clone();

@@ -11,6 +11,7 @@ use quarterdeck_core::{
     journal::Body,
     time::Timestamp,
 };
+use quarterdeck_host::clock::Clock as _;
 use quarterdeck_server::engine::{Engine, Standing, kept::bytes_of, recorded_of};
 use quarterdeck_store::{Store, memory::MemoryStore};
 use serde_json::json;
@@ -48,6 +49,9 @@ async fn some_history(deck: &Deck) -> (IncidentId, IncidentId) {
         if ids.len() < 2 {
             deck.ask(COMMANDER, &id, &resolve("done")).await;
             deck.receiver.next_all_clear().await;
+            let mut over = alert(service, name, "eth-1");
+            over["endsAt"] = json!(deck.clock.now());
+            deck.alert(&json!([over])).await;
             deck.clock.forward(Duration::from_hours(2));
         }
         ids.push(id.parse().unwrap());

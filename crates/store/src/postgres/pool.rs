@@ -16,7 +16,7 @@ use std::{
 
 use futures_util::future::join_all;
 use tokio::{sync::Semaphore, task::JoinHandle};
-use tokio_postgres::{Client, Config, NoTls, Row, Statement, error::SqlState, types::ToSql};
+use tokio_postgres::{Client, Config, NoTls, Row, Statement, config::Host, error::SqlState, types::ToSql};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{append, claim, kept, lease, read, tls};
@@ -161,7 +161,10 @@ impl Pool {
         if config.get_application_name().is_none() {
             config.application_name("quarterdeck");
         }
-        let tls = tls::connector(mode, authorities)?;
+        // A socket of this machine needs no encryption, whatever the mode: so does libpq, and a mode written for it promises nothing.
+        let is_local =
+            !config.get_hosts().is_empty() && config.get_hosts().iter().all(|host| matches!(host, Host::Unix(_)));
+        let tls = if is_local { None } else { tls::connector(mode, authorities)? };
         Ok(Self {
             config,
             tls,

@@ -26,6 +26,7 @@ fn busy() -> (Desk, IncidentId) {
     desk.settle(over, &delivered());
     desk.ask(over, Command::Life(LifeCommand::Acknowledge { by: ann() }));
     desk.ask(over, Command::Life(LifeCommand::Resolve { by: Actor::Token("ci".to_owned()), note: String::new() }));
+    desk.end("over");
     let text = desk.recorded.iter().map(|one| one.body.to_json().unwrap()).next().unwrap();
     let stream = Stream::Incident(over);
     let erased = vec![crate::journal::ErasedEvent { version: 0, redaction: crate::erasure::digest(&text) }];

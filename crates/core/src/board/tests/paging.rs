@@ -30,7 +30,8 @@ fn from_the_first_page_to_a_reopening() {
         "mitigated"
     );
     assert_eq!(desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "fixed".to_owned() })), "resolved");
-    assert_eq!(desk.board.next_deadline(), None);
+    let looks_again = desk.now.plus(Duration::from_mins(30));
+    assert_eq!(desk.board.next_deadline(), Some(looks_again), "its monitor still says so");
     let reopened = desk.ask(id, Command::Life(LifeCommand::Reopen { by: ann(), reason: "it is back".to_owned() }));
     assert_eq!(reopened, "reopened");
     assert_eq!(desk.duties(), "tier 0 of round 1, Reopened; page ann by push (Reopened)");
