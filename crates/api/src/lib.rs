@@ -394,7 +394,7 @@ pub struct Channel {
     pub failed: u64,
     /// When an attempt failed last.
     pub last_failed: Option<String>,
-    /// Why.
+    /// Why it failed, in words.
     pub last_error: Option<String>,
 }
 

@@ -520,9 +520,8 @@ impl Board {
             Ok(Reception::Known) => return Some((Vec::new(), Fate::Repeated(home))),
             Ok(Reception::Repeat(of)) => Some(of),
             Ok(Reception::Full) => None,
-            Ok(Reception::Light) => return None,
-            // Too long, and the only thing to do is to begin a new one.
-            Err(_) => return None,
+            // Too light to begin it again, or it is too long: the only thing to do is to begin a new one.
+            Ok(Reception::Light) | Err(_) => return None,
         };
         let count = self.tally.count(incident, repeated, signal.id, setting.rules.window / 2, now);
         let events = count.map(|count| IncidentEvent::Claims(ClaimsEvent::SignalsAbsorbed { count, signal: repeated }));

@@ -265,7 +265,7 @@ pub enum JournalEvent {
     /// Somebody logged in to the console.
     #[serde(rename = "session_began.v1")]
     SessionBegan {
-        /// Who.
+        /// Whose session it is.
         by: Actor,
         /// The address that they came from.
         from: String,
@@ -273,7 +273,7 @@ pub enum JournalEvent {
     /// Somebody logged out.
     #[serde(rename = "session_ended.v1")]
     SessionEnded {
-        /// Who.
+        /// Whose session it was.
         by: Actor,
     },
     /// Nothing could be written for a while, and people were told without it.
@@ -283,7 +283,7 @@ pub enum JournalEvent {
         since: Timestamp,
         /// Until when.
         until: Timestamp,
-        /// Why.
+        /// What the store said.
         reason: String,
         /// Who was told, and what came of it; the first [`crate::limits::SAID_IN_NEED_MAX`].
         said: Vec<SaidInNeed>,
@@ -310,9 +310,9 @@ pub struct TriedFrom {
 /// Somebody who was told something that was not written yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SaidInNeed {
-    /// When.
+    /// When it left.
     pub at: Timestamp,
-    /// Who.
+    /// Who was told.
     pub person: PersonId,
     /// By which notifier.
     pub channel: ChannelId,

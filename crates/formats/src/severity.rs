@@ -88,16 +88,15 @@ impl SeverityWords {
         let Some(word) = word.filter(|word| !plain(word).is_empty()) else {
             return (Loudness::default(), String::new());
         };
-        match self.loudness(word) {
-            Some(loudness) => (loudness, String::new()),
-            None => {
-                let note = format!(
-                    "\nIts severity is `{}`, which is no word that is known here: it counts as critical. `[severity_words]` in the \
-                     configuration says what it means.",
-                    quote(word)
-                );
-                (Loudness::Critical, note)
-            }
+        if let Some(loudness) = self.loudness(word) {
+            (loudness, String::new())
+        } else {
+            let note = format!(
+                "\nIts severity is `{}`, which is no word that is known here: it counts as critical. `[severity_words]` in the \
+                 configuration says what it means.",
+                quote(word)
+            );
+            (Loudness::Critical, note)
         }
     }
 }

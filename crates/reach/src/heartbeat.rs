@@ -8,7 +8,7 @@ use crate::notify::{Parts, exchange};
 /// How long the watcher may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// A place that is asked for now and then. Prints without its URL, whose path is a password.
+/// A place that is asked for at intervals. Prints without its URL, whose path is a password.
 #[derive(Clone)]
 pub struct Heartbeat {
     http: reqwest::Client,

@@ -19,7 +19,6 @@ use quarterdeck_core::{
 use quarterdeck_detect::{
     detector::{Alone, DetectorKind},
     detectors::DETECTORS,
-    pipeline::PipelineError,
 };
 use quarterdeck_ledger::note::{SignerKey, VerifierKey};
 use tokio::{
@@ -28,15 +27,16 @@ use tokio::{
     task::JoinSet,
 };
 
+pub use crate::run_error::RunError;
 use crate::{
     config::{Configuration, StoreKind},
     console,
     doors::{self, Behind, Pace},
-    engine::{Engine, Parts, StartError, Work, read},
+    engine::{Engine, Parts, Work, read},
     guesses::Guesses,
     http,
     in_force::{Channels, Live},
-    log_key::{self, KeyError},
+    log_key,
     loops::{
         self,
         audit::{Audit, Audited},
@@ -53,7 +53,7 @@ use crate::{
         steps::Steps,
         watchdog::Watched,
     },
-    published_head::{self, Lost},
+    published_head,
     reaching::Reaching,
     reload::{self, Ground, Reloader},
     sessions::Sessions,
@@ -63,63 +63,6 @@ use quarterdeck_host::{clock::Clock, descriptors};
 use quarterdeck_reach::notify::Notifier;
 use quarterdeck_sources::{ChainSource, Seen, Sources};
 use quarterdeck_store::{Store, StoreError, memory::MemoryStore, sqlite::SqliteStore};
-
-/// Why the program cannot run.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The store cannot be opened.
-    #[error("open the store")]
-    Store(#[from] StoreError),
-    /// The stored log cannot be folded.
-    #[error("take up the stored log")]
-    Start(#[from] StartError),
-    /// The detectors cannot be built with these parameters.
-    #[error("build the detectors")]
-    Detectors(#[from] PipelineError),
-    /// The log's key cannot be read or made, or is gone.
-    #[error(transparent)]
-    Key(#[from] KeyError),
-    /// The address is taken, or not ours.
-    #[error("listen on {address}")]
-    Listen {
-        /// Which address.
-        address: SocketAddr,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The store is behind its own signed log.
-    #[error("the store is not the one that signed the published log")]
-    Lost(#[from] Lost),
-    /// The published log cannot be put aside.
-    #[error("put the published log in `{path}` aside")]
-    Aside {
-        /// Where it is.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A store that this build does not have.
-    #[error("this build has no {what}: build it with `--features {feature}`")]
-    NotBuilt {
-        /// The store that was asked for, as people call it.
-        what: &'static str,
-        /// The cargo feature.
-        feature: &'static str,
-    },
-}
-
-impl RunError {
-    /// What to do about it, where there is something.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Key(error) => error.hint(),
-            Self::Lost(lost) => Some(lost.hint()),
-            _ => None,
-        }
-    }
-}
 
 /// What differs between the world and a drill: handed in beside the configuration.
 pub struct World {

@@ -164,7 +164,7 @@ async fn headers(request: Request, next: Next) -> Response {
 pub struct Refused {
     status: StatusCode,
     body: ErrorBody,
-    /// Seconds.
+    /// After how many seconds to ask again.
     retry_after: Option<u64>,
 }
 

@@ -1,7 +1,7 @@
 //! The shell: everything that touches the world. Rules live in `quarterdeck-core`, ways of finding in `quarterdeck-detect`.
 //!
-//! Reading order: files that somebody names, connections, who is asking, what is stored, the one write path, the loops that carry duties out, then the doors in and out, and last the
-//! one file that joins them.
+//! Reading order: files that somebody names, connections, who is asking, what is stored, the one write path, the loops that carry
+//! duties out, then the doors in and out, and last the one file that joins them.
 
 pub mod regular;
 pub mod doors;
@@ -23,4 +23,5 @@ pub mod published_head;
 pub mod reload;
 pub mod http;
 pub mod console;
+pub mod run_error;
 pub mod app;

@@ -91,7 +91,7 @@ pub struct Shown {
     pub failed: u64,
     /// The last attempt that failed.
     pub last_failed: Option<Timestamp>,
-    /// Why.
+    /// Why that attempt failed.
     pub last_error: Option<String>,
 }
 

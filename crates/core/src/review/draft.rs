@@ -160,13 +160,6 @@ impl<'a> Fold<'a> {
 
     fn apply(&mut self, at: Timestamp, index: u64, event: &IncidentEvent) {
         match event {
-            IncidentEvent::Life(LifeEvent::Opened { service, signal, score, .. }) => {
-                if let Some(service) = service {
-                    self.services.entry(service.clone()).or_insert(index);
-                }
-                self.score(at, index, score);
-                self.attach(index, signal);
-            }
             IncidentEvent::Claims(ClaimsEvent::SignalAttached { signal }) => self.attach(index, signal),
             IncidentEvent::Claims(ClaimsEvent::SignalsAbsorbed { count, signal }) => {
                 self.absorb(index, *count, *signal);
@@ -181,9 +174,6 @@ impl<'a> Fold<'a> {
             IncidentEvent::Claims(ClaimsEvent::SignalEnded { signal, .. }) => {
                 self.change_signal(index, *signal, SignalStatus::Ended, None);
             }
-            IncidentEvent::Claims(
-                ClaimsEvent::EndingLate { .. } | ClaimsEvent::SignalSilent { .. } | ClaimsEvent::SignalTakenUp { .. },
-            ) => {}
             IncidentEvent::Claims(ClaimsEvent::SeverityChanged(change)) => self.score(at, index, &change.score),
             IncidentEvent::Claims(ClaimsEvent::FactsStated { facts, replace, .. }) => {
                 if *replace {
@@ -206,32 +196,48 @@ impl<'a> Fold<'a> {
             IncidentEvent::Room(RoomEvent::NoteAdded { by, text }) => {
                 self.notes.push(NoteRow { at, log_index: index, by: self.names.actor(by), text: text.clone() });
             }
-            IncidentEvent::Life(LifeEvent::Acknowledged { by, .. }) => {
+            IncidentEvent::Life(event) => self.live(at, index, event),
+            // Its pages are events of their own; what a source said late or not at all changes no figure.
+            IncidentEvent::Paging(PagingEvent::Escalated { .. })
+            | IncidentEvent::Claims(
+                ClaimsEvent::EndingLate { .. } | ClaimsEvent::SignalSilent { .. } | ClaimsEvent::SignalTakenUp { .. },
+            ) => {}
+        }
+    }
+
+    fn live(&mut self, at: Timestamp, index: u64, event: &LifeEvent) {
+        match event {
+            LifeEvent::Opened { service, signal, score, .. } => {
+                if let Some(service) = service {
+                    self.services.entry(service.clone()).or_insert(index);
+                }
+                self.score(at, index, score);
+                self.attach(index, signal);
+            }
+            LifeEvent::Acknowledged { by, .. } => {
                 self.phase = Phase::Acknowledged;
                 let first = (Point { what: "acknowledged", at, log_index: index }, self.names.actor(by));
                 self.acknowledged.get_or_insert(first);
             }
-            IncidentEvent::Life(LifeEvent::AcknowledgementExpired {}) => self.phase = Phase::Triggered,
-            IncidentEvent::Life(LifeEvent::Mitigated { .. }) => {
+            LifeEvent::AcknowledgementExpired {} => self.phase = Phase::Triggered,
+            LifeEvent::Mitigated { .. } => {
                 self.phase = Phase::Mitigated;
                 self.mitigated.get_or_insert(Point { what: "mitigated", at, log_index: index });
             }
-            IncidentEvent::Life(LifeEvent::Resolved { .. }) => {
+            LifeEvent::Resolved { .. } => {
                 self.phase = Phase::Resolved;
                 self.resolved.get_or_insert(Point { what: "resolved", at, log_index: index });
             }
-            IncidentEvent::Life(LifeEvent::Reopened { .. }) => {
+            LifeEvent::Reopened { .. } => {
                 self.phase = Phase::Triggered;
                 (self.mitigated, self.resolved) = (None, None);
                 self.reopened.push(index);
             }
-            IncidentEvent::Life(LifeEvent::Reviewed { .. }) => self.phase = Phase::Reviewed,
-            IncidentEvent::Life(LifeEvent::MergedInto { into, .. }) => {
+            LifeEvent::Reviewed { .. } => self.phase = Phase::Reviewed,
+            LifeEvent::MergedInto { into, .. } => {
                 self.phase = Phase::Merged;
                 self.merged = Some((*into, index));
             }
-            // Its pages are events of their own.
-            IncidentEvent::Paging(PagingEvent::Escalated { .. }) => {}
         }
     }
 

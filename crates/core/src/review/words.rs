@@ -73,98 +73,122 @@ fn asked(by: &Actor, usual: &Actor, names: &Names<'_>) -> String {
 /// One line of the timeline. Tiers are counted from 1, as people count.
 pub(super) fn line(event: &IncidentEvent, names: &Names<'_>) -> String {
     match event {
-        IncidentEvent::Life(LifeEvent::Opened { title, service, signal, score, drill, .. }) => {
+        IncidentEvent::Life(event) => of_life(event, names),
+        IncidentEvent::Claims(event) => of_claims(event, names),
+        IncidentEvent::Paging(event) => of_paging(event, names),
+        IncidentEvent::Room(event) => of_room(event, names),
+    }
+}
+
+fn of_life(event: &LifeEvent, names: &Names<'_>) -> String {
+    match event {
+        LifeEvent::Opened { title, service, signal, score, drill, .. } => {
             let what = if *drill { "Drill opened" } else { "Opened" };
             let on = service.as_ref().map_or_else(String::new, |service| format!(" on {}", names.service(service)));
             format!("{what} as {score}{on}: {title} (signal of {})", signal.detector)
         }
-        IncidentEvent::Claims(ClaimsEvent::SignalAttached { signal }) => {
-            format!("Signal of {} joined: {}", signal.detector, signal.title)
-        }
-        IncidentEvent::Claims(ClaimsEvent::SignalsAbsorbed { count, signal: Some(signal) }) => {
-            format!("Signal {signal} came again, counted {count}")
-        }
-        IncidentEvent::Claims(ClaimsEvent::SignalsAbsorbed { count, signal: None }) => {
-            format!("Further signals were counted, not kept one by one: {count}")
-        }
-        IncidentEvent::Claims(ClaimsEvent::SignalConfirmed { signal }) => {
-            format!("Signal {signal} is confirmed: its block is final")
-        }
-        IncidentEvent::Claims(ClaimsEvent::SignalRetracted { signal, reason }) => {
-            format!("Signal {signal} is retracted: {reason}")
-        }
-        IncidentEvent::Claims(ClaimsEvent::SignalEnded { signal, .. }) => {
-            format!("Signal {signal} is over, says its source")
-        }
-        IncidentEvent::Claims(ClaimsEvent::EndingLate { signal, at }) => {
-            format!("Signal {signal} goes on: its source said late that it had been over at {at}, before it began anew")
-        }
-        IncidentEvent::Claims(ClaimsEvent::SignalSilent { signal, at }) => {
-            format!(
-                "Signal {signal} was not repeated after {at}: its source fell silent, and nobody knows whether it goes on"
-            )
-        }
-        IncidentEvent::Claims(ClaimsEvent::SignalTakenUp { signal, by }) => {
-            format!(
-                "{} says that somebody there works on signal {signal}; that acknowledges nothing here",
-                names.actor(by)
-            )
-        }
-        IncidentEvent::Claims(ClaimsEvent::SeverityChanged(change)) if change.from == change.to => {
-            format!("Score is now {}", change.score)
-        }
-        IncidentEvent::Claims(ClaimsEvent::SeverityChanged(change)) => {
-            format!("Severity changed from {} to {}", change.from, change.score)
-        }
-        IncidentEvent::Claims(ClaimsEvent::FactsStated { by, facts: stated, replace }) => {
-            let instead = if *replace { "instead of what was known" } else { "besides what was known" };
-            format!("{} stated, {instead}: {}", names.actor(by), stated)
-        }
-        IncidentEvent::Paging(PagingEvent::Escalated { tier: to, round, reason: why, by, next, note }) => {
-            let next = next.map_or_else(String::new, |next| format!("; next step at {next}"));
-            let by = asked(by, &Actor::System, names);
-            let because = if note.is_empty() { String::new() } else { format!(" ({note})") };
-            format!("Escalated to {} in round {round}: {}{by}{because}{next}", tier(*to), reason(why))
-        }
-        IncidentEvent::Paging(PagingEvent::PageRequested { page, person, channel, reason: why, repeat_of, .. }) => {
-            let repeat = repeat_of.map_or_else(String::new, |of| format!(", a repeat of {of}"));
-            format!("Page {page} to {} by {channel}{repeat}: {}", names.person(person), reason(why))
-        }
-        IncidentEvent::Paging(PagingEvent::PageImpossible { person, reason: why, tier: from }) => {
-            let whom = person.as_ref().map_or_else(|| "anybody".to_owned(), |person| names.person(person));
-            format!("No way to page {whom} in {}: {why}", tier(Some(*from)))
-        }
-        IncidentEvent::Paging(PagingEvent::PageSettled { page, outcome: became, latency_ms }) => {
-            let (word, detail) = outcome(became);
-            format!("Page {page} {word} after {}: {detail}", human_span(*latency_ms))
-        }
-        IncidentEvent::Paging(PagingEvent::NobodyReached { passes, next }) => {
-            let again = next.map_or_else(String::new, |next| format!("; everybody is tried again at {next}"));
-            let times = if *passes > 1 { format!(", {passes} times in a row") } else { String::new() };
-            format!("NOBODY COULD BE REACHED: everybody was tried, and no page is known to have arrived{times}{again}")
-        }
-        IncidentEvent::Life(LifeEvent::Acknowledged { by, until }) => {
+        LifeEvent::Acknowledged { by, until } => {
             format!("{} acknowledged, until {until}", names.actor(by))
         }
-        IncidentEvent::Life(LifeEvent::AcknowledgementExpired {}) => "The acknowledgement ran out".to_owned(),
-        IncidentEvent::Life(LifeEvent::Mitigated { by, note }) => format!("{} mitigated: {note}", names.actor(by)),
-        IncidentEvent::Life(LifeEvent::Resolved { by, note, look_again }) => {
+        LifeEvent::AcknowledgementExpired {} => "The acknowledgement ran out".to_owned(),
+        LifeEvent::Mitigated { by, note } => format!("{} mitigated: {note}", names.actor(by)),
+        LifeEvent::Resolved { by, note, look_again } => {
             let again = look_again.map_or_else(String::new, |at| {
                 format!("; a monitor still says that it goes on, and if it does so at {at} this begins again")
             });
             format!("{} resolved: {note}{again}", names.actor(by))
         }
-        IncidentEvent::Life(LifeEvent::Reopened { by, reason }) => format!("{} reopened: {reason}", names.actor(by)),
-        IncidentEvent::Life(LifeEvent::Reviewed { by, note }) => format!("{} reviewed: {note}", names.actor(by)),
-        IncidentEvent::Life(LifeEvent::MergedInto { by, into }) => format!("{} merged it into {into}", names.actor(by)),
-        IncidentEvent::Claims(ClaimsEvent::MergedFrom { by, from, facts: brought }) => {
+        LifeEvent::Reopened { by, reason } => format!("{} reopened: {reason}", names.actor(by)),
+        LifeEvent::Reviewed { by, note } => format!("{} reviewed: {note}", names.actor(by)),
+        LifeEvent::MergedInto { by, into } => format!("{} merged it into {into}", names.actor(by)),
+    }
+}
+
+fn of_claims(event: &ClaimsEvent, names: &Names<'_>) -> String {
+    match event {
+        ClaimsEvent::SignalAttached { signal } => {
+            format!("Signal of {} joined: {}", signal.detector, signal.title)
+        }
+        ClaimsEvent::SignalsAbsorbed { count, signal: Some(signal) } => {
+            format!("Signal {signal} came again, counted {count}")
+        }
+        ClaimsEvent::SignalsAbsorbed { count, signal: None } => {
+            format!("Further signals were counted, not kept one by one: {count}")
+        }
+        ClaimsEvent::SignalConfirmed { signal } => {
+            format!("Signal {signal} is confirmed: its block is final")
+        }
+        ClaimsEvent::SignalRetracted { signal, reason } => {
+            format!("Signal {signal} is retracted: {reason}")
+        }
+        ClaimsEvent::SignalEnded { signal, .. } => {
+            format!("Signal {signal} is over, says its source")
+        }
+        ClaimsEvent::EndingLate { signal, at } => {
+            format!("Signal {signal} goes on: its source said late that it had been over at {at}, before it began anew")
+        }
+        ClaimsEvent::SignalSilent { signal, at } => {
+            format!(
+                "Signal {signal} was not repeated after {at}: its source fell silent, and nobody knows whether it goes on"
+            )
+        }
+        ClaimsEvent::SignalTakenUp { signal, by } => {
+            format!(
+                "{} says that somebody there works on signal {signal}; that acknowledges nothing here",
+                names.actor(by)
+            )
+        }
+        ClaimsEvent::SeverityChanged(change) if change.from == change.to => {
+            format!("Score is now {}", change.score)
+        }
+        ClaimsEvent::SeverityChanged(change) => {
+            format!("Severity changed from {} to {}", change.from, change.score)
+        }
+        ClaimsEvent::FactsStated { by, facts: stated, replace } => {
+            let instead = if *replace { "instead of what was known" } else { "besides what was known" };
+            format!("{} stated, {instead}: {}", names.actor(by), stated)
+        }
+        ClaimsEvent::MergedFrom { by, from, facts: brought } => {
             format!("{} merged {from} into it, which brought: {}", names.actor(by), brought)
         }
-        IncidentEvent::Room(RoomEvent::RoleTaken { by, role: taken, person }) => {
+    }
+}
+
+fn of_paging(event: &PagingEvent, names: &Names<'_>) -> String {
+    match event {
+        PagingEvent::Escalated { tier: to, round, reason: why, by, next, note } => {
+            let next = next.map_or_else(String::new, |next| format!("; next step at {next}"));
+            let by = asked(by, &Actor::System, names);
+            let because = if note.is_empty() { String::new() } else { format!(" ({note})") };
+            format!("Escalated to {} in round {round}: {}{by}{because}{next}", tier(*to), reason(why))
+        }
+        PagingEvent::PageRequested { page, person, channel, reason: why, repeat_of, .. } => {
+            let repeat = repeat_of.map_or_else(String::new, |of| format!(", a repeat of {of}"));
+            format!("Page {page} to {} by {channel}{repeat}: {}", names.person(person), reason(why))
+        }
+        PagingEvent::PageImpossible { person, reason: why, tier: from } => {
+            let whom = person.as_ref().map_or_else(|| "anybody".to_owned(), |person| names.person(person));
+            format!("No way to page {whom} in {}: {why}", tier(Some(*from)))
+        }
+        PagingEvent::PageSettled { page, outcome: became, latency_ms } => {
+            let (word, detail) = outcome(became);
+            format!("Page {page} {word} after {}: {detail}", human_span(*latency_ms))
+        }
+        PagingEvent::NobodyReached { passes, next } => {
+            let again = next.map_or_else(String::new, |next| format!("; everybody is tried again at {next}"));
+            let times = if *passes > 1 { format!(", {passes} times in a row") } else { String::new() };
+            format!("NOBODY COULD BE REACHED: everybody was tried, and no page is known to have arrived{times}{again}")
+        }
+    }
+}
+
+fn of_room(event: &RoomEvent, names: &Names<'_>) -> String {
+    match event {
+        RoomEvent::RoleTaken { by, role: taken, person } => {
             let by = asked(by, &Actor::Person(person.clone()), names);
             format!("{} is {}{by}", names.person(person), taken.word())
         }
-        IncidentEvent::Room(RoomEvent::NoteAdded { by, text }) => format!("{}: {text}", names.actor(by)),
+        RoomEvent::NoteAdded { by, text } => format!("{}: {text}", names.actor(by)),
     }
 }
 

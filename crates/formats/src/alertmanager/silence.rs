@@ -166,7 +166,7 @@ mod tests {
     fn an_extended_silence_stays_the_same_and_another_one_takes_its_place() {
         let id = SilenceId::from_bytes([5; 16]);
         let known = parse(&silence()).unwrap().into_silence(id, now());
-        let later = now().plus(std::time::Duration::from_secs(600));
+        let later = now().plus(std::time::Duration::from_mins(10));
         let mut body = serde_json::to_value(GettableSilence::of(&known, now(), later)).unwrap();
         body["endsAt"] = json!("2026-11-21T22:19:00Z");
         let extended = parse(&body).unwrap().changing(&known, later).unwrap();

@@ -97,10 +97,10 @@ fn place(block: &mut Block, elements: Vec<Element>, chain: Option<ChainNumber>) 
     let Some(wanted) = chain.or_else(|| found().find_map(named)) else {
         return Err(DecodeError::Missing { field: "chainId" });
     };
-    if let Some(other) = all_differ(found().filter_map(named), wanted) {
+    if let Some(other) = all_differ(found().filter_map(named), &wanted) {
         return Err(DecodeError::mismatch("chainId", other, wanted));
     }
-    if let Some(other) = all_differ(found().filter_map(within), block.hash) {
+    if let Some(other) = all_differ(found().filter_map(within), &block.hash) {
         return Err(DecodeError::mismatch("blockHash of a transaction", other, block.hash));
     }
     block.chain = ChainId::evm(wanted);
@@ -128,9 +128,9 @@ fn place(block: &mut Block, elements: Vec<Element>, chain: Option<ChainNumber>) 
 }
 
 /// What they say instead, if there are any and none agrees.
-fn all_differ<T: PartialEq>(mut said: impl Iterator<Item = T>, wanted: T) -> Option<T> {
-    let first = said.next().filter(|first| *first != wanted)?;
-    said.all(|other| other != wanted).then_some(first)
+fn all_differ<T: PartialEq>(mut said: impl Iterator<Item = T>, wanted: &T) -> Option<T> {
+    let first = said.next().filter(|first| first != wanted)?;
+    said.all(|other| other != *wanted).then_some(first)
 }
 
 fn note(block: &mut Block, place: u32, field: &'static str, why: &DecodeError) {

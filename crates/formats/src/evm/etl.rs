@@ -243,13 +243,11 @@ impl EtlRows {
 fn put_log(block: &mut Block, row: LogRow) {
     let place = u32::try_from(row.transaction).ok();
     let found = place.and_then(|index| block.transactions.binary_search_by_key(&index, |found| found.index).ok());
-    match found.and_then(|place| block.transactions.get_mut(place)) {
-        Some(transaction) => transaction.logs.push(row.log),
-        None => {
-            let why =
-                DecodeError::mismatch("transaction_index of a log", row.transaction, "one of the block").to_string();
-            block.unread.add(Unread { part: Part::Log, transaction: place, field: "transaction_index", why });
-        }
+    if let Some(transaction) = found.and_then(|place| block.transactions.get_mut(place)) {
+        transaction.logs.push(row.log);
+    } else {
+        let why = DecodeError::mismatch("transaction_index of a log", row.transaction, "one of the block").to_string();
+        block.unread.add(Unread { part: Part::Log, transaction: place, field: "transaction_index", why });
     }
 }
 

@@ -113,7 +113,7 @@ fn trace(reader: &mut Reader<'_>, spelling: Spelling) -> Result<Trace, DecodeErr
         }
         (_, b"error") => {
             // Whatever it says, it failed; no text is no error.
-            failed |= r.attempt(|r| r.string())?.map_or(true, |text| !text.is_empty());
+            failed |= r.attempt(super::json::Reader::string)?.map_or(true, |text| !text.is_empty());
             Ok(())
         }
         (_, b"type") => kind.read(r, "type", trace_kind),

@@ -36,7 +36,7 @@ pub fn attach_receipts(block: &mut Block, bytes: &[u8]) -> Result<(), DecodeErro
                 Entry::Vacant(free) => drop(free.insert(receipt)),
                 Entry::Occupied(first) if *first.get() == receipt => {}
                 Entry::Occupied(_) => {
-                    stray.push(DecodeError::mismatch("transactionHash of a receipt", receipt.hash, "each once"))
+                    stray.push(DecodeError::mismatch("transactionHash of a receipt", receipt.hash, "each once"));
                 }
             },
             Err(why) => stray.push(why),

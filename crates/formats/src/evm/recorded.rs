@@ -216,7 +216,7 @@ fn form(bytes: &[u8], name: &str) -> Result<Form, DecodeError> {
     } else {
         keys(&mut Reader::new(bytes))?
     };
-    let has = |key: &str| found.keys.iter().any(|known| known == key.as_bytes());
+    let has = |key: &str| found.names.iter().any(|known| known == key.as_bytes());
     match (found.array, ()) {
         (false, ()) if has("transactions") => Ok(Form::Block),
         (false, ()) if has("traces") && has("block_number") => Ok(Form::Mev),
@@ -232,7 +232,7 @@ struct Keys {
     array: bool,
     /// An array without elements.
     empty: bool,
-    keys: Vec<Vec<u8>>,
+    names: Vec<Vec<u8>>,
 }
 
 /// The keys of an object, or of an array's first object.
@@ -240,23 +240,23 @@ fn keys(reader: &mut Reader<'_>) -> Result<Keys, DecodeError> {
     /// No form that we read has more keys.
     const KEYS_MAX: usize = 64;
     let array = reader.peek()? == Next::Array;
-    let mut keys = Vec::new();
+    let mut names = Vec::new();
     if array {
         reader.enter_array()?;
         if !reader.element(&mut true)? {
-            return Ok(Keys { array, empty: true, keys });
+            return Ok(Keys { array, empty: true, names });
         }
     }
     if reader.peek()? != Next::Object {
-        return Ok(Keys { array, empty: false, keys });
+        return Ok(Keys { array, empty: false, names });
     }
     reader.object(|reader, key| {
-        if keys.len() < KEYS_MAX {
-            keys.push(key.to_vec());
+        if names.len() < KEYS_MAX {
+            names.push(key.to_vec());
         }
         reader.skip_deep()
     })?;
-    Ok(Keys { array, empty: false, keys })
+    Ok(Keys { array, empty: false, names })
 }
 
 fn stem(name: &str) -> &str {

@@ -178,13 +178,13 @@ fn transactions_of_other_networks() {
     assert_eq!((unknown.transactions.len(), unknown.unread.count()), (2, 3));
 
     // The trace says what the block did not.
-    let mut traced = unknown;
+    let mut judged = unknown;
     let root = format!(r#"{{"from":"{TWO}","to":"{ONE}","type":"CALL","value":"0x5","input":"0x12"}}"#);
     let traces = format!(r#"[{{"txHash":"{HASH_B}","result":{}}},{{"txHash":"{HASH_A}","result":{root}}}]"#, frame(""));
-    attach_traces(&mut traced, traces.as_bytes()).unwrap();
-    let told = &traced.transactions[1];
+    attach_traces(&mut judged, traces.as_bytes()).unwrap();
+    let told = &judged.transactions[1];
     assert_eq!((told.to.map(|to| to.to_string()), told.lacks_to, told.input.len()), (Some(ONE.to_owned()), false, 1));
-    assert_eq!((told.value.to::<u64>(), named(&traced)), (5, vec![]));
+    assert_eq!((told.value.to::<u64>(), named(&judged)), (5, vec![]));
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn a_receipt_that_is_missing_costs_its_transaction_alone_and_can_be_had_later() 
     assert_eq!(named(&block), [format!("receipt of transaction 1: no receipt of {HASH_A}")]);
     let single =
         receipts().replace(&format!(r#""transactionHash":"{HASH_B}""#), &format!(r#""transactionHash":"{HASH_A}""#));
-    let both = format!("[null,{}", &single[1..]);
+    let both = format!("[null,{}", single.strip_prefix('[').unwrap());
     attach_receipts(&mut block, both.as_bytes()).unwrap();
     assert!(block.has_receipt_of(&block.transactions[1]) && block.transactions[1].logs.len() == 1);
     assert_eq!(block.unread.count(), 1, "the null among them: {:?}", named(&block));

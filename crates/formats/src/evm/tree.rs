@@ -42,12 +42,11 @@ pub(super) fn block_traces(reader: &mut Reader<'_>) -> Result<Vec<TracedTransact
             r.object(|r, key| match key {
                 b"txHash" => id.read(r, "txHash", hash),
                 b"result" if trace.is_some() => Err(DecodeError::Duplicate { field: "result" }),
-                b"result" if r.null()? => Ok(()),
+                b"result" | b"error" if r.null()? => Ok(()),
                 b"result" => {
                     trace = Some(r.attempt(|r| frames(r, left))?);
                     Ok(())
                 }
-                b"error" if r.null()? => Ok(()),
                 b"error" => {
                     let text = r.attempt(|r| r.string().map(|text| shorten(&text)))?;
                     failed = Some(text.unwrap_or_else(|_| "no text".to_owned()));
@@ -166,7 +165,7 @@ fn field(r: &mut Reader<'_>, key: &[u8], fields: &mut Fields) -> Result<(), Deco
         b"error" if r.null()? => Ok(()),
         b"error" => {
             // Whatever it says, it failed; no text is no error.
-            let text = r.attempt(|r| r.string())?;
+            let text = r.attempt(super::json::Reader::string)?;
             fields.failed |= text.map_or(true, |text| !text.is_empty());
             Ok(())
         }

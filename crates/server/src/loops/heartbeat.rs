@@ -42,11 +42,12 @@ enum Missed {
 pub struct Heartbeats(Mutex<BTreeMap<SourceId, Last>>);
 
 impl Heartbeats {
-    /// A monitor said something, whatever it was. Only those of the configuration are asked for, so that no stranger is kept.
+    /// A monitor of the configuration said something, whatever it was. Of which nothing is expected is forgotten at the next look.
     pub fn heard(&self, source: &SourceId, now: Timestamp) {
-        if let Some(last) = self.lock().get_mut(source) {
-            last.heard = last.heard.max(now);
-        }
+        let first = Last { since: Timestamp::MIN, heard: now, missed: Missed::NotKnown };
+        let mut all = self.lock();
+        let last = all.entry(source.clone()).or_insert(first);
+        last.heard = last.heard.max(now);
     }
 
     /// What is to be said now about the monitors of which a heartbeat is expected. Told again until [`Heartbeats::told`] says that it

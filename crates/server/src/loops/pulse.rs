@@ -24,11 +24,11 @@ pub struct Pulse {
     pub live: Arc<Live>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Commits.
+    /// Whether commits are taken.
     pub writing: Arc<Writing>,
-    /// Deliveries.
+    /// Whether deliveries have their turn.
     pub reaching: Arc<Reaching>,
-    /// Duties.
+    /// Whether duties are overdue.
     pub watched: Arc<Watched>,
     /// The last sign: when, and what went wrong.
     pub last: Mutex<Option<(Timestamp, Option<String>)>>,

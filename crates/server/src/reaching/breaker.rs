@@ -18,7 +18,7 @@ pub(super) enum Gate {
     Open,
     /// One page, to see whether the channel works again.
     Probe,
-    /// Nothing.
+    /// Nothing leaves before the next probe.
     Shut,
 }
 

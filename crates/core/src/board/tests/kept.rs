@@ -71,7 +71,8 @@ fn a_board_that_was_kept_is_the_same_board() {
     let (mut desk, over) = busy();
     let kept = desk.board.keep();
     let board = taken_up(&desk, &kept).unwrap();
-    assert!(board == desk.board && desk.board == board);
+    assert_eq!(board, desk.board);
+    assert_eq!(desk.board, board);
     assert_eq!(board.keep(), kept, "the same bytes");
     assert_eq!(board.cold(over), desk.board.cold(over));
     assert_eq!(board.list(Which::All, None, 10), desk.board.list(Which::All, None, 10));

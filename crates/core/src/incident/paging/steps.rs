@@ -149,7 +149,12 @@ impl Incident {
         let is_told = events.iter().any(|event| match event {
             IncidentEvent::Paging(PagingEvent::PageRequested { person, .. }) => person == whom,
             IncidentEvent::Paging(PagingEvent::PageImpossible { person, .. }) => person.as_ref() == Some(whom),
-            _ => false,
+            IncidentEvent::Paging(
+                PagingEvent::Escalated { .. } | PagingEvent::PageSettled { .. } | PagingEvent::NobodyReached { .. },
+            )
+            | IncidentEvent::Life(_)
+            | IncidentEvent::Claims(_)
+            | IncidentEvent::Room(_) => false,
         });
         if is_told {
             return;
