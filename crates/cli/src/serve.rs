@@ -52,7 +52,9 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
             Err(error) => {
                 let hint = error.hint();
                 complain(&error.into());
-                hint.iter().for_each(|hint| say(&format!("hint: {hint}")));
+                if let Some(hint) = hint {
+                    say(&format!("hint: {hint}"));
+                }
                 return Ok(Exit::Finding);
             }
         };

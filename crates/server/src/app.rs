@@ -167,6 +167,7 @@ pub async fn start_on(store: Arc<dyn Store>, configuration: Configuration, world
 type Bound = Option<(TcpListener, SocketAddr)>;
 
 /// The address was taken first: a program that cannot be reached writes nothing.
+#[expect(clippy::too_many_lines, reason = "it only makes and joins the parts, each in its place of the order")]
 async fn start_bound(
     listener: Bound,
     store: Arc<dyn Store>,
@@ -175,28 +176,27 @@ async fn start_bound(
     accepted: Option<String>,
 ) -> Result<Running, RunError> {
     let World { clock, ids, salts, signer, channels } = world;
-    let signer = match signer {
-        Some(signer) => signer,
-        None => {
-            let begun = !matches!(configuration.store, StoreKind::Memory) && store.size().await? > 0;
-            log_key::known(&configuration.data, &configuration.origin, begun)?
-        }
+    let signer = if let Some(signer) = signer {
+        signer
+    } else {
+        let begun = !matches!(configuration.store, StoreKind::Memory) && store.size().await? > 0;
+        log_key::known(&configuration.data, &configuration.origin, begun)?
     };
     let key = signer.verifier().clone();
     let parts = Parts { setting: Arc::clone(&configuration.setting), ids, salts, signer };
     let engine = Engine::start(Arc::clone(&store), parts).await?;
     let unread = engine.unread();
     let lost = lost_history(&engine, &configuration, &key, accepted).await?;
-    let last = last_instant(&*store).await?;
+    let newest = last_instant(&*store).await?;
     // Nothing is decided before what was decided already.
-    clock.not_before(last);
-    let (handle, waiting) = loops::engine::queue(engine.published());
+    clock.not_before(newest);
+    let (handle, jobs) = loops::engine::queue(engine.published());
     let mut late = JoinSet::new();
     let writing = Arc::new(Writing::default());
     if configuration.store == StoreKind::Sqlite {
         writing.keep_reserve(&configuration.data);
     }
-    late.spawn(loops::engine::run(engine, waiting, Arc::clone(&clock), Arc::clone(&writing)));
+    late.spawn(loops::engine::run(engine, jobs, Arc::clone(&clock), Arc::clone(&writing)));
     let (stop, stopping) = watch::channel(false);
     let ground = ground(&configuration, listener.as_ref().map(|(_, bound)| *bound), channels);
     let log_folder = ground.data.join("log");
@@ -215,7 +215,7 @@ async fn start_bound(
     let watched = house.watch();
     let keeper = house.keep(unread);
     let pulse = house.speak_and_beat(&reaching, &watched);
-    let steps = house.watch_clock(last);
+    let steps = house.watch_clock(newest);
     let expiries = house.expire().await?;
     let room = doors::room(descriptors::raise());
     let guesses = house.count_guesses();

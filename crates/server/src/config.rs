@@ -27,7 +27,7 @@ use quarterdeck_core::{
 
 pub use self::fault::{ConfigError, Fault};
 use crate::{auth::Token, doors::tls::Encryption};
-use quarterdeck_formats::severity::SeverityWords;
+pub use quarterdeck_formats::severity::SeverityWords;
 use quarterdeck_reach::{
     heartbeat::Heartbeat,
     notify::{Notifier, Parts},

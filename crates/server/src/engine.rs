@@ -387,7 +387,9 @@ impl Engine {
         let places: BTreeMap<u64, u64> = history.iter().map(|(place, one)| (one.version, *place)).collect();
         let redacted = erasure.redacted(history.into_iter().map(|(_, recorded)| recorded));
         if erasure.is_of_journal() {
-            redacted.iter().for_each(|one| self.working.put_redacted_note(one));
+            for one in &redacted {
+                self.working.put_redacted_note(one);
+            }
         } else {
             let Some(incident) = fold_stream(&redacted) else { return Answer::Done };
             if let Err(refusal) = self.working.put_redacted(incident) {

@@ -53,7 +53,7 @@ impl Lost {
     /// Puts the published log aside, so that what was signed stays to be looked at. Returns where it is now.
     pub fn put_aside(&self) -> io::Result<PathBuf> {
         let name = |nth: u32| self.folder.with_extension(format!("before-{}.{nth}", self.published));
-        let free = (1..).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(0));
+        let free = (1..=1_000).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(0));
         std::fs::rename(&self.folder, &free)?;
         Ok(free)
     }

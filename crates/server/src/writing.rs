@@ -224,10 +224,10 @@ impl Reserve {
         self.given_up = Some((at, why.to_owned()));
         match std::fs::remove_file(&self.path) {
             Ok(()) => {
-                tracing::error!(path = %self.path.display(), why, "the disk is full: the space kept for it is given up")
+                tracing::error!(path = %self.path.display(), why, "the disk is full: the space kept for it is given up");
             }
             Err(error) => {
-                tracing::error!(%error, path = %self.path.display(), "the space kept for a full disk cannot be given up")
+                tracing::error!(%error, path = %self.path.display(), "the space kept for a full disk cannot be given up");
             }
         }
     }
@@ -283,7 +283,7 @@ mod tests {
         assert_eq!(writing.need(Duration::from_secs(4)), None);
         assert_eq!(writing.need(Duration::from_secs(5)).map(|need| need.since), Some(at));
         writing.committed(at, Duration::from_secs(6));
-        assert_eq!((writing.blocked(at), writing.need(Duration::from_secs(60)), writing.refusals()), (None, None, 0));
+        assert_eq!((writing.blocked(at), writing.need(Duration::from_mins(1)), writing.refusals()), (None, None, 0));
     }
 
     #[test]

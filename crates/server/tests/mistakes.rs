@@ -2,7 +2,13 @@
 //! can be guessed. A check that passes what it should not, or buries the one mistake under ten that follow from it, is no help to
 //! somebody who sets this up at night.
 
-#![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::string_slice,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test stops where something is not as it should be"
+)]
 
 use std::{fs, path::Path};
 
@@ -212,9 +218,12 @@ fn addresses_that_nobody_watches_are_a_warning_and_mistyped_ones_a_mistake() {
 fn where_people_open_the_console_is_a_whole_address() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     let text = fs::read_to_string(folder.join("minimal.toml")).unwrap();
-    let with = |url: &str| match text.contains("[server]") {
-        true => text.replacen("[server]", &format!("[server]\nbase_url = \"{url}\""), 1),
-        false => format!("[server]\nbase_url = \"{url}\"\n{text}"),
+    let with = |url: &str| {
+        if text.contains("[server]") {
+            text.replacen("[server]", &format!("[server]\nbase_url = \"{url}\""), 1)
+        } else {
+            format!("[server]\nbase_url = \"{url}\"\n{text}")
+        }
     };
     for bare in ["quarterdeck.example.com", "localhost:7117", "//quarterdeck", "ftp://quarterdeck", "https://", ""] {
         let found = faults(&with(bare), &folder, &parts());

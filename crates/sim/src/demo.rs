@@ -29,7 +29,7 @@ use quarterdeck_reach::notify::Notifier;
 use quarterdeck_server::{
     app::{RunError, Running},
     auth::{Role, Token},
-    config::{Configuration, StoreKind},
+    config::{Configuration, SeverityWords, StoreKind},
     engine::read,
 };
 use quarterdeck_sources::Seen;
@@ -223,7 +223,7 @@ fn configuration(
         tokens: vec![token],
         sources: Vec::new(),
         integrations: Vec::new(),
-        words: Default::default(),
+        words: SeverityWords::default(),
         heartbeat: None,
         detectors,
         digest: format!("demo seed {} attack {}", plan.seed, plan.attack.name()),

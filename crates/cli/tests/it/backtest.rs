@@ -37,7 +37,7 @@ fn what_can_be_read_is_judged_and_what_cannot_is_named_and_counted() {
     let odd =
         format!(r#"{{"hash":"0x{:064x}","from":"{ONE}","to":"{ONE}","value":"0xzz","nonce":"0x1","input":"0x"}}"#, 77);
     write("2.block.json", &block(2, &odd));
-    write("3.block.json", &block(3, "")[..200]);
+    write("3.block.json", block(3, "").get(..200).unwrap());
     let output = backtest(folder.path(), &["--json"]);
     assert_eq!(output.status.code(), Some(1));
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();

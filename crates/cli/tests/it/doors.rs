@@ -1,5 +1,7 @@
 //! `quarterdeck serve` behind a crowd that says nothing: pages leave, the console answers, and it stops when it is told to.
 
+#![expect(clippy::disallowed_methods, reason = "how long another program takes is what is asked here")]
+
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -15,7 +17,7 @@ const KEY: &str = "key-of-the-monitor-0123456789";
 /// Files and sockets that the program may have open: what a shell gives by default.
 const DESCRIPTORS: u32 = 1_024;
 const CROWD: usize = 1_200;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn configuration(receiver: &str) -> String {
     format!(

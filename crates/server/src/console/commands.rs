@@ -37,9 +37,12 @@ async fn back(On(InPath((id, _))): On<InPath<Named>>) -> Redirect {
     Redirect::to(&format!("/incidents/{}", segment(&id)))
 }
 
+/// A form of before: its address, the command's word now, and the fields that are called otherwise now.
+type Before = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
 /// Addresses and fields of forms of before: a page that was opened before an upgrade still holds them, and what is typed there at three
 /// in the morning must not be lost. Each with the command's word now, and with what its fields are called now.
-const BEFORE: &[(&str, &str, &[(&str, &str)])] = &[
+const BEFORE: &[Before] = &[
     ("role", "take_role", &[]),
     ("facts", "state_facts", &[("money", "money_at_risk_cents")]),
     ("reviewed", "review", &[("text", "note")]),

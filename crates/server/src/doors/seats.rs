@@ -157,11 +157,14 @@ impl Seats {
         drop(inside);
         let Some(seat) = leaving else { return false };
         seat.away.notify_one();
-        let sent = self.sent.fetch_add(1, Ordering::Relaxed) + 1;
+        let so_many = self.sent.fetch_add(1, Ordering::Relaxed) + 1;
         metrics::counter!("quarterdeck_connections_sent_away_total").increment(1);
         // At doublings: a crowd must not fill the log as well.
-        if sent.is_power_of_two() {
-            tracing::warn!(sent, "all connections are taken: the one that was idle longest is closed for a new one");
+        if so_many.is_power_of_two() {
+            tracing::warn!(
+                sent = so_many,
+                "all connections are taken: the one that was idle longest is closed for a new one"
+            );
         }
         true
     }

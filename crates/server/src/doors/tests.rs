@@ -16,7 +16,7 @@ use tokio::{
 use super::*;
 
 /// As much as a busy machine needs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// For what a test waits to be over.
 const SHORT: Duration = Duration::from_millis(300);
 

@@ -41,6 +41,10 @@ impl Draft {
 
     /// Adds an event that takes the place `index` of the log and was applied to its incident, if it has one. `seen`: when the
     /// signal that it is about was seen, as far as was known before it. `roster`: the people of now.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what an event is stored with; only the engine calls it, in one place"
+    )]
     pub(super) fn add(
         &mut self,
         recorded: Recorded,

@@ -72,7 +72,9 @@ pub fn bytes_of(standing: &Standing) -> Vec<u8> {
     bytes.extend(standing.size.to_le_bytes());
     for hashes in [slices, last] {
         bytes.extend((hashes.len() as u64).to_le_bytes());
-        hashes.iter().for_each(|hash| bytes.extend(hash.bytes()));
+        for hash in hashes {
+            bytes.extend(hash.bytes());
+        }
     }
     bytes.extend(standing.board.keep());
     let digest = Sha256::digest(&bytes);

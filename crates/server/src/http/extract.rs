@@ -121,7 +121,7 @@ impl FromRequest<Shared> for Bytes {
 }
 
 fn caused_by_slowness(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<TooSlow>())
+    std::iter::successors(Some(error), |error| error.source()).any(<dyn std::error::Error + 'static>::is::<TooSlow>)
 }
 
 /// A route that is there, asked in a way that it is not, in the words of its family. The framework adds `Allow`.

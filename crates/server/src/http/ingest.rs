@@ -216,7 +216,7 @@ async fn take_up(app: &Shared, source: &SourceId, claim: Fingerprint) -> Result<
     let command = Command::Claims(ClaimsCommand::TakeUp { claim, by: Actor::Token(source.to_string()) });
     match app.engine.ask(Work::Command { incident, command }).await? {
         Answer::Refused(refusal) => {
-            tracing::info!(%refusal, %source, "what a monitor says of its own claim was not taken")
+            tracing::info!(%refusal, %source, "what a monitor says of its own claim was not taken");
         }
         Answer::Done | Answer::Logged { .. } | Answer::Heard(_) | Answer::Stranded(_) => {}
     }

@@ -62,7 +62,7 @@ pub async fn events(_: Viewer, State(app): State<Shared>, headers: HeaderMap) ->
     };
     let stream = stream.take_until(over).inspect(move |_| {
         // Held until the stream ends.
-        let _ = &place;
+        let _held = &place;
     });
     let stream = Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
     Ok(([(header::CACHE_CONTROL, "no-store")], stream))

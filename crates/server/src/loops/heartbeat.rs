@@ -100,7 +100,7 @@ pub async fn run(
                 Ok(_) => heartbeats.told(&source, missed),
                 Err(EngineError::Stopped) => return,
                 Err(error) => {
-                    tracing::error!(%error, %source, "cannot say whether a monitor is heard of, trying again")
+                    tracing::error!(%error, %source, "cannot say whether a monitor is heard of, trying again");
                 }
             }
         }

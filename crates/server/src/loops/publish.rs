@@ -259,12 +259,12 @@ pub(crate) fn close_to_others(folder: &Path) {
     use std::os::unix::fs::PermissionsExt as _;
     let Ok(known) = std::fs::metadata(folder) else { return };
     let mode = known.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
+    if mode | 0o700 == 0o700 {
         return;
     }
     match std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode & 0o700)) {
         Ok(()) => {
-            tracing::warn!(folder = %folder.display(), "others could read the published log: now only its owner can")
+            tracing::warn!(folder = %folder.display(), "others could read the published log: now only its owner can");
         }
         Err(error) => tracing::warn!(%error, folder = %folder.display(), "others can read the published log"),
     }

@@ -72,13 +72,12 @@ impl Breaker {
                 (self.shut, self.probing) = (Some((now.saturating_add(pause), pause)), false);
                 false
             }
-            // Attempts that were under way when it was shut.
-            Some(_) => false,
             None if self.failures >= FAILURES_MAX => {
                 self.shut = Some((now.saturating_add(PAUSE), PAUSE));
                 true
             }
-            None => false,
+            // Shut: attempts that were under way then.
+            Some(_) | None => false,
         }
     }
 }

@@ -14,7 +14,7 @@ fn trusting(certificate: &Path) -> Client {
     quarterdeck_host::tls::choose_cryptography();
     let trusted = Certificate::from_pem(&std::fs::read(certificate).unwrap()).unwrap();
     let builder = Client::builder().tls_certs_only([trusted]).pool_max_idle_per_host(0).no_proxy();
-    builder.timeout(Duration::from_secs(60)).build().unwrap()
+    builder.timeout(Duration::from_mins(1)).build().unwrap()
 }
 
 async fn health(client: &Client, scheme: &str, deck: &Deck) -> Result<u16, reqwest::Error> {

@@ -222,7 +222,7 @@ async fn an_erasure_whose_answer_is_lost_is_asked_again_and_finds_what_is_left()
         assert_eq!(guard.0.load(Ordering::SeqCst), 0, "or no answer was lost");
         let again = match first {
             Ok(_) => deck.client(ADMIN).erase(one, &asked).await.unwrap_err().to_string(),
-            Err(lost) => lost.to_string() + &deck.client(ADMIN).erase(one, &asked).await.unwrap_err().to_string(),
+            Err(error) => error.to_string() + &deck.client(ADMIN).erase(one, &asked).await.unwrap_err().to_string(),
         };
         assert!(again.contains("personal data"), "{again}");
     }

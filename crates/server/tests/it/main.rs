@@ -35,6 +35,7 @@ mod guarded;
 mod harness;
 #[cfg(test)]
 mod heartbeat;
+#[cfg(test)]
 mod history;
 #[cfg(test)]
 mod hostile;
@@ -58,6 +59,7 @@ mod noise;
 #[cfg(feature = "postgres")]
 #[expect(dead_code, reason = "the store's own tests use more of it")]
 #[path = "../../../store/tests/support/postgres.rs"]
+#[cfg(test)]
 mod postgres_server;
 #[cfg(test)]
 mod reaching;
@@ -68,6 +70,7 @@ mod reload;
 #[cfg(test)]
 #[expect(dead_code, reason = "the follower's own tests use more of it")]
 #[path = "../../../sources/src/evm/testing.rs"]
+#[cfg(test)]
 mod scripted_node;
 #[cfg(test)]
 mod sight;

@@ -198,9 +198,9 @@ async fn the_watcher_outside_hears_from_us_only_while_we_are_well() {
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     deck.configure(|text| format!("{text}\n[heartbeat]\nurl = \"http://{address}/secret-path\"\nevery = \"1s\"\n"))
         .await;
-    let hears = async |what: &str| eventually(what, async || heard.swap(false, Ordering::SeqCst)).await;
-    hears("a sign of life").await;
-    hears("another").await;
+    let is_told = async |what: &str| eventually(what, async || heard.swap(false, Ordering::SeqCst)).await;
+    is_told("a sign of life").await;
+    is_told("another").await;
 
     store.with(Some(|| StoreError::Database { doing: "append to log", source: "gone".into() }));
     eventually("it knows", async || ready(&deck).await == 503).await;
@@ -211,7 +211,7 @@ async fn the_watcher_outside_hears_from_us_only_while_we_are_well() {
     assert!(!heard.load(Ordering::SeqCst), "it says that all is well");
 
     store.with(None);
-    hears("a sign of life again").await;
+    is_told("a sign of life again").await;
     deck.receiver.rest().await;
     deck.finish().await;
 }

@@ -84,11 +84,11 @@ impl Receiver {
 
     /// Whether a path refuses for good.
     pub(crate) fn refuse(&self, path: &str, refuses: bool) {
-        let mut refused = self.shared.refused.lock().unwrap();
+        let mut paths = self.shared.refused.lock().unwrap();
         if refuses {
-            refused.insert(path.to_owned())
+            paths.insert(path.to_owned())
         } else {
-            refused.remove(path)
+            paths.remove(path)
         };
     }
 

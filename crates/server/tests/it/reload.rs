@@ -115,8 +115,8 @@ async fn a_new_list_or_secret_beside_the_file_is_another_configuration() {
     std::fs::write(&token, "a-token-of-the-second-year\n").unwrap();
     let third = deck.client(ADMIN).reload().await.unwrap();
     assert!(first.digest != second.digest && second.digest != third.digest, "{first:?} {second:?} {third:?}");
-    let last = configured(&deck).await.pop();
-    assert_eq!(last, Some((third.digest, second.digest)));
+    let newest = configured(&deck).await.pop();
+    assert_eq!(newest, Some((third.digest, second.digest)));
     deck.finish().await;
 }
 

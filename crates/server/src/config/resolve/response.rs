@@ -330,14 +330,14 @@ fn catalogue(file: &File, default_policy: Option<&PolicyId>, faults: &mut Faults
     for (nth, section) in file.service.iter().enumerate() {
         let mut depends_on = std::collections::BTreeSet::new();
         for text in &section.depends_on {
-            let named = faults.name::<quarterdeck_core::id::kind::Service>(text, ("service", nth, "depends_on"));
-            let Some(named) = named else { continue };
+            let service = faults.name::<quarterdeck_core::id::kind::Service>(text, ("service", nth, "depends_on"));
+            let Some(service) = service else { continue };
             if !names.contains_key(text.as_str()) {
                 let known: Vec<&str> = names.keys().copied().collect();
                 let remedy = near::remedy(text, &known, "add a `[[service]]`");
                 faults.add("service", nth, "depends_on", format!("no service `{text}` is configured"), &remedy);
             }
-            depends_on.insert(named);
+            depends_on.insert(service);
         }
         let policy = match &section.policy {
             None => default_policy.cloned(),
