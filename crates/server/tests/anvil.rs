@@ -175,12 +175,15 @@ async fn a_reorganization_is_told_exactly() {
     eyes.stop.send(true).unwrap();
 }
 
+/// When the chain began: a node that starts anew has the same first block, also before it has read its state.
+const GENESIS: &str = "1790000000";
+
 #[tokio::test]
 async fn a_node_that_dies_leaves_a_gap_that_is_filled_when_it_is_back() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state.json");
     let state = state.to_str().unwrap();
-    let Some(anvil) = Anvil::start(&["--state", state]).await else { return };
+    let Some(anvil) = Anvil::start(&["--state", state, "--timestamp", GENESIS]).await else { return };
     // Its state keeps blocks and receipts, not traces.
     let mut eyes = Eyes::open(source_with(&anvil.url, &[("traces", Set::Text("off".to_owned()))]));
     let last = eyes.block().await;
@@ -191,12 +194,13 @@ async fn a_node_that_dies_leaves_a_gap_that_is_filled_when_it_is_back() {
     let opened = eyes.gap().await;
     assert_eq!((opened.kind, opened.from_block, opened.closed), (GapKind::Unreachable, Some(last.number + 2), None));
     // Back under the same address, and further on than we saw it.
-    let other = Anvil::start(&["--state", state]).await.expect("it was there a moment ago");
+    let other = Anvil::start(&["--state", state, "--timestamp", GENESIS]).await.expect("it was there a moment ago");
     for _ in 0..100 {
         other.mine_with(transfer(ALICE, BOB, 1)).await;
     }
     other.end().await;
-    let anvil = Anvil::start_at(port, &["--state", state]).await.expect("it was there a moment ago");
+    let anvil =
+        Anvil::start_at(port, &["--state", state, "--timestamp", GENESIS]).await.expect("it was there a moment ago");
     for number in last.number + 2..last.number + 102 {
         let block = eyes.block().await;
         assert_eq!((block.number, block.has_receipts), (number, true));

@@ -22,7 +22,7 @@ async fn a_monitor_that_is_not_heard_of_is_a_signal_until_its_next_word() {
 
     deck.clock.forward(Duration::from_secs(601));
     let page = deck.receiver.next().await;
-    assert_eq!(page.text("title"), "monitor has not been heard of for 10 min");
+    assert_eq!(page.text("title"), "monitor has not been heard of for 10 min 0 s");
     deck.settled().await;
     alive().await;
     deck.receiver.next_all_clear().await;
