@@ -242,6 +242,10 @@ pub struct Signal {
     /// Part of an exercise: it never meets what is real. Set by [`Signal::into_drill`] alone, which keeps the names apart too.
     #[serde(default, skip_serializing_if = "is_false")]
     pub drill: bool,
+    /// Whether its source says it again as long as it goes on, so that its silence means something. Of one that says a thing once nobody
+    /// knows whether it goes on.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub repeats: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field over by reference")]
@@ -286,7 +290,7 @@ impl Signal {
     #[must_use]
     pub fn redacted(&self) -> Self {
         let Self { id, fingerprint, detector, parameters, status, loudness, service, facts, .. } = self;
-        let Self { confidence_permille, position, event_time, observed, drill, .. } = self;
+        let Self { confidence_permille, position, event_time, observed, drill, repeats, .. } = self;
         Self {
             id: *id,
             fingerprint: *fingerprint,
@@ -306,6 +310,7 @@ impl Signal {
             event_time: *event_time,
             observed: *observed,
             drill: *drill,
+            repeats: *repeats,
         }
     }
 }

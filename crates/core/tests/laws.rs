@@ -372,6 +372,7 @@ impl World {
             explanation: Explanation::default(),
             facts,
             confidence_permille: 900,
+            repeats: position.is_none(),
             position,
             parties: Vec::new(),
             labels: BTreeMap::new(),

@@ -89,6 +89,7 @@ impl Claim {
             event_time: time,
             observed: time,
             drill: false,
+            repeats: false,
         };
         Self { signal, place: Some(0) }
     }

@@ -144,6 +144,7 @@ impl Report {
             event_time: self.start.min(hearing.now),
             observed: hearing.now,
             drill: false,
+            repeats: expires.is_some(),
         };
         let signal = if self.drill { signal.into_drill() } else { signal };
         Heard { change: SignalChange::Raised { signal: Arc::new(signal) }, expires }

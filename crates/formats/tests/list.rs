@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use proptest::prelude::*;
-use quarterdeck_core::id::SourceId;
+use quarterdeck_core::{id::SourceId, signal::SignalChange};
 use quarterdeck_formats::severity::NO_WORDS;
 use quarterdeck_formats::{FORMATS, heard::Hearing};
 
@@ -40,6 +40,10 @@ fn each_describes_itself_and_understands_its_example() {
             }
             let ends = batch.heard.iter().all(|heard| heard.expires.is_some());
             assert_eq!(ends, format.repeats().is_some(), "{id}: `repeats` and its claims differ");
+            for heard in &batch.heard {
+                let SignalChange::Raised { signal } = &heard.change else { continue };
+                assert_eq!(signal.repeats, ends, "{id}: its signals say whether they are repeated");
+            }
         });
         for reply in [format.accepted(), format.refused("no")].into_iter().flatten() {
             let json = reply.body.is_empty() || serde_json::from_str::<serde_json::Value>(&reply.body).is_ok();

@@ -98,6 +98,7 @@ fn damaged(name: String, title: String, text: String, facts: Facts, now: Timesta
         position: None,
         parties: Vec::new(),
         drill: false,
+        repeats: false,
         labels: [("alertname".to_owned(), DAMAGED_HISTORY.to_owned()), ("history".to_owned(), name)].into(),
         link: None,
         event_time: now,

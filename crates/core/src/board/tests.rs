@@ -116,6 +116,7 @@ fn signal(claim: &str, occurrence: u64) -> Signal {
         event_time: Timestamp::default(),
         observed: Timestamp::default(),
         drill: false,
+        repeats: true,
     }
 }
 
@@ -131,7 +132,8 @@ fn on_chain(claim: &str, block: u8, transaction: Option<u8>) -> Signal {
         index: None,
     };
     let detector: DetectorId = name("flash_loan_profit");
-    Signal { position: Some(position), status: SignalStatus::Provisional, detector, ..signal(claim, u64::from(block)) }
+    let told = signal(claim, u64::from(block));
+    Signal { position: Some(position), status: SignalStatus::Provisional, detector, repeats: false, ..told }
 }
 
 impl Desk {

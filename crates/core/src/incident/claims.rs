@@ -48,9 +48,10 @@ impl Attached {
     pub const fn is_live(&self) -> bool {
         self.status.is_live()
     }
-    /// Whether a monitor says that it goes on: live, and its source has not fallen silent. What a block shows is no monitor's word.
+    /// Whether a monitor says that it goes on: live, and of a source that repeats itself and has not fallen silent. Who says a thing once
+    /// does not say later that it goes on, and what a block shows is no monitor's word.
     pub fn is_firing(&self) -> bool {
-        self.is_live() && self.silent.is_none() && self.signal.position.is_none()
+        self.is_live() && self.silent.is_none() && self.signal.repeats
     }
 }
 

@@ -141,6 +141,7 @@ mod tests {
             event_time: Timestamp::default(),
             observed: Timestamp::default(),
             drill: false,
+            repeats: false,
         })
     }
 

@@ -31,6 +31,7 @@ fn signal(number: u8, title: &str, observed: Timestamp) -> Signal {
     let block_time = Timestamp::from_ms((observed.as_ms() - 2_345).div_euclid(1_000) * 1_000);
     Signal {
         drill: false,
+        repeats: false,
         id: id(number),
         fingerprint: Fingerprint::of(&[&[number]]),
         detector: "pool-drain".parse().unwrap(),

@@ -244,6 +244,8 @@ impl Drawn for Signal {
             event_time: Timestamp::drawn(draw),
             observed: Timestamp::drawn(draw),
             drill: bool::drawn(draw),
+            // Came later: the forms of before are without it.
+            repeats: false,
         }
     }
 }

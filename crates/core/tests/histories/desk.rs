@@ -98,6 +98,7 @@ pub(crate) fn signal(claim: &str, occurrence: u64, service: Option<&str>, at: Ti
         event_time: at,
         observed: at,
         drill: false,
+        repeats: false,
     }
 }
 

@@ -166,6 +166,7 @@ pub(crate) fn signal(detector: &str, service: &str, title: &str, loudness: Loudn
         event_time: now,
         observed: now,
         drill: false,
+        repeats: false,
     }
 }
 

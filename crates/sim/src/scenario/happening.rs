@@ -20,7 +20,7 @@ pub(super) enum Happening {
     /// Time passes.
     Nothing,
     /// A monitor says that something began.
-    Fires { claim: Claim, loudness: Loudness, facts: Facts, times: u64 },
+    Fires { claim: Claim, loudness: Loudness, facts: Facts, times: u64, once: bool },
     /// A monitor says that it is over, or was so long ago.
     Ends { claim: Claim, ago: Duration },
     /// A monitor does not repeat what it must repeat as long as it holds.
@@ -121,10 +121,12 @@ fn monitor(mut words: Words) -> Result<Happening, String> {
         words.end()?;
         return Ok(Happening::Ends { claim, ago });
     }
-    let (mut loudness, mut facts, mut times) = (Loudness::Warning, Facts::default(), 1);
+    let (mut loudness, mut facts, mut times, mut once) = (Loudness::Warning, Facts::default(), 1, false);
     while words.takes(",") {
         if words.takes("as a drill") {
             claim.drill = true;
+        } else if words.takes("once") {
+            once = true;
         } else if let Some(loud) = loudness_of(words.peek(0)) {
             words.next("a loudness")?;
             loudness = loud;
@@ -139,7 +141,7 @@ fn monitor(mut words: Words) -> Result<Happening, String> {
     if times == 0 || times > TIMES_MAX {
         return Err(format!("expected 1 to {TIMES_MAX} times, found {times}"));
     }
-    Ok(Happening::Fires { claim, loudness, facts, times })
+    Ok(Happening::Fires { claim, loudness, facts, times, once })
 }
 
 fn channel(mut words: Words) -> Result<Happening, String> {

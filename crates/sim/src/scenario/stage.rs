@@ -149,7 +149,9 @@ impl Stage {
     fn perform(&mut self, happening: &Happening) -> Result<(), String> {
         match happening {
             Happening::Nothing => Ok(()),
-            Happening::Fires { claim, loudness, facts, times } => self.fires(claim, *loudness, facts, *times),
+            Happening::Fires { claim, loudness, facts, times, once } => {
+                self.fires(claim, *loudness, facts, (*times, *once))
+            }
             Happening::Ends { claim, ago } => self.ends(claim, self.now.minus(*ago)),
             Happening::FallsSilent { claim } => self.falls_silent(claim),
             Happening::TakesUp { claim } => self.takes_up(claim),
@@ -214,7 +216,13 @@ impl Stage {
         Ok(fate)
     }
 
-    fn fires(&mut self, claim: &Claim, loudness: Loudness, facts: &Facts, times: u64) -> Result<(), String> {
+    fn fires(
+        &mut self,
+        claim: &Claim,
+        loudness: Loudness,
+        facts: &Facts,
+        (times, once): (u64, bool),
+    ) -> Result<(), String> {
         let service = claim.service.as_deref().map(name).transpose()?;
         if let Some(unknown) =
             service.as_ref().filter(|service| !self.world.setting.catalogue.services.contains_key(*service))
@@ -247,6 +255,7 @@ impl Stage {
                 event_time: start,
                 observed: self.now,
                 drill: false,
+                repeats: !once,
             };
             self.take(&of_world(claim, SignalChange::Raised { signal: Arc::new(signal) }))?;
         }

@@ -39,6 +39,7 @@ fn after(events: &[IncidentEvent]) -> Incident {
         event_time: Timestamp::default(),
         observed: Timestamp::default(),
         drill: false,
+        repeats: false,
     };
     let policy = EscalationPolicy {
         id: "p".parse().unwrap(),
