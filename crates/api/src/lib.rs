@@ -144,7 +144,7 @@ pub struct Facts {
 }
 
 /// A signal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Signal {
     /// `sig_…`
     pub id: String,
@@ -204,6 +204,9 @@ pub struct Signal {
     pub taken_up_by: Option<String>,
     /// How often the same claim came again, as of the last doubling.
     pub repeats: u64,
+    /// In a list: why nothing more of it is shown than its place. What is stored of it is not what was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
 }
 
 /// An address and its part in a signal.

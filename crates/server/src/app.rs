@@ -301,6 +301,7 @@ struct House {
 
 impl House {
     fn publish(&self, root: &Path, key: &VerifierKey) -> Publishing {
+        self.engine.published().tree.is_published_in(root);
         let publisher = Publisher {
             store: Arc::clone(&self.store),
             published: Arc::clone(self.engine.published()),
@@ -488,7 +489,7 @@ impl House {
 
     async fn expire(&mut self) -> Result<Arc<Expiries>, RunError> {
         let expiries = Arc::new(Expiries::default());
-        expiries.take_up(&*self.store, self.clock.wall()).await?;
+        expiries.take_up(&*self.store, self.engine.published(), self.clock.wall()).await?;
         let (engine, clock) = (self.engine.clone(), Arc::clone(&self.clock));
         self.early.spawn(loops::expire::run(Arc::clone(&expiries), engine, clock, self.stopping.clone()));
         Ok(expiries)

@@ -13,6 +13,7 @@
 mod work;
 pub mod replay;
 mod published;
+pub mod vouching;
 pub mod kept;
 pub mod signals;
 mod draft;
@@ -51,8 +52,8 @@ use self::{
     replay::{Replay, fold_stream},
 };
 pub use self::{
-    published::{LogHead, News, Published, Standing, read},
-    replay::{LoadError, entry_of, recorded_of, vouched},
+    published::{Doubt, LogHead, News, Published, Standing, read},
+    replay::{LoadError, body_opens, entry_of, recorded_of},
     work::{Answer, EngineError, Job, StartError, Work, incident_of, words},
 };
 use quarterdeck_store::{Batch, Outgoing, Store, StoreError};

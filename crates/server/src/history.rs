@@ -6,7 +6,6 @@
 //! Tests: `tests/it/history.rs`.
 
 use quarterdeck_core::{
-    board::Board,
     id::IncidentId,
     incident::IncidentEvent,
     journal::{Body, Stream},
@@ -17,7 +16,7 @@ use quarterdeck_core::{
 
 use quarterdeck_store::{Store, StoreError, StoredEvent};
 
-use crate::engine::{LogHead, Published, StartError, read, recorded_of, vouched};
+use crate::engine::{LogHead, Published, StartError, read};
 
 /// Rows of a timeline in one part unless told otherwise: more than a screen, and read in a few milliseconds.
 pub const ROWS: usize = 100;
@@ -76,7 +75,7 @@ pub struct Part {
 pub async fn whole(store: &dyn Store, published: &Published, id: IncidentId) -> Result<Vec<Entry>, HistoryError> {
     let stored = store.stream(&Stream::Incident(id).to_string()).await;
     let stored = stored.map_err(|source| HistoryError::Store { id, source })?;
-    let events = entries(published, id, &stored)?;
+    let events = entries(published, id, stored).await?;
     if events.is_empty() { Err(HistoryError::NoSuch { id }) } else { Ok(events) }
 }
 
@@ -97,35 +96,25 @@ pub async fn part(
         return Err(HistoryError::NoSuch { id });
     }
     let earlier = stored.first().map(|first| first.version).filter(|version| *version > 0);
-    Ok(Part { events: entries(published, id, &stored)?, earlier })
+    Ok(Part { events: entries(published, id, stored).await?, earlier })
 }
 
 /// The published events among these that were not erased. What is not what the log commits to is never shown, and people are told.
-fn entries(published: &Published, id: IncidentId, stored: &[StoredEvent]) -> Result<Vec<Entry>, HistoryError> {
-    let (board, size) = (published.board(), read(&published.head).size);
-    let entries = checked(&board, id, stored, size);
-    match &entries {
-        Err(HistoryError::Unreadable { source, .. }) => published.doubt(id, &source.to_string()),
-        Err(error @ HistoryError::OutOfOrder { .. }) => published.doubt(id, &error.to_string()),
-        Err(HistoryError::NoSuch { .. } | HistoryError::Store { .. }) | Ok(_) => {}
+async fn entries(published: &Published, id: IncidentId, stored: Vec<StoredEvent>) -> Result<Vec<Entry>, HistoryError> {
+    let size = read(&published.head).size;
+    let stored: Vec<StoredEvent> = stored.into_iter().filter(|event| event.index < size).collect();
+    if let Some((before, event)) = stored.iter().zip(stored.iter().skip(1)).find(|(one, next)| one.index >= next.index)
+    {
+        let error = HistoryError::OutOfOrder { id, index: event.index, before: before.index };
+        published.doubt(Ok(id), None, &error.to_string());
+        return Err(error);
     }
-    entries
-}
-
-fn checked(board: &Board, id: IncidentId, stored: &[StoredEvent], size: u64) -> Result<Vec<Entry>, HistoryError> {
-    let mut before: Option<u64> = None;
+    let told = published.told(&stored).await.map_err(|source| HistoryError::Store { id, source })?;
     let mut entries = Vec::with_capacity(stored.len());
-    for event in stored.iter().filter(|event| event.index < size) {
-        let index = event.index;
-        if let Some(before) = before.filter(|before| *before >= index) {
-            return Err(HistoryError::OutOfOrder { id, index, before });
-        }
-        before = Some(index);
-        let unreadable = |source| HistoryError::Unreadable { id, source };
-        vouched(board, event).map_err(unreadable)?;
-        let recorded = recorded_of(event).map_err(unreadable)?;
+    for (event, said) in stored.iter().zip(told) {
+        let recorded = said.map_err(|source| HistoryError::Unreadable { id, source })?;
         if let Some(Body::Incident(happened)) = recorded.map(|recorded| recorded.body) {
-            entries.push((index, event.version, event.at, happened));
+            entries.push((event.index, event.version, event.at, happened));
         }
     }
     Ok(entries)

@@ -277,7 +277,9 @@ impl From<HistoryError> for Refused {
             HistoryError::Store { source, .. } => source.into(),
             HistoryError::Unreadable { .. } | HistoryError::OutOfOrder { .. } => {
                 tracing::error!(error = &error as &dyn std::error::Error, "a history cannot be read");
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "unreadable", error.to_string())
+                // Which event it is, and what is wrong with it.
+                let why = std::error::Error::source(&error).map(|why| format!(": {why}")).unwrap_or_default();
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "unreadable", format!("{error}{why}"))
             }
         }
     }

@@ -5,10 +5,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     convert::Infallible,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use quarterdeck_ledger::{
+    folder::TileHashes,
     hash::Hash,
     leaf::{Entry, EntryError},
     tiles::{TILE_HEIGHT, TILE_WIDTH},
@@ -16,9 +18,15 @@ use quarterdeck_ledger::{
 };
 use quarterdeck_store::{Store, StoreError, StoredEvent};
 
+use crate::log_files::DiskFiles;
+
 /// The tree.
 #[derive(Default)]
-pub struct LogTree(Mutex<Nodes>);
+pub struct LogTree {
+    nodes: Mutex<Nodes>,
+    /// Where it is published. What is believed of it leads to a root that is here.
+    folder: OnceLock<PathBuf>,
+}
 
 /// The tree as it was when it was asked for, with the leaves of some slices: enough for a proof about those leaves.
 #[derive(Debug, Clone, Default)]
@@ -122,27 +130,64 @@ impl LogTree {
 
     /// The tree as it is, for a proof about these leaves. A proof about the first `n` leaves wants leaf `n - 1`.
     pub async fn around(&self, store: &dyn Store, leaves: impl IntoIterator<Item = u64>) -> Result<Nodes, NodesError> {
+        let (nodes, damaged) = self.leaves(store, leaves).await?;
+        match damaged.first() {
+            None => Ok(nodes),
+            Some((from, to)) => Err(NodesError::Damaged { from: *from, to: *to }),
+        }
+    }
+
+    /// The tree with the slices of these leaves, and those of the slices that can be had neither from the store nor from what was
+    /// published: their first leaf, and the one after their last.
+    pub(crate) async fn leaves(
+        &self,
+        store: &dyn Store,
+        leaves: impl IntoIterator<Item = u64>,
+    ) -> Result<(Nodes, Vec<(u64, u64)>), StoreError> {
         let mut nodes = self.upper();
+        let mut damaged = Vec::new();
         let full = nodes.upper.size();
         let wanted: BTreeSet<u64> =
             leaves.into_iter().map(|leaf| leaf / TILE_WIDTH).filter(|slice| *slice < full).collect();
         for slice in wanted {
             let from = slice * TILE_WIDTH;
-            let damaged = || NodesError::Damaged { from, to: from + TILE_WIDTH };
             let events = store.events(from, usize::try_from(TILE_WIDTH).unwrap_or(usize::MAX)).await?;
-            let leaves: Result<Vec<Hash>, _> = events.iter().map(leaf_of).collect();
-            let tree: Tree = leaves.map_err(|_| damaged())?.into_iter().collect();
-            let root = nodes.upper.hash(Node { level: 0, index: slice }).unwrap_or(None);
-            if tree.size() != TILE_WIDTH || Some(tree.root()) != root {
-                return Err(damaged());
+            let stored = events.iter().map(leaf_of).collect::<Result<Tree, _>>().ok();
+            let Ok(root) = nodes.upper.hash(Node { level: 0, index: slice });
+            let is_it = |tree: &Tree| tree.size() == TILE_WIDTH && Some(tree.root()) == root;
+            let tree = match stored.filter(is_it) {
+                Some(tree) => Some(tree),
+                // One changed entry must not take the proofs of its neighbours along.
+                None => self.as_published(from).await.filter(is_it),
+            };
+            match tree {
+                Some(tree) => drop(nodes.slices.insert(slice, tree)),
+                None => damaged.push((from, from + TILE_WIDTH)),
             }
-            nodes.slices.insert(slice, tree);
         }
-        Ok(nodes)
+        Ok((nodes, damaged))
+    }
+
+    /// Says where the log is published.
+    pub(crate) fn is_published_in(&self, folder: &Path) {
+        self.folder.get_or_init(|| folder.to_owned());
+    }
+
+    /// The slice that begins with this leaf, as its published tile has it.
+    async fn as_published(&self, from: u64) -> Option<Tree> {
+        let files = DiskFiles::new(self.folder.get()?);
+        let read = move || {
+            let tiles = TileHashes::new(&files, from + TILE_WIDTH);
+            (from..from + TILE_WIDTH).map(|index| tiles.hash(Node { level: 0, index }).ok().flatten()).collect()
+        };
+        tokio::task::spawn_blocking(read).await.unwrap_or_else(|error| {
+            tracing::error!(%error, from, "a published tile cannot be read");
+            None
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Nodes> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

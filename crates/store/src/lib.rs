@@ -131,8 +131,9 @@ pub struct SignalRow {
 pub struct FoundSignal {
     /// Where it is.
     pub row: SignalRow,
-    /// The event that has it, as JSON, redacted after erasure; none: nothing is left of it.
-    pub event: Option<String>,
+    /// The event that has it, with what its leaf commits to, so that nobody shows a text that was changed since; none: the log does not
+    /// reach its place.
+    pub event: Option<StoredEvent>,
 }
 
 /// How a stored signal changed.

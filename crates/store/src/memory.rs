@@ -165,8 +165,7 @@ impl State {
 
     fn found(&self, row: &SignalRow) -> FoundSignal {
         let place = usize::try_from(row.place).unwrap_or(usize::MAX);
-        let json = self.events.get(place).and_then(|event| event.content.json());
-        FoundSignal { row: *row, event: json.map(str::to_owned) }
+        FoundSignal { row: *row, event: self.events.get(place).cloned() }
     }
 
     fn list_signals(&self, filter: &SignalFilter) -> Vec<FoundSignal> {

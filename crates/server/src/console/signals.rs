@@ -1,6 +1,7 @@
 //! Every signal with its reasons, newest first, those that opened nothing included.
 
 use axum::{Router, extract::State, http::StatusCode, response::Response, routing::get};
+use quarterdeck_api::Signal;
 use quarterdeck_core::{
     id::{BadId, SignalId},
     signal::SignalStatus,
@@ -12,10 +13,10 @@ use serde::Deserialize;
 use super::{Asked, On, frame, page, pages, query, sorry};
 use crate::{
     auth::Caller,
-    engine::signals::read_back,
+    engine::signals::{ReadBack, read_back},
     http::{Refused, Shared, Viewer, incidents, views},
 };
-use quarterdeck_store::{FoundSignal, SignalFilter};
+use quarterdeck_store::SignalFilter;
 
 /// Signals on a page: a screen or two.
 const SHOWN: usize = 50;
@@ -45,8 +46,7 @@ async fn list(On(Viewer(visitor)): On<Viewer>, State(app): State<Shared>, Asked(
 }
 
 async fn show(app: &Shared, visitor: &Caller, wanted: &Wanted) -> Result<Response, Refused> {
-    let (rows, more) = gather(app, wanted).await?;
-    let list = views::listed_signals(&rows)?;
+    let (list, more) = gather(app, wanted).await?;
     let given = |text: &String| if text.is_empty() { None } else { Some(text.clone()) };
     let address = |last: Option<(Timestamp, SignalId)>| {
         let (before, id) = last.map(|(at, id)| (at.to_string(), id.to_string())).unzip();
@@ -79,19 +79,20 @@ async fn show(app: &Shared, visitor: &Caller, wanted: &Wanted) -> Result<Respons
     Ok(page(StatusCode::OK, &template))
 }
 
-/// The rows of a page, and where the next one begins if there may be more.
-async fn gather(app: &Shared, wanted: &Wanted) -> Result<(Vec<FoundSignal>, Option<(Timestamp, SignalId)>), Refused> {
+/// The signals of a page, and where the next one begins if there may be more.
+async fn gather(app: &Shared, wanted: &Wanted) -> Result<(Vec<Signal>, Option<(Timestamp, SignalId)>), Refused> {
     let mut filter = filter(wanted)?;
     let (mut found, mut seen) = (Vec::new(), 0);
     loop {
         let rows = app.store.signals(&filter).await?;
         let exhausted = rows.len() < filter.limit;
-        for one in rows {
+        let back = read_back(app.engine.published(), &rows).await?;
+        for (one, back) in rows.iter().zip(back) {
             seen += 1;
             let place = (one.row.observed, one.row.id);
             (filter.before, filter.before_id) = (Some(place.0), Some(place.1));
-            if wanted.detector.is_empty() || is_of(&one, &wanted.detector) {
-                found.push(one);
+            if wanted.detector.is_empty() || is_of(&back, &wanted.detector) {
+                found.extend(views::shown(&one.row, back));
             }
             if found.len() == SHOWN || seen == READ_MAX {
                 return Ok((found, Some(place)));
@@ -131,6 +132,6 @@ fn status(word: &str) -> Result<Option<SignalStatus>, Refused> {
 }
 
 /// A signal that cannot be read is shown, and the page says so: hiding it would be worse.
-fn is_of(found: &FoundSignal, detector: &str) -> bool {
-    read_back(found).map_or(true, |(signal, _)| signal.detector.as_str() == detector)
+fn is_of(back: &ReadBack, detector: &str) -> bool {
+    back.as_ref().map_or(true, |(signal, _)| signal.detector.as_str() == detector)
 }

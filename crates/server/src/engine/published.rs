@@ -5,11 +5,19 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
-use quarterdeck_core::{board::Board, id::IncidentId, incident::Incident, journal::Recorded};
+use quarterdeck_core::{
+    board::Board,
+    id::IncidentId,
+    incident::Incident,
+    journal::{Recorded, Stream},
+};
 use quarterdeck_store::{Outgoing, Store};
 use tokio::sync::{Notify, broadcast};
 
-use super::replay::{LoadError, load};
+use super::{
+    replay::{LoadError, fold},
+    vouching::Subject,
+};
 use crate::log_tree::{LogTree, Nodes};
 
 /// A piece of news for those who watch: something durable happened.
@@ -47,13 +55,22 @@ pub struct Published {
     /// Deliveries that became durable and that nobody has taken yet.
     leaving: Mutex<Leaving>,
     /// Where cold incidents are.
-    store: Arc<dyn Store>,
-    /// Histories that a reader found to be something else than the log commits to, and that nobody was told of yet.
-    doubted: Mutex<BTreeMap<IncidentId, String>>,
+    pub(super) store: Arc<dyn Store>,
+    /// What a reader found to be something else than the log commits to, and that nobody was told of yet.
+    doubted: Mutex<BTreeMap<Subject, Doubt>>,
     /// Rings when there is one.
     pub doubts: Notify,
     /// Held while `board`, `tree` and `head` go from one moment to the next.
     moving: Mutex<()>,
+}
+
+/// What a reader found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// The event's place in the log, where it is about one.
+    pub place: Option<u64>,
+    /// What is wrong.
+    pub reason: String,
 }
 
 /// Everything of one moment.
@@ -109,17 +126,22 @@ impl Published {
         Standing { board: self.board(), nodes: self.tree.upper(), size, root }
     }
 
-    /// A reader found that what is stored of an incident cannot be what was written.
-    pub fn doubt(&self, id: IncidentId, reason: &str) {
+    /// A reader found that what is stored cannot be what was written. `place`: at which event, where it is about one.
+    pub fn doubt(&self, subject: Subject, place: Option<u64>, reason: &str) {
+        let board = self.board();
+        let known = match subject {
+            Ok(id) => board.is_set_aside(id),
+            Err(place) => board.is_passed_over(place),
+        };
         let mut doubted = self.doubted.lock().unwrap_or_else(PoisonError::into_inner);
-        if doubted.len() < DOUBTS_MAX && !self.board().is_set_aside(id) {
-            doubted.insert(id, reason.to_owned());
+        if doubted.len() < DOUBTS_MAX && !known {
+            doubted.insert(subject, Doubt { place, reason: reason.to_owned() });
             self.doubts.notify_one();
         }
     }
 
     /// What readers found since the last call.
-    pub fn doubted(&self) -> BTreeMap<IncidentId, String> {
+    pub fn doubted(&self) -> BTreeMap<Subject, Doubt> {
         std::mem::take(&mut *self.doubted.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -135,11 +157,13 @@ impl Published {
             Some(warm) => Ok(Some(warm)),
             None if board.cold(id).is_none() => Ok(None),
             None => {
-                let loaded = load(&*self.store, Some(&board), id, u64::MAX).await;
-                if let Err(LoadError::Damaged { reason, .. }) = &loaded {
-                    self.doubt(id, reason);
+                let stored = self.store.stream(&Stream::Incident(id).to_string()).await?;
+                let said = self.told(&stored).await?.into_iter();
+                let folded = fold(id, said.filter_map(Result::transpose));
+                if let Err(LoadError::Damaged { reason, .. }) = &folded {
+                    self.doubt(Ok(id), None, reason);
                 }
-                loaded.map(Some)
+                folded.map(Some)
             }
         }
     }

@@ -207,15 +207,24 @@ pub async fn load(
     id: IncidentId,
     until: u64,
 ) -> Result<Arc<Incident>, LoadError> {
-    let damaged = |reason: String| LoadError::Damaged { id, reason };
     let stored = store.stream(&Stream::Incident(id).to_string()).await?;
-    let mut events = Vec::with_capacity(stored.len());
-    for event in stored.iter().filter(|event| event.version < until) {
-        if let Some(board) = vouching {
-            vouched(board, event).map_err(|error| damaged(error.to_string()))?;
-        }
-        let recorded = recorded_of(event).map_err(|error| damaged(error.to_string()))?;
-        if let Some(Recorded { version, at, body: Body::Incident(event), .. }) = recorded {
+    let said = stored.iter().filter(|event| event.version < until).map(|event| {
+        vouching.map_or(Ok(()), |board| vouched(board, event))?;
+        recorded_of(event)
+    });
+    fold(id, said.filter_map(Result::transpose))
+}
+
+/// The incident that these events make.
+pub(super) fn fold(
+    id: IncidentId,
+    history: impl Iterator<Item = Result<Recorded, StartError>>,
+) -> Result<Arc<Incident>, LoadError> {
+    let damaged = |reason: String| LoadError::Damaged { id, reason };
+    let mut events = Vec::new();
+    for recorded in history {
+        let recorded = recorded.map_err(|error| damaged(error.to_string()))?;
+        if let Recorded { version, at, body: Body::Incident(event), .. } = recorded {
             events.push((version, at, event));
         }
     }
@@ -258,24 +267,36 @@ pub fn entry_of(event: &StoredEvent) -> Result<Entry, StartError> {
 /// What is said of a text that stands in the place of an erased event, and to which no event of the log commits.
 const UNVOUCHED: &str = "what stands in the place of an erased event is not what the log says is left of it";
 
-/// Refuses what stands in the place of an erased event, if that is not what the log says is left of it.
-pub fn vouched(board: &Board, event: &StoredEvent) -> Result<(), StartError> {
+/// Refuses what stands in the place of an erased event, if that is not what the log says is left of it. Of an incident's event something
+/// is always left.
+pub(super) fn vouched(board: &Board, event: &StoredEvent) -> Result<(), StartError> {
     let unreadable = |detail: String| StartError::Unreadable { index: event.index, detail };
-    let Content::Redacted { json } = &event.content else { return Ok(()) };
     let stream: Stream = event.stream.parse().map_err(|_| unreadable(format!("stream `{}`", event.stream)))?;
-    let left = board.has_left(stream, event.version, &erasure::digest(json));
-    if left { Ok(()) } else { Err(unreadable(UNVOUCHED.to_owned())) }
+    match &event.content {
+        Content::Redacted { json } if board.has_left(stream, event.version, &erasure::digest(json)) => Ok(()),
+        Content::Redacted { .. } => Err(unreadable(UNVOUCHED.to_owned())),
+        Content::Erased if stream != Stream::Journal => {
+            Err(unreadable(format!("nothing is left of event {}", event.version)))
+        }
+        Content::Erased | Content::Whole { .. } => Ok(()),
+    }
+}
+
+/// Refuses a body that is not the one that its entry commits to.
+pub fn body_opens(event: &StoredEvent) -> Result<(), StartError> {
+    let opens = match &event.content {
+        Content::Whole { json, salt } => body_digest(salt, json.as_bytes()) == event.digest,
+        Content::Redacted { .. } | Content::Erased => true,
+    };
+    let detail = || format!("this body does not match its entry {}", event.index);
+    if opens { Ok(()) } else { Err(StartError::Unreadable { index: event.index, detail: detail() }) }
 }
 
 /// The event behind a stored row, if the row says what its leaf commits to; none where it was erased.
 pub fn recorded_of(event: &StoredEvent) -> Result<Option<Recorded>, StartError> {
     let unreadable = |detail: String| StartError::Unreadable { index: event.index, detail };
+    body_opens(event)?;
     let Some(json) = event.content.json() else { return Ok(None) };
-    if let Content::Whole { json, salt } = &event.content
-        && body_digest(salt, json.as_bytes()) != event.digest
-    {
-        return Err(unreadable("its text is not the one that the log commits to".to_owned()));
-    }
     let stream: Stream = event.stream.parse().map_err(|_| unreadable(format!("stream `{}`", event.stream)))?;
     let body = Body::from_json(&stream, json).map_err(|error| unreadable(error.to_string()))?;
     Ok(Some(Recorded { stream, version: event.version, at: event.at, body }))

@@ -14,8 +14,8 @@ use quarterdeck_core::{
     time::Timestamp,
 };
 
-use super::incident_of;
-use quarterdeck_store::{Batch, FoundSignal, SignalRow, SignalUpdate};
+use super::{incident_of, published::Published, work::StartError};
+use quarterdeck_store::{Batch, FoundSignal, SignalRow, SignalUpdate, StoreError, StoredEvent};
 
 /// The signal that an event is about.
 pub(super) fn about(body: &Body) -> Option<SignalId> {
@@ -81,7 +81,7 @@ pub enum Unreadable {
     #[error("it was erased from the log")]
     Erased,
     /// The event is not what we write.
-    #[error("its event at place {place} of the log cannot be read: {detail}")]
+    #[error("its event at place {place} of the log cannot be shown: {detail}")]
     Damaged {
         /// Of the event.
         place: u64,
@@ -90,14 +90,35 @@ pub enum Unreadable {
     },
 }
 
-/// The signal of an entry as it was when it came, and what became of it then.
-pub fn read_back(found: &FoundSignal) -> Result<(Arc<Signal>, Fate), Unreadable> {
-    let json = found.event.as_ref().ok_or(Unreadable::Erased)?;
-    let damaged = |detail: String| Unreadable::Damaged { place: found.row.place, detail };
-    let stream = found.row.incident.map_or(Stream::Journal, Stream::Incident);
-    let body = Body::from_json(&stream, json).map_err(|error| damaged(error.to_string()))?;
-    let (signal, fate) = held(&stream, &body).ok_or_else(|| damaged(format!("`{}` has no signal", body.kind())))?;
-    if signal.id != found.row.id {
+/// Signals of a list as they were when they came, and what became of them then: each as the log has it, or why not. What is not what
+/// the log commits to is told.
+pub async fn read_back(published: &Published, list: &[FoundSignal]) -> Result<Vec<ReadBack>, StoreError> {
+    let events: Vec<StoredEvent> = list.iter().filter_map(|found| found.event.clone()).collect();
+    let mut said = published.told(&events).await?.into_iter();
+    let back = |found: &FoundSignal| {
+        let said = found.event.as_ref().and_then(|_| said.next());
+        let damaged = |detail: String| Unreadable::Damaged { place: found.row.place, detail };
+        match said {
+            None | Some(Ok(None)) => Err(Unreadable::Erased),
+            Some(Ok(Some(recorded))) => of_row(&found.row, &recorded.stream, &recorded.body),
+            Some(Err(StartError::Unreadable { detail, .. })) => Err(damaged(detail)),
+            Some(Err(other)) => Err(damaged(other.to_string())),
+        }
+    };
+    Ok(list.iter().map(back).collect())
+}
+
+/// A signal read back, or why it cannot be shown.
+pub type ReadBack = Result<(Arc<Signal>, Fate), Unreadable>;
+
+/// The signal that this event has, if the list means this one.
+fn of_row(row: &SignalRow, stream: &Stream, body: &Body) -> ReadBack {
+    let damaged = |detail: String| Unreadable::Damaged { place: row.place, detail };
+    if row.incident != stream.incident() {
+        return Err(damaged(format!("it is an event of {stream}")));
+    }
+    let (signal, fate) = held(stream, body).ok_or_else(|| damaged(format!("`{}` has no signal", body.kind())))?;
+    if signal.id != row.id {
         return Err(damaged(format!("it has signal {}", signal.id)));
     }
     Ok((Arc::clone(signal), fate))

@@ -13,10 +13,10 @@ use utoipa::ToSchema;
 
 use super::{Asked, Refused, Shared, Viewer};
 use crate::{
-    engine::{entry_of, read, recorded_of},
+    engine::{entry_of, read},
     log_tree::NodesError,
 };
-use quarterdeck_store::Content;
+use quarterdeck_store::{Content, StoredEvent};
 
 /// Their routes.
 pub fn routes() -> Router<Shared> {
@@ -97,13 +97,14 @@ pub async fn bundle(app: &Shared, incident: IncidentId) -> Result<Vec<u8>, Refus
     if stored.is_empty() {
         return Err(quarterdeck_core::incident::Refusal::NoSuchIncident { id: incident }.into());
     }
+    let stored: Vec<StoredEvent> = stored.into_iter().filter(|event| event.index < head.size).collect();
+    app.engine.published().told(&stored).await?.into_iter().try_for_each(|said| match said {
+        Ok(_) => Ok(()),
+        Err(error) => Err(ours(&error)),
+    })?;
     let mut events = Vec::new();
-    for event in stored.iter().filter(|event| event.index < head.size) {
+    for event in &stored {
         let entry = entry_of(event).map_err(|error| ours(&error))?;
-        if let Err(error) = recorded_of(event) {
-            app.engine.published().doubt(incident, &error.to_string());
-            return Err(ours(&error));
-        }
         let body = match &event.content {
             Content::Whole { json, salt } => Kept::Kept { salt: *salt, bytes: json.clone().into_bytes() },
             Content::Redacted { .. } | Content::Erased => Kept::Erased,

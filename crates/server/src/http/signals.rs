@@ -82,7 +82,7 @@ async fn find(app: &Shared, query: &ListQuery) -> Result<Paged<Signal>, Refused>
             ],
         )
     });
-    Ok(Paged { items: views::listed_signals(&found)?, next })
+    Ok(Paged { items: views::listed_signals(app.engine.published(), &found).await?, next })
 }
 
 fn status(word: &str) -> Result<SignalStatus, Refused> {
@@ -125,7 +125,8 @@ pub async fn find_one(app: &Shared, id: &str, observed: Option<&str>) -> Result<
         Some(observed) => app.store.signal(observed, id).await?,
         None => None,
     };
-    found.map_or_else(|| Err(Refused::not_found(format!("no signal {id}"))), |found| views::listed_signal(&found))
+    let found = found.ok_or_else(|| Refused::not_found(format!("no signal {id}")))?;
+    views::listed_signal(app.engine.published(), found).await
 }
 
 /// When a signal was seen, as far as the board knows it: of one whose incident is cold, its history does.

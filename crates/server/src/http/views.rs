@@ -16,14 +16,14 @@ use quarterdeck_core::{
 use super::{Refused, Shared};
 use crate::{
     engine::{
-        read,
-        signals::{Unreadable, read_back},
+        Published, read,
+        signals::{ReadBack, Unreadable, read_back},
         words,
     },
     history,
 };
 use quarterdeck_reach::notify::message::why;
-use quarterdeck_store::FoundSignal;
+use quarterdeck_store::{FoundSignal, SignalRow};
 
 /// An incident in a list.
 pub fn summary(row: &IncidentRow) -> api::IncidentSummary {
@@ -230,18 +230,31 @@ pub fn signal(signal: &Signal, status: SignalStatus) -> api::Signal {
         silent_since: None,
         taken_up_by: None,
         repeats: 0,
+        unreadable: None,
     }
 }
 
-/// The signals of a list, without those that were erased.
-pub fn listed_signals(found: &[FoundSignal]) -> Result<Vec<api::Signal>, Refused> {
-    found.iter().filter(|found| found.event.is_some()).map(listed_signal).collect()
+/// The signals of a list, without those that were erased. One whose text is not what was written is there without it, and says so: it
+/// costs only itself.
+pub async fn listed_signals(published: &Published, found: &[FoundSignal]) -> Result<Vec<api::Signal>, Refused> {
+    let back = read_back(published, found).await?;
+    Ok(found.iter().zip(back).filter_map(|(found, back)| shown(&found.row, back)).collect())
 }
 
-/// A listed signal.
-pub fn listed_signal(found: &FoundSignal) -> Result<api::Signal, Refused> {
-    let row = &found.row;
-    let (core, fate) = read_back(found).map_err(|error| {
+/// A signal of a list; none: it was erased.
+pub fn shown(row: &SignalRow, back: ReadBack) -> Option<api::Signal> {
+    match back {
+        Ok((core, fate)) => Some(listed(row, &core, &fate)),
+        Err(Unreadable::Erased) => None,
+        Err(error @ Unreadable::Damaged { .. }) => Some(withheld(row, &error)),
+    }
+}
+
+/// One signal.
+pub async fn listed_signal(published: &Published, found: FoundSignal) -> Result<api::Signal, Refused> {
+    let row = found.row;
+    let back = read_back(published, &[found]).await?.pop().unwrap_or(Err(Unreadable::Erased));
+    let (core, fate) = back.map_err(|error| {
         tracing::error!(%error, signal = %row.id, "a listed signal cannot be read");
         let status = match error {
             Unreadable::Erased => axum::http::StatusCode::GONE,
@@ -249,12 +262,30 @@ pub fn listed_signal(found: &FoundSignal) -> Result<api::Signal, Refused> {
         };
         Refused::new(status, "unreadable", format!("signal {}: {error}", row.id))
     })?;
-    let mut view = signal(&core, row.status);
+    Ok(listed(&row, &core, &fate))
+}
+
+fn listed(row: &SignalRow, core: &Signal, fate: &Fate) -> api::Signal {
+    let mut view = signal(core, row.status);
     view.incident = row.incident.map(|incident| incident.to_string());
-    view.fate = words(&fate);
-    view.became = became(&fate).map(ToOwned::to_owned);
+    view.fate = words(fate);
+    view.became = became(fate).map(ToOwned::to_owned);
     view.silence = if let Fate::Silenced(silence) = fate { Some(silence.to_string()) } else { None };
-    Ok(view)
+    view
+}
+
+/// A signal of which only its place in the list is told, and why.
+fn withheld(row: &SignalRow, error: &Unreadable) -> api::Signal {
+    api::Signal {
+        id: row.id.to_string(),
+        status: row.status.word().to_owned(),
+        title: format!("withheld: {error}"),
+        event_time: row.observed.to_string(),
+        observed: row.observed.to_string(),
+        incident: row.incident.map(|incident| incident.to_string()),
+        unreadable: Some(error.to_string()),
+        ..api::Signal::default()
+    }
 }
 
 /// What became of a signal when it came, in a word.

@@ -4,7 +4,7 @@
 use tokio::sync::watch;
 
 use super::engine::EngineHandle;
-use crate::engine::Work;
+use crate::engine::{Doubt, EngineError, Work, vouching::Subject};
 
 /// Tells until `stop` says so.
 pub async fn run(engine: EngineHandle, mut stop: watch::Receiver<bool>) {
@@ -14,11 +14,24 @@ pub async fn run(engine: EngineHandle, mut stop: watch::Receiver<bool>) {
             _ = stop.changed() => return,
             () = engine.published().doubts.notified() => {}
         }
-        for (id, reason) in engine.published().doubted() {
+        for (subject, doubt) in engine.published().doubted() {
             // What cannot be told now is found again by whoever reads it next, and by the next start.
-            if let Err(error) = engine.ask(Work::Damaged { subject: Ok(id), reason }).await {
-                tracing::error!(%error, %id, "nobody can be told of a damaged history");
+            if let Err(error) = tell(&engine, subject, doubt).await {
+                tracing::error!(%error, ?subject, "nobody can be told of a damaged history");
             }
         }
     }
+}
+
+async fn tell(engine: &EngineHandle, subject: Subject, Doubt { place, reason }: Doubt) -> Result<(), EngineError> {
+    if let Some(place) = place {
+        // Somebody may have read it while it was being erased: the store is a moment ahead of what is known to be left.
+        engine.ask(Work::Wake).await?;
+        match engine.published().stands(place).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, place, "a doubtful event cannot be looked at again"),
+        }
+    }
+    engine.ask(Work::Damaged { subject, reason }).await.map(drop)
 }

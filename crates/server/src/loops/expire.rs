@@ -20,7 +20,7 @@ use quarterdeck_formats::{FORMATS, heard::Heard};
 use tokio::sync::{RwLock, watch};
 
 use crate::{
-    engine::{EngineError, signals::read_back},
+    engine::{EngineError, Published, signals::read_back},
     loops::engine::EngineHandle,
 };
 use quarterdeck_host::clock::Clock;
@@ -59,14 +59,14 @@ pub struct Expiries {
 
 impl Expiries {
     /// Gives every claim that stands and must be repeated another timeout. Call once, before [`run`].
-    pub async fn take_up(&self, store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn take_up(&self, store: &dyn Store, published: &Published, now: Timestamp) -> Result<(), StoreError> {
         let mut after = None;
         loop {
             let rows = store.live_signals(after, SIGNALS).await?;
             let Some(last) = rows.last() else { return Ok(()) };
             after = Some((last.row.observed, last.row.id));
-            for found in &rows {
-                match read_back(found) {
+            for (found, back) in rows.iter().zip(read_back(published, &rows).await?) {
+                match back {
                     Ok((signal, _)) if repeats(signal.detector.as_str()) => {
                         note(&mut self.lock(), &signal, now.plus(RESOLVE_TIMEOUT));
                     }

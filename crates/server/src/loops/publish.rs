@@ -17,7 +17,7 @@ use quarterdeck_ledger::{
 use tokio::sync::watch;
 
 use crate::{
-    engine::{Published, StartError, entry_of, read, recorded_of},
+    engine::{Published, StartError, body_opens, entry_of, read, recorded_of},
     log_files::BodiesOf,
     writing::Writing,
 };
@@ -131,7 +131,8 @@ impl Publisher {
             let to = head.size.min(begin + EVENTS);
             let wanted = usize::try_from(to - begin).unwrap_or(usize::MAX);
             let events = self.store.events(begin, wanted).await?;
-            erased.extend(erased_by(&events)?);
+            self.look_at(&events);
+            erased.extend(erased_by(&events));
             let (published, root) = (Arc::clone(&self.published), self.root.clone());
             self.blocking(move || write_slice(&published, &root, done, to, events)).await?;
             done = to;
@@ -145,6 +146,17 @@ impl Publisher {
         })
         .await?;
         Ok(head.size)
+    }
+
+    /// Tells of bodies that are not what their entries commit to. They are published as they are stored: left out they would pass for
+    /// erased, as they are `quarterdeck verify` names each.
+    fn look_at(&self, events: &[StoredEvent]) {
+        for event in events {
+            if let Err(error) = body_opens(event) {
+                tracing::error!(%error, "a changed body is published, and does not verify");
+                self.published.doubt_event(event, &error);
+            }
+        }
     }
 
     /// Events of a stream, these among them. An incident is read as a whole; the journal is as long as the program has lived.
@@ -196,19 +208,19 @@ impl Publisher {
     }
 }
 
-/// What events say was erased: versions, by stream.
-fn erased_by(events: &[StoredEvent]) -> Result<Vec<(Stream, Vec<u64>)>, PublishError> {
+/// What events say was erased: versions, by stream. One that cannot be read says nothing, and is told of where it is read.
+fn erased_by(events: &[StoredEvent]) -> Vec<(Stream, Vec<u64>)> {
     let mut erased = Vec::new();
     // Only these are read: the log is long, and seldom is anything erased.
     let may_say = |event: &&StoredEvent| event.content.json().is_some_and(|json| json.contains("erased.v1"));
     for event in events.iter().filter(may_say) {
-        if let Some(Recorded { body: Recordable::Journal(JournalEvent::Erased { stream, events, .. }), .. }) =
-            recorded_of(event)?
+        if let Ok(Some(Recorded { body: Recordable::Journal(JournalEvent::Erased { stream, events, .. }), .. })) =
+            recorded_of(event)
         {
             erased.push((stream, events.iter().map(|event| event.version).collect()));
         }
     }
-    Ok(erased)
+    erased
 }
 
 /// Writes the files of the events from `done` to `to`, given from the first that is needed for them.

@@ -74,6 +74,27 @@ impl Ground {
         })
     }
 
+    /// Runs a statement behind the program's back, as somebody with the database can; how many rows it changed.
+    pub(crate) async fn change(&self, sql: &str) -> u64 {
+        match self {
+            Self::Memory(_) => panic!("nobody else reaches memory"),
+            Self::Sqlite(path) => {
+                let connection = rusqlite::Connection::open(path).unwrap();
+                connection.busy_timeout(std::time::Duration::from_mins(1)).unwrap();
+                connection.execute(sql, []).unwrap() as u64
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres { url, .. } => {
+                let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+                let connection = tokio::spawn(connection);
+                let changed = client.execute(sql, &[]).await.unwrap();
+                drop(client);
+                connection.await.unwrap().unwrap();
+                changed
+            }
+        }
+    }
+
     /// How many hold the open store when no program does.
     pub(crate) const fn own_holders(&self) -> usize {
         match self {

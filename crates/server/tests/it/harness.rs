@@ -86,7 +86,7 @@ pub(crate) struct Deck {
     pub(crate) http: reqwest::Client,
     pub(crate) base: String,
     pub(crate) running: Running,
-    ground: Ground,
+    pub(crate) ground: Ground,
     pub(crate) folder: TempDir,
 }
 

@@ -9,7 +9,9 @@ use quarterdeck_core::{
 };
 
 use super::{
-    super::{Batch, FoundSignal, SIGNALS_PER_LIST_MAX, SignalFilter, SignalRow, SignalUpdate, Store},
+    super::{
+        Batch, Content, FoundSignal, SIGNALS_PER_LIST_MAX, SignalFilter, SignalRow, SignalUpdate, Store, StoredEvent,
+    },
     Broken, incident, journal, same, second, signal, signal_id, without_event,
 };
 
@@ -81,18 +83,22 @@ pub(super) async fn goes_on(store: Arc<dyn Store>) -> Result<(), Broken> {
 pub(super) async fn with_events(store: Arc<dyn Store>) -> Result<(), Broken> {
     let at = |n, place| SignalRow { place, ..signal(n, second(0), Confirmed) };
     let events = journal(0, 3);
-    let texts: Vec<_> = events.events.iter().map(|event| event.content.json().map(str::to_owned)).collect();
+    let appended = events.events.clone();
     store.append(Batch { signals: vec![at(1, 1), at(2, 2), at(9, 9)], ..events }).await?;
     let event = |found: Option<FoundSignal>| found.and_then(|found| found.event);
-    same("its event", &Some(&event(store.signal(second(0), signal_id(1)).await?)), &texts.get(1))?;
+    same("its event", &event(store.signal(second(0), signal_id(1)).await?).as_ref(), &appended.get(1))?;
     same("no event yet", &event(store.signal(second(0), signal_id(9)).await?), &None)?;
     let left = "{\"left\":1}".to_owned();
     store.append(Batch { redactions: vec![(1, left.clone())], ..Batch::default() }).await?;
-    let erased = FoundSignal { row: at(1, 1), event: Some(left) };
-    same("erased", &store.signal(second(0), signal_id(1)).await?, &Some(erased))?;
+    let erased =
+        appended.get(1).map(|event| StoredEvent { content: Content::Redacted { json: left }, ..event.clone() });
+    same("erased", &event(store.signal(second(0), signal_id(1)).await?), &erased)?;
     let live = store.live_signals(None, 10).await?;
     let found = live.into_iter().find(|found| found.row.id == signal_id(2)).and_then(|found| found.event);
-    same("in a list", &Some(&found), &texts.get(2))
+    same("in a list", &found.as_ref(), &appended.get(2))?;
+    let all = store.signals(&SignalFilter { limit: 10, ..SignalFilter::default() }).await?;
+    let found = all.into_iter().find(|found| found.row.id == signal_id(2)).and_then(|found| found.event);
+    same("in another", &found.as_ref(), &appended.get(2))
 }
 
 pub(super) async fn twice_and_updated(store: Arc<dyn Store>) -> Result<(), Broken> {

@@ -30,7 +30,8 @@ const TIMERS_DUE: &str = "SELECT stream, due_ms FROM deadline WHERE due_ms <= $1
 macro_rules! found {
     ($where:literal) => {
         concat!(
-            "SELECT signal.id, status, incident, observed_ms, signal.place, event.json FROM signal
+            "SELECT signal.id, status, incident, observed_ms, signal.place,
+            event.place, event.stream, event.version, event.at_ms, event.json, event.salt, event.digest FROM signal
             LEFT JOIN event ON event.place = signal.place WHERE ",
             $where
         )
@@ -84,14 +85,14 @@ pub(super) async fn size(session: Session) -> Found<u64> {
 pub(super) async fn events(session: Session, from: u64, limit: usize) -> Found<Vec<StoredEvent>> {
     const DOING: &str = "read events";
     let (first, limit): (i64, i64) = (integer(from), integer(limit));
-    let events = list(&session, DOING, EVENTS, &[&first, &limit], event_of).await?;
+    let events = list(&session, DOING, EVENTS, &[&first, &limit], event_alone).await?;
     check_unbroken(DOING, &events, from, |event| event.index)?;
     Ok((session, events))
 }
 
 pub(super) async fn stream(session: Session, stream: &str) -> Found<Vec<StoredEvent>> {
     const DOING: &str = "read stream";
-    let events = list(&session, DOING, STREAM, &[&stream], event_of).await?;
+    let events = list(&session, DOING, STREAM, &[&stream], event_alone).await?;
     check_unbroken(DOING, &events, 0, |event| event.version)?;
     Ok((session, events))
 }
@@ -104,7 +105,7 @@ pub(super) async fn stream_before(
 ) -> Found<Vec<StoredEvent>> {
     const DOING: &str = "read stream";
     let (end, most): (i64, i64) = (integer(before), integer(limit));
-    let mut events = list(&session, DOING, STREAM_BEFORE, &[&stream, &end, &most], event_of).await?;
+    let mut events = list(&session, DOING, STREAM_BEFORE, &[&stream, &end, &most], event_alone).await?;
     events.reverse();
     check_unbroken(DOING, &events, first_version(&events, limit), |event| event.version)?;
     Ok((session, events))
@@ -193,18 +194,24 @@ async fn list<T>(
     rows.iter().map(|row| read(doing, row)).collect()
 }
 
-fn event_of(doing: &'static str, row: &Row) -> Result<StoredEvent, Fault> {
+/// A row that is an event and nothing more.
+fn event_alone(doing: &'static str, row: &Row) -> Result<StoredEvent, Fault> {
+    event_of(doing, row, 0)
+}
+
+/// The event whose columns begin at `first`.
+fn event_of(doing: &'static str, row: &Row, first: usize) -> Result<StoredEvent, Fault> {
     let failed = fault(doing);
-    let json: Option<String> = row.try_get(4).map_err(failed)?;
-    let salt: Option<&[u8]> = row.try_get(5).map_err(failed)?;
+    let json: Option<String> = row.try_get(first + 4).map_err(failed)?;
+    let salt: Option<&[u8]> = row.try_get(first + 5).map_err(failed)?;
     let salt = salt.map(|salt| bytes_of(doing, salt)).transpose()?;
     Ok(StoredEvent {
-        index: count_of(doing, row.try_get(0).map_err(failed)?)?,
-        stream: row.try_get(1).map_err(failed)?,
-        version: count_of(doing, row.try_get(2).map_err(failed)?)?,
-        at: Timestamp::from_ms(row.try_get(3).map_err(failed)?),
+        index: count_of(doing, row.try_get(first).map_err(failed)?)?,
+        stream: row.try_get(first + 1).map_err(failed)?,
+        version: count_of(doing, row.try_get(first + 2).map_err(failed)?)?,
+        at: Timestamp::from_ms(row.try_get(first + 3).map_err(failed)?),
         content: Content::of_columns(json, salt),
-        digest: bytes_of(doing, row.try_get(6).map_err(failed)?)?,
+        digest: bytes_of(doing, row.try_get(first + 6).map_err(failed)?)?,
     })
 }
 
@@ -219,5 +226,7 @@ fn signal_of(doing: &'static str, row: &Row) -> Result<FoundSignal, Fault> {
         observed: Timestamp::from_ms(row.try_get(3).map_err(failed)?),
         place: count_of(doing, row.try_get(4).map_err(failed)?)?,
     };
-    Ok(FoundSignal { row: signal, event: row.try_get(5).map_err(failed)? })
+    let there: Option<i64> = row.try_get(5).map_err(failed)?;
+    let event = there.map(|_| event_of(doing, row, 5)).transpose()?;
+    Ok(FoundSignal { row: signal, event })
 }

@@ -49,7 +49,8 @@ const TIMERS_DUE: &str = "SELECT stream, due_ms FROM deadline WHERE due_ms <= ?1
 macro_rules! found {
     ($where:literal) => {
         concat!(
-            "SELECT signal.id, status, incident, observed_ms, signal.place, event.json FROM signal
+            "SELECT signal.id, status, incident, observed_ms, signal.place,
+            event.place, event.stream, event.version, event.at_ms, event.json, event.salt, event.digest FROM signal
             LEFT JOIN event ON event.place = signal.place WHERE ",
             $where
         )
@@ -59,16 +60,16 @@ const SIGNALS: &str = found!("(observed_ms, id) < (?1, ?2) ORDER BY observed_ms 
 const SIGNALS_BY_STATUS: &str =
     found!("(observed_ms, id) < (?1, ?2) AND status = ?4 ORDER BY observed_ms DESC, id DESC LIMIT ?3");
 /// The signals of an incident, by its index; the status as a bit for each that is wanted.
-const SIGNALS_OF_INCIDENT: &str =
-    "SELECT signal.id, status, signal.incident, signal.observed_ms, signal.place, event.json
+const SIGNALS_OF_INCIDENT: &str = "SELECT signal.id, status, signal.incident, signal.observed_ms, signal.place,
+        event.place, event.stream, event.version, event.at_ms, event.json, event.salt, event.digest
     FROM signal_of CROSS JOIN signal ON signal.observed_ms = signal_of.observed_ms AND signal.id = signal_of.id
     LEFT JOIN event ON event.place = signal.place
     WHERE signal_of.incident = ?4 AND (signal_of.observed_ms, signal_of.id) < (?1, ?2)
         AND signal.incident = ?4 AND ((1 << status) & ?5) <> 0
     ORDER BY signal_of.observed_ms DESC, signal_of.id DESC LIMIT ?3";
 /// Those that the index does not have yet, in no order: the tail is short.
-const SIGNALS_OF_INCIDENT_TAIL: &str =
-    "SELECT signal.id, status, signal.incident, signal.observed_ms, signal.place, event.json
+const SIGNALS_OF_INCIDENT_TAIL: &str = "SELECT signal.id, status, signal.incident, signal.observed_ms, signal.place,
+        event.place, event.stream, event.version, event.at_ms, event.json, event.salt, event.digest
     FROM signal_late CROSS JOIN signal ON signal.observed_ms = signal_late.observed_ms AND signal.id = signal_late.id
     LEFT JOIN event ON event.place = signal.place
     WHERE signal_late.incident = ?3 AND (signal_late.observed_ms, signal_late.id) < (?1, ?2)
@@ -150,7 +151,7 @@ pub(super) fn size(connection: &Connection) -> Result<u64, StoreError> {
 
 pub(super) fn events(connection: &Connection, from: u64, limit: usize) -> Result<Vec<StoredEvent>, StoreError> {
     const DOING: &str = "read events";
-    let events = list(connection, DOING, EVENTS, params![integer(from), integer(limit)], event_of)?;
+    let events = list(connection, DOING, EVENTS, params![integer(from), integer(limit)], event_alone)?;
     check_unbroken(DOING, &events, from, |event| event.index)?;
     Ok(events)
 }
@@ -168,9 +169,9 @@ pub(super) fn stream_before(
     const DOING: &str = "read stream";
     // One view of the file for both, or an event could go from the tail into the index between them.
     let view = connection.unchecked_transaction().map_err(fault(DOING))?;
-    let mut events = list(&view, DOING, STREAM_TAIL, params![stream, integer(before), integer(limit)], event_of)?;
+    let mut events = list(&view, DOING, STREAM_TAIL, params![stream, integer(before), integer(limit)], event_alone)?;
     let left = limit.saturating_sub(events.len());
-    events.extend(list(&view, DOING, STREAM, params![stream, integer(before), integer(left)], event_of)?);
+    events.extend(list(&view, DOING, STREAM, params![stream, integer(before), integer(left)], event_alone)?);
     events.reverse();
     check_unbroken(DOING, &events, first_version(&events, limit), |event| event.version)?;
     Ok(events)
@@ -284,16 +285,22 @@ fn list<T>(
     Ok(found)
 }
 
-fn event_of(doing: &'static str, row: &Row<'_>) -> Result<StoredEvent, StoreError> {
-    let json: Option<String> = row.get(4).map_err(fault(doing))?;
-    let salt: Option<[u8; 16]> = row.get(5).map_err(fault(doing))?;
+/// A row that is an event and nothing more.
+fn event_alone(doing: &'static str, row: &Row<'_>) -> Result<StoredEvent, StoreError> {
+    event_of(doing, row, 0)
+}
+
+/// The event whose columns begin at `first`.
+fn event_of(doing: &'static str, row: &Row<'_>, first: usize) -> Result<StoredEvent, StoreError> {
+    let json: Option<String> = row.get(first + 4).map_err(fault(doing))?;
+    let salt: Option<[u8; 16]> = row.get(first + 5).map_err(fault(doing))?;
     Ok(StoredEvent {
-        index: count_of(doing, row.get(0).map_err(fault(doing))?)?,
-        stream: row.get(1).map_err(fault(doing))?,
-        version: count_of(doing, row.get(2).map_err(fault(doing))?)?,
-        at: Timestamp::from_ms(row.get(3).map_err(fault(doing))?),
+        index: count_of(doing, row.get(first).map_err(fault(doing))?)?,
+        stream: row.get(first + 1).map_err(fault(doing))?,
+        version: count_of(doing, row.get(first + 2).map_err(fault(doing))?)?,
+        at: Timestamp::from_ms(row.get(first + 3).map_err(fault(doing))?),
         content: Content::of_columns(json, salt),
-        digest: row.get(6).map_err(fault(doing))?,
+        digest: row.get(first + 6).map_err(fault(doing))?,
     })
 }
 
@@ -306,5 +313,7 @@ fn signal_of(doing: &'static str, row: &Row<'_>) -> Result<FoundSignal, StoreErr
         observed: Timestamp::from_ms(row.get(3).map_err(fault(doing))?),
         place: count_of(doing, row.get(4).map_err(fault(doing))?)?,
     };
-    Ok(FoundSignal { row: signal, event: row.get(5).map_err(fault(doing))? })
+    let there: Option<i64> = row.get(5).map_err(fault(doing))?;
+    let event = there.map(|_| event_of(doing, row, 5)).transpose()?;
+    Ok(FoundSignal { row: signal, event })
 }
