@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Check) -> anyhow::Result<Exit> {
         Err(error) => {
             if args.json {
                 let faults: Vec<_> = error
-                    .faults()
+                    .mistakes()
                     .iter()
                     .map(|f| json!({"line": f.line, "path": f.path, "what": f.what, "remedy": f.remedy}))
                     .collect();

@@ -49,7 +49,7 @@ use crate::{
     id::{Id, IdSource, IncidentId, PageId, SignalId, SilenceId, SourceId},
     incident::{
         Actor, Attached, ClaimsCommand, ClaimsEvent, Command, Ctx, Incident, IncidentEvent, LifeCommand, Phase,
-        Refusal, claims::listen::Reception,
+        Refusal, decide::claims::Reception,
     },
     limits::SILENCES_MAX,
     signal::{Fingerprint, Signal, SignalChange, SignalStatus},

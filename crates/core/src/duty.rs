@@ -23,7 +23,7 @@
 //! Never sends anything: the shell does, from the `page_requested` events. Tests: in `board/tests/`, and the laws in
 //! `tests/laws.rs`.
 
-pub use crate::incident::paging::steps::{PagingDuty, Step};
+pub use crate::incident::decide::paging::{PagingDuty, Step};
 use crate::{
     incident::{Ctx, Incident, IncidentEvent},
     policy::Roster,

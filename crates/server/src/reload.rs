@@ -20,7 +20,7 @@ use quarterdeck_sources::ChainSource;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use crate::{
-    config::{self, ConfigError, Configuration, Fault, StoreKind},
+    config::{self, ConfigError, Configuration, Mistake, StoreKind},
     engine::{Answer, EngineError, Work},
     in_force::{Channels, InForce, Live},
     loops::{
@@ -163,7 +163,7 @@ pub struct Reloaded {
     /// What is in force now.
     pub in_force: Arc<InForce>,
     /// What is allowed in the file and probably not meant.
-    pub warnings: Vec<Fault>,
+    pub warnings: Vec<Mistake>,
 }
 
 impl Reloader {

@@ -66,9 +66,9 @@ fn weights_by_which_more_could_lower_a_severity_are_refused_with_their_line() {
     let line = text.lines().position(|line| line.starts_with("bands")).unwrap() + 1;
     let level = text.replace("sev2 = 500", "sev2 = 700");
     let error = config::parse(&level, folder, &parts).err().unwrap();
-    let [fault] = error.faults() else { panic!("{error:?}") };
-    assert_eq!(fault.line, Some(line));
-    assert!(fault.what.contains("must rise from `sev2` to `sev1`"), "{fault:?}");
+    let [mistake] = error.mistakes() else { panic!("{error:?}") };
+    assert_eq!(mistake.line, Some(line));
+    assert!(mistake.what.contains("must rise from `sev2` to `sev1`"), "{mistake:?}");
 }
 
 /// As somebody meets them first: nothing of theirs runs yet, and a page must be handed over all the same. `exchange.toml` names

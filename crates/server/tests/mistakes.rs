@@ -14,7 +14,7 @@ use std::{fs, path::Path};
 
 use quarterdeck_host::clock::SystemClock;
 use quarterdeck_reach::notify::Parts;
-use quarterdeck_server::config::{self, Fault};
+use quarterdeck_server::config::{self, Mistake};
 
 /// Keys whose text must be a certain thing: a name of something else in the file, an address, a span, an instant, a word of a list.
 const CHECKED: &[&str] = &[
@@ -57,8 +57,8 @@ fn parts() -> Parts {
     Parts::new(SystemClock::new()).unwrap()
 }
 
-fn faults(text: &str, folder: &Path, parts: &Parts) -> Vec<Fault> {
-    config::parse(text, folder, parts).err().map(|error| error.faults().to_vec()).unwrap_or_default()
+fn mistakes(text: &str, folder: &Path, parts: &Parts) -> Vec<Mistake> {
+    config::parse(text, folder, parts).err().map(|error| error.mistakes().to_vec()).unwrap_or_default()
 }
 
 /// A file with one mistake, the line it is in, and the word that must be named.
@@ -142,10 +142,10 @@ fn one_mistake_is_one_message_with_its_key_and_its_line() {
     let (mut tried, mut wrong) = (0, Vec::new());
     for name in ["minimal.toml", "ethereum.toml", "exchange.toml"] {
         let text = fs::read_to_string(folder.join(name)).unwrap();
-        assert_eq!(faults(&text, &folder, &parts), [], "{name}");
+        assert_eq!(mistakes(&text, &folder, &parts), [], "{name}");
         for Mutant { text, line, key } in mutants(&text) {
             tried += 1;
-            let found = faults(&text, &folder, &parts);
+            let found = mistakes(&text, &folder, &parts);
             let good = match found.as_slice() {
                 [one] => {
                     let named = one.path.contains(&key) || one.what.contains(&key);
@@ -169,7 +169,7 @@ fn said(from: &str, to: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     let text = fs::read_to_string(folder.join("exchange.toml")).unwrap();
     assert!(text.contains(from), "{from}");
-    let found = faults(&text.replacen(from, to, 1), &folder, &parts());
+    let found = mistakes(&text.replacen(from, to, 1), &folder, &parts());
     let [one] = found.as_slice() else { panic!("{to}: {found:#?}") };
     one.to_string()
 }
@@ -204,7 +204,7 @@ fn addresses_that_nobody_watches_are_a_warning_and_mistyped_ones_a_mistake() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
     let text = fs::read_to_string(folder.join("exchange.toml")).unwrap();
     let lower = text.replace(usdc, &usdc.to_lowercase());
-    assert_eq!(faults(&lower, &folder, &parts()), []);
+    assert_eq!(mistakes(&lower, &folder, &parts()), []);
 
     let elsewhere = text.replace("{ chain = 8453, address", "{ chain = 10, address");
     let line = elsewhere.lines().position(|line| line.contains("{ chain = 10, address")).unwrap() + 1;
@@ -226,11 +226,11 @@ fn where_people_open_the_console_is_a_whole_address() {
         }
     };
     for bare in ["quarterdeck.example.com", "localhost:7117", "//quarterdeck", "ftp://quarterdeck", "https://", ""] {
-        let found = faults(&with(bare), &folder, &parts());
+        let found = mistakes(&with(bare), &folder, &parts());
         let [one] = found.as_slice() else { panic!("{bare}: {found:#?}") };
         assert!(one.path == "server.base_url" && one.what.contains(bare), "{one}");
     }
     for whole in ["https://quarterdeck.example.com", "http://10.0.0.1:7117", "https://example.com/quarterdeck"] {
-        assert_eq!(faults(&with(whole), &folder, &parts()), [], "{whole}");
+        assert_eq!(mistakes(&with(whole), &folder, &parts()), [], "{whole}");
     }
 }

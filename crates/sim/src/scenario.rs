@@ -139,7 +139,7 @@ impl Scenario {
                 let (line, text) = timeline.config.as_ref().map_or((timeline.line, ""), |c| (c.line, c.text.as_str()));
                 World::of_text(text, stem, folder, parts).map_err(|error| {
                     // The reader counts from the block's first line.
-                    let inner = error.faults().first().and_then(|fault| fault.line).unwrap_or(1);
+                    let inner = error.mistakes().first().and_then(|fault| fault.line).unwrap_or(1);
                     self.malformed(
                         line.saturating_add(inner).saturating_sub(1),
                         format!("in the configuration: {error}"),

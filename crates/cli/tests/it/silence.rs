@@ -51,7 +51,7 @@ default_policy = "everything"
     );
     let clock = SystemClock::new();
     let parts = Parts::new(clock.clone()).unwrap();
-    let configuration = config::parse(&text, data, &parts).unwrap_or_else(|error| panic!("{:#?}", error.faults()));
+    let configuration = config::parse(&text, data, &parts).unwrap_or_else(|error| panic!("{:#?}", error.mistakes()));
     let world =
         World { clock, ids: Box::new(SystemIds), salts: Box::new(SystemIds), signer: None, channels: BTreeMap::new() };
     app::start(configuration, world).await.unwrap()

@@ -93,7 +93,9 @@ impl Incident {
             IncidentEvent::Life(event) => {
                 self.claims.turned(event);
                 self.paging.turned();
-                self.paging.forget_told(event);
+                if !matches!(event, LifeEvent::Acknowledged { .. } | LifeEvent::AcknowledgementExpired {}) {
+                    self.paging.forget_told();
+                }
                 return self.life.apply(at, event, self.claims.severity);
             }
             IncidentEvent::Claims(event) => {

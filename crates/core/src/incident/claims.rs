@@ -3,14 +3,13 @@
 
 pub mod event;
 pub mod command;
-pub mod listen;
 
 use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 use serde::{Deserialize, Serialize};
 
-use self::event::ClaimsEvent;
+use self::{command::ClaimsCommand, event::ClaimsEvent};
 use crate::{
     id::SignalId,
     incident::{Actor, Phase, Severity, life::event::LifeEvent, refusal::Named},
@@ -246,7 +245,7 @@ impl Claims {
     }
 
     /// What is claimed when one signal no longer counts (none: as it stands).
-    fn without(&self, id: Option<SignalId>) -> (Facts, Loudness) {
+    pub(super) fn without(&self, id: Option<SignalId>) -> (Facts, Loudness) {
         let counting = self.signals.values().filter(|attached| attached.counts && Some(attached.signal.id) != id);
         counting.fold((self.stated.clone(), Loudness::Info), |(facts, loudness), attached| {
             (facts.merge(&attached.signal.facts), loudness.max(attached.signal.loudness))
@@ -327,5 +326,15 @@ impl Claims {
             self.facts = self.facts.merge(facts);
         }
         self.stands |= self.is_vouched();
+    }
+}
+
+impl ClaimsCommand {
+    /// Whether it is accepted however long the incident is: the fate of signals that are attached already.
+    pub(super) const fn survives_length(&self) -> bool {
+        match self {
+            Self::Signal(_) => true,
+            Self::Count { .. } | Self::TakeUp { .. } | Self::StateFacts { .. } | Self::Absorb { .. } => false,
+        }
     }
 }

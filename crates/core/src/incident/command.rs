@@ -1,39 +1,14 @@
 //! What people and machines ask of an incident. Who may ask is the shell's to check; whether it makes sense is decided here.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
 pub use crate::incident::{
     claims::command::ClaimsCommand, life::command::LifeCommand, paging::command::PagingCommand,
     room::command::RoomCommand,
 };
 use crate::{
-    id::{Id, IdSource, PersonId},
+    id::{Id, IdSource},
     setting::Setting,
     time::Timestamp,
 };
-
-/// Who asks.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Actor {
-    /// A person of the roster.
-    Person(PersonId),
-    /// A token that belongs to no person: an integration.
-    Token(String),
-    /// Quarterdeck itself.
-    System,
-}
-impl fmt::Display for Actor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Person(person) => f.pad(person.as_str()),
-            Self::Token(name) => write!(f, "token {name}"),
-            Self::System => f.pad("quarterdeck"),
-        }
-    }
-}
 
 /// What `decide` may know besides the incident: the instant, fresh identifiers, and how the house is set up.
 pub struct Ctx<'a> {

@@ -3,11 +3,16 @@
 //! mitigated it, they restate facts without paging themselves, and a new signal or a reopening pages again. Tests: below, in
 //! `board/tests/`, and the laws in `tests/laws.rs`.
 
+mod reach;
+pub(crate) mod paging;
+mod life;
+pub mod claims;
+mod room;
+
 use std::sync::Arc;
 
 use crate::{
-    incident::{Command, Ctx, Incident, IncidentEvent, LifeEvent, Phase, Refusal},
-    limits::{TEXT_BYTES_MAX, TITLE_BYTES_MAX},
+    incident::{Command, Ctx, Incident, IncidentEvent, LifeEvent, Phase, Refusal, text::shortened},
     severity::Severity,
     signal::{DAMAGED_HISTORY, Signal},
 };
@@ -76,32 +81,6 @@ const fn survives_length(command: &Command) -> bool {
     }
 }
 
-/// A text that may be empty.
-pub(super) fn bounded(field: &'static str, text: &str) -> Result<(), Refusal> {
-    let bytes = text.len();
-    if bytes > TEXT_BYTES_MAX { Err(Refusal::BadText { field, bytes, max: TEXT_BYTES_MAX }) } else { Ok(()) }
-}
-
-/// A text that says something.
-pub(super) fn sentence(field: &'static str, text: &str) -> Result<(), Refusal> {
-    if text.trim().is_empty() {
-        return Err(Refusal::BadText { field, bytes: 0, max: TEXT_BYTES_MAX });
-    }
-    bounded(field, text)
-}
-
-/// A title cut at a character boundary.
-pub(super) fn shortened(title: &str) -> String {
-    let mut short = String::with_capacity(title.len().min(TITLE_BYTES_MAX));
-    for character in title.chars() {
-        if short.len() + character.len_utf8() > TITLE_BYTES_MAX {
-            break;
-        }
-        short.push(character);
-    }
-    short
-}
-
 #[cfg(test)]
 mod tests {
     use std::{collections::BTreeMap, time::Duration};
@@ -113,7 +92,7 @@ mod tests {
             Actor, ClaimsCommand, ClaimsEvent, LifeCommand, PageOutcome, PagingCommand, ResponseRole, RoomCommand,
             RoomEvent, Severity,
         },
-        limits::EVENTS_PER_INCIDENT_MAX,
+        limits::{EVENTS_PER_INCIDENT_MAX, TEXT_BYTES_MAX, TITLE_BYTES_MAX},
         policy::{EscalationPolicy, Roster},
         priority::Weights,
         setting::{Rules, Setting},

@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 use self::{command::LifeCommand, event::LifeEvent};
 use crate::{
     id::{IncidentId, ServiceId},
-    incident::{Actor, Ctx, Incident, IncidentEvent, PageReason, Phase, Refusal, Severity, decide},
-    limits::TIER_DELAY_MIN,
+    incident::{Actor, PageReason, Phase, Severity},
     time::Timestamp,
 };
 
@@ -148,74 +147,6 @@ impl LifeCommand {
         match self {
             Self::Acknowledge { .. } | Self::Resolve { .. } | Self::MergeInto { .. } => true,
             Self::Mitigate { .. } | Self::Reopen { .. } | Self::Review { .. } => false,
-        }
-    }
-}
-
-impl Incident {
-    pub(super) fn decide_life(&self, command: LifeCommand, ctx: &Ctx<'_>) -> Result<Vec<IncidentEvent>, Refusal> {
-        let event = match command {
-            LifeCommand::Acknowledge { by } => {
-                self.may("acknowledge", self.life.phase.is_unsettled())?;
-                let until = ctx.now.plus(self.paging.escalation.policy.acknowledgement.max(TIER_DELAY_MIN));
-                LifeEvent::Acknowledged { by, until }
-            }
-            LifeCommand::Mitigate { by, note } => {
-                self.may("mitigate", self.life.phase.is_unsettled())?;
-                decide::bounded("note", &note)?;
-                LifeEvent::Mitigated { by, note }
-            }
-            LifeCommand::Resolve { by, note } => {
-                self.may("resolve", self.life.phase.is_open())?;
-                decide::bounded("note", &note)?;
-                let firing = self.claims.firing().next().is_some();
-                let bound = ctx.setting.rules.still_firing.filter(|_| firing);
-                LifeEvent::Resolved { by, note, look_again: bound.map(|bound| ctx.now.plus(bound)) }
-            }
-            LifeCommand::Reopen { by, reason } => {
-                let over = matches!(self.life.phase, Phase::Mitigated | Phase::Resolved | Phase::Reviewed);
-                self.may("reopen", over)?;
-                decide::sentence("reason", &reason)?;
-                LifeEvent::Reopened { by, reason }
-            }
-            LifeCommand::Review { by, note } => {
-                self.may("review", self.life.phase == Phase::Resolved)?;
-                decide::bounded("note", &note)?;
-                LifeEvent::Reviewed { by, note }
-            }
-            LifeCommand::MergeInto { by, into } => {
-                if into == self.life.id {
-                    return Err(Refusal::BadMerge { from: self.life.id, into, why: "it is the same one" });
-                }
-                self.may("merge", self.life.phase.is_open())?;
-                LifeEvent::MergedInto { by, into }
-            }
-        };
-        Ok(vec![event.into()])
-    }
-
-    /// When it begins again, if a monitor says by then that what was resolved goes on.
-    pub fn looks_again(&self) -> Option<Timestamp> {
-        let over = matches!(self.life.phase, Phase::Resolved | Phase::Reviewed);
-        self.life.look_again.filter(|_| over && self.claims.firing().next().is_some())
-    }
-
-    /// A monitor still says that it goes on, long after somebody said that it is over.
-    pub(crate) fn begin_again(&self, ctx: &mut Ctx<'_>, events: &mut Vec<IncidentEvent>) {
-        let title = self.claims.firing().next().map_or_else(String::new, |one| one.signal.title.clone());
-        let reason = format!("its monitor still says so, long after it was resolved: {title}");
-        events.push(LifeEvent::Reopened { by: Actor::System, reason }.into());
-        if self.claims.severity >= self.paging.escalation.policy.page_at {
-            self.page_first_tier(PageReason::Reopened, ctx, events);
-        }
-    }
-
-    /// The acknowledgement ran out; where nothing stands any more, it is over with it.
-    pub(crate) fn expire_acknowledgement(&self, events: &mut Vec<IncidentEvent>) {
-        events.push(LifeEvent::AcknowledgementExpired {}.into());
-        if !self.claims.stands {
-            let note = "no signal stands and the acknowledgement ran out".to_owned();
-            events.push(LifeEvent::Resolved { by: Actor::System, note, look_again: None }.into());
         }
     }
 }

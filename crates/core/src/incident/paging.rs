@@ -1,10 +1,8 @@
-//! Paging: whom the incident tried to reach, and where its escalation stands. Never decides whom to page: that is in `steps`. Tests: in
+//! Paging: whom the incident tried to reach, and where its escalation stands. Never decides whom to page: that is in `decide`. Tests: in
 //! `board/tests/paging.rs`, and the laws in `tests/laws.rs`.
 
 pub mod event;
 pub mod command;
-mod reach;
-pub(crate) mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,10 +12,7 @@ use serde::{Deserialize, Serialize};
 use self::{command::PagingCommand, event::PagingEvent};
 use crate::{
     id::{ChannelId, PageId, PersonId},
-    incident::{
-        Actor, Ctx, Incident, IncidentEvent, LifeEvent, PageOutcome, PageReason, Phase, Refusal, RoomEvent, Severity,
-        decide, refusal::Named,
-    },
+    incident::{Actor, PageOutcome, PageReason, Phase, Severity, refusal::Named},
     policy::EscalationPolicy,
     time::Timestamp,
 };
@@ -83,11 +78,11 @@ pub(super) struct Paging {
     pub(super) escalation: Escalation,
     pub(super) pages: OrdMap<PageId, PageRecord>,
     /// Pages that did not arrive, or perhaps not, and for which the next contact is owed.
-    owed: BTreeSet<PageId>,
+    pub(super) owed: BTreeSet<PageId>,
     /// Pages under way that a person asked for when none was owed: seen through to the last contact all the same.
-    asked: BTreeSet<PageId>,
+    pub(super) asked: BTreeSet<PageId>,
     /// The worst that each person was told since it began, or began again. One who was told less than it is now is told again.
-    told: BTreeMap<PersonId, Severity>,
+    pub(super) told: BTreeMap<PersonId, Severity>,
     /// Who asked for the last step, and what for; none: it came in its time.
     pub(super) asker: Option<(Actor, String)>,
 }
@@ -203,10 +198,8 @@ impl Paging {
     }
 
     /// What people were told is forgotten when it is over, or begins again.
-    pub(super) fn forget_told(&mut self, event: &LifeEvent) {
-        if !matches!(event, LifeEvent::Acknowledged { .. } | LifeEvent::AcknowledgementExpired {}) {
-            self.told.clear();
-        }
+    pub(super) fn forget_told(&mut self) {
+        self.told.clear();
     }
 
     /// Sets the escalation going, or stops it, where an event changed whether somebody must be reached: it was `wanted` before, and
@@ -250,31 +243,6 @@ impl PagingCommand {
         match self {
             Self::SettlePage { .. } => true,
             Self::Escalate { .. } => false,
-        }
-    }
-}
-
-impl Incident {
-    pub(super) fn decide_paging(
-        &self,
-        command: PagingCommand,
-        ctx: &mut Ctx<'_>,
-    ) -> Result<Vec<IncidentEvent>, Refusal> {
-        match command {
-            PagingCommand::Escalate { by, reason } => {
-                self.may("escalate", self.life.phase.is_unsettled())?;
-                decide::sentence("reason", &reason)?;
-                let mut events = vec![RoomEvent::NoteAdded { by: by.clone(), text: reason.clone() }.into()];
-                self.page_next_tier(by, reason, ctx, &mut events);
-                Ok(events)
-            }
-            PagingCommand::SettlePage { page, outcome, latency } => {
-                let record = self.paging.pages.get(&page).ok_or(Refusal::NoSuchPage { id: self.life.id, page })?;
-                if record.outcome.is_some() {
-                    return Err(Refusal::PageSettled { page });
-                }
-                Ok(vec![PagingEvent::PageSettled { page, outcome, latency_ms: latency }.into()])
-            }
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     id::{IncidentId, PageId, PersonId, ServiceId, SignalId},
     incident::{
         Acknowledgement, Actor, Attached, Escalation, Incident, PageRecord, Phase, ResponseRole, Severity,
-        claims::Leads, decide::shortened,
+        claims::Leads, text::shortened,
     },
     limits::EVENTS_PER_INCIDENT_MAX,
     priority::Score,

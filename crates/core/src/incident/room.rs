@@ -10,7 +10,7 @@ use serde::Serialize;
 use self::{command::RoomCommand, event::RoomEvent};
 use crate::{
     id::PersonId,
-    incident::{Ctx, Incident, IncidentEvent, Phase, Refusal, ResponseRole, decide::sentence},
+    incident::{Phase, ResponseRole},
 };
 
 /// Who does what.
@@ -43,25 +43,6 @@ impl RoomCommand {
     pub(super) const fn survives_length(&self) -> bool {
         match self {
             Self::Note { .. } | Self::TakeRole { .. } => false,
-        }
-    }
-}
-
-impl Incident {
-    pub(super) fn decide_room(&self, command: RoomCommand, ctx: &Ctx<'_>) -> Result<Vec<IncidentEvent>, Refusal> {
-        match command {
-            RoomCommand::Note { by, text } => {
-                sentence("text", &text)?;
-                Ok(vec![RoomEvent::NoteAdded { by, text }.into()])
-            }
-            RoomCommand::TakeRole { by, role, person } => {
-                self.not_merged("take a role in")?;
-                if !ctx.setting.roster.people.contains_key(&person) {
-                    return Err(Refusal::NoSuchPerson { person });
-                }
-                let taken = self.room.roles.get(&role) == Some(&person);
-                Ok(if taken { Vec::new() } else { vec![RoomEvent::RoleTaken { by, role, person }.into()] })
-            }
         }
     }
 }

@@ -1,6 +1,9 @@
 //! The document as one HTML page: no scripts, nothing fetched, light or dark as the reader's system is, and fit to print.
 
-use super::document::{Block, Line, Piece, TableRow};
+use super::{
+    document::{Block, Line, Piece, TableRow},
+    plain::one_line,
+};
 
 /// Nothing may load or run, whatever a signal's title holds: the escaping is one wall, this is the second.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
@@ -87,7 +90,7 @@ fn inline(line: &Line) -> String {
 }
 
 fn escape(text: &str) -> String {
-    let text = super::one_line(text);
+    let text = one_line(text);
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -1,7 +1,10 @@
 //! The document as Markdown. Whatever a monitor or a person wrote stays text: it makes no table cell, no heading, no link, no
 //! element, and it cannot turn the reading direction round.
 
-use super::document::{Block, Line, Piece, TableRow};
+use super::{
+    document::{Block, Line, Piece, TableRow},
+    plain::one_line,
+};
 
 pub(super) fn write(blocks: &[Block]) -> String {
     let mut out = String::new();
@@ -61,7 +64,7 @@ fn inline(line: &Line) -> String {
 
 /// A code span that ends where it should: fenced by more backticks than the text has in a row, pipes escaped for tables.
 fn code(text: &str) -> String {
-    let text = super::one_line(text).replace('|', "\\|");
+    let text = one_line(text).replace('|', "\\|");
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
     if longest == 0 { format!("{fence}{text}{fence}") } else { format!("{fence} {text} {fence}") }
@@ -69,7 +72,7 @@ fn code(text: &str) -> String {
 
 /// Text that stays text. Backslashes stand before what could begin markup, an element, an entity or an automatic link.
 fn escape(text: &str) -> String {
-    let text = super::one_line(text);
+    let text = one_line(text);
     let mut out = String::with_capacity(text.len());
     let mut before = ' ';
     let mut characters = text.chars().peekable();

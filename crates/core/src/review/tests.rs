@@ -7,12 +7,16 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     chain::{Address, B256, BlockRef, ChainId},
-    id::Id,
-    incident::{Actor, ClaimsEvent, LifeEvent, PageOutcome, PageReason, PagingEvent, RoomEvent, SeverityChange},
+    id::{Id, PersonId, ServiceId},
+    incident::{
+        Actor, ClaimsEvent, LifeEvent, PageOutcome, PageReason, PagingEvent, ResponseRole, RoomEvent, Severity,
+        SeverityChange,
+    },
     money::Usd,
     policy::{EscalationPolicy, Target, Tier},
-    priority::Score,
-    signal::{ChainPosition, Explanation, Facts, Fingerprint, Loudness, Signal},
+    priority::{Score, Term},
+    signal::{ChainPosition, Explanation, Facts, Fingerprint, Loudness, Number, Signal, SignalStatus},
+    time::Timestamp,
 };
 
 fn instant(text: &str) -> Timestamp {

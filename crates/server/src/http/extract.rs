@@ -14,7 +14,9 @@ use axum::{
 use quarterdeck_formats::{FORMATS, alertmanager::answer::error_body, format::IngestFormat, pagerduty};
 use serde::de::DeserializeOwned;
 
-use super::{BODY_BYTES_MAX, Refused, Shared};
+use quarterdeck_core::limits::BODY_BYTES_MAX;
+
+use super::{Refused, Shared};
 use crate::doors::TooSlow;
 
 /// The query of the address.

@@ -12,7 +12,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use quarterdeck_core::{id::SourceId, incident::Actor, signal::Signal};
 use quarterdeck_formats::heard::is_claim_of;
 
-use super::{App, Presented, Refused, Shared, caller, came_from, holder, integration, presented, with_role};
+use super::{App, Presented, Refused, Shared, access::came_from, caller, holder, integration, presented, with_role};
 use crate::auth::{Caller, Role};
 
 /// Somebody who speaks a foreign format.

@@ -302,7 +302,7 @@ async fn run(clock: &Arc<SetClock>, receiver: &Receiver, folder: &Path, store: A
     if !file.exists() {
         std::fs::write(&file, configuration(&receiver.address.to_string())).unwrap();
     }
-    let configuration = config::load(&file, &parts).unwrap_or_else(|error| panic!("{:#?}", error.faults()));
+    let configuration = config::load(&file, &parts).unwrap_or_else(|error| panic!("{:#?}", error.mistakes()));
     let world = World {
         clock: clock.clone(),
         ids: Box::new(SystemIds),

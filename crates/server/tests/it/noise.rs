@@ -105,7 +105,7 @@ impl Noisy {
         let folder = tempfile::tempdir().unwrap();
         let parts = Parts::new(clock.clone()).unwrap();
         let mut configuration = config::parse(&configuration(), Path::new("."), &parts)
-            .unwrap_or_else(|error| panic!("{:#?}", error.faults()));
+            .unwrap_or_else(|error| panic!("{:#?}", error.mistakes()));
         configuration.listen = None;
         configuration.data = folder.keep();
         let signer = Some(SignerKey::from_seed("test.invalid/log", &[7; 32]).unwrap());

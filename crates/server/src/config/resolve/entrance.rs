@@ -3,8 +3,11 @@
 
 use std::net::SocketAddr;
 
-use super::{Faults, LISTEN};
+use super::Mistakes;
 use crate::{config::shape::File, doors::tls::Encryption};
+
+/// Where the console listens unless told otherwise: loopback, so that nothing is open by accident.
+pub const LISTEN: &str = "127.0.0.1:7117";
 
 /// Where we listen, and with what it is encrypted.
 pub(super) struct Entrance {
@@ -20,9 +23,9 @@ impl Entrance {
     }
 }
 
-pub(super) fn entrance(file: &File, faults: &mut Faults<'_>) -> Entrance {
+pub(super) fn entrance(file: &File, mistakes: &mut Mistakes<'_>) -> Entrance {
     let listen = file.server.listen.as_deref().unwrap_or(LISTEN);
-    let listen = faults.take(
+    let listen = mistakes.take(
         listen.parse::<SocketAddr>().map_err(|error| format!("`{listen}`: {error}")),
         ("server", 0, "listen"),
         "write an address and a port, for example `127.0.0.1:7117`",
@@ -32,21 +35,21 @@ pub(super) fn entrance(file: &File, faults: &mut Faults<'_>) -> Entrance {
         let what = format!("others can reach {open}, and tokens would go there unencrypted");
         let remedy = "add `[tls]` with `certificate` and `key`; or set `behind_proxy = true` where a proxy that \
                       encrypts stands in front and nobody else reaches this port; or listen on 127.0.0.1";
-        faults.add("server", 0, "listen", what, remedy);
+        mistakes.add("server", 0, "listen", what, remedy);
     }
-    Entrance { listen, encryption: encryption(file, faults) }
+    Entrance { listen, encryption: encryption(file, mistakes) }
 }
 
-fn encryption(file: &File, faults: &mut Faults<'_>) -> Option<Encryption> {
+fn encryption(file: &File, mistakes: &mut Mistakes<'_>) -> Option<Encryption> {
     let section = file.tls.as_ref()?;
-    let (certificate, key) = (faults.folder().join(&section.certificate), faults.folder().join(&section.key));
+    let (certificate, key) = (mistakes.folder().join(&section.certificate), mistakes.folder().join(&section.key));
     // A new certificate under the same name is another configuration.
     if let Ok(held) = std::fs::read_to_string(&certificate) {
-        faults.has_read(&section.certificate, &held);
+        mistakes.has_read(&section.certificate, &held);
     }
     let remedy = "name PEM files: the certificate followed by those up to its authority, and its key; paths are relative to \
                   this file";
-    faults.take(Encryption::read(&certificate, &key), ("tls", 0, "certificate"), remedy)
+    mistakes.take(Encryption::read(&certificate, &key), ("tls", 0, "certificate"), remedy)
 }
 
 #[cfg(test)]
@@ -72,14 +75,14 @@ tiers = [{ people = ["ana"], delay = "5m" }]
 fallback = "ana"
 "#;
 
-    /// What is said about a file that begins like this: `base_url` of a good one, line and text of each fault.
+    /// What is said about a file that begins like this: `base_url` of a good one, line and text of each mistake.
     fn said(begins: &str) -> Result<String, Vec<(usize, String)>> {
         let parts = Parts::new(SystemClock::new()).unwrap();
         // The loopback certificate of the notifiers' tests.
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reach/tests/data");
-        parse(&format!("{begins}{REST}"), &folder, &parts)
-            .map(|read| read.base_url)
-            .map_err(|error| error.faults().iter().map(|fault| (fault.line.unwrap_or(0), fault.what.clone())).collect())
+        parse(&format!("{begins}{REST}"), &folder, &parts).map(|read| read.base_url).map_err(|error| {
+            error.mistakes().iter().map(|mistake| (mistake.line.unwrap_or(0), mistake.what.clone())).collect()
+        })
     }
 
     #[test]
@@ -105,8 +108,8 @@ fallback = "ana"
             ("README.md", "loopback.key.pem", "has no certificate"),
             ("loopback.cert.pem", "loopback.cert.pem", "loopback.cert.pem`: "),
         ] {
-            let faults = said(&format!("[tls]\ncertificate = \"{certificate}\"\nkey = \"{key}\"\n")).unwrap_err();
-            let [(2, what)] = faults.as_slice() else { panic!("{certificate}, {key}: {faults:?}") };
+            let mistakes = said(&format!("[tls]\ncertificate = \"{certificate}\"\nkey = \"{key}\"\n")).unwrap_err();
+            let [(2, what)] = mistakes.as_slice() else { panic!("{certificate}, {key}: {mistakes:?}") };
             assert!(what.contains(want), "{certificate}, {key}: {what}");
         }
     }

@@ -17,10 +17,11 @@ use quarterdeck_core::{
 use quarterdeck_formats::severity::SeverityWords;
 use serde::de::DeserializeOwned;
 
-use super::{Channels, Faults};
+use super::{Channels, Mistakes};
 use crate::config::{
-    near, read_text,
+    near,
     shape::{self, File},
+    text::read_text,
 };
 use quarterdeck_reach::notify;
 
@@ -28,13 +29,13 @@ use quarterdeck_reach::notify;
 /// fell asleep is noticed.
 const ACKNOWLEDGEMENT: Duration = Duration::from_mins(30);
 
-pub(super) fn setting(file: &File, channels: &Channels, faults: &mut Faults<'_>) -> Option<Setting> {
-    let roster = roster(file, channels, faults);
+pub(super) fn setting(file: &File, channels: &Channels, mistakes: &mut Mistakes<'_>) -> Option<Setting> {
+    let roster = roster(file, channels, mistakes);
     let default_policy = match (&file.response.default_policy, roster.policies.keys().next()) {
         (Some(text), _) => {
-            let name: Option<PolicyId> = faults.name(text, ("response", 0, "default_policy"));
+            let name: Option<PolicyId> = mistakes.name(text, ("response", 0, "default_policy"));
             name.filter(|name| {
-                no_policy(file, name, ("response", 0, "default_policy"), faults);
+                no_policy(file, name, ("response", 0, "default_policy"), mistakes);
                 roster.policies.contains_key(name)
             })
         }
@@ -42,7 +43,7 @@ pub(super) fn setting(file: &File, channels: &Channels, faults: &mut Faults<'_>)
         // What is wrong with those that stand there is told already.
         (None, None) if !file.policy.is_empty() => None,
         (None, None) => {
-            faults.add(
+            mistakes.add(
                 "policy",
                 0,
                 "",
@@ -52,49 +53,49 @@ pub(super) fn setting(file: &File, channels: &Channels, faults: &mut Faults<'_>)
             None
         }
     };
-    let catalogue = catalogue(file, default_policy.as_ref(), faults);
-    let rules = rules(&file.response, faults);
+    let catalogue = catalogue(file, default_policy.as_ref(), mistakes);
+    let rules = rules(&file.response, mistakes);
     Some(Setting {
         roster,
         catalogue: Arc::new(catalogue),
         rules,
         default_policy: default_policy?,
-        weights: weights(&file.weights, faults),
+        weights: weights(&file.weights, mistakes),
     })
 }
 
 /// Notes that nothing has the name of this policy. One that stands there and is wrong is told at its own place.
-fn no_policy(file: &File, name: &PolicyId, (header, nth, key): (&str, usize, &str), faults: &mut Faults<'_>) {
+fn no_policy(file: &File, name: &PolicyId, (header, nth, key): (&str, usize, &str), mistakes: &mut Mistakes<'_>) {
     let known: Vec<&str> = file.policy.iter().map(|section| section.id.get_ref().as_str()).collect();
     if !known.contains(&name.as_str()) {
         let remedy = near::remedy(name.as_str(), &known, "add a `[[policy]]`");
-        faults.add(header, nth, key, format!("no policy `{name}` is configured"), &remedy);
+        mistakes.add(header, nth, key, format!("no policy `{name}` is configured"), &remedy);
     }
 }
 
-fn rules(section: &shape::Response, faults: &mut Faults<'_>) -> Rules {
+fn rules(section: &shape::Response, mistakes: &mut Mistakes<'_>) -> Rules {
     let mut rules = Rules::default();
-    if let Some(span) = section.window.as_ref().and_then(|text| faults.span(text, ("response", 0, "window"))) {
+    if let Some(span) = section.window.as_ref().and_then(|text| mistakes.span(text, ("response", 0, "window"))) {
         rules.window = span;
     }
-    if let Some(span) = section.reopen.as_ref().and_then(|text| faults.span(text, ("response", 0, "reopen"))) {
+    if let Some(span) = section.reopen.as_ref().and_then(|text| mistakes.span(text, ("response", 0, "reopen"))) {
         rules.reopen = span;
     }
     rules.still_firing = rules.still_firing.map(|bound| bound.min(rules.reopen));
     match section.still_firing.as_deref() {
         Some("never") => rules.still_firing = None,
-        Some(text) => rules.still_firing = faults.span(text, ("response", 0, "still_firing")).or(rules.still_firing),
+        Some(text) => rules.still_firing = mistakes.span(text, ("response", 0, "still_firing")).or(rules.still_firing),
         None => {}
     }
     if rules.still_firing.is_some_and(|bound| bound > rules.reopen) {
         let what = "it is longer than `reopen`: by then what a monitor repeats opens an incident of its own";
-        faults.add("response", 0, "still_firing", what, "write a shorter span, `never`, or a longer `reopen`");
+        mistakes.add("response", 0, "still_firing", what, "write a shorter span, `never`, or a longer `reopen`");
     }
     if let Some(text) = &section.reopen_at {
-        rules.reopen_at = faults.take(text.parse(), ("response", 0, "reopen_at"), "write SEV1 to SEV5");
+        rules.reopen_at = mistakes.take(text.parse(), ("response", 0, "reopen_at"), "write SEV1 to SEV5");
     }
     if let Some(text) = &section.open_at
-        && let Some(loudness) = word::<Loudness>(text, ("response", 0, "open_at"), faults)
+        && let Some(loudness) = word::<Loudness>(text, ("response", 0, "open_at"), mistakes)
     {
         rules.open_at = loudness;
     }
@@ -102,50 +103,57 @@ fn rules(section: &shape::Response, faults: &mut Faults<'_>) -> Rules {
 }
 
 /// What the operator's own words of severity mean.
-pub(super) fn severity_words(section: &BTreeMap<String, String>, faults: &mut Faults<'_>) -> SeverityWords {
+pub(super) fn severity_words(section: &BTreeMap<String, String>, mistakes: &mut Mistakes<'_>) -> SeverityWords {
     let mut words = Vec::new();
     for (own, text) in section {
-        words
-            .extend(word::<Loudness>(text, ("severity_words", 0, own), faults).map(|loudness| (own.clone(), loudness)));
+        words.extend(
+            word::<Loudness>(text, ("severity_words", 0, own), mistakes).map(|loudness| (own.clone(), loudness)),
+        );
     }
     SeverityWords::new(words)
 }
 
 /// What each fact weighs. Weights by which more could lower a severity are refused.
-fn weights(section: &Weights, faults: &mut Faults<'_>) -> Weights {
+fn weights(section: &Weights, mistakes: &mut Mistakes<'_>) -> Weights {
     for bad in section.check() {
         // Written as a table of its own, or as a key of `[weights]`.
         let table = format!("weights.{}", bad.weight());
-        let (header, key) = match faults.lines.find(&table, 0, "") {
+        let (header, key) = match mistakes.lines.find(&table, 0, "") {
             Some(_) => (table.as_str(), ""),
             None => ("weights", bad.weight()),
         };
-        faults.add(header, 0, key, bad.to_string(), "see `[weights]` in `examples/exchange.toml`");
+        mistakes.add(header, 0, key, bad.to_string(), "see `[weights]` in `examples/exchange.toml`");
     }
     section.clone()
 }
 
 /// One of the words of a core enum.
-fn word<T: DeserializeOwned>(text: &str, place: (&str, usize, &str), faults: &mut Faults<'_>) -> Option<T> {
+fn word<T: DeserializeOwned>(text: &str, place: (&str, usize, &str), mistakes: &mut Mistakes<'_>) -> Option<T> {
     let parsed = serde_json::from_value::<T>(serde_json::Value::String(text.to_owned()));
     let parsed = parsed.map_err(|error| error.to_string());
     let remedy = parsed.as_ref().err().and_then(|error| near::remedy_by(error)).unwrap_or_default();
-    faults.take(parsed.map_err(|_| format!("`{text}` is no word for it")), place, &remedy)
+    mistakes.take(parsed.map_err(|_| format!("`{text}` is no word for it")), place, &remedy)
 }
 
-fn roster(file: &File, channels: &Channels, faults: &mut Faults<'_>) -> Roster {
-    let (mut roster, so_far) = (Roster::default(), faults.found.len());
+fn roster(file: &File, channels: &Channels, mistakes: &mut Mistakes<'_>) -> Roster {
+    let (mut roster, so_far) = (Roster::default(), mistakes.found.len());
     for (nth, section) in file.person.iter().enumerate() {
-        let Some(id) = faults.name(section.id.get_ref(), ("person", nth, "id")) else { continue };
+        let Some(id) = mistakes.name(section.id.get_ref(), ("person", nth, "id")) else { continue };
         let mut contacts = Vec::new();
         for contact in &section.contacts {
-            let Some(channel) = faults.name(contact.channel.get_ref(), ("person", nth, "contacts.channel")) else {
+            let Some(channel) = mistakes.name(contact.channel.get_ref(), ("person", nth, "contacts.channel")) else {
                 continue;
             };
             if !channels.contains_key(&channel) && !file.channel.contains_key(channel.as_str()) {
                 let known: Vec<&str> = file.channel.keys().map(String::as_str).collect();
                 let remedy = near::remedy(channel.as_str(), &known, &format!("add a `[channel.{channel}]`"));
-                faults.add("person", nth, "contacts.channel", format!("no channel `{channel}` is configured"), &remedy);
+                mistakes.add(
+                    "person",
+                    nth,
+                    "contacts.channel",
+                    format!("no channel `{channel}` is configured"),
+                    &remedy,
+                );
             }
             let values = file.channel.get(channel.as_str());
             let kind = values.and_then(|values| values.get("kind")).and_then(toml::Value::as_str);
@@ -153,7 +161,7 @@ fn roster(file: &File, channels: &Channels, faults: &mut Faults<'_>) -> Roster {
                 && let Err(why) = kind.check_address(&contact.address)
             {
                 let what = format!("`{}` is no address on channel `{channel}`: {why}", contact.address);
-                faults.add("person", nth, "contacts.address", what, &format!("write {}", kind.address()));
+                mistakes.add("person", nth, "contacts.address", what, &format!("write {}", kind.address()));
             }
             contacts.push(Contact { channel, address: contact.address.clone() });
         }
@@ -161,13 +169,13 @@ fn roster(file: &File, channels: &Channels, faults: &mut Faults<'_>) -> Roster {
         let zone = section.zone.clone().unwrap_or_else(|| "UTC".to_owned());
         roster.people.insert(id.clone(), Person { id, name, zone, contacts });
     }
-    schedules(file, &mut roster, faults);
-    policies(file, &mut roster, faults);
+    schedules(file, &mut roster, mistakes);
+    policies(file, &mut roster, mistakes);
     // Where something could not be read, what names it would be a mistake as well.
-    let mistakes = if faults.found.len() > so_far { Vec::new() } else { roster.check() };
-    for mistake in mistakes {
+    let wrong = if mistakes.found.len() > so_far { Vec::new() } else { roster.check() };
+    for mistake in wrong {
         let (header, nth) = place_of(&mistake, file);
-        faults.add(header, nth, key_of(&mistake), mistake.to_string(), &remedy_of(&mistake, file));
+        mistakes.add(header, nth, key_of(&mistake), mistake.to_string(), &remedy_of(&mistake, file));
     }
     roster
 }
@@ -217,9 +225,9 @@ fn remedy_of(mistake: &Mistake, file: &File) -> String {
     }
 }
 
-/// The section that a fault of the roster is about, by the name in it.
-fn place_of(fault: &Mistake, file: &File) -> (&'static str, usize) {
-    let text = fault.to_string();
+/// The section that a mistake of the roster is about, by the name in it.
+fn place_of(mistake: &Mistake, file: &File) -> (&'static str, usize) {
+    let text = mistake.to_string();
     let named = |id: &str| text.contains(&format!("`{id}`"));
     if let Some(nth) = file.policy.iter().position(|section| named(section.id.get_ref())) {
         return ("policy", nth);
@@ -230,17 +238,17 @@ fn place_of(fault: &Mistake, file: &File) -> (&'static str, usize) {
     ("person", file.person.iter().position(|section| named(section.id.get_ref())).unwrap_or(0))
 }
 
-fn schedules(file: &File, roster: &mut Roster, faults: &mut Faults<'_>) {
+fn schedules(file: &File, roster: &mut Roster, mistakes: &mut Mistakes<'_>) {
     for (nth, section) in file.schedule.iter().enumerate() {
-        let Some(id) = faults.name(section.id.get_ref(), ("schedule", nth, "id")) else { continue };
+        let Some(id) = mistakes.name(section.id.get_ref(), ("schedule", nth, "id")) else { continue };
         let mut rotations = Vec::new();
         for rotation in &section.rotations {
             let people = rotation
                 .people
                 .iter()
-                .filter_map(|text| faults.name(text, ("schedule", nth, "rotations.people")))
+                .filter_map(|text| mistakes.name(text, ("schedule", nth, "rotations.people")))
                 .collect();
-            let start = faults.take(
+            let start = mistakes.take(
                 rotation.start.parse().map_err(|error| format!("`{}`: {error}", rotation.start)),
                 ("schedule", nth, "rotations.start"),
                 "write the first hand-over as a local date and time, for example `2026-01-05T09:00`",
@@ -251,7 +259,7 @@ fn schedules(file: &File, roster: &mut Roster, faults: &mut Faults<'_>) {
                 (None, None, Some(count), None) => Some(Shift::Days { count }),
                 (None, None, None, Some(count)) => Some(Shift::Weeks { count }),
                 _ => {
-                    faults.add(
+                    mistakes.add(
                         "schedule",
                         nth,
                         "rotations",
@@ -269,10 +277,10 @@ fn schedules(file: &File, roster: &mut Roster, faults: &mut Faults<'_>) {
         for one in &section.overrides {
             let place = |key| ("schedule", nth, key);
             let remedy = "write an instant, for example `2026-12-24T18:00:00Z`";
-            let from = faults.take(instant(one.from.get_ref()), place("overrides.from"), remedy);
-            let until = faults.take(instant(&one.until), place("overrides.until"), remedy);
+            let from = mistakes.take(instant(one.from.get_ref()), place("overrides.from"), remedy);
+            let until = mistakes.take(instant(&one.until), place("overrides.until"), remedy);
             if let (Some(from), Some(until), Some(person)) =
-                (from, until, faults.name(&one.person, place("overrides.person")))
+                (from, until, mistakes.name(&one.person, place("overrides.person")))
             {
                 overrides.push(Override { from, until, person });
             }
@@ -286,10 +294,10 @@ fn instant(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|error| format!("`{text}`: {error}"))
 }
 
-fn policies(file: &File, roster: &mut Roster, faults: &mut Faults<'_>) {
+fn policies(file: &File, roster: &mut Roster, mistakes: &mut Mistakes<'_>) {
     for (nth, section) in file.policy.iter().enumerate() {
         let place = |key| ("policy", nth, key);
-        let Some(id) = faults.name::<quarterdeck_core::id::kind::Policy>(section.id.get_ref(), place("id")) else {
+        let Some(id) = mistakes.name::<quarterdeck_core::id::kind::Policy>(section.id.get_ref(), place("id")) else {
             continue;
         };
         let mut tiers = Vec::new();
@@ -297,24 +305,24 @@ fn policies(file: &File, roster: &mut Roster, faults: &mut Faults<'_>) {
             let schedules = tier
                 .schedules
                 .iter()
-                .filter_map(|text| faults.name(text, place("tiers.schedules")))
+                .filter_map(|text| mistakes.name(text, place("tiers.schedules")))
                 .map(Target::Schedule);
             let mut targets: Vec<Target> = schedules.collect();
             targets.extend(
-                tier.people.iter().filter_map(|text| faults.name(text, place("tiers.people"))).map(Target::Person),
+                tier.people.iter().filter_map(|text| mistakes.name(text, place("tiers.people"))).map(Target::Person),
             );
-            let delay = faults.span(&tier.delay, place("tiers.delay"));
+            let delay = mistakes.span(&tier.delay, place("tiers.delay"));
             tiers.extend(delay.map(|delay| Tier { targets, delay }));
         }
         let acknowledgement = match &section.acknowledgement {
             None => Some(ACKNOWLEDGEMENT),
-            Some(text) => faults.span(text, place("acknowledgement")),
+            Some(text) => mistakes.span(text, place("acknowledgement")),
         };
         let page_at = match &section.page_at {
             None => Some(Severity::Sev3),
-            Some(text) => faults.take(text.parse::<Severity>(), place("page_at"), "write SEV1 to SEV5"),
+            Some(text) => mistakes.take(text.parse::<Severity>(), place("page_at"), "write SEV1 to SEV5"),
         };
-        let fallback = faults.name(&section.fallback, place("fallback"));
+        let fallback = mistakes.name(&section.fallback, place("fallback"));
         if let (Some(fallback), Some(acknowledgement), Some(page_at)) = (fallback, acknowledgement, page_at) {
             let rounds = section.rounds.unwrap_or(3);
             let policy = EscalationPolicy { id: id.clone(), tiers, rounds, fallback, acknowledgement, page_at };
@@ -323,35 +331,35 @@ fn policies(file: &File, roster: &mut Roster, faults: &mut Faults<'_>) {
     }
 }
 
-fn catalogue(file: &File, default_policy: Option<&PolicyId>, faults: &mut Faults<'_>) -> Catalogue {
+fn catalogue(file: &File, default_policy: Option<&PolicyId>, mistakes: &mut Mistakes<'_>) -> Catalogue {
     let names: BTreeMap<&str, usize> =
         file.service.iter().enumerate().map(|(nth, s)| (s.id.get_ref().as_str(), nth)).collect();
     let mut services = Vec::new();
     for (nth, section) in file.service.iter().enumerate() {
         let mut depends_on = std::collections::BTreeSet::new();
         for text in &section.depends_on {
-            let service = faults.name::<quarterdeck_core::id::kind::Service>(text, ("service", nth, "depends_on"));
+            let service = mistakes.name::<quarterdeck_core::id::kind::Service>(text, ("service", nth, "depends_on"));
             let Some(service) = service else { continue };
             if !names.contains_key(text.as_str()) {
                 let known: Vec<&str> = names.keys().copied().collect();
                 let remedy = near::remedy(text, &known, "add a `[[service]]`");
-                faults.add("service", nth, "depends_on", format!("no service `{text}` is configured"), &remedy);
+                mistakes.add("service", nth, "depends_on", format!("no service `{text}` is configured"), &remedy);
             }
             depends_on.insert(service);
         }
         let policy = match &section.policy {
             None => default_policy.cloned(),
-            Some(text) => faults.name(text, ("service", nth, "policy")),
+            Some(text) => mistakes.name(text, ("service", nth, "policy")),
         };
         if let Some(policy) = policy.as_ref().filter(|_| section.policy.is_some()) {
-            no_policy(file, policy, ("service", nth, "policy"), faults);
+            no_policy(file, policy, ("service", nth, "policy"), mistakes);
         }
         let criticality = match &section.criticality {
             None => Some(Criticality::default()),
-            Some(text) => word(text, ("service", nth, "criticality"), faults),
+            Some(text) => word(text, ("service", nth, "criticality"), mistakes),
         };
-        let addresses = addresses(section, nth, faults);
-        let id: Option<ServiceId> = faults.name(section.id.get_ref(), ("service", nth, "id"));
+        let addresses = addresses(section, nth, mistakes);
+        let id: Option<ServiceId> = mistakes.name(section.id.get_ref(), ("service", nth, "id"));
         if let (Some(id), Some(policy), Some(criticality)) = (id, policy, criticality) {
             services.push(Service {
                 title: section.title.clone().unwrap_or_else(|| section.id.get_ref().clone()),
@@ -367,17 +375,17 @@ fn catalogue(file: &File, default_policy: Option<&PolicyId>, faults: &mut Faults
             });
         }
     }
-    let mut catalogue = Catalogue::new(services, assets(&file.asset, faults));
-    lists(&file.list, &mut catalogue, faults);
+    let mut catalogue = Catalogue::new(services, assets(&file.asset, mistakes));
+    lists(&file.list, &mut catalogue, mistakes);
     catalogue
 }
 
-fn addresses(section: &shape::ServiceSection, nth: usize, faults: &mut Faults<'_>) -> Vec<WatchedAddress> {
+fn addresses(section: &shape::ServiceSection, nth: usize, mistakes: &mut Mistakes<'_>) -> Vec<WatchedAddress> {
     let mut addresses = Vec::new();
     for one in &section.addresses {
         let place = |key| ("service", nth, key);
-        let address = address(one.address.get_ref(), one.chain, place("addresses.address"), faults);
-        let role = word::<Role>(&one.role, place("addresses.role"), faults);
+        let address = address(one.address.get_ref(), one.chain, place("addresses.address"), mistakes);
+        let role = word::<Role>(&one.role, place("addresses.role"), mistakes);
         if let (Some(address), Some(role)) = (address, role) {
             let label = one.label.clone().unwrap_or_else(|| one.role.clone());
             addresses.push(WatchedAddress { chain: ChainId::evm(one.chain), address: address.into(), role, label });
@@ -386,11 +394,11 @@ fn addresses(section: &shape::ServiceSection, nth: usize, faults: &mut Faults<'_
     addresses
 }
 
-fn address(text: &str, chain: u64, place: (&str, usize, &str), faults: &mut Faults<'_>) -> Option<Address> {
+fn address(text: &str, chain: u64, place: (&str, usize, &str), mistakes: &mut Mistakes<'_>) -> Option<Address> {
     let parsed = text.parse::<Address>().map_err(|error| format!("`{text}` is no address: {error}"));
-    let address = faults.take(parsed, place, "write 0x and 40 hex digits")?;
+    let address = mistakes.take(parsed, place, "write 0x and 40 hex digits")?;
     if let Err(what) = checksum(text, address, Some(chain)) {
-        faults.add(place.0, place.1, place.2, what, COPY_ANEW);
+        mistakes.add(place.0, place.1, place.2, what, COPY_ANEW);
     }
     Some(address)
 }
@@ -410,19 +418,20 @@ fn checksum(text: &str, address: Address, chain: Option<u64>) -> Result<(), Stri
     Err(format!("`{text}` is mistyped: its capital letters do not fit its digits"))
 }
 
-fn assets(sections: &[shape::AssetSection], faults: &mut Faults<'_>) -> Vec<Asset> {
+fn assets(sections: &[shape::AssetSection], mistakes: &mut Mistakes<'_>) -> Vec<Asset> {
     let mut assets = Vec::new();
     for (nth, section) in sections.iter().enumerate() {
         let token = match &section.token {
             None => None,
-            Some(text) => match address(text, section.chain, ("asset", nth, "token"), faults) {
+            Some(text) => match address(text, section.chain, ("asset", nth, "token"), mistakes) {
                 None => continue,
                 some => some,
             },
         };
-        let price = faults.take(micro_usd(&section.usd), ("asset", nth, "usd"), "write dollars, for example `2500.00`");
+        let price =
+            mistakes.take(micro_usd(&section.usd), ("asset", nth, "usd"), "write dollars, for example `2500.00`");
         if section.decimals > 36 {
-            faults.add("asset", nth, "decimals", format!("{} decimals", section.decimals), "want 0 to 36");
+            mistakes.add("asset", nth, "decimals", format!("{} decimals", section.decimals), "want 0 to 36");
         }
         if let Some(micro_usd) = price {
             let price = Price { micro_usd, decimals: section.decimals };
@@ -450,16 +459,16 @@ fn micro_usd(text: &str) -> Result<u64, String> {
 }
 
 /// A list file has an address in each line, and after a comma or a space why it is listed; `#` begins a comment.
-fn lists(sections: &[shape::ListSection], catalogue: &mut Catalogue, faults: &mut Faults<'_>) {
+fn lists(sections: &[shape::ListSection], catalogue: &mut Catalogue, mistakes: &mut Mistakes<'_>) {
     for (nth, section) in sections.iter().enumerate() {
         let as_of = format!("{}T00:00:00Z", section.as_of).parse::<Timestamp>();
         let as_of =
-            faults.take(as_of, ("list", nth, "as_of"), "write the day it was drawn up, for example `2026-11-01`");
-        let path = faults.folder().join(&section.file);
+            mistakes.take(as_of, ("list", nth, "as_of"), "write the day it was drawn up, for example `2026-11-01`");
+        let path = mistakes.folder().join(&section.file);
         let text = read_text(&path).map_err(|error| format!("read `{}`: {error}", path.display()));
-        let text = faults.take(text, ("list", nth, "file"), "correct the path");
+        let text = mistakes.take(text, ("list", nth, "file"), "correct the path");
         let (Some(as_of), Some(text)) = (as_of, text) else { continue };
-        faults.has_read(&section.file, &text);
+        mistakes.has_read(&section.file, &text);
         let mut entries = Vec::new();
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.split('#').next().unwrap_or_default().trim();
@@ -468,14 +477,14 @@ fn lists(sections: &[shape::ListSection], catalogue: &mut Catalogue, faults: &mu
                 Ok(parsed) => {
                     if let Err(what) = checksum(address.trim(), parsed, None) {
                         let what = format!("line {number} of `{}`: {what}", section.file);
-                        faults.add("list", nth, "file", what, COPY_ANEW);
+                        mistakes.add("list", nth, "file", what, COPY_ANEW);
                     }
                     entries.push((parsed, label.trim().to_owned()));
                 }
                 Err(_) if line.is_empty() => {}
                 Err(error) => {
                     let what = format!("line {number} of `{}`: `{address}`: {error}", section.file);
-                    faults.add("list", nth, "file", what, "each line begins with an address");
+                    mistakes.add("list", nth, "file", what, "each line begins with an address");
                 }
             }
         }

@@ -1,12 +1,12 @@
 //! What may be there only once. Where two sections have one id the last would win, and a copied block would mute the first
-//! without a word: so each second one is a fault, and names both lines. Tests: below.
+//! without a word: so each second one is a mistake, and names both lines. Tests: below.
 
 use std::collections::BTreeMap;
 
 use alloy_primitives::Address;
 use toml::Spanned;
 
-use super::Faults;
+use super::Mistakes;
 use crate::config::shape::File;
 
 /// What was there so far, with its line.
@@ -30,34 +30,34 @@ impl<K: Ord> Once<K> {
 
 impl Once<[u8; 32]> {
     /// Notes a secret by its digest: who presents it must be one and the same for everybody.
-    pub(super) fn secret(&mut self, header: &str, digest: [u8; 32], offset: usize, faults: &mut Faults<'_>) {
-        if let Some(first) = self.see(digest, faults.line(offset)) {
+    pub(super) fn secret(&mut self, header: &str, digest: [u8; 32], offset: usize, mistakes: &mut Mistakes<'_>) {
+        if let Some(first) = self.see(digest, mistakes.line(offset)) {
             let what = format!("it has the same secret as the one in line {first}");
-            faults.again(header, offset, what, "give each token and each integration a secret of its own");
+            mistakes.again(header, offset, what, "give each token and each integration a secret of its own");
         }
     }
 }
 
 /// Everything with an id, and what else must not be there twice.
-pub(super) fn check(file: &File, faults: &mut Faults<'_>) {
-    ids("token", file.token.iter().map(|section| &section.name), faults);
-    ids("person", file.person.iter().map(|section| &section.id), faults);
-    ids("schedule", file.schedule.iter().map(|section| &section.id), faults);
-    ids("policy", file.policy.iter().map(|section| &section.id), faults);
-    ids("service", file.service.iter().map(|section| &section.id), faults);
-    ids("list", file.list.iter().map(|section| &section.name), faults);
+pub(super) fn check(file: &File, mistakes: &mut Mistakes<'_>) {
+    ids("token", file.token.iter().map(|section| &section.name), mistakes);
+    ids("person", file.person.iter().map(|section| &section.id), mistakes);
+    ids("schedule", file.schedule.iter().map(|section| &section.id), mistakes);
+    ids("policy", file.policy.iter().map(|section| &section.id), mistakes);
+    ids("service", file.service.iter().map(|section| &section.id), mistakes);
+    ids("list", file.list.iter().map(|section| &section.name), mistakes);
     let sources: Vec<Spanned<String>> = file.source.iter().filter_map(|section| section.text("id")).collect();
-    ids("source", sources.iter(), faults);
-    ids("integration", file.integration.iter().map(|section| &section.id), faults);
-    addresses(file, faults);
-    assets(file, faults);
+    ids("source", sources.iter(), mistakes);
+    ids("integration", file.integration.iter().map(|section| &section.id), mistakes);
+    addresses(file, mistakes);
+    assets(file, mistakes);
     for section in &file.person {
         let mut once = Once::default();
         for contact in &section.contacts {
             let (channel, offset) = (contact.channel.get_ref(), contact.channel.span().start);
-            if let Some(first) = once.see((channel, &contact.address), faults.line(offset)) {
+            if let Some(first) = once.see((channel, &contact.address), mistakes.line(offset)) {
                 let what = format!("the contact on channel `{channel}` is there already, in line {first}");
-                faults.again("person.contacts", offset, what, "take one out: it is tried once");
+                mistakes.again("person.contacts", offset, what, "take one out: it is tried once");
             }
         }
     }
@@ -65,49 +65,49 @@ pub(super) fn check(file: &File, faults: &mut Faults<'_>) {
         let mut once = Once::default();
         for one in &section.overrides {
             let (from, offset) = (one.from.get_ref(), one.from.span().start);
-            if let Some(first) = once.see((from, &one.until), faults.line(offset)) {
+            if let Some(first) = once.see((from, &one.until), mistakes.line(offset)) {
                 let what = format!("an override from {from} until {} is there already, in line {first}", one.until);
-                faults.again("schedule.overrides", offset, what, "take one out: only the later one would count");
+                mistakes.again("schedule.overrides", offset, what, "take one out: only the later one would count");
             }
         }
     }
 }
 
-fn ids<'a>(header: &str, ids: impl Iterator<Item = &'a Spanned<String>>, faults: &mut Faults<'_>) {
+fn ids<'a>(header: &str, ids: impl Iterator<Item = &'a Spanned<String>>, mistakes: &mut Mistakes<'_>) {
     let mut once = Once::default();
     for id in ids {
         let (name, offset) = (id.get_ref(), id.span().start);
-        if let Some(first) = once.see(name, faults.line(offset)) {
+        if let Some(first) = once.see(name, mistakes.line(offset)) {
             let what = format!("`{name}` is there already, in line {first}");
-            faults.again(header, offset, what, &format!("give each {header} a name of its own"));
+            mistakes.again(header, offset, what, &format!("give each {header} a name of its own"));
         }
     }
 }
 
 /// An address is one thing to one service: what happens to it must not be booked on whichever service is read last.
-fn addresses(file: &File, faults: &mut Faults<'_>) {
+fn addresses(file: &File, mistakes: &mut Mistakes<'_>) {
     let mut once = Once::default();
     for watched in file.service.iter().flat_map(|section| &section.addresses) {
         let offset = watched.address.span().start;
         // What is no address is told elsewhere.
         let Ok(address) = watched.address.get_ref().parse::<Address>() else { continue };
-        if let Some(first) = once.see((watched.chain, address), faults.line(offset)) {
+        if let Some(first) = once.see((watched.chain, address), mistakes.line(offset)) {
             let what = format!("address {address} of chain {} is there already, in line {first}", watched.chain);
             let remedy = "let one service watch it; services that need that one name it in `depends_on`";
-            faults.again("service.addresses", offset, what, remedy);
+            mistakes.again("service.addresses", offset, what, remedy);
         }
     }
 }
 
 /// An asset has one price.
-fn assets(file: &File, faults: &mut Faults<'_>) {
+fn assets(file: &File, mistakes: &mut Mistakes<'_>) {
     let mut once = Once::default();
     for section in &file.asset {
         let (symbol, offset) = (section.symbol.get_ref(), section.symbol.span().start);
         let token = section.token.as_ref().map(|text| text.parse::<Address>().map_err(|_| text.as_str()));
-        if let Some(first) = once.see((section.chain, token), faults.line(offset)) {
+        if let Some(first) = once.see((section.chain, token), mistakes.line(offset)) {
             let what = format!("the asset `{symbol}` of chain {} is there already, in line {first}", section.chain);
-            faults.again("asset", offset, what, "keep one of the two prices");
+            mistakes.again("asset", offset, what, "keep one of the two prices");
         }
     }
 }
@@ -160,12 +160,14 @@ chain = 1
 http = "http://127.0.0.1:8545"
 "#;
 
-    /// Lines and texts of the faults of the house with `more`.
-    fn faults(more: &str) -> Vec<(usize, String)> {
+    /// Lines and texts of the mistakes of the house with `more`.
+    fn mistakes(more: &str) -> Vec<(usize, String)> {
         let parts = Parts::new(SystemClock::new()).unwrap();
         match parse(&format!("{A_HOUSE}{more}"), Path::new("/nowhere"), &parts) {
             Ok(_) => Vec::new(),
-            Err(error) => error.faults().iter().map(|fault| (fault.line.unwrap_or(0), fault.what.clone())).collect(),
+            Err(error) => {
+                error.mistakes().iter().map(|mistake| (mistake.line.unwrap_or(0), mistake.what.clone())).collect()
+            }
         }
     }
 
@@ -178,7 +180,7 @@ http = "http://127.0.0.1:8545"
 
     #[test]
     fn what_is_there_twice_is_told_with_both_lines() {
-        assert_eq!(faults(""), []);
+        assert_eq!(mistakes(""), []);
         let cases = [
             (
                 "[[policy]]\nid = \"all\"\ntiers = [{ people = [\"ana\"], delay = \"5m\" }]\nfallback = \"ana\"\n",
@@ -202,7 +204,7 @@ http = "http://127.0.0.1:8545"
         ];
         for (more, text) in cases {
             let (first, second) = line(more, text);
-            let found = faults(more);
+            let found = mistakes(more);
             let told = found
                 .iter()
                 .any(|(line, what)| *line == second && what.ends_with(&format!("is there already, in line {first}")));
@@ -234,7 +236,7 @@ http = "http://127.0.0.1:8545"
         ] {
             let (first, second) = (line(&more, first).0, line(&more, second).0);
             let what = format!("it has the same secret as the one in line {first}");
-            assert_eq!(faults(&more), [(second, what)], "{more}");
+            assert_eq!(mistakes(&more), [(second, what)], "{more}");
         }
     }
 
@@ -245,7 +247,7 @@ http = "http://127.0.0.1:8545"
             ("[[token]]\nname = \"bo\"\nrole = \"viewer\"\ntoken = \"fifteen letters\"\n", "fifteen", "token"),
         ] {
             let told = format!("the {what} is shorter than 16 characters");
-            assert_eq!(faults(more), [(line(more, text).0, told)], "{more}");
+            assert_eq!(mistakes(more), [(line(more, text).0, told)], "{more}");
         }
     }
 
@@ -258,11 +260,11 @@ http = "http://127.0.0.1:8545"
             ("postgres://u@h:port/d", "invalid"),
         ] {
             let more = format!("[store]\nkind = \"postgres\"\nurl = \"{url}\"\n");
-            let found = faults(&more);
+            let found = mistakes(&more);
             let [(at, what)] = found.as_slice() else { panic!("{url}: {found:?}") };
             assert!(*at == line(&more, "url = \"postgres").0 && what.contains(want), "{url}: {found:?}");
         }
-        assert_eq!(faults("[store]\nkind = \"postgres\"\nurl = \"postgres://u@h/d?sslmode=disable\"\n"), []);
+        assert_eq!(mistakes("[store]\nkind = \"postgres\"\nurl = \"postgres://u@h/d?sslmode=disable\"\n"), []);
     }
 
     #[test]
@@ -271,7 +273,7 @@ http = "http://127.0.0.1:8545"
         let more = format!("[[person]]\nid = \"bo\"\ncontacts = [\n{contact}{contact}]\n");
         let (first, second) = line(&more, "address = \"bo\"");
         assert_eq!(
-            faults(&more),
+            mistakes(&more),
             [(second, format!("the contact on channel `hook` is there already, in line {first}"))]
         );
 
@@ -286,11 +288,11 @@ http = "http://127.0.0.1:8545"
         );
         let (first, second) = line(&more, "2027-01-01");
         let span = "from 2027-01-01T00:00:00Z until 2027-01-02T00:00:00Z";
-        assert_eq!(faults(&more), [(second, format!("an override {span} is there already, in line {first}"))]);
+        assert_eq!(mistakes(&more), [(second, format!("an override {span} is there already, in line {first}"))]);
 
         let more = "[[source]]\nid = \"third\"\nchain = 1\nhttp = \"http://n:1\"\nwitnesses = [\"http://n:1\"]\n";
         assert_eq!(
-            faults(more),
+            mistakes(more),
             [(line(more, "witnesses").0, "a node is there twice: it would agree with itself".to_owned())]
         );
     }

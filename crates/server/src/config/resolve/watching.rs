@@ -12,7 +12,7 @@ use quarterdeck_sources::{
     setting::{Form, SettingError, Settings, Value},
 };
 
-use super::Faults;
+use super::Mistakes;
 
 use crate::config::{near, shape};
 
@@ -20,11 +20,11 @@ use crate::config::{near, shape};
 const OWN_KEYS: [&str; 3] = ["id", "kind", "chain"];
 
 /// Every source, of whatever kind. One that names no kind is of the first of THE LIST, as all were before there were kinds.
-pub(super) fn sources(sections: &[shape::SourceSection], faults: &mut Faults<'_>) -> Vec<ChainSource> {
-    sections.iter().enumerate().filter_map(|(nth, section)| source(nth, section, faults)).collect()
+pub(super) fn sources(sections: &[shape::SourceSection], mistakes: &mut Mistakes<'_>) -> Vec<ChainSource> {
+    sections.iter().enumerate().filter_map(|(nth, section)| source(nth, section, mistakes)).collect()
 }
 
-fn source(nth: usize, section: &shape::SourceSection, faults: &mut Faults<'_>) -> Option<ChainSource> {
+fn source(nth: usize, section: &shape::SourceSection, mistakes: &mut Mistakes<'_>) -> Option<ChainSource> {
     let place = |key| ("source", nth, key);
     let kind = match section.0.get("kind") {
         None => SOURCES.first().copied(),
@@ -34,7 +34,7 @@ fn source(nth: usize, section: &shape::SourceSection, faults: &mut Faults<'_>) -
             if found.is_none() {
                 let known: Vec<&str> = SOURCES.iter().map(|kind| kind.id()).collect();
                 let what = format!("`{}` is no kind of source", value.get_ref().to_string().trim_matches('"'));
-                faults.add("source", nth, "kind", what, &format!("write one of: {}", known.join(", ")));
+                mistakes.add("source", nth, "kind", what, &format!("write one of: {}", known.join(", ")));
             }
             found
         }
@@ -45,22 +45,28 @@ fn source(nth: usize, section: &shape::SourceSection, faults: &mut Faults<'_>) -
         // What was misspelt would be missed as well.
         for key in strange {
             let remedy = near::remedy(key, &known, "remove the key");
-            faults.add("source", nth, key, format!("a source of kind `{}` has no setting `{key}`", kind.id()), &remedy);
+            mistakes.add(
+                "source",
+                nth,
+                key,
+                format!("a source of kind `{}` has no setting `{key}`", kind.id()),
+                &remedy,
+            );
         }
         return None;
     }
     let id = if let Some(text) = section.text("id") {
-        faults.name(text.get_ref(), place("id"))
+        mistakes.name(text.get_ref(), place("id"))
     } else {
-        faults.add("source", nth, "id", "a source needs a name", "add `id = \"own-node\"`");
+        mistakes.add("source", nth, "id", "a source needs a name", "add `id = \"own-node\"`");
         None
     };
-    let chain = chain(nth, section, kind, faults);
+    let chain = chain(nth, section, kind, mistakes);
     let mut given = BTreeMap::new();
     let mut good = true;
     for (key, value) in section.0.iter().filter(|(key, _)| !OWN_KEYS.contains(&key.as_str())) {
         let form = kind.settings().iter().find(|spec| spec.name == key).map(|spec| spec.form);
-        match value_of(form, value.get_ref(), place(key), faults) {
+        match value_of(form, value.get_ref(), place(key), mistakes) {
             Some(value) => drop(given.insert(key.clone(), value)),
             None => good = false,
         }
@@ -68,9 +74,9 @@ fn source(nth: usize, section: &shape::SourceSection, faults: &mut Faults<'_>) -
     if !good {
         return None;
     }
-    let settings = Settings::of(kind.settings(), given).map_err(|error| wrong(nth, kind, &error, faults)).ok()?;
+    let settings = Settings::of(kind.settings(), given).map_err(|error| wrong(nth, kind, &error, mistakes)).ok()?;
     let source = ChainSource { id: id?, kind, chain: chain?, settings };
-    source.kind.open(&source).map_err(|error| wrong(nth, kind, &error, faults)).ok()?;
+    source.kind.open(&source).map_err(|error| wrong(nth, kind, &error, mistakes)).ok()?;
     Some(source)
 }
 
@@ -78,7 +84,7 @@ fn chain(
     nth: usize,
     section: &shape::SourceSection,
     kind: &dyn SourceKind,
-    faults: &mut Faults<'_>,
+    mistakes: &mut Mistakes<'_>,
 ) -> Option<ChainId> {
     let (found, remedy) = match section.0.get("chain").map(toml::Spanned::get_ref) {
         None => (Err("a source needs its chain".to_owned()), "add `chain = 1` for Ethereum"),
@@ -91,10 +97,10 @@ fn chain(
             (text.parse::<ChainId>().map_err(|error| error.to_string()), "write the number of the chain by EIP-155")
         }
     };
-    let found = faults.take(found, ("source", nth, "chain"), remedy)?;
+    let found = mistakes.take(found, ("source", nth, "chain"), remedy)?;
     if found.family() != kind.reads() {
         let what = format!("`{found}` is no {} chain, and kind `{}` reads only those", kind.reads().word(), kind.id());
-        faults.add("source", nth, "chain", what, "choose a kind that reads this chain");
+        mistakes.add("source", nth, "chain", what, "choose a kind that reads this chain");
         return None;
     }
     Some(found)
@@ -105,18 +111,18 @@ fn value_of(
     form: Option<Form>,
     value: &toml::Value,
     place: (&str, usize, &str),
-    faults: &mut Faults<'_>,
+    mistakes: &mut Mistakes<'_>,
 ) -> Option<Value> {
     match (form, value) {
-        (Some(Form::Span { .. }), toml::Value::String(text)) => faults.span(text, place).map(Value::Span),
+        (Some(Form::Span { .. }), toml::Value::String(text)) => mistakes.span(text, place).map(Value::Span),
         (Some(Form::Addresses(_)), toml::Value::Array(all)) => {
             let one = |text: &toml::Value| match text.as_str() {
-                Some(text) => faults.secret(text, place),
+                Some(text) => mistakes.secret(text, place),
                 None => Some(text.to_string()),
             };
             all.iter().map(one).collect::<Option<Vec<_>>>().map(Value::Texts)
         }
-        (_, toml::Value::String(text)) => faults.secret(text, place).map(Value::Text),
+        (_, toml::Value::String(text)) => mistakes.secret(text, place).map(Value::Text),
         (_, toml::Value::Integer(number)) => {
             Some(u64::try_from(*number).map_or_else(|_| Value::Text(number.to_string()), Value::Whole))
         }
@@ -125,26 +131,26 @@ fn value_of(
 }
 
 /// What is wrong with the settings of a source, and what would be right.
-fn wrong(nth: usize, kind: &dyn SourceKind, error: &SettingError, faults: &mut Faults<'_>) {
+fn wrong(nth: usize, kind: &dyn SourceKind, error: &SettingError, mistakes: &mut Mistakes<'_>) {
     let spec = kind.settings().iter().find(|spec| spec.name == error.name());
     let remedy = match (error, spec) {
         (SettingError::Unknown { .. }, _) => "remove the key, or correct its spelling".to_owned(),
         (_, Some(spec)) => format!("{} It is {}", spec.doc, spec.form.bounds()),
         (_, None) => String::new(),
     };
-    faults.add("source", nth, error.name(), error.to_string(), &remedy);
+    mistakes.add("source", nth, error.name(), error.to_string(), &remedy);
 }
 
 /// Every detector of THE LIST with its parameters; one with `enabled = false` is left out.
 pub(super) fn detectors(
     sections: &BTreeMap<String, BTreeMap<String, toml::Value>>,
-    faults: &mut Faults<'_>,
+    mistakes: &mut Mistakes<'_>,
 ) -> BTreeMap<String, Params> {
     for id in sections.keys() {
         if !DETECTORS.iter().any(|kind| kind.id() == id) {
             let known: Vec<&str> = DETECTORS.iter().map(|kind| kind.id()).collect();
             let remedy = near::remedy(id, &known, "remove the section");
-            faults.add(&format!("detectors.{id}"), 0, "", format!("there is no detector `{id}`"), &remedy);
+            mistakes.add(&format!("detectors.{id}"), 0, "", format!("there is no detector `{id}`"), &remedy);
         }
     }
     let mut detectors = BTreeMap::new();
@@ -158,7 +164,7 @@ pub(super) fn detectors(
                 (_, toml::Value::Integer(number)) => {
                     given.insert(name.clone(), *number);
                 }
-                _ => faults.add(
+                _ => mistakes.add(
                     &header,
                     0,
                     name,
@@ -178,7 +184,7 @@ pub(super) fn detectors(
             }
             Ok(_) => Default::default(),
         };
-        let params = faults.take(resolved, (&header, 0, &key), &remedy);
+        let params = mistakes.take(resolved, (&header, 0, &key), &remedy);
         if let Some(params) = params.filter(|_| enabled) {
             detectors.insert(kind.id().to_owned(), params);
         }

@@ -3,14 +3,12 @@
 
 use std::sync::Arc;
 
-use super::{
-    Attached,
-    command::ClaimsCommand,
-    event::{ClaimsEvent, SeverityChange},
-};
 use crate::{
     id::{IncidentId, SignalId},
-    incident::{Actor, Ctx, Incident, IncidentEvent, LifeEvent, Phase, Refusal, Severity},
+    incident::{
+        Actor, Attached, ClaimsCommand, ClaimsEvent, Ctx, Incident, IncidentEvent, LifeEvent, Phase, Refusal, Severity,
+        SeverityChange,
+    },
     limits::SIGNALS_PER_INCIDENT_MAX,
     priority::Score,
     setting::Setting,
@@ -40,16 +38,6 @@ enum Way {
     Up,
     /// Claims were undone, or a person said otherwise.
     Either,
-}
-
-impl ClaimsCommand {
-    /// Whether it is accepted however long the incident is: the fate of signals that are attached already.
-    pub(crate) const fn survives_length(&self) -> bool {
-        match self {
-            Self::Signal(_) => true,
-            Self::Count { .. } | Self::TakeUp { .. } | Self::StateFacts { .. } | Self::Absorb { .. } => false,
-        }
-    }
 }
 
 impl Incident {

@@ -1,15 +1,15 @@
-//! Whom to page next, and when. Duties of paging, and how each is carried out: the rules are in [`crate::duty`].
+//! What may be asked of paging, whom to page next, and when. Duties of paging, and how each is carried out: the rules are in
+//! [`crate::duty`].
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::{
-    Escalation, PageRecord,
-    event::{PageOutcome, PageReason, PagingEvent},
-    reach::{self, Reach, next_contact, reach},
-};
+use super::reach::{self, Reach, next_contact, reach};
 use crate::{
     id::{PageId, PersonId},
-    incident::{Actor, Ctx, Incident, IncidentEvent, LifeEvent},
+    incident::{
+        Actor, Ctx, Escalation, Incident, IncidentEvent, LifeEvent, PageOutcome, PageReason, PageRecord, PagingCommand,
+        PagingEvent, Refusal, RoomEvent, text::sentence,
+    },
     limits::{TIER_DELAY_MIN, UNREACHED_DOUBLINGS_MAX, UNREACHED_PAUSE},
     policy::{Contact, EscalationPolicy, Roster},
     time::Timestamp,
@@ -54,6 +54,29 @@ pub struct Step {
 }
 
 impl Incident {
+    pub(super) fn decide_paging(
+        &self,
+        command: PagingCommand,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<Vec<IncidentEvent>, Refusal> {
+        match command {
+            PagingCommand::Escalate { by, reason } => {
+                self.may("escalate", self.life.phase.is_unsettled())?;
+                sentence("reason", &reason)?;
+                let mut events = vec![RoomEvent::NoteAdded { by: by.clone(), text: reason.clone() }.into()];
+                self.page_next_tier(by, reason, ctx, &mut events);
+                Ok(events)
+            }
+            PagingCommand::SettlePage { page, outcome, latency } => {
+                let record = self.paging.pages.get(&page).ok_or(Refusal::NoSuchPage { id: self.life.id, page })?;
+                if record.outcome.is_some() {
+                    return Err(Refusal::PageSettled { page });
+                }
+                Ok(vec![PagingEvent::PageSettled { page, outcome, latency_ms: latency }.into()])
+            }
+        }
+    }
+
     /// What paging owes at `now`.
     pub(crate) fn paging_due(&self, roster: &Roster, now: Timestamp) -> Vec<PagingDuty> {
         let escalation = &self.paging.escalation;

@@ -4,9 +4,9 @@ use std::{fmt, path::PathBuf};
 
 use super::near;
 
-/// One fault.
+/// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct Mistake {
     /// Line of the file, from 1, where known.
     pub line: Option<usize>,
     /// Which setting: `policies.night.tiers[1]`.
@@ -17,7 +17,7 @@ pub struct Fault {
     pub remedy: String,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(line) = self.line {
             write!(f, "line {line}: ")?;
@@ -45,16 +45,16 @@ pub enum ConfigError {
         #[source]
         source: std::io::Error,
     },
-    /// It has faults.
-    #[error("{}", list(faults))]
-    Faults {
+    /// It has mistakes.
+    #[error("{}", list(mistakes))]
+    Mistakes {
         /// All of them.
-        faults: Vec<Fault>,
+        mistakes: Vec<Mistake>,
     },
 }
 
-fn list(faults: &[Fault]) -> String {
-    let texts: Vec<String> = faults.iter().map(ToString::to_string).collect();
+fn list(mistakes: &[Mistake]) -> String {
+    let texts: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
     texts.join("\n")
 }
 
@@ -85,14 +85,14 @@ impl ConfigError {
         };
         let path =
             if key.is_empty() || section.is_empty() || section == key { key } else { format!("{section}.{key}") };
-        Self::Faults { faults: vec![Fault { line, path, what, remedy }] }
+        Self::Mistakes { mistakes: vec![Mistake { line, path, what, remedy }] }
     }
 
-    /// The faults, if it is not the file itself.
-    pub fn faults(&self) -> &[Fault] {
+    /// The mistakes, if it is not the file itself.
+    pub fn mistakes(&self) -> &[Mistake] {
         match self {
             Self::Read { .. } => &[],
-            Self::Faults { faults } => faults,
+            Self::Mistakes { mistakes } => mistakes,
         }
     }
 }

@@ -1,0 +1,22 @@
+//! The incident as it stands: all facets together. How it becomes so is in `apply`, what may be asked of it in `decide`, what it tells
+//! in `read`.
+
+use serde::Serialize;
+
+use crate::{
+    incident::{claims::Claims, life::Life, paging::Paging, room::Room},
+    time::Timestamp,
+};
+
+/// An incident: its facets, each of which knows its own events and nothing of the others'. Private fields: [`Incident::apply`] is the
+/// only way to change one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Incident {
+    pub(super) life: Life,
+    pub(super) claims: Claims,
+    pub(super) paging: Paging,
+    pub(super) room: Room,
+    pub(super) last_event: Timestamp,
+    /// Version of the last event; the first is 0.
+    pub(super) version: u64,
+}

@@ -1,0 +1,32 @@
+//! Bounds of what people and monitors write into an incident.
+
+use crate::{
+    incident::Refusal,
+    limits::{TEXT_BYTES_MAX, TITLE_BYTES_MAX},
+};
+
+/// A text that may be empty.
+pub(super) fn bounded(field: &'static str, text: &str) -> Result<(), Refusal> {
+    let bytes = text.len();
+    if bytes > TEXT_BYTES_MAX { Err(Refusal::BadText { field, bytes, max: TEXT_BYTES_MAX }) } else { Ok(()) }
+}
+
+/// A text that says something.
+pub(super) fn sentence(field: &'static str, text: &str) -> Result<(), Refusal> {
+    if text.trim().is_empty() {
+        return Err(Refusal::BadText { field, bytes: 0, max: TEXT_BYTES_MAX });
+    }
+    bounded(field, text)
+}
+
+/// A title cut at a character boundary.
+pub(super) fn shortened(title: &str) -> String {
+    let mut short = String::with_capacity(title.len().min(TITLE_BYTES_MAX));
+    for character in title.chars() {
+        if short.len() + character.len_utf8() > TITLE_BYTES_MAX {
+            break;
+        }
+        short.push(character);
+    }
+    short
+}
