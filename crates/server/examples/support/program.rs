@@ -12,7 +12,7 @@ use std::{
 };
 
 use quarterdeck_host::clock::SystemClock;
-use quarterdeck_host::randomness::SystemIds;
+use quarterdeck_host::randomness::DrawnIds;
 use quarterdeck_reach::notify::Parts;
 use quarterdeck_server::{
     app::{self, World},
@@ -38,8 +38,13 @@ pub(crate) async fn serve_if_told() -> Outcome<()> {
     let clock = SystemClock::new();
     let parts = Parts::new(clock.clone())?;
     let configuration = config::load(Path::new(&path), &parts)?;
-    let world =
-        World { clock, ids: Box::new(SystemIds), salts: Box::new(SystemIds), signer: None, channels: BTreeMap::new() };
+    let world = World {
+        clock,
+        ids: Box::new(DrawnIds::default()),
+        salts: Box::new(DrawnIds::default()),
+        signer: None,
+        channels: BTreeMap::new(),
+    };
     let running = app::start(configuration, world).await?;
     let address = running.address.ok_or("it listens nowhere")?;
     println!("listening {address}");
@@ -60,17 +65,19 @@ pub(crate) struct Program {
 
 impl Program {
     /// Starts it with SQLite in a folder of its own; pages go to `receiver`.
-    #[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
     pub(crate) async fn start(receiver: &str) -> Outcome<Self> {
+        Self::start_of(&std::env::current_exe()?, receiver).await
+    }
+
+    /// The same of another build of a bench, for a comparison in one run.
+    #[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
+    pub(crate) async fn start_of(build: &Path, receiver: &str) -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("quarterdeck.toml");
         std::fs::write(&path, configuration(receiver))?;
         let begun = Instant::now();
-        let mut child = Command::new(std::env::current_exe()?)
-            .env(CONFIGURATION, &path)
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
+        let mut child =
+            Command::new(build).env(CONFIGURATION, &path).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
         let mut lines = BufReader::new(child.stdout.take().ok_or("no stdout")?).lines();
         let line = lines.next_line().await?.ok_or("the program ended by itself")?;
         let address = line.strip_prefix("listening ").ok_or("the program says something else")?.to_owned();
@@ -79,7 +86,18 @@ impl Program {
 
     /// Resident memory, in MiB.
     pub(crate) fn resident_mib(&self) -> Outcome<u64> {
-        resident_mib(self.child.id().ok_or("it has ended")?)
+        resident_mib(self.process()?)
+    }
+
+    /// Ends it, and leaves its folder.
+    pub(crate) fn stopped(mut self) -> Outcome<Self> {
+        self.child.start_kill()?;
+        Ok(self)
+    }
+
+    /// The number of its process.
+    pub(crate) fn process(&self) -> Outcome<u32> {
+        Ok(self.child.id().ok_or("it has ended")?)
     }
 }
 
