@@ -10,6 +10,7 @@ mod append;
 mod claim;
 mod upgrade;
 mod open;
+mod room;
 mod read;
 mod writer;
 
@@ -23,7 +24,7 @@ use quarterdeck_core::{
 };
 use rusqlite::ErrorCode;
 
-use self::{open::Limits, read::Readers, writer::Writer};
+use self::{open::Limits, read::Readers, room::Room, writer::Writer};
 use super::{Batch, FoundSignal, KEPT_PART_BYTES, Outgoing, SignalFilter, Store, StoreError, StoredEvent};
 
 /// Signals forgotten in one transaction, so that no append waits long for the cleaning.
@@ -48,7 +49,7 @@ impl SqliteStore {
 
     fn open_with(path: &Path, limits: &Limits) -> Result<Arc<Self>, StoreError> {
         let opened = open::open(path, limits)?;
-        Ok(Arc::new(Self { readers: Readers::new(path), writer: Writer::start(opened)? }))
+        Ok(Arc::new(Self { readers: Readers::new(path), writer: Writer::start(opened, Room::new(path))? }))
     }
 }
 

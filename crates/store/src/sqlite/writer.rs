@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{fault, open::Opened, tail::Tail};
+use super::{fault, open::Opened, room::Room, tail::Tail};
 use crate::StoreError;
 
 /// Pieces of work that may wait; more, and the caller waits. Each holds at most one batch of the engine.
@@ -73,11 +73,11 @@ impl<T: Send, F: FnMut(&Connection, &mut Tail) -> Result<T, StoreError> + Send> 
 }
 
 impl Writer {
-    pub(super) fn start(opened: Opened) -> Result<Self, StoreError> {
+    pub(super) fn start(opened: Opened, room: Room) -> Result<Self, StoreError> {
         let (queue, orders) = mpsc::channel(QUEUE_MAX);
         let work = move || {
             let Opened { connection, lock, tail } = opened;
-            serve(&connection, tail, orders);
+            serve(&connection, tail, room, orders);
             drop(connection);
             // Said aloud, not left to the closing of the file: a child process between its fork and its exec has the file open too.
             if let Err(error) = lock.unlock() {
@@ -126,7 +126,7 @@ impl Drop for Writer {
     }
 }
 
-fn serve(connection: &Connection, mut tail: Tail, mut orders: mpsc::Receiver<Order>) {
+fn serve(connection: &Connection, mut tail: Tail, mut room: Room, mut orders: mpsc::Receiver<Order>) {
     // What was erased before a crash may be in the log of that time.
     let mut owes_emptying = empty_wal(connection, "open store").is_err();
     let mut next = orders.blocking_recv();
@@ -147,6 +147,7 @@ fn serve(connection: &Connection, mut tail: Tail, mut orders: mpsc::Receiver<Ord
         } else if owes_emptying {
             owes_emptying = empty_wal(connection, "empty write-ahead log").is_err();
         }
+        room.make();
         next = orders.blocking_recv();
     }
 }
