@@ -65,6 +65,9 @@ pub const CASES: &[Case] = &[
     ("signals are listed newest first, filtered and capped", |store| Box::pin(signals::lists(store))),
     ("a list goes on where it ended, within a millisecond too", |store| Box::pin(signals::goes_on(store))),
     ("a signal is found with its event, and with what is left of it", |store| Box::pin(signals::with_events(store))),
+    ("signals that come with their events are listed, changed and forgotten", |store| {
+        Box::pin(signals::come_with_events(store))
+    }),
     ("a signal that is seen anew moves in the list", |store| Box::pin(signals::moved(store))),
     ("a signal that is there becomes as it is written", |store| Box::pin(signals::twice_and_updated(store))),
     ("live signals are found in steps, oldest first", |store| Box::pin(signals::live(store))),

@@ -134,7 +134,8 @@ impl Store for SqliteStore {
     async fn forget_signals(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut forgotten = 0;
         loop {
-            let chunk = move |connection: &_, _: &mut _| append::forget_signals(connection, before, FORGET_CHUNK);
+            let chunk =
+                move |connection: &_, tail: &mut _| append::forget_signals(connection, tail, before, FORGET_CHUNK);
             let gone = self.writer.run("forget signals", chunk).await?;
             forgotten += gone as u64;
             if gone < FORGET_CHUNK {

@@ -12,7 +12,7 @@ use super::{
     super::{
         Batch, Content, FoundSignal, SIGNALS_PER_LIST_MAX, SignalFilter, SignalRow, SignalUpdate, Store, StoredEvent,
     },
-    Broken, incident, journal, same, second, signal, signal_id, without_event,
+    Broken, event, incident, journal, same, second, signal, signal_id, without_event,
 };
 
 fn batch(signals: Vec<SignalRow>) -> Batch {
@@ -99,6 +99,101 @@ pub(super) async fn with_events(store: Arc<dyn Store>) -> Result<(), Broken> {
     let all = store.signals(&SignalFilter { limit: 10, ..SignalFilter::default() }).await?;
     let found = all.into_iter().find(|found| found.row.id == signal_id(2)).and_then(|found| found.event);
     same("in another", &found.as_ref(), &appended.get(2))
+}
+
+/// A batch whose signals came with its events, one with each.
+fn of_events(rows: &[SignalRow]) -> Batch {
+    let events = rows.iter().map(|row| event(row.place, "journal", row.place)).collect();
+    Batch { events, ..batch(rows.to_vec()) }
+}
+
+pub(super) async fn come_with_events(store: Arc<dyn Store>) -> Result<(), Broken> {
+    let row = |n: u64| {
+        let (status, held) = (if n.is_multiple_of(3) { Ended } else { Confirmed }, n.is_multiple_of(2));
+        let seen = signal(n, second(i64::try_from(n / 2).unwrap_or(0)), status);
+        SignalRow { place: n, incident: held.then(|| incident(1)), ..seen }
+    };
+    let mut rows: Vec<SignalRow> = (0..24).map(row).collect();
+    for part in rows.chunks(4) {
+        store.append(of_events(part)).await?;
+    }
+    as_listed(&*store, "as they came", &rows).await?;
+
+    // One that is new, changes and repeats of those that are there, in one batch.
+    let again = SignalRow { place: 25, ..row(20) };
+    let anew = SignalRow { observed: second(40), place: 26, ..row(22) };
+    let ends = [1, 23, 24].map(|n| SignalUpdate { id: row(n).id, observed: row(n).observed, status: Ended });
+    store
+        .append(Batch {
+            signals_moved: vec![(row(22).observed, row(22).id)],
+            signal_updates: ends.to_vec(),
+            ..of_events(&[row(24), again, anew])
+        })
+        .await?;
+    rows.push(row(24));
+    for one in &mut rows {
+        match one.place {
+            1 | 23 | 24 => one.status = Ended,
+            20 => *one = again,
+            22 => *one = anew,
+            _ => {}
+        }
+    }
+    as_listed(&*store, "changed", &rows).await?;
+
+    // The same one a second time with nothing else, in its own batch and within one.
+    let (merged, last) =
+        (SignalRow { place: 27, incident: Some(incident(2)), ..row(2) }, SignalRow { place: 28, ..row(25) });
+    store.append(of_events(&[merged, last])).await?;
+    let last = SignalRow { place: 30, status: Retracted, ..last };
+    store.append(of_events(&[SignalRow { place: 29, ..last }, last])).await?;
+    rows.retain(|one| one.place != 2);
+    rows.extend([merged, last]);
+    as_listed(&*store, "a second time", &rows).await?;
+
+    let old = |row: &SignalRow| row.incident.is_none() && row.observed < second(9);
+    let gone = rows.iter().filter(|row| old(row)).count() as u64;
+    same("forgotten", &store.forget_signals(second(9)).await?, &gone)?;
+    rows.retain(|row| !old(row));
+    as_listed(&*store, "what is left", &rows).await
+}
+
+/// Checks every way to find these signals, whose events all say the same.
+async fn as_listed(store: &dyn Store, what: &'static str, rows: &[SignalRow]) -> Result<(), Broken> {
+    let mut newest: Vec<SignalRow> = rows.to_vec();
+    newest.sort_by_key(|row| std::cmp::Reverse((row.observed, row.id)));
+    let of = |found: Vec<FoundSignal>| found.into_iter().map(|found| found.row).collect::<Vec<_>>();
+    let wanted = |filter: &SignalFilter| {
+        let fits = |row: &&SignalRow| {
+            filter.incident.is_none_or(|incident| row.incident == Some(incident))
+                && filter.status.is_none_or(|status| row.status == status)
+                && filter.before.is_none_or(|before| row.observed < before)
+        };
+        newest.iter().filter(fits).take(filter.limit).copied().collect::<Vec<_>>()
+    };
+    for limit in [3, 1_000] {
+        for incident in [None, Some(incident(1)), Some(incident(2))] {
+            for status in [None, Some(Confirmed), Some(Ended)] {
+                for before in [None, Some(second(7))] {
+                    let filter = SignalFilter { incident, status, before, before_id: None, limit };
+                    same(what, &of(store.signals(&filter).await?), &wanted(&filter))?;
+                }
+            }
+        }
+    }
+    for row in rows {
+        let found = store.signal(row.observed, row.id).await?;
+        same(what, &found.as_ref().map(|found| found.row), &Some(*row))?;
+        same("its event", &found.is_some_and(|found| found.event.is_some()), &true)?;
+    }
+    let mut live: Vec<_> = newest.iter().rev().filter(|row| row.status.is_live()).copied().collect();
+    same(what, &of(store.live_signals(None, 1_000).await?), &live)?;
+    if live.len() > 5 {
+        let after = live.drain(..2).next_back().map(|row| (row.observed, row.id));
+        live.truncate(3);
+        same(what, &of(store.live_signals(after, 3).await?), &live)?;
+    }
+    Ok(())
 }
 
 pub(super) async fn twice_and_updated(store: Arc<dyn Store>) -> Result<(), Broken> {

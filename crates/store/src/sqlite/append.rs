@@ -14,8 +14,9 @@ use crate::{
     no_such_event,
 };
 
-const INSERT_EVENT: &str =
-    "INSERT INTO event (place, stream, version, at_ms, json, salt, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const INSERT_EVENT: &str = "INSERT INTO event
+    (place, stream, version, at_ms, json, salt, digest, signal_id, signal_observed_ms, signal_status, signal_incident)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
 const UPSERT_CHECKPOINT: &str =
     "INSERT INTO checkpoint (sole, note) VALUES (1, ?1) ON CONFLICT (sole) DO UPDATE SET note = excluded.note";
 const INSERT_DELIVERY: &str = "INSERT INTO delivery
@@ -27,7 +28,7 @@ const UPSERT_TIMER: &str =
 const DELETE_TIMER: &str = "DELETE FROM deadline WHERE stream = ?1";
 const UPSERT_SIGNAL: &str = "INSERT INTO signal (id, status, incident, observed_ms, place) VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT (observed_ms, id) DO UPDATE SET status = excluded.status, incident = excluded.incident, place = excluded.place";
-const INSERT_LATE_SIGNAL: &str = "INSERT INTO signal_late (incident, observed_ms, id) VALUES (?1, ?2, ?3)";
+const INDEX_SIGNAL: &str = "INSERT OR IGNORE INTO signal_of (incident, observed_ms, id) VALUES (?1, ?2, ?3)";
 const UPDATE_SIGNAL: &str = "UPDATE signal SET status = ?3 WHERE observed_ms = ?1 AND id = ?2 AND status <> ?3";
 const MOVE_SIGNAL: &str = "DELETE FROM signal WHERE observed_ms = ?1 AND id = ?2";
 const UPSERT_CURSOR: &str =
@@ -48,7 +49,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     UPSERT_TIMER,
     DELETE_TIMER,
     UPSERT_SIGNAL,
-    INSERT_LATE_SIGNAL,
+    INDEX_SIGNAL,
     UPDATE_SIGNAL,
     MOVE_SIGNAL,
     UPSERT_CURSOR,
@@ -64,28 +65,69 @@ pub(super) fn append(connection: &Connection, tail: &mut Tail, batch: &Batch) ->
         let size = count_of(DOING, size.map_err(fault(DOING))?)?;
         check_follows(&batch.events, size, |stream| tail.size_of(connection, stream))?;
     }
-    write_log(connection, tail, batch).map_err(fault(DOING))?;
+    let with_events = come_with_events(connection, tail, batch).map_err(fault(DOING))?;
+    let rest = write_log(connection, tail, batch, with_events).map_err(fault(DOING))?;
     if !batch.redactions.is_empty() {
         redact(connection, &batch.redactions)?;
         kept::forget(connection)?;
     }
     write_duties(connection, batch).map_err(fault(DOING))?;
-    write_signals(connection, tail, batch).map_err(fault(DOING))
+    write_signals(connection, tail, batch, &rest).map_err(fault(DOING))
 }
 
-fn write_log(connection: &Connection, tail: &mut Tail, batch: &Batch) -> Result<(), rusqlite::Error> {
+/// Whether the signals of this batch may wait in the rows of their events: all are new, and nothing changes one that waits there. If
+/// not, those that wait are put on the list first, so that no signal is ever in both places.
+fn come_with_events(connection: &Connection, tail: &mut Tail, batch: &Batch) -> Result<bool, rusqlite::Error> {
+    let mut new = batch.signals_moved.is_empty() && batch.signal_updates.is_empty();
+    let here = |row: &&SignalRow| batch.events.first().is_some_and(|first| first.index <= row.place);
+    for row in &batch.signals {
+        new = new && !tail.knows(connection, row)?;
+    }
+    if new {
+        new = batch.signals.iter().filter(here).all(|row| tail.add_signal(row));
+    }
+    if !new {
+        tail.index(connection)?;
+    }
+    Ok(new)
+}
+
+/// Writes the events, with the signals that came by them if these may wait there. Returns the other signals.
+fn write_log<'a>(
+    connection: &Connection,
+    tail: &mut Tail,
+    batch: &'a Batch,
+    with_events: bool,
+) -> Result<Vec<&'a SignalRow>, rusqlite::Error> {
     let mut insert = connection.prepare_cached(INSERT_EVENT)?;
+    let mut rest = Vec::new();
+    let mut signals = batch.signals.iter().peekable();
     for event in &batch.events {
         let StoredEvent { index, stream, version, at, content, digest } = event;
+        rest.extend(std::iter::from_fn(|| signals.next_if(|row| !with_events || row.place < *index)));
+        let signal = signals.next_if(|row| row.place == *index);
         let (json, salt) = content.columns();
         let (place, version) = (integer(*index), integer(*version));
-        insert.execute(params![place, stream, version, at.as_ms(), json, salt, digest.as_slice()])?;
+        insert.execute(params![
+            place,
+            stream,
+            version,
+            at.as_ms(),
+            json,
+            salt,
+            digest.as_slice(),
+            signal.map(|row| row.id.bytes()),
+            signal.map(|row| row.observed.as_ms()),
+            signal.map(|row| status_code(row.status)),
+            signal.and_then(|row| row.incident.as_ref().map(Id::bytes)),
+        ])?;
         tail.add(stream, event.version);
     }
+    rest.extend(signals);
     if let Some(checkpoint) = &batch.checkpoint {
         connection.prepare_cached(UPSERT_CHECKPOINT)?.execute([checkpoint])?;
     }
-    Ok(())
+    Ok(rest)
 }
 
 fn write_duties(connection: &Connection, batch: &Batch) -> Result<(), rusqlite::Error> {
@@ -120,21 +162,27 @@ fn write_duties(connection: &Connection, batch: &Batch) -> Result<(), rusqlite::
     Ok(())
 }
 
-fn write_signals(connection: &Connection, tail: &mut Tail, batch: &Batch) -> Result<(), rusqlite::Error> {
+/// Changes the list of signals. `rest`: those that are not in the rows of their events.
+fn write_signals(
+    connection: &Connection,
+    tail: &mut Tail,
+    batch: &Batch,
+    rest: &[&SignalRow],
+) -> Result<(), rusqlite::Error> {
     let mut moving = connection.prepare_cached(MOVE_SIGNAL)?;
     for (observed, id) in &batch.signals_moved {
         moving.execute(params![observed.as_ms(), id.bytes()])?;
     }
     let mut insert = connection.prepare_cached(UPSERT_SIGNAL)?;
-    let mut late = connection.prepare_cached(INSERT_LATE_SIGNAL)?;
-    for row in &batch.signals {
+    let mut index = connection.prepare_cached(INDEX_SIGNAL)?;
+    for row in rest {
         let SignalRow { id, status, incident, observed, place } = row;
         let (incident, place) = (incident.as_ref().map(Id::bytes), integer(*place));
         insert.execute(params![id.bytes(), status_code(*status), incident, observed.as_ms(), place])?;
         if let Some(incident) = incident {
-            late.execute(params![incident, observed.as_ms(), id.bytes()])?;
-            tail.add_signal();
+            index.execute(params![incident, observed.as_ms(), id.bytes()])?;
         }
+        tail.listed(*observed);
     }
     let mut update = connection.prepare_cached(UPDATE_SIGNAL)?;
     for change in &batch.signal_updates {
@@ -162,8 +210,17 @@ fn redact(connection: &Connection, redactions: &[(u64, String)]) -> Result<(), S
 }
 
 /// Drops up to `limit` signals that nobody needs. Returns how many; fewer than `limit`: there are no more.
-pub(super) fn forget_signals(connection: &Connection, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
-    let forget =
-        |connection: &Connection| connection.prepare_cached(FORGET)?.execute(params![before.as_ms(), integer(limit)]);
-    forget(connection).map_err(fault("forget signals"))
+pub(super) fn forget_signals(
+    connection: &Connection,
+    tail: &mut Tail,
+    before: Timestamp,
+    limit: usize,
+) -> Result<usize, StoreError> {
+    let mut forget = || {
+        if tail.has_signals_before(before) {
+            tail.index(connection)?;
+        }
+        connection.prepare_cached(FORGET)?.execute(params![before.as_ms(), integer(limit)])
+    };
+    forget().map_err(fault("forget signals"))
 }

@@ -41,6 +41,12 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/sqlite/0005_kept_board.sql"),
         carry: None,
     },
+    Migration {
+        number: 6,
+        name: "signals_with_events",
+        sql: include_str!("../../migrations/sqlite/0006_signals_with_events.sql"),
+        carry: None,
+    },
 ];
 
 /// One step forward.
@@ -66,7 +72,7 @@ const WAL_PAGES: u32 = 8_000;
 const WAL_BYTES_KEPT: u32 = 64 * 1024 * 1024;
 /// Page cache of a connection in KiB. The operating system caches the file besides.
 const CACHE_KIB: i32 = 16 * 1024;
-/// Events and signals that the indexes may lack: a reader looks through so many in about a millisecond.
+/// Events that the indexes and the list of signals may lack: a reader looks through so many in about a millisecond.
 const TAIL_MAX: usize = 2_048;
 /// Prepared statements kept by a connection: all that this store has.
 const STATEMENTS_KEPT: usize = 64;
@@ -82,7 +88,7 @@ const RECORD_MIGRATION: &str = "INSERT INTO migration (number, name) VALUES (?1,
 pub(super) struct Limits {
     /// Pages of 4 kB of the file; none: as the disk has.
     pub(super) pages_max: Option<u32>,
-    /// Events and signals that the indexes may lack.
+    /// Events that the indexes and the list of signals may lack.
     pub(super) tail_max: usize,
 }
 

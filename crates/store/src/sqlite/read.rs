@@ -8,9 +8,8 @@ use std::{
 };
 
 use quarterdeck_core::{
-    id::{Id, IncidentId, SignalId},
+    id::{Id, SignalId},
     journal::Stream,
-    signal::SignalStatus,
     time::Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -67,13 +66,27 @@ const SIGNALS_OF_INCIDENT: &str = "SELECT signal.id, status, signal.incident, si
     WHERE signal_of.incident = ?4 AND (signal_of.observed_ms, signal_of.id) < (?1, ?2)
         AND signal.incident = ?4 AND ((1 << status) & ?5) <> 0
     ORDER BY signal_of.observed_ms DESC, signal_of.id DESC LIMIT ?3";
-/// Those that the index does not have yet, in no order: the tail is short.
-const SIGNALS_OF_INCIDENT_TAIL: &str = "SELECT signal.id, status, signal.incident, signal.observed_ms, signal.place,
-        event.place, event.stream, event.version, event.at_ms, event.json, event.salt, event.digest
-    FROM signal_late CROSS JOIN signal ON signal.observed_ms = signal_late.observed_ms AND signal.id = signal_late.id
-    LEFT JOIN event ON event.place = signal.place
-    WHERE signal_late.incident = ?3 AND (signal_late.observed_ms, signal_late.id) < (?1, ?2)
-        AND signal.incident = ?3 AND ((1 << status) & ?4) <> 0";
+/// Signals in the rows of their events, which are not on the list yet; more conditions follow. No signal is in both.
+macro_rules! waiting {
+    ($rest:literal) => {
+        concat!(
+            "SELECT signal_id, signal_status, signal_incident, signal_observed_ms, place,
+             place, stream, version, at_ms, json, salt, digest FROM event
+            WHERE place >= (SELECT place FROM event_indexed WHERE sole = 1) AND signal_id IS NOT NULL AND ",
+            $rest
+        )
+    };
+}
+/// The status as a bit for each that is wanted.
+const SIGNALS_WAITING: &str = waiting!(
+    "(signal_observed_ms, signal_id) < (?1, ?2) AND ((1 << signal_status) & ?4) <> 0
+    AND (?5 IS NULL OR signal_incident = ?5) ORDER BY signal_observed_ms DESC, signal_id DESC LIMIT ?3"
+);
+const SIGNAL_WAITING: &str = waiting!("signal_observed_ms = ?1 AND signal_id = ?2");
+const LIVE_SIGNALS_WAITING: &str = waiting!(
+    "signal_status IN (0, 1) AND (signal_observed_ms, signal_id) > (?1, ?2)
+    ORDER BY signal_observed_ms, signal_id LIMIT ?3"
+);
 const SIGNAL: &str = found!("observed_ms = ?1 AND id = ?2");
 /// Two ranges of the same index, merged: asked for with `IN`, SQLite would sort every live signal for each page of the list.
 const LIVE_SIGNALS: &str = concat!(
@@ -94,9 +107,11 @@ pub(super) const STATEMENTS: &[&str] = &[
     SIGNALS,
     SIGNALS_BY_STATUS,
     SIGNALS_OF_INCIDENT,
-    SIGNALS_OF_INCIDENT_TAIL,
+    SIGNALS_WAITING,
     SIGNAL,
+    SIGNAL_WAITING,
     LIVE_SIGNALS,
+    LIVE_SIGNALS_WAITING,
     CURSOR,
     SNAPSHOT,
 ];
@@ -198,37 +213,25 @@ pub(super) fn signals(connection: &Connection, filter: &SignalFilter) -> Result<
     let instant = filter.before.map_or(i64::MAX, Timestamp::as_ms);
     let id = filter.before_id.as_ref().map_or(&[][..], |id| id.bytes().as_slice());
     let limit = signals_limit(filter);
-    if let Some(incident) = filter.incident {
-        return signals_of(connection, (instant, id), incident, filter.status, limit);
-    }
-    let limit = integer(limit);
-    match filter.status {
-        None => list(connection, DOING, SIGNALS, params![instant, id, limit], signal_of),
-        Some(status) => {
-            let values = params![instant, id, limit, status_code(status)];
-            list(connection, DOING, SIGNALS_BY_STATUS, values, signal_of)
-        }
-    }
-}
-
-/// The signals of an incident: those of the index and those that it does not have yet, merged.
-fn signals_of(
-    connection: &Connection,
-    (instant, id): (i64, &[u8]),
-    incident: IncidentId,
-    status: Option<SignalStatus>,
-    limit: usize,
-) -> Result<Vec<FoundSignal>, StoreError> {
-    const DOING: &str = "list signals";
-    let statuses = status.map_or(i64::MAX, |status| 1 << status_code(status));
-    let incident = incident.bytes();
+    let rows = integer(limit);
+    let statuses = filter.status.map_or(i64::MAX, |status| 1 << status_code(status));
+    let incident = filter.incident.as_ref().map(Id::bytes);
+    // One view of the file for both, or a signal could go from its event's row onto the list between them.
     let view = connection.unchecked_transaction().map_err(fault(DOING))?;
-    let indexed = params![instant, id, integer(limit), incident, statuses];
-    let mut found = list(&view, DOING, SIGNALS_OF_INCIDENT, indexed, signal_of)?;
-    found.extend(list(&view, DOING, SIGNALS_OF_INCIDENT_TAIL, params![instant, id, incident, statuses], signal_of)?);
-    let key = |found: &FoundSignal| Reverse((found.row.observed, found.row.id));
-    found.sort_by_key(key);
-    found.dedup_by_key(|found| key(found));
+    let mut found = match (filter.incident, filter.status) {
+        (Some(_), _) => {
+            let values = params![instant, id, rows, incident, statuses];
+            list(&view, DOING, SIGNALS_OF_INCIDENT, values, signal_of)?
+        }
+        (None, None) => list(&view, DOING, SIGNALS, params![instant, id, rows], signal_of)?,
+        (None, Some(status)) => {
+            let values = params![instant, id, rows, status_code(status)];
+            list(&view, DOING, SIGNALS_BY_STATUS, values, signal_of)?
+        }
+    };
+    let values = params![instant, id, rows, statuses, incident];
+    found.extend(list(&view, DOING, SIGNALS_WAITING, values, signal_of)?);
+    found.sort_by_key(|found| Reverse((found.row.observed, found.row.id)));
     found.truncate(limit);
     Ok(found)
 }
@@ -238,7 +241,13 @@ pub(super) fn signal(
     observed: Timestamp,
     id: SignalId,
 ) -> Result<Option<FoundSignal>, StoreError> {
-    Ok(list(connection, "read signal", SIGNAL, params![observed.as_ms(), id.bytes()], signal_of)?.pop())
+    const DOING: &str = "read signal";
+    let view = connection.unchecked_transaction().map_err(fault(DOING))?;
+    let mut found = list(&view, DOING, SIGNAL, params![observed.as_ms(), id.bytes()], signal_of)?;
+    if found.is_empty() {
+        found = list(&view, DOING, SIGNAL_WAITING, params![observed.as_ms(), id.bytes()], signal_of)?;
+    }
+    Ok(found.pop())
 }
 
 pub(super) fn live_signals(
@@ -246,9 +255,16 @@ pub(super) fn live_signals(
     after: Option<(Timestamp, SignalId)>,
     limit: usize,
 ) -> Result<Vec<FoundSignal>, StoreError> {
+    const DOING: &str = "list live signals";
     let instant = after.map_or(i64::MIN, |(observed, _)| observed.as_ms());
     let id = after.as_ref().map_or(&[][..], |(_, id)| id.bytes().as_slice());
-    list(connection, "list live signals", LIVE_SIGNALS, params![instant, id, integer(limit)], signal_of)
+    let rows = integer(limit);
+    let view = connection.unchecked_transaction().map_err(fault(DOING))?;
+    let mut found = list(&view, DOING, LIVE_SIGNALS, params![instant, id, rows], signal_of)?;
+    found.extend(list(&view, DOING, LIVE_SIGNALS_WAITING, params![instant, id, rows], signal_of)?);
+    found.sort_by_key(|found| (found.row.observed, found.row.id));
+    found.truncate(limit);
+    Ok(found)
 }
 
 pub(super) fn cursor(connection: &Connection, name: &str) -> Result<Option<String>, StoreError> {

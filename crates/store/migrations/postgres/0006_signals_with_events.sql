@@ -1,0 +1,1 @@
+-- Nothing to change: only a file of one machine pays for each page that a list of signals touches.
