@@ -6,7 +6,7 @@ use clap::Args;
 use quarterdeck_core::incident::Actor;
 use quarterdeck_host::{
     clock::SystemClock,
-    randomness::SystemIds,
+    randomness::DrawnIds,
     stopping::{HangUps, until_told},
     zones::Zones,
 };
@@ -41,8 +41,8 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
         }
         let world = app::World {
             clock,
-            ids: Box::new(SystemIds),
-            salts: Box::new(SystemIds),
+            ids: Box::new(DrawnIds::default()),
+            salts: Box::new(DrawnIds::default()),
             signer: None,
             channels: std::collections::BTreeMap::new(),
         };

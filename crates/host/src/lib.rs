@@ -3,6 +3,7 @@
 //!
 //! Everything above asks here, so that a simulation can answer instead. Knows no incident, no store and no chain.
 
+mod memory;
 pub mod clock;
 pub mod zones;
 pub mod randomness;
