@@ -104,6 +104,8 @@ pub struct Engine {
     draft: Draft,
     /// How many events were not read, because a board was kept that is the fold of them.
     unread: u64,
+    /// The board that readers saw before. Given back when the store has its next batch: it takes a while, and the store need not wait.
+    retired: Option<Arc<Board>>,
 }
 
 impl Engine {
@@ -112,11 +114,11 @@ impl Engine {
     pub async fn start(store: Arc<dyn Store>, parts: Parts) -> Result<Self, StartError> {
         let published = Arc::new(Published::new(Arc::clone(&store)));
         let (working, frontier, size) = (Board::default(), Frontier::default(), 0);
-        let (flight, draft, settled) = (None, Draft::default(), Timestamp::default());
+        let (flight, draft, settled, retired) = (None, Draft::default(), Timestamp::default(), None);
         let setting = Arc::clone(&parts.setting);
         let unread = 0;
         let mut engine =
-            Self { store, parts, setting, working, published, frontier, size, settled, flight, draft, unread };
+            Self { store, parts, setting, working, published, frontier, size, settled, flight, draft, unread, retired };
         match kept::take_up(&*engine.store).await {
             Ok(Some(taken)) => {
                 let TakenUp { board, nodes, frontier, size } = taken;
@@ -248,6 +250,7 @@ impl Engine {
     /// Decides all of `work` and everything that is due, in this order, on top of what was decided before. One answer for each
     /// piece of work, to be given when what it rests on is durable: after the next batch that is handed over has landed.
     pub fn decide(&mut self, work: Vec<Work>, now: Timestamp) -> Vec<Answer> {
+        self.retired = None;
         self.tell_damage(now);
         let answers = work.into_iter().map(|piece| self.decide_one(piece, now)).collect();
         for stream in self.working.due(now) {
@@ -532,7 +535,7 @@ impl Engine {
             self.setting = setting;
         }
         let moving = self.published.moving();
-        let before = std::mem::replace(&mut *write(&self.published.board), board);
+        self.retired = Some(std::mem::replace(&mut *write(&self.published.board), board));
         self.size = head.size;
         self.frontier = frontier;
         if let Some(last) = recorded.last() {
@@ -542,8 +545,6 @@ impl Engine {
         self.published.tree.extend(leaves);
         *write(&self.published.head) = head;
         drop(moving);
-        // Given back outside the locks.
-        drop(before);
         self.tell(recorded, outgoing);
     }
 

@@ -85,6 +85,25 @@ pub enum Work {
     Wake,
 }
 
+impl Work {
+    /// How many signals are to be judged for it, or as much work as that.
+    pub(crate) fn signals(&self) -> usize {
+        match self {
+            Self::Hear { changes, .. } => changes.len().max(1),
+            Self::Erase { history, .. } => history.len().max(1),
+            Self::Command { .. }
+            | Self::Settle { .. }
+            | Self::Journal(_)
+            | Self::Reconfigure { .. }
+            | Self::Silence(_)
+            | Self::Unsilence { .. }
+            | Self::Damaged { .. }
+            | Self::PutRight(_)
+            | Self::Wake => 1,
+        }
+    }
+}
+
 /// What came of it. Given only once it is durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {

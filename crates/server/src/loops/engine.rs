@@ -3,7 +3,7 @@
 
 mod gather;
 
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::VecDeque, future::Future, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
 use quarterdeck_core::{
     board::Fate,
@@ -25,6 +25,9 @@ use quarterdeck_store::StoreError;
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_millis(500);
 /// How long to wait before the next try when the store refused a step that nobody asked for.
 const AFTER_FAILURE: Duration = Duration::from_millis(250);
+
+/// Signals decided before we look whether the store is done: a millisecond of work at most.
+const SIGNALS_AT_ONCE: usize = 64;
 
 /// What everyone else holds of the engine.
 #[derive(Clone)]
@@ -66,9 +69,9 @@ type Waiting = Vec<(Reply, Answer)>;
 
 /// Runs until every handle is gone: whoever still holds one is still answered.
 pub async fn run(engine: Engine, jobs: mpsc::Receiver<Job>, clock: Arc<dyn Clock>, writing: Arc<Writing>) {
-    Driver { engine, clock, writing, decided: Waiting::new(), gather: Gather::default(), handed_over: Duration::ZERO }
-        .run(jobs)
-        .await;
+    let (asked, decided, landed) = (VecDeque::new(), Waiting::new(), Waiting::new());
+    let (gather, handed_over) = (Gather::default(), Duration::ZERO);
+    Driver { engine, clock, writing, asked, decided, landed, gather, handed_over }.run(jobs).await;
 }
 
 struct Driver {
@@ -76,8 +79,12 @@ struct Driver {
     clock: Arc<dyn Clock>,
     /// Told how commits do.
     writing: Arc<Writing>,
+    /// What was asked and is not decided yet.
+    asked: VecDeque<Job>,
     /// Who waits for what is decided and not handed over yet.
     decided: Waiting,
+    /// Who is to be told that it is durable, as soon as the store has its next batch: it need not wait for that.
+    landed: Waiting,
     /// Whether the next batch waits for others.
     gather: Gather,
     /// When the last batch was handed over.
@@ -100,18 +107,20 @@ impl Driver {
                     Ok(Some(batch)) => {
                         self.handed_over = self.clock.elapsed();
                         let store = Arc::clone(&store);
-                        let append = Box::pin(async move { store.append(batch).await });
-                        appending = Some((append, std::mem::take(&mut self.decided)));
+                        let append: Appending = Box::pin(async move { store.append(batch).await });
+                        appending = Some((begun(append).await, std::mem::take(&mut self.decided)));
                     }
                     // Nothing to write, and all that it rests on is durable.
                     Ok(None) => answer(std::mem::take(&mut self.decided)),
                     Err(error) => refuse(std::mem::take(&mut self.decided), &error),
                 }
             }
-            if !open && appending.is_none() {
+            answer(std::mem::take(&mut self.landed));
+            if !open && appending.is_none() && self.asked.is_empty() {
                 return;
             }
             let room = ENGINE_BATCH_COMMANDS_MAX.saturating_sub(self.decided.len());
+            let (waits, may_take) = (!self.asked.is_empty(), self.asked.is_empty() && open && room > 0);
             let mut taken = Vec::new();
             tokio::select! {
                 biased;
@@ -119,9 +128,11 @@ impl Driver {
                     let waiting = appending.take().map(|(_, waiting)| waiting).unwrap_or_default();
                     self.land(appended, waiting).await;
                 }
-                count = jobs.recv_many(&mut taken, room), if open && room > 0 => {
+                () = std::future::ready(()), if waits => self.decide_some().await,
+                count = jobs.recv_many(&mut taken, room), if may_take => {
                     open = count > 0;
-                    self.decide(taken).await;
+                    self.asked.extend(taken);
+                    self.decide_some().await;
                 }
                 () = tokio::time::sleep(gathers.unwrap_or_default()), if gathers.is_some() => {}
                 () = tokio::time::sleep(self.pause()), if open => self.decide(Vec::new()).await,
@@ -133,6 +144,19 @@ impl Driver {
     fn pause(&self) -> Duration {
         let due = self.engine.next_deadline().map_or(LOOK_AT_LEAST_EVERY, |due| due.since(self.clock.now()));
         due.min(LOOK_AT_LEAST_EVERY)
+    }
+
+    /// Decides some of what was asked: not so much that the store waits for long with its answer, and for its next batch.
+    async fn decide_some(&mut self) {
+        let mut some = Vec::new();
+        let mut signals = 0;
+        while signals < SIGNALS_AT_ONCE
+            && let Some(job) = self.asked.pop_front()
+        {
+            signals += job.work.signals();
+            some.push(job);
+        }
+        self.decide(some).await;
     }
 
     async fn decide(&mut self, jobs: Vec<Job>) {
@@ -170,7 +194,7 @@ impl Driver {
                 self.writing.committed(self.clock.now(), now);
                 let took = now.saturating_sub(self.handed_over);
                 self.gather.landed(now, took, waiting.len(), self.decided.len());
-                answer(waiting);
+                self.landed = waiting;
             }
             Err(error) => {
                 tracing::error!(%error, "nothing of this step happened");
@@ -187,6 +211,14 @@ impl Driver {
 }
 
 type Appending = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
+
+/// A transaction that the store has, whatever else we do before we wait for its end.
+async fn begun(mut append: Appending) -> Appending {
+    match std::future::poll_fn(|cx| Poll::Ready(append.as_mut().poll(cx))).await {
+        Poll::Ready(done) => Box::pin(std::future::ready(done)),
+        Poll::Pending => append,
+    }
+}
 
 /// The end of the transaction on its way; never, if there is none.
 async fn landing(appending: &mut Option<(Appending, Waiting)>) -> Result<(), StoreError> {
