@@ -21,7 +21,7 @@ pub const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 const ROOM: u64 = 4;
 /// How long refusals may last before people are told.
 const NEED_AFTER: Duration = Duration::from_secs(5);
-/// How far the published log may be behind, in time, before that is a fault: it is written twice a second.
+/// How far the published log may be behind, in time, before that is a fault: in a storm it is written every 3 s.
 const BEHIND_MAX: Duration = Duration::from_secs(30);
 /// How long an answer about free space is good for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

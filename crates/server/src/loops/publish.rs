@@ -24,8 +24,13 @@ use crate::{
 use quarterdeck_host::clock::Clock;
 use quarterdeck_store::{Content, Store, StoreError, StoredEvent};
 
-/// How far the folder may lag behind the store.
-const PUBLISH_EVERY: Duration = Duration::from_millis(500);
+/// How far the folder lags behind the store where little happens: how often to look.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Looks for which the folder may lag in a storm: 3 s. Each publication writes the last slice of the log anew and waits for the disk
+/// a dozen times, while the store waits for the same disk with somebody's alert.
+const LOOKS_MAX: u32 = 6;
+/// Events between two looks that are no storm: a quarter of a slice.
+const LITTLE: u64 = 64;
 /// Events written at once.
 const EVENTS: u64 = 1_024;
 /// Where the signed head stands in the folder.
@@ -76,16 +81,20 @@ impl Publisher {
     /// Publishes until `stop` says so, and once more then.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         let mut published = self.size_there();
+        let mut pace = Pace::new();
         loop {
             let stopping = *stop.borrow();
-            published = self.turn(published, stopping).await;
+            let due = pace.is_due(read(&self.published.head).size);
+            if due || stopping {
+                published = self.turn(published, stopping).await;
+            }
             if stopping {
                 return;
             }
             tokio::select! {
                 biased;
                 _ = stop.changed() => {}
-                () = tokio::time::sleep(PUBLISH_EVERY) => {}
+                () = tokio::time::sleep(LOOK_EVERY) => {}
             }
         }
     }
@@ -141,7 +150,9 @@ impl Publisher {
         self.erase(erased).await?;
         let (root, key) = (self.root.clone(), format!("{}\n", self.key));
         self.blocking(move || {
-            write_whole(&root, KEY_FILE, key.as_bytes())?;
+            if std::fs::read(root.join(KEY_FILE)).ok().as_deref() != Some(key.as_bytes()) {
+                write_whole(&root, KEY_FILE, key.as_bytes())?;
+            }
             write_whole(&root, CHECKPOINT_FILE, checkpoint.as_bytes())
         })
         .await?;
@@ -205,6 +216,33 @@ impl Publisher {
             done
         };
         tokio::task::spawn_blocking(held).await.map_err(|ended| PublishError::Folder(ended.to_string()))?
+    }
+}
+
+/// When to publish: at once where little happens, and when a storm pauses or has lasted long enough.
+struct Pace {
+    /// How long the log was at the last look.
+    seen: u64,
+    /// Looks since the last time.
+    waited: u32,
+}
+
+impl Pace {
+    /// What is there already is due.
+    const fn new() -> Self {
+        Self { seen: 0, waited: LOOKS_MAX }
+    }
+
+    /// Whether it is time, at a look at a log of this size.
+    const fn is_due(&mut self, size: u64) -> bool {
+        let came = size.saturating_sub(self.seen);
+        self.seen = size;
+        self.waited = self.waited.saturating_add(1);
+        let due = came <= LITTLE || self.waited >= LOOKS_MAX;
+        if due {
+            self.waited = 0;
+        }
+        due
     }
 }
 
@@ -294,4 +332,20 @@ fn write_whole(root: &Path, name: &str, bytes: &[u8]) -> Result<(), PublishError
     let mut file = private().open(&beside).map_err(failed)?;
     file.write_all(bytes).and_then(|()| file.sync_data()).map_err(failed)?;
     std::fs::rename(&beside, path).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storm_is_published_when_it_pauses_and_at_the_latest_after_the_longest_lag() {
+        let mut pace = Pace::new();
+        let looks: Vec<bool> = [1_000, 1_001, 1_065, 2_000, 3_000, 3_010].map(|size| pace.is_due(size)).into();
+        assert_eq!(looks, [true, true, true, false, false, true]);
+        let storm: Vec<bool> = (1..20).map(|look| pace.is_due(3_010 + look * 5_000)).collect();
+        let longest = storm.split(|due| *due).map(<[bool]>::len).max();
+        assert_eq!(longest, Some(LOOKS_MAX as usize - 1));
+        assert_eq!(LOOK_EVERY * LOOKS_MAX, Duration::from_secs(3));
+    }
 }
