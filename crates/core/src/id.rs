@@ -112,8 +112,9 @@ impl<K> PartialOrd for Id<K> {
     }
 }
 impl<K> Ord for Id<K> {
+    /// As the bytes; as one number, which is compared at once: maps of many do little else.
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.cmp(&other.0)
+        u128::from_be_bytes(self.0).cmp(&u128::from_be_bytes(other.0))
     }
 }
 impl<K> Hash for Id<K> {
@@ -124,16 +125,20 @@ impl<K> Hash for Id<K> {
 
 impl<K: Kind> fmt::Display for Id<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let value = u128::from_be_bytes(self.0);
-        let mut text = String::with_capacity(K::WORD.len() + 1 + TEXT_CHARS);
-        text.push_str(K::WORD);
-        text.push('_');
-        for place in (0..TEXT_CHARS).rev() {
-            let five_bits = (value >> (place * 5)) & 31;
-            let character = ALPHABET.get(usize::try_from(five_bits).unwrap_or(0)).copied().unwrap_or(b'0');
-            text.push(char::from(character));
+        let mut value = u128::from_be_bytes(self.0);
+        let mut digits = [b'0'; TEXT_CHARS];
+        for digit in digits.iter_mut().rev() {
+            // Five bits.
+            *digit = ALPHABET.get(usize::from(value.to_le_bytes()[0] & 31)).copied().unwrap_or(b'0');
+            value >>= 5;
         }
-        f.pad(&text)
+        let digits = std::str::from_utf8(&digits).unwrap_or_default();
+        if f.width().is_none() && f.precision().is_none() {
+            f.write_str(K::WORD)?;
+            f.write_str("_")?;
+            return f.write_str(digits);
+        }
+        f.pad(&format!("{}_{digits}", K::WORD))
     }
 }
 impl<K: Kind> fmt::Debug for Id<K> {

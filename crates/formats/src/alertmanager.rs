@@ -26,7 +26,7 @@ pub mod filter;
 pub mod silence;
 pub mod prometheus;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use quarterdeck_core::{
     limits::{BODY_BYTES_MAX, LABEL_BYTES_MAX, LABELS_MAX, SIGNALS_PER_REQUEST_MAX},
@@ -105,7 +105,7 @@ pub fn parse_alerts(bytes: &[u8], hearing: &Hearing<'_>) -> Result<Batch, Format
     let alerts = each_alert(bytes)?;
     let mut batch = Batch::default();
     for (place, alert) in alerts.into_iter().enumerate() {
-        match alert.and_then(|alert| alert.posted(hearing, &format!("alerts[{place}]"))) {
+        match alert.and_then(|alert| alert.posted(hearing, format_args!("alerts[{place}]"))) {
             Ok(heard) => batch.heard.push(heard),
             Err(refusal) => batch.refused.push(refusal),
         }
@@ -131,12 +131,12 @@ fn each_alert(bytes: &[u8]) -> Result<Vec<Result<PostedAlert, FormatError>>, For
 
 impl PostedAlert {
     /// What Prometheus means by it.
-    fn posted(mut self, hearing: &Hearing<'_>, path: &str) -> Result<Heard, FormatError> {
+    fn posted(mut self, hearing: &Hearing<'_>, path: fmt::Arguments<'_>) -> Result<Heard, FormatError> {
         let labels = self.checked_labels(path)?;
         let (starts, ends) = self.times(path)?;
         let starts = starts.or(ends).unwrap_or(hearing.now);
         if ends.is_some_and(|ends| ends < starts) {
-            return Err(FormatError::at(path, "start time must be before end time"));
+            return Err(FormatError::at(path.to_string(), "start time must be before end time"));
         }
         match ends {
             Some(at) if at <= hearing.now => Ok(ended(hearing, claim_of(hearing, &labels), at)),
@@ -148,13 +148,13 @@ impl PostedAlert {
     }
 
     /// Takes the labels that have a value, within bounds.
-    fn checked_labels(&mut self, path: &str) -> Result<LabelSet, FormatError> {
+    fn checked_labels(&mut self, path: fmt::Arguments<'_>) -> Result<LabelSet, FormatError> {
         let mut labels = self.labels.take().unwrap_or_default();
         labels.retain(|_, value| !value.is_empty());
         if labels.is_empty() {
             return Err(FormatError::at(format!("{path}.labels"), "at least one label pair required"));
         }
-        FormatError::bound(format!("{path}.labels"), labels.len(), LABELS_MAX)?;
+        FormatError::bound_of(|| format!("{path}.labels"), labels.len(), LABELS_MAX)?;
         for (name, value) in &labels {
             if name.is_empty() {
                 return Err(FormatError::at(
@@ -162,14 +162,15 @@ impl PostedAlert {
                     format!("the label of value `{}` has no name", quote(value)),
                 ));
             }
-            FormatError::bound(format!("bytes of a name in {path}.labels"), name.len(), LABEL_BYTES_MAX)?;
-            FormatError::bound(format!("bytes of {path}.labels.{}", quote(name)), value.len(), LABEL_BYTES_MAX)?;
+            FormatError::bound_of(|| format!("bytes of a name in {path}.labels"), name.len(), LABEL_BYTES_MAX)?;
+            let what = || format!("bytes of {path}.labels.{}", quote(name));
+            FormatError::bound_of(what, value.len(), LABEL_BYTES_MAX)?;
         }
         Ok(labels)
     }
 
     /// Start and end; the zero time is none.
-    fn times(&self, path: &str) -> Result<(Option<Timestamp>, Option<Timestamp>), FormatError> {
+    fn times(&self, path: fmt::Arguments<'_>) -> Result<(Option<Timestamp>, Option<Timestamp>), FormatError> {
         let read = |name: &str, text: &Option<String>| match text.as_deref() {
             None | Some("") => Ok(None),
             Some(text) => instant::instant(text).map_err(|reason| FormatError::at(format!("{path}.{name}"), reason)),

@@ -47,6 +47,10 @@ impl FormatError {
     pub(crate) fn bound(what: impl Into<String>, count: usize, max: usize) -> Result<(), Self> {
         if count <= max { Ok(()) } else { Err(Self::TooMuch { what: what.into(), count, max }) }
     }
+    /// The same where saying what is too much costs more than counting it.
+    pub(crate) fn bound_of(what: impl FnOnce() -> String, count: usize, max: usize) -> Result<(), Self> {
+        if count <= max { Ok(()) } else { Err(Self::TooMuch { what: what(), count, max }) }
+    }
 }
 
 /// A foreign text as an error repeats it: one line, shortened.
@@ -110,8 +114,17 @@ pub(crate) fn clip(text: &str, bytes_max: usize) -> String {
 
 /// One line of at most `bytes_max` bytes: without control characters, runs of white space made one space.
 pub(crate) fn line(text: &str, bytes_max: usize) -> String {
+    if text.len() <= bytes_max && is_plain(text) {
+        return text.to_owned();
+    }
     let visible: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     clip(&visible.split_whitespace().collect::<Vec<_>>().join(" "), bytes_max)
+}
+
+/// Whether a text is a line already: nearly every title is, and need not be taken apart for it.
+fn is_plain(text: &str) -> bool {
+    let visible = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    visible && !text.contains("  ") && !text.starts_with(' ') && !text.ends_with(' ')
 }
 
 /// An instant as monitors write it: RFC 3339, also with `+0000` for a zone. The zero time of Go, the year 1, is none.

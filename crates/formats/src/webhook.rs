@@ -171,12 +171,12 @@ impl Posted {
             return Err(FormatError::at(format!("{path}dedup_key"), "it is blank"));
         }
         let chars = key.map_or(0, |key| key.chars().count());
-        FormatError::bound(format!("characters of {path}dedup_key"), chars, DEDUP_KEY_CHARS_MAX)?;
+        FormatError::bound_of(|| format!("characters of {path}dedup_key"), chars, DEDUP_KEY_CHARS_MAX)?;
         let labels = self.labels.iter().flatten();
-        FormatError::bound(format!("{path}labels"), self.labels.as_ref().map_or(0, BTreeMap::len), LABELS_MAX)?;
+        FormatError::bound_of(|| format!("{path}labels"), self.labels.as_ref().map_or(0, BTreeMap::len), LABELS_MAX)?;
         for (name, value) in labels {
             let longest = name.len().max(value.len());
-            FormatError::bound(format!("bytes of {path}labels.{}", quote(name)), longest, LABEL_BYTES_MAX)?;
+            FormatError::bound_of(|| format!("bytes of {path}labels.{}", quote(name)), longest, LABEL_BYTES_MAX)?;
         }
         Ok(())
     }

@@ -67,7 +67,7 @@ pub(super) enum Leads {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Claims {
     pub(super) severity: Severity,
-    pub(super) score: Score,
+    pub(super) score: Arc<Score>,
     /// All that is claimed: by signals that count, by people, by incidents merged into this one.
     pub(super) facts: Facts,
     /// The part of the facts that does not come from this incident's own signals.
@@ -100,7 +100,7 @@ impl Claims {
     pub(super) fn begin(signal: &Arc<Signal>, score: &Score, at: Timestamp) -> Self {
         let mut claims = Self {
             severity: score.severity,
-            score: score.clone(),
+            score: Arc::new(score.clone()),
             facts: Facts::default(),
             stated: Facts::default(),
             loudness: Loudness::Info,
@@ -193,7 +193,7 @@ impl Claims {
                     self.leads = self.strongest().unwrap_or_else(|| self.leads.clone());
                 }
                 self.severity = change.to;
-                self.score = change.score.clone();
+                self.score = Arc::new(change.score.clone());
             }
             ClaimsEvent::FactsStated { by, facts, replace } => {
                 self.state(facts, *replace);

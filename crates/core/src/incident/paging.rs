@@ -4,7 +4,10 @@
 pub mod event;
 pub mod command;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
@@ -48,7 +51,7 @@ pub struct PageRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Escalation {
     /// Frozen at opening, so that an edit of the policy cannot rewrite a running incident.
-    pub policy: EscalationPolicy,
+    pub policy: Arc<EscalationPolicy>,
     /// The tier paged last; none before the first page.
     pub tier: Option<usize>,
     /// Round, from 1. Greater than the policy's rounds: only the fallback is left.
@@ -90,7 +93,7 @@ pub(super) struct Paging {
 impl Paging {
     /// Nobody was paged yet.
     pub(super) fn begin(policy: &EscalationPolicy) -> Self {
-        let (policy, why) = (policy.clone(), PageReason::Opened);
+        let (policy, why) = (Arc::new(policy.clone()), PageReason::Opened);
         let (next, stood_down, stepped) = (None, None, None);
         let escalation = Escalation { policy, tier: None, round: 1, next, stood_down, why, stepped, unreached: 0 };
         let told = BTreeMap::new();

@@ -75,7 +75,7 @@ impl Incident {
         self.claims.severity
     }
     /// Why so bad.
-    pub const fn score(&self) -> &Score {
+    pub fn score(&self) -> &Score {
         &self.claims.score
     }
     /// All that is claimed about impact.

@@ -80,8 +80,8 @@ pub fn parse_notification(bytes: &[u8], hearing: &Hearing<'_>) -> Result<Batch, 
 impl PostedAlert {
     /// What another Alertmanager means by it.
     fn relayed(mut self, hearing: &Hearing<'_>, path: &str) -> Result<Heard, FormatError> {
-        let labels = self.checked_labels(path)?;
-        let (starts, ends) = self.times(path)?;
+        let labels = self.checked_labels(format_args!("{path}"))?;
+        let (starts, ends) = self.times(format_args!("{path}"))?;
         match self.status.as_deref() {
             Some("firing") => {
                 let claim = self.claim(hearing, labels, starts.unwrap_or(hearing.now));

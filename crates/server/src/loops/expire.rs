@@ -51,10 +51,18 @@ struct Holds {
 /// Until when the claims of monitors hold.
 #[derive(Default)]
 pub struct Expiries {
-    until: Mutex<BTreeMap<Fingerprint, Holds>>,
+    until: Mutex<Until>,
     /// Taken alone while claims are ended: one that is repeated at that moment is heard before its end, or after it, and never
     /// ended by a look that came before.
     turn: RwLock<()>,
+}
+
+/// Claims with the instants until which they hold.
+#[derive(Default)]
+struct Until {
+    claims: BTreeMap<Fingerprint, Holds>,
+    /// None of them ends before this; none: there was none. In a storm there are many, and looking at all of them for nothing costs.
+    earliest: Option<Timestamp>,
 }
 
 impl Expiries {
@@ -86,9 +94,9 @@ impl Expiries {
             for (place, one) in heard.iter().enumerate() {
                 match (&one.change, one.expires) {
                     (SignalChange::Raised { signal }, Some(at)) => note(&mut until, signal, at),
-                    (SignalChange::Raised { signal }, None) => drop(until.remove(&signal.fingerprint)),
+                    (SignalChange::Raised { signal }, None) => drop(until.claims.remove(&signal.fingerprint)),
                     (SignalChange::Ended { fingerprint, .. }, _) => {
-                        ended.extend(until.remove(fingerprint).map(|holds| (place, *fingerprint, holds)));
+                        ended.extend(until.claims.remove(fingerprint).map(|holds| (place, *fingerprint, holds)));
                     }
                     (
                         SignalChange::Silent { .. } | SignalChange::Confirmed { .. } | SignalChange::Retracted { .. },
@@ -101,8 +109,8 @@ impl Expiries {
         let mut until = self.lock();
         for (place, claim, holds) in ended {
             // The end of an episode before it: the claim goes on, and must be repeated as before.
-            if matches!(fates.get(place), Some(Fate::Late(_))) {
-                until.entry(claim).or_insert(holds);
+            if matches!(fates.get(place), Some(Fate::Late(_))) && !until.claims.contains_key(&claim) {
+                until.take(claim, holds);
             }
         }
         drop(until);
@@ -111,17 +119,19 @@ impl Expiries {
 
     /// Until when a claim holds; none: until it is said to be over.
     pub fn until(&self, claim: &Fingerprint) -> Option<Timestamp> {
-        self.lock().get(claim).map(|holds| holds.until)
+        self.lock().claims.get(claim).map(|holds| holds.until)
     }
 
     /// Says what is not repeated at `now`. If that cannot be made durable, it is still to be done.
     async fn end_due(&self, engine: &EngineHandle, now: Timestamp) -> Result<(), EngineError> {
-        if !self.lock().values().any(|holds| holds.until <= now) {
+        if !self.lock().may_end(now) {
             return Ok(());
         }
         let _alone = self.turn.write().await;
-        let due: Vec<(Fingerprint, Holds)> =
-            self.lock().iter().filter(|(_, holds)| holds.until <= now).map(|(claim, holds)| (*claim, *holds)).collect();
+        let due: Vec<(Fingerprint, Holds)> = {
+            let until = self.lock();
+            until.claims.iter().filter(|(_, holds)| holds.until <= now).map(|(claim, holds)| (*claim, *holds)).collect()
+        };
         let change = |(fingerprint, holds): &(Fingerprint, Holds)| {
             let (fingerprint, at) = (*fingerprint, holds.until);
             if holds.ends { SignalChange::Ended { fingerprint, at } } else { SignalChange::Silent { fingerprint, at } }
@@ -129,22 +139,40 @@ impl Expiries {
         engine.hear(due.iter().map(change).collect()).await?;
         let mut until = self.lock();
         for (claim, _) in &due {
-            until.remove(claim);
+            until.claims.remove(claim);
         }
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Fingerprint, Holds>> {
+    fn lock(&self) -> MutexGuard<'_, Until> {
         self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl Until {
+    /// Whether a claim is over at `now`. Looks at all only where one may be.
+    fn may_end(&mut self, now: Timestamp) -> bool {
+        if self.earliest.is_none_or(|earliest| earliest > now) {
+            return false;
+        }
+        self.earliest = self.claims.values().map(|holds| holds.until).min();
+        self.earliest.is_some_and(|earliest| earliest <= now)
+    }
+
+    /// Notes a claim.
+    fn take(&mut self, claim: Fingerprint, holds: Holds) {
+        let earliest = self.earliest.map_or(holds.until, |earliest| earliest.min(holds.until));
+        self.earliest = Some(earliest);
+        self.claims.insert(claim, holds);
+    }
+}
+
 /// Past the bound a claim holds until its monitor ends it, and its silence is not noticed.
-fn note(until: &mut BTreeMap<Fingerprint, Holds>, signal: &Signal, at: Timestamp) {
+fn note(until: &mut Until, signal: &Signal, at: Timestamp) {
     let claim = signal.fingerprint;
     let holds = Holds { until: at, ends: signal.detector.as_str() == REFUSED };
-    if until.len() < CLAIMS_EXPIRING_MAX || until.contains_key(&claim) {
-        until.insert(claim, holds);
+    if until.claims.len() < CLAIMS_EXPIRING_MAX || until.claims.contains_key(&claim) {
+        until.take(claim, holds);
     } else {
         tracing::warn!(%claim, "too many claims must be repeated: this one holds until its monitor ends it");
     }

@@ -342,7 +342,7 @@ impl Incident {
         };
         let changed = match way {
             Way::Up => (score.severity, score.points) > (self.claims.score.severity, self.claims.score.points),
-            Way::Either => score != self.claims.score,
+            Way::Either => score != *self.claims.score,
         };
         changed.then(|| {
             let change = SeverityChange { from: self.claims.severity, to: score.severity, score };

@@ -365,7 +365,7 @@ impl Escalation {
         }
     }
 
-    const fn past_last(&self) -> u32 {
+    fn past_last(&self) -> u32 {
         self.policy.rounds.saturating_add(1)
     }
 }
