@@ -57,7 +57,7 @@ async fn main() -> Outcome<()> {
     let wanted = |case: &&Case| words.is_empty() || words.iter().any(|word| case.name.contains(word.as_str()));
     let builds: Vec<Option<PathBuf>> = builds.into_iter().map(|build| Some(build.into())).chain([None]).collect();
 
-    let (mut rates, mut programs) = (Vec::new(), Vec::new());
+    let (mut rates, mut folders) = (Vec::new(), Vec::new());
     for case in CASES.iter().filter(wanted) {
         let mut ours = Vec::new();
         for build in &builds {
@@ -76,7 +76,8 @@ async fn main() -> Outcome<()> {
             );
             ours.push((who, rate));
             // Its folder goes at the end: a file system that has just deleted much makes new files slowly.
-            programs.push(program.stopped()?);
+            let Program { _folder: folder, .. } = program;
+            folders.push(folder);
         }
         let peer = match Alertmanager::start(&receiver.replace("/page", "/hook")).await? {
             Some(peer) if with_peer.is_empty() => {

@@ -60,7 +60,7 @@ pub(crate) struct Program {
     pub(crate) address: String,
     pub(crate) ready_after: Duration,
     child: Child,
-    _folder: tempfile::TempDir,
+    pub(crate) _folder: tempfile::TempDir,
 }
 
 impl Program {
@@ -87,12 +87,6 @@ impl Program {
     /// Resident memory, in MiB.
     pub(crate) fn resident_mib(&self) -> Outcome<u64> {
         resident_mib(self.process()?)
-    }
-
-    /// Ends it, and leaves its folder.
-    pub(crate) fn stopped(mut self) -> Outcome<Self> {
-        self.child.start_kill()?;
-        Ok(self)
     }
 
     /// The number of its process.
