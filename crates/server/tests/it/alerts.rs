@@ -272,7 +272,7 @@ async fn what_makes_it_worse_leads_the_next_page() {
     for _ in 0..2 {
         let clear = deck.receiver.next_all_clear().await;
         let text = clear.text("text");
-        assert!(text.starts_with("It is over, says bo: rotated the key. 1 claim of a monitor still stands"), "{text}");
+        assert!(text.starts_with("It is over, says bo: rotated the key. No answer is needed"), "{text}");
     }
     deck.settled().await;
     deck.ask(COMMANDER, &id, &Command::Reopen { reason: "it signed again".to_owned() }).await;
