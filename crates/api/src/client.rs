@@ -3,8 +3,8 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    BeginAnew, Command, Configuration, Done, Erase, Erased, ErrorBody, Incident, IncidentSummary, LogHead, OnCall,
-    SetSilence, Silence, Source, Timeline,
+    BeginAnew, Bulk, BulkDone, Command, Configuration, Done, EndSilences, Erase, Erased, ErrorBody, Incident,
+    IncidentSummary, LogHead, OnCall, SetSilence, Silence, SilenceEnded, Source, Timeline,
 };
 
 /// Bytes of an answer read at most: a long incident with 10,000 events is about 10 MB.
@@ -190,6 +190,10 @@ impl Client {
     pub async fn command(&self, id: &str, command: &Command) -> Result<Done, ClientError> {
         self.post(&format!("/api/v1/incidents/{id}/commands"), command).await
     }
+    /// Asks the same of many incidents, and waits until all of it is durable.
+    pub async fn commands(&self, bulk: &Bulk) -> Result<BulkDone, ClientError> {
+        self.post("/api/v1/incidents/commands", bulk).await
+    }
     /// Erases what an incident holds of people, and waits until it is durable.
     pub async fn erase(&self, id: &str, erase: &Erase) -> Result<Erased, ClientError> {
         // An identifier begins with what it is of.
@@ -219,6 +223,10 @@ impl Client {
     /// Ends a silence now. One that is over already stays so.
     pub async fn end_silence(&self, id: &str) -> Result<Silence, ClientError> {
         self.post(&format!("/api/v1/silences/{id}/end"), &()).await
+    }
+    /// Ends many silences now, each with an answer of its own.
+    pub async fn end_silences(&self, wanted: &EndSilences) -> Result<Vec<SilenceEnded>, ClientError> {
+        self.post("/api/v1/silences/end", wanted).await
     }
     /// The sources of chain events, as they are.
     pub async fn sources(&self) -> Result<Vec<Source>, ClientError> {

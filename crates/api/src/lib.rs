@@ -5,6 +5,7 @@
 
 pub mod command;
 pub mod source;
+pub mod bulk;
 pub mod client;
 
 use std::{collections::BTreeMap, fmt};
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::{
+    bulk::{Bulk, BulkAnswer, BulkDone, EndSilences, Matching, SilenceEnded},
     command::{Command, Done, Erase, Erased, ErasedCopy, Field, Offer},
     source::{BeginAnew, Source, SourceKind, SourceSetting},
 };
@@ -492,6 +494,9 @@ pub struct Silence {
     pub created_by: String,
     /// Why it was set, in the words of whoever set it.
     pub comment: String,
+    /// Whose it is: the person, or the token that is nobody's, by whom it was set. Not known of older ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// Standing signals that it keeps from opening or joining an incident now; 0 unless it is in force.
     #[serde(default)]
     pub holds: usize,

@@ -1,6 +1,7 @@
 //! `quarterdeck incident`, `oncall` and `review`: over the typed client.
 
 mod asking;
+mod many;
 
 use anyhow::Context as _;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
@@ -10,7 +11,7 @@ use quarterdeck_api::{
 };
 use quarterdeck_core::priority::in_short;
 
-use self::asking::Asking;
+use self::{asking::Asking, many::ManyArgs};
 use crate::output::{Exit, Misuse, print, print_json, say, table};
 
 /// Which Quarterdeck, and who asks.
@@ -47,7 +48,7 @@ pub(crate) struct IncidentArgs {
     verb: Verb,
 }
 
-/// What only reads.
+/// What is no command on one incident.
 #[derive(Subcommand)]
 enum Reading {
     /// Open incidents, worst first; then those that are over, the latest first
@@ -64,6 +65,8 @@ enum Reading {
         /// The file to write
         file: std::path::PathBuf,
     },
+    /// Ask the same of many: of those that are named, or of all that match
+    Many(ManyArgs),
 }
 
 /// Which incidents.
@@ -157,6 +160,7 @@ pub(crate) fn run(args: &IncidentArgs) -> anyhow::Result<Exit> {
                     .with_context(|| format!("write `{}`", file.display()))?;
                 print(&file.display().to_string())?;
             }
+            Verb::Read(Reading::Many(wanted)) => return many::run(&client, wanted, json).await,
             Verb::Read(Reading::Show { id }) => {
                 let incident = client.whole_incident(id).await?;
                 if json { print_json(&incident)? } else { print(&in_words(&incident))? }

@@ -50,6 +50,7 @@ enum Command {
     /// List incidents, show one, act on one.
     Incident(incident::IncidentArgs),
     /// List silences, set one, end one.
+    #[command(visible_alias = "silences")]
     Silence(silence::SilenceArgs),
     /// List sources, decide about one whose node shows another chain.
     Source(source::SourceArgs),

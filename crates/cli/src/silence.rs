@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use quarterdeck_api::{Matcher, SetSilence, Silence};
+use quarterdeck_api::{EndSilences, Matcher, SetSilence, Silence, SilenceEnded};
 use quarterdeck_core::time::Timestamp;
 use quarterdeck_formats::alertmanager::filter::parse_matcher;
 use quarterdeck_host::clock::{Clock as _, SystemClock};
@@ -48,10 +48,14 @@ enum Verb {
         #[arg(long, value_name = "INSTANT", value_parser = instant)]
         from: Option<Timestamp>,
     },
-    /// End one now
+    /// End them now
     End {
         /// sil_…
-        id: String,
+        #[arg(required_unless_present = "text", value_name = "SILENCE")]
+        ids: Vec<String>,
+        /// Those in force and to come that have this in what they mean, in their reason or in who set them
+        #[arg(long)]
+        text: Option<String>,
     },
 }
 
@@ -92,7 +96,14 @@ pub(crate) fn run(args: &SilenceArgs) -> anyhow::Result<Exit> {
                 };
                 client.set_silence(&wanted).await?
             }
-            Verb::End { id } => client.end_silence(id).await?,
+            Verb::End { ids, text } => {
+                let mut wanted = ids.clone();
+                if let Some(text) = text {
+                    let standing = client.silences().await?.into_iter().filter(|one| one.state != "expired");
+                    wanted.extend(standing.filter(|one| speaks_of(one, text)).map(|one| one.id));
+                }
+                return ended(&client.end_silences(&EndSilences { silences: wanted }).await?, json);
+            }
         };
         if json {
             print_json(&after)?;
@@ -112,6 +123,29 @@ fn list(silences: &[Silence], json: bool) -> anyhow::Result<Exit> {
         print(&rows(silences))?;
     }
     Ok(Exit::Good)
+}
+
+/// Whether it has this in what it means, in its reason or in who set it, in whatever case.
+fn speaks_of(silence: &Silence, text: &str) -> bool {
+    let owner = silence.owner.as_deref().unwrap_or_default();
+    let said = [&means(silence), &silence.comment, &silence.created_by, owner].map(str::to_lowercase);
+    said.iter().any(|part| part.contains(&text.to_lowercase()))
+}
+
+fn ended(all: &[SilenceEnded], json: bool) -> anyhow::Result<Exit> {
+    if json {
+        print_json(&all)?;
+    } else if all.is_empty() {
+        print("no silences like this")?;
+    } else {
+        let said = |one: &SilenceEnded| match (&one.ended, &one.refused) {
+            (Some(silence), _) => in_words(silence),
+            (None, Some(refused)) => format!("{}: not ended: {}", one.silence, refused.message),
+            (None, None) => format!("{}: the answer says nothing of it", one.silence),
+        };
+        print(&all.iter().map(said).collect::<Vec<_>>().join("\n"))?;
+    }
+    Ok(if all.iter().all(|one| one.ended.is_some()) { Exit::Good } else { Exit::Finding })
 }
 
 fn rows(silences: &[Silence]) -> String {
@@ -174,6 +208,7 @@ mod tests {
             ends: "2026-07-01T14:00:00.000Z".to_owned(),
             created_by: "bo".to_owned(),
             comment: "moving\nthe node".to_owned(),
+            owner: Some("bo".to_owned()),
             holds: 3,
         };
         insta::assert_snapshot!(rows(std::slice::from_ref(&silence)), @r#"

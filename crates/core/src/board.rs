@@ -46,7 +46,7 @@ use crate::{
     chain::{ChainId, Gap, GapKind},
     correlate::Groups,
     duty::next_deadline,
-    id::{Id, IdSource, IncidentId, PageId, SignalId, SilenceId, SourceId},
+    id::{Id, IdSource, IncidentId, PageId, ServiceId, SignalId, SilenceId, SourceId},
     incident::{
         Actor, Attached, ClaimsCommand, ClaimsEvent, Command, Ctx, Incident, IncidentEvent, LifeCommand, Phase,
         Refusal, decide::claims::Reception,
@@ -273,9 +273,14 @@ impl Board {
         Recorded { stream: Stream::Journal, version: self.journal, at: now, body: Body::Journal(event) }
     }
 
-    /// Sets a silence, or sets one of the same identifier anew.
-    pub fn set_silence(&self, silence: Silence, now: Timestamp) -> Result<Recorded, Refusal> {
+    /// Sets a silence, or sets one of the same identifier anew. Only what it newly means is looked up: one that was good stays good
+    /// when its service goes.
+    pub fn set_silence(&self, silence: Silence, setting: &Setting, now: Timestamp) -> Result<Recorded, Refusal> {
         silence.check(now)?;
+        if self.silences.get(&silence.id).is_none_or(|known| known.matchers != silence.matchers) {
+            let services = setting.catalogue.services.keys().map(ServiceId::as_str);
+            silence.means_a_service(services, || self.services_spoken_of())?;
+        }
         if self.silences.len() >= SILENCES_MAX && !self.silences.contains_key(&silence.id) {
             return Err(Refusal::TooManySilences);
         }

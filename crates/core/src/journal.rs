@@ -361,10 +361,10 @@ impl JournalEvent {
     pub fn redacted(&self) -> Self {
         match self {
             Self::SilenceSet { silence, returns } => {
-                let Silence { id, matchers, starts, ends, created_by: _, comment: _ } = silence;
-                let (id, matchers, starts, ends) = (*id, matchers.clone(), *starts, *ends);
+                let Silence { id, matchers, starts, ends, created_by: _, comment: _, owner } = silence;
+                let (id, matchers, starts, ends, owner) = (*id, matchers.clone(), *starts, *ends, owner.clone());
                 Self::SilenceSet {
-                    silence: Silence { id, matchers, starts, ends, created_by: erased(), comment: erased() },
+                    silence: Silence { id, matchers, starts, ends, created_by: erased(), comment: erased(), owner },
                     returns: *returns,
                 }
             }

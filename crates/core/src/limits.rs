@@ -109,6 +109,8 @@ pub const COOLED_AT_ONCE_MAX: usize = 256;
 pub const LOOSE_SIGNALS_MAX: usize = 10_000;
 /// Repeats of one claim remembered by identifier, so that a batch that is delivered twice is counted once.
 pub const REPEATS_REMEMBERED_MAX: usize = 16;
+/// Incidents or silences of one request for many: what a person can have meant, and half a second's work.
+pub const ASKED_AT_ONCE_MAX: usize = 500;
 /// Silences in force or remembered.
 pub const SILENCES_MAX: usize = 10_000;
 /// How long an ended silence is shown: as long as Alertmanager shows them, so that its tools find what they expect.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 use crate::{
     id::SilenceId,
-    incident::Refusal,
+    incident::{Actor, Refusal},
     limits::{LABEL_BYTES_MAX, MATCHERS_MAX, PATTERN_BYTES_MAX, PATTERN_COMPILED_BYTES_MAX, TEXT_BYTES_MAX},
     signal::Signal,
     time::Timestamp,
@@ -33,7 +33,15 @@ pub struct Silence {
     pub created_by: String,
     /// Why it was set, in the words of whoever set it.
     pub comment: String,
+    /// Whose it is: whoever set it, whatever their client says. Older ones have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Actor>,
 }
+
+/// The label by which a silence means a service.
+const SERVICE: &str = "service";
+/// Services named in a refusal: what a person reads.
+const SERVICES_NAMED_MAX: usize = 24;
 
 impl Silence {
     /// Whether it makes sense at `now`.
@@ -54,6 +62,32 @@ impl Silence {
         Ok(())
     }
 
+    /// Refuses it if it means a service that is neither one of these nor one of which a claim speaks: it would never keep anything
+    /// quiet, and nobody would hear why they were paged. `spoken` is asked for the values of that label only where it must be.
+    pub fn means_a_service<'a, V: AsRef<str>>(
+        &self,
+        services: impl Iterator<Item = &'a str> + Clone,
+        spoken: impl FnOnce() -> Vec<V>,
+    ) -> Result<(), Refusal> {
+        let on_service = |matcher: &&Matcher| matcher.name == SERVICE && matcher.is_equal && !matcher.matches("");
+        let unknown = |matcher: &&Matcher| on_service(matcher) && !services.clone().any(|known| matcher.matches(known));
+        let unknown: Vec<&Matcher> = self.matchers.iter().filter(unknown).collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let spoken = spoken();
+        let spoken_of = |matcher: &Matcher| spoken.iter().any(|value| matcher.matches(value.as_ref()));
+        let Some(matcher) = unknown.into_iter().find(|matcher| !spoken_of(matcher)) else { return Ok(()) };
+        let mut known: Vec<&str> = services.clone().take(SERVICES_NAMED_MAX).collect();
+        if services.count() > SERVICES_NAMED_MAX {
+            known.push("and others");
+        }
+        let known =
+            if known.is_empty() { "there are none".to_owned() } else { format!("there are {}", known.join(", ")) };
+        let name = matcher.value.chars().take(80).collect();
+        Err(Refusal::NoSuchService { name, is_regex: matcher.is_regex(), known })
+    }
+
     /// Whether it is in force at `now`.
     pub fn is_active(&self, now: Timestamp) -> bool {
         self.starts <= now && now < self.ends
@@ -68,6 +102,11 @@ impl Silence {
     pub fn matches_labels(&self, labels: &BTreeMap<String, String>) -> bool {
         self.matchers.iter().all(|matcher| matcher.matches(labels.get(&matcher.name).map_or("", String::as_str)))
     }
+}
+
+/// The service that a signal speaks of, as a matcher sees it.
+pub(crate) fn service_label(signal: &Signal) -> Cow<'_, str> {
+    label(signal, SERVICE)
 }
 
 /// The value of a signal's label; empty where there is none.
@@ -213,6 +252,7 @@ mod tests {
             ends: Timestamp::from_secs(200),
             created_by: "alice".to_owned(),
             comment: "moving the node".to_owned(),
+            owner: None,
         }
     }
     fn matcher(name: &str, value: &str, is_regex: bool, is_equal: bool) -> Matcher {
@@ -245,6 +285,26 @@ mod tests {
         assert_eq!(silence(vec![matcher("a", ".*", true, true)]).check(now), Err(Refusal::SilencesAll));
         assert_eq!(silence(vec![matcher("a", "b", false, true)]).check(now), Ok(()));
         assert!(silence(vec![matcher("a", "b", false, true)]).check(Timestamp::from_secs(200)).is_err());
+    }
+
+    #[test]
+    fn a_silence_of_no_service_is_refused_with_the_names_of_those_that_are() {
+        let check = |matchers: Vec<Matcher>, spoken: &[&str]| {
+            silence(matchers).means_a_service(["api", "bridge"].into_iter(), || spoken.to_vec())
+        };
+        let of = |value: &str, is_regex| matcher("service", value, is_regex, true);
+        for good in [of("bridge", false), of("br.*", true), of("", false), matcher("service", "brigde", false, false)] {
+            assert_eq!(check(vec![good.clone()], &[]), Ok(()), "{good:?}");
+        }
+        assert_eq!(check(vec![of("brigde", false)], &["brigde"]), Ok(()), "a claim that stands speaks of it");
+        let refused = check(vec![of("bridge", false), of("brigde", false)], &["other"]).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "there is no service `brigde`, and no claim that stands speaks of it: there are api, bridge"
+        );
+        let refused = check(vec![of("brigde.*", true)], &[]).unwrap_err();
+        assert!(refused.to_string().starts_with("no service is like `brigde.*`"), "{refused}");
+        assert_eq!(check(vec![matcher("job", "brigde", false, true)], &[]), Ok(()), "other labels are anybody's");
     }
 
     #[test]

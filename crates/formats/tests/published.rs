@@ -152,6 +152,7 @@ fn answers_are_as_alertmanager_describes_them() {
         ends: now.plus(Duration::from_mins(1)),
         created_by: "alice".to_owned(),
         comment: "moving".to_owned(),
+        owner: None,
     };
     let silence = GettableSilence::of(&silence, now, now);
     assert_described(&silence, "gettableSilence", &all);

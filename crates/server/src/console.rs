@@ -14,6 +14,7 @@ mod pages;
 mod visit;
 mod incident;
 mod commands;
+mod bulk;
 mod incidents;
 mod login;
 mod oncall;
@@ -41,6 +42,7 @@ pub fn routes() -> Router<Shared> {
         .merge(login::routes())
         .merge(incidents::routes())
         .merge(incident::routes())
+        .merge(bulk::routes())
         .merge(commands::routes())
         .merge(signals::routes())
         .merge(silences::routes())

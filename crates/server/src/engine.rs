@@ -330,7 +330,7 @@ impl Engine {
             Work::Erase { history, erasure } => self.erase(history, erasure, now),
             Work::Journal(event) => self.note(event, now),
             Work::Reconfigure { setting, event } => self.reconfigure(setting, event, now),
-            Work::Silence(silence) => match self.working.set_silence(silence, now) {
+            Work::Silence(silence) => match self.working.set_silence(silence, &self.parts.setting, now) {
                 Ok(recorded) => self.done(vec![recorded], now),
                 Err(refusal) => Answer::Refused(refusal),
             },

@@ -22,6 +22,7 @@ pub mod signals;
 pub mod sources;
 pub mod incidents;
 pub mod commands;
+pub mod bulk;
 pub mod erase;
 pub mod alertmanager;
 pub mod openapi;
@@ -51,6 +52,7 @@ pub fn router(app: Shared, pages: Router<Shared>) -> Router {
     Router::new()
         .merge(incidents::routes())
         .merge(commands::routes())
+        .merge(bulk::routes())
         .merge(erase::routes())
         .merge(signals::routes())
         .merge(sources::routes())

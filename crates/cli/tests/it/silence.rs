@@ -45,6 +45,8 @@ secret = "0123456789abcdef0123456789abcdef"
 id = "everything"
 tiers = [{{ people = ["bo"], delay = "15m" }}]
 fallback = "bo"
+[[service]]
+id = "rpc"
 [response]
 default_policy = "everything"
 "#
@@ -92,6 +94,8 @@ async fn a_silence_from_its_setting_to_its_end() {
     // Refused: 1. Not understood: 2, and nobody was asked.
     let (code, out, err) = ask(VIEWER, &["end", id]).await;
     assert!(code == Some(1) && out.is_empty() && err.contains("role"), "{err}");
+    let (code, _, err) = ask(COMMANDER, &["set", "service=rcp", "--for", "2h", "--reason", "all"]).await;
+    assert!(code == Some(1) && err.contains("there is no service `rcp`") && err.contains("there are rpc"), "{err}");
     let (code, _, err) = ask(COMMANDER, &["set", "service=~.*", "--for", "2h", "--reason", "all"]).await;
     assert!(code == Some(1) && err.contains("must not match the empty string"), "{err}");
     for (bad, says) in [
@@ -104,8 +108,10 @@ async fn a_silence_from_its_setting_to_its_end() {
         assert!(code == Some(2) && out.is_empty() && err.contains(says), "{bad:?}: {code:?} {err}");
     }
 
-    let (code, out, _) = ask(COMMANDER, &["end", id]).await;
-    assert!(code == Some(0) && out.contains("over, from"), "{out}");
+    let (code, out, _) = ask(COMMANDER, &["end", "--text", "nodes of others"]).await;
+    assert_eq!((code, out.as_str()), (Some(0), "no silences like this\n"));
+    let (code, out, _) = ask(COMMANDER, &["end", "--text", "MOVING", "sil_00000000000000000000000000"]).await;
+    assert!(code == Some(1) && out.contains("over, from") && out.contains("not ended: no silence"), "{out}");
     assert_eq!(ask(VIEWER, &["list"]).await.1, "no silences\n");
     assert!(ask(VIEWER, &["list", "--all"]).await.1.contains(id));
     running.stop().await;

@@ -1,12 +1,13 @@
 //! The end of a silence: what it held and still stands is told, as if it had come then. Many monitors say a thing once. Tests:
 //! `scenarios/paging/silence_over.md`.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{Board, JournalEvent, Recorded, Setting, Stream};
 use crate::{
     id::{IdSource, SilenceId},
     signal::Signal,
+    silence::service_label,
     time::Timestamp,
 };
 
@@ -43,6 +44,15 @@ impl Board {
         let mut held: Vec<Arc<Signal>> = free.map(|loose| Arc::clone(&loose.signal)).collect();
         held.reverse();
         held
+    }
+
+    /// The services of which standing claims speak, as their labels have them.
+    pub(super) fn services_spoken_of(&self) -> Vec<String> {
+        let loose = self.loose.latest().filter(|loose| loose.status.is_live()).map(|loose| &loose.signal);
+        let attached = self.incidents().flat_map(|incident| incident.signals().values());
+        let attached = attached.filter(|attached| attached.is_live()).map(|attached| &attached.signal);
+        let spoken: BTreeSet<String> = loose.chain(attached).map(|signal| service_label(signal).into_owned()).collect();
+        spoken.into_iter().filter(|name| !name.is_empty()).collect()
     }
 
     /// Takes in what was decided, for what is decided next. False where it does not fold: that is for the caller's own check to say.

@@ -103,6 +103,8 @@ pub struct CommandKind {
     pub right: Right,
     /// What it is asked with.
     pub fields: &'static [Field],
+    /// Whether it says the same of many incidents at once.
+    pub for_many: bool,
     /// Whether it makes sense now.
     fits: fn(&Incident) -> bool,
     /// Whether it was done before, and still holds.
@@ -171,6 +173,7 @@ const PLAIN: CommandKind = CommandKind {
     doc: "",
     right: Right::Administer,
     fields: &[],
+    for_many: false,
     fits: |_| true,
     done: |_| false,
     however_long: false,
@@ -195,6 +198,7 @@ pub static COMMANDS: &[CommandKind] = &[
         title: "Acknowledge",
         doc: "You are on it: the escalation stops until the acknowledgement runs out",
         right: Right::Respond,
+        for_many: true,
         fits: is_unanswered,
         done: |incident| incident.acknowledgement().is_some(),
         however_long: true,
@@ -207,6 +211,7 @@ pub static COMMANDS: &[CommandKind] = &[
         doc: "Add a line to the timeline",
         right: Right::Respond,
         fields: &[needed("text", FieldKind::Text, "For the timeline")],
+        for_many: true,
         make: |by, given| Ok(Command::Room(RoomCommand::Note { by, text: given.text("text")? })),
         ..PLAIN
     },
@@ -226,6 +231,7 @@ pub static COMMANDS: &[CommandKind] = &[
         doc: "The harm has stopped",
         right: Right::Command,
         fields: &[field("note", FieldKind::Text, "What stopped the harm")],
+        for_many: true,
         fits: is_unanswered,
         make: |by, given| Ok(Command::Life(LifeCommand::Mitigate { by, note: given.text("note")? })),
         ..PLAIN
@@ -236,6 +242,7 @@ pub static COMMANDS: &[CommandKind] = &[
         doc: "It is over",
         right: Right::Command,
         fields: &[field("note", FieldKind::Text, "What was done")],
+        for_many: true,
         fits: Incident::is_open,
         however_long: true,
         make: |by, given| Ok(Command::Life(LifeCommand::Resolve { by, note: given.text("note")? })),
@@ -257,6 +264,7 @@ pub static COMMANDS: &[CommandKind] = &[
         doc: "It was learned from",
         right: Right::Command,
         fields: &[field("note", FieldKind::Text, "Where the review is")],
+        for_many: true,
         fits: |incident| incident.phase() == Phase::Resolved,
         make: |by, given| Ok(Command::Life(LifeCommand::Review { by, note: given.text("note")? })),
         ..PLAIN

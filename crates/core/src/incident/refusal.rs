@@ -131,6 +131,16 @@ pub enum Refusal {
         /// What is wrong.
         why: String,
     },
+    /// A silence that means a service which is not there.
+    #[error("{} `{name}`, and no claim that stands speaks of it: {known}", if *is_regex { "no service is like" } else { "there is no service" })]
+    NoSuchService {
+        /// What the silence says of it, cut short.
+        name: String,
+        /// Whether that is a regular expression.
+        is_regex: bool,
+        /// Those that are, in words.
+        known: String,
+    },
     /// There are too many silences.
     #[error("there are {SILENCES_MAX} silences already")]
     TooManySilences,
@@ -157,6 +167,7 @@ impl Refusal {
             Self::WentOn { .. } => "went_on",
             Self::SetAside { .. } => "set_aside",
             Self::TooLong { .. } => "incident_too_long",
+            Self::NoSuchService { .. } => "no_such_service",
             Self::NoSuchSilence { .. } => "no_such_silence",
             Self::SilencesAll
             | Self::TooManyMatchers { .. }

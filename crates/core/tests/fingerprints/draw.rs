@@ -314,6 +314,8 @@ impl Drawn for Silence {
             ends: Timestamp::drawn(draw),
             created_by: draw.text(),
             comment: draw.text(),
+            // Came later: the forms of before are without it.
+            owner: None,
         }
     }
 }

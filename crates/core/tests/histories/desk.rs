@@ -154,8 +154,9 @@ impl Desk {
             ends: self.now.plus(Duration::from_hours(1)),
             created_by: "ann".to_owned(),
             comment: "moving it".to_owned(),
+            owner: None,
         };
-        let recorded = self.board.set_silence(silence, self.now).unwrap();
+        let recorded = self.board.set_silence(silence, &self.setting, self.now).unwrap();
         self.keep(vec![recorded]);
     }
     pub(crate) fn wait(&mut self, seconds: u64) {

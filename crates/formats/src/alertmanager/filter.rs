@@ -293,6 +293,7 @@ mod tests {
             ends: now.plus(std::time::Duration::from_secs(9)),
             created_by: String::new(),
             comment: String::new(),
+            owner: None,
         };
         let shown = GettableSilence::of(&silence, now, now);
         let wants = |text: &str| SilenceQuery::from_pairs([("filter", text)]).unwrap().wants(&shown);

@@ -28,7 +28,7 @@ impl PostedSilence {
     /// The silence, under the identifier that it gets. One that began in the past begins now: what was paged, was paged.
     pub fn into_silence(self, id: SilenceId, now: Timestamp) -> Silence {
         let Self { matchers, starts, ends, created_by, comment, .. } = self;
-        Silence { id, matchers, starts: starts.max(now), ends, created_by, comment }
+        Silence { id, matchers, starts: starts.max(now), ends, created_by, comment, owner: None }
     }
 
     /// `known` with another end, comment or author, if that is all that changes: then it keeps its identifier and its start, so
@@ -40,7 +40,7 @@ impl PostedSilence {
             return None;
         }
         let Self { matchers, starts, ends, created_by, comment, .. } = self.clone();
-        Some(Silence { id: known.id, matchers, starts, ends, created_by, comment })
+        Some(Silence { id: known.id, matchers, starts, ends, created_by, comment, owner: known.owner.clone() })
     }
 }
 

@@ -4,6 +4,7 @@
 use axum::{Router, extract::State, http::StatusCode, response::Response, routing::get};
 
 use super::{Asked, On, frame, page, pages, sorry};
+use crate::auth::Role;
 use crate::http::{
     Shared, Viewer,
     incidents::{ListQuery, listed},
@@ -44,6 +45,10 @@ async fn front(On(Viewer(visitor)): On<Viewer>, State(app): State<Shared>) -> Re
         over,
         sources,
         blind,
+        may_act: visitor.role >= Role::Responder,
+        commands: visitor.role >= Role::Commander,
+        query: ListQuery::default(),
+        all_of: "all that are open",
     };
     page(StatusCode::OK, &template)
 }
@@ -60,7 +65,10 @@ async fn list(
         Ok(list) => {
             let services = app.live.now().setting.catalogue.services.keys().map(ToString::to_string).collect();
             let frame = frame(&app, Some(&visitor), "incidents");
-            page(StatusCode::OK, &pages::IncidentList { frame, list, query, services, first_page })
+            let (may_act, commands) = (visitor.role >= Role::Responder, visitor.role >= Role::Commander);
+            let all_of = "all that this filter shows, on every page";
+            let template = pages::IncidentList { frame, list, query, services, first_page, may_act, commands, all_of };
+            page(StatusCode::OK, &template)
         }
         Err(refused) => sorry(&app, Some(&visitor), &refused),
     }

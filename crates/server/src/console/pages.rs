@@ -99,6 +99,28 @@ pub(super) struct Incidents {
     pub sources: Vec<api::Source>,
     /// Some source cannot look.
     pub blind: bool,
+    /// The visitor's role may act at all.
+    pub may_act: bool,
+    /// The visitor may say that something is over.
+    pub commands: bool,
+    /// What the list is asked for.
+    pub query: ListQuery,
+    /// All that it shows, in words.
+    pub all_of: &'static str,
+}
+
+/// `/incidents/commands`, where not all was done.
+#[derive(Template)]
+#[template(path = "bulk_done.html")]
+pub(super) struct BulkDone {
+    /// Around it.
+    pub frame: Frame,
+    /// For how many it was done.
+    pub done: usize,
+    /// For which not.
+    pub refused: Vec<api::BulkAnswer>,
+    /// More match than were asked.
+    pub more: bool,
 }
 
 /// `/incidents`
@@ -115,6 +137,12 @@ pub(super) struct IncidentList {
     pub services: Vec<String>,
     /// Nothing stands before it.
     pub first_page: bool,
+    /// The visitor's role may act at all.
+    pub may_act: bool,
+    /// The visitor may say that something is over.
+    pub commands: bool,
+    /// All that it shows, in words.
+    pub all_of: &'static str,
 }
 
 /// `/incidents/{id}`

@@ -45,6 +45,7 @@ const ROWS: (usize, usize) = (3, 12);
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/silences", get(show).post(set))
+        .route("/silences/end", get(|| async { Redirect::to("/silences") }).post(end_many))
         .route("/silences/{id}/end", get(|| async { Redirect::to("/silences") }).post(end))
 }
 
@@ -168,7 +169,8 @@ fn read(form: &SilenceForm, visitor: &Caller, now: Timestamp) -> Result<Silence,
     let starts = starts.max(now);
     let created_by = visitor.actor().to_string();
     let id = SilenceId::from_bytes(SystemIds.fresh());
-    Ok(Silence { id, matchers, starts, ends: starts.plus(span), created_by, comment: form.comment.clone() })
+    let (comment, owner) = (form.comment.clone(), Some(visitor.actor()));
+    Ok(Silence { id, matchers, starts, ends: starts.plus(span), created_by, comment, owner })
 }
 
 /// Date and time in UTC as a browser's field writes them: `2026-07-01T22:00`, with seconds where it asks for them.
@@ -185,6 +187,25 @@ async fn end(On(Commander(visitor)): On<Commander>, State(app): State<Shared>, O
             render(&app, &visitor, form, false, Some(&refused))
         }
     }
+}
+
+/// Ends those that are ticked.
+async fn end_many(
+    On(Commander(visitor)): On<Commander>,
+    State(app): State<Shared>,
+    Filled(ticked): Filled<Vec<(String, String)>>,
+) -> Response {
+    let ids = ticked.into_iter().filter(|(name, _)| name == "silence").map(|(_, id)| id).collect();
+    let refused = match silences::over_all(&app, &visitor, ids).await {
+        Ok(all) => {
+            let refused = all.into_iter().find_map(|one| Some((one.silence, one.refused?.message)));
+            refused.map(|(id, why)| Refused::new(StatusCode::UNPROCESSABLE_ENTITY, "not_all", format!("{id}: {why}")))
+        }
+        Err(refused) => Some(refused),
+    };
+    let Some(refused) = refused else { return Redirect::to("/silences").into_response() };
+    let form = SilenceForm { span: SPAN.to_owned(), ..SilenceForm::default() };
+    render(&app, &visitor, form, false, Some(&refused))
 }
 
 impl SilenceForm {

@@ -275,6 +275,8 @@ pub async fn post_silence(
     if known.is_none_or(|known| known.created_by != silence.created_by) {
         silence.created_by = silences::signed(&silence.created_by, &caller);
     }
+    // Whoever changes one that somebody else set does not take it from them.
+    silence.owner.get_or_insert_with(|| caller.actor());
     silences::set(&app, silence).await?;
     if let Some(id) = gives_way {
         // After the other one is in force: there is no moment between them.

@@ -65,6 +65,11 @@ pub async fn carry_out(app: &Shared, caller: &Caller, id: IncidentId, command: &
     Ok(Done { summary, log_index, offers: views::offers(&incident, caller.role.right()) })
 }
 
+/// The word by which a command is asked for.
+pub fn word_of(command: &Command) -> Result<String, Refused> {
+    request(command).map(|(kind, _)| kind.word.to_owned())
+}
+
 /// The command's row in the list, and its fields as they came.
 fn request(command: &Command) -> Result<(&'static CommandKind, Given), Refused> {
     let Ok(Value::Object(mut fields)) = serde_json::to_value(command) else {
@@ -98,6 +103,7 @@ async fn refused(app: &Shared, caller: &Caller, refusal: Refusal) -> Refused {
         | Refusal::SilenceOver { .. }
         | Refusal::BadMatcher { .. }
         | Refusal::TooManySilences
+        | Refusal::NoSuchService { .. }
         | Refusal::LongComment { .. } => None,
     };
     let incident = match stuck {

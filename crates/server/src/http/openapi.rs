@@ -11,8 +11,8 @@ use utoipa::{
 };
 
 use super::{
-    Shared, alertmanager, commands, configuration, erase, health, incidents, ingest, log, oncall, signals, silences,
-    sources, stream,
+    Shared, alertmanager, bulk, commands, configuration, erase, health, incidents, ingest, log, oncall, signals,
+    silences, sources, stream,
 };
 
 /// The description.
@@ -23,7 +23,7 @@ use super::{
         incidents::list, incidents::show, incidents::timeline, incidents::review, incidents::bundle,
         commands::command, commands::acknowledge, commands::mitigate, commands::resolve, commands::reopen,
         commands::escalate, commands::note, commands::take_role, commands::state_facts, commands::merge,
-        commands::reviewed, erase::erase, erase::erase_signal, erase::erase_silence,
+        commands::reviewed, bulk::commands, erase::erase, erase::erase_signal, erase::erase_silence,
         signals::list, signals::show, signals::detectors,
         sources::sources, sources::kinds, sources::begin_anew,
         oncall::now, oncall::next,
@@ -31,7 +31,7 @@ use super::{
         configuration::show, configuration::reload,
         health::live, health::ready, health::seeing, health::health, health::metrics,
         stream::events,
-        silences::list, silences::create, silences::end,
+        silences::list, silences::create, silences::end, silences::end_many,
         ingest::ingest, ingest::enqueue, ingest::heartbeat,
         alertmanager::alerts, alertmanager::post_alerts, alertmanager::groups, alertmanager::status,
         alertmanager::receivers, alertmanager::list_silences, alertmanager::post_silence, alertmanager::silence,

@@ -92,6 +92,7 @@ impl From<Refusal> for Refused {
             | Refusal::SilenceOver { .. }
             | Refusal::BadMatcher { .. }
             | Refusal::TooManySilences
+            | Refusal::NoSuchService { .. }
             | Refusal::LongComment { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Refusal::WrongPhase { .. }
             | Refusal::WentOn { .. }

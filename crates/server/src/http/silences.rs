@@ -7,11 +7,14 @@ use axum::{
     extract::State,
     routing::{get, post},
 };
-use quarterdeck_api::{ErrorBody, Matcher as MatcherView, SetSilence, Silence as SilenceView};
+use quarterdeck_api::{
+    EndSilences, ErrorBody, Matcher as MatcherView, SetSilence, Silence as SilenceView, SilenceEnded,
+};
 use quarterdeck_core::{
     board::Board,
     id::{BadId, IdSource as _, SilenceId},
     incident::Refusal,
+    limits::ASKED_AT_ONCE_MAX,
     signal::Signal,
     silence::{Matcher, Silence},
     time::Timestamp,
@@ -26,7 +29,10 @@ use quarterdeck_host::randomness::SystemIds;
 
 /// Their routes.
 pub fn routes() -> Router<Shared> {
-    Router::new().route("/api/v1/silences", get(list).post(create)).route("/api/v1/silences/{id}/end", post(end))
+    Router::new()
+        .route("/api/v1/silences", get(list).post(create))
+        .route("/api/v1/silences/end", post(end_many))
+        .route("/api/v1/silences/{id}/end", post(end))
 }
 
 /// Silences in force, to come and lately over; those that end last come first.
@@ -95,7 +101,8 @@ pub async fn create(
     let matchers = body.matchers.iter().map(matcher).collect::<Result<_, Refusal>>()?;
     let id = SilenceId::from_bytes(SystemIds.fresh());
     let created_by = caller.actor().to_string();
-    set(&app, Silence { id, matchers, starts, ends, created_by, comment: body.comment }).await?;
+    let owner = Some(caller.actor());
+    set(&app, Silence { id, matchers, starts, ends, created_by, comment: body.comment, owner }).await?;
     shown(&app, id).map(Json)
 }
 
@@ -108,6 +115,30 @@ pub async fn end(
     InPath(id): InPath,
 ) -> Result<Json<SilenceView>, Refused> {
     over(&app, &caller, &id).await.map(Json)
+}
+
+/// End many silences now. Each has an answer of its own.
+#[utoipa::path(post, path = "/api/v1/silences/end", tag = "silences", security(("token" = [])), request_body = EndSilences,
+    responses((status = 200, body = Vec<SilenceEnded>), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 503, body = ErrorBody)))]
+pub async fn end_many(
+    Commander(caller): Commander,
+    State(app): State<Shared>,
+    Body(wanted): Body<EndSilences>,
+) -> Result<Json<Vec<SilenceEnded>>, Refused> {
+    over_all(&app, &caller, wanted.silences).await.map(Json)
+}
+
+/// Ends each, and tells what came of it.
+pub async fn over_all(app: &Shared, caller: &Caller, silences: Vec<String>) -> Result<Vec<SilenceEnded>, Refused> {
+    if silences.len() > ASKED_AT_ONCE_MAX {
+        let message = format!("{} silences at once: want at most {ASKED_AT_ONCE_MAX}", silences.len());
+        return Err(Refused::bad_request(message));
+    }
+    let ended = silences.into_iter().map(async |silence| match over(app, caller, &silence).await {
+        Ok(ended) => SilenceEnded { silence, ended: Some(ended), refused: None },
+        Err(refused) => SilenceEnded { silence, ended: None, refused: Some(refused.body().clone()) },
+    });
+    Ok(futures_util::future::join_all(ended).await)
 }
 
 /// Ends a silence; one that is over already stays so.
@@ -151,6 +182,7 @@ fn view(silence: &Silence, holds: usize, now: Timestamp) -> SilenceView {
         ends: silence.ends.to_string(),
         created_by: silence.created_by.clone(),
         comment: silence.comment.clone(),
+        owner: silence.owner.as_ref().map(ToString::to_string),
         holds,
     }
 }

@@ -8,6 +8,8 @@ mod altered;
 #[cfg(test)]
 mod broken;
 #[cfg(test)]
+mod bulk;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod clock;

@@ -85,6 +85,13 @@ fn rows() -> Vec<(&'static str, Least, Keys, Value)> {
             Unknown,
             json!({"matchers": [], "ends": "2030-01-01T00:00:00Z", "comment": ""}),
         ),
+        ("post /api/v1/silences/end", Commander, Unknown, json!({"silences": []})),
+        (
+            "post /api/v1/incidents/commands",
+            Responder,
+            Unknown,
+            json!({"command": {"command": "note", "text": "a note"}, "incidents": []}),
+        ),
         ("post /api/v1/silences/{id}/end", Commander, Unknown, Value::Null),
         ("post /ingest/alertmanager", Responder, Serve, json!({"version": "4", "alerts": []})),
         ("post /ingest/prometheus", Responder, Serve, json!([])),

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use quarterdeck_api::{Matcher, SetSilence, client::ClientError};
+use quarterdeck_api::{Command, EndSilences, Matcher, SetSilence, client::ClientError};
 use quarterdeck_core::time::Timestamp;
 use quarterdeck_host::clock::Clock as _;
 use serde_json::{Value, json};
 
-use crate::harness::{COMMANDER, Deck, KEY, VIEWER, alert, on_every_store};
+use crate::harness::{COMMANDER, Deck, KEY, RESPONDER, VIEWER, alert, on_every_store};
 
 fn parsed((status, text): (u16, String)) -> (u16, Value) {
     (status, serde_json::from_str(&text).unwrap_or(Value::Null))
@@ -90,6 +90,80 @@ async fn the_typed_client_sets_lists_and_ends() {
     assert!(matches!(weak, ClientError::Refused { status: 403, .. }), "{weak:?}");
     assert_eq!(client.end_silence(&later.id).await.unwrap().state, "expired");
     assert_eq!(client.end_silence(&later.id).await.unwrap().state, "expired", "twice does no harm");
+    deck.finish().await;
+}
+
+#[tokio::test]
+async fn a_silence_of_no_service_is_refused_in_every_form() {
+    let deck = Deck::start().await;
+    let now = deck.clock.now();
+    let ends = now.plus(Duration::from_hours(1));
+    let ours =
+        |name: &str, value: &str| json!({"matchers": [{"name": name, "value": value}], "ends": ends, "comment": "x"});
+    let theirs = |name: &str, value: &str| {
+        json!({"matchers": [{"name": name, "value": value, "isRegex": false, "isEqual": true}],
+        "startsAt": now, "endsAt": ends, "createdBy": "amtool", "comment": "x"})
+    };
+    let (status, no) = parsed(deck.post("/api/v1/silences", COMMANDER, ours("service", "rcp").to_string()).await);
+    assert_eq!((status, &no["code"]), (422, &json!("no_such_service")));
+    assert!(
+        no["message"].as_str().unwrap().contains("there are") && no["message"].as_str().unwrap().contains("rpc"),
+        "{no}"
+    );
+    let (status, no) = parsed(deck.post("/api/v2/silences", COMMANDER, theirs("service", "rcp").to_string()).await);
+    assert!(status == 400 && no.as_str().unwrap().contains("no service `rcp`"), "{status} {no}");
+    assert_eq!(deck.post("/api/v2/silences", COMMANDER, theirs("job", "rcp").to_string()).await.0, 200);
+    // A monitor speaks of it, though the catalogue does not have it: it is a label like any other.
+    deck.alert(&json!([alert("rcp", "NodeDown", "eth-1")])).await;
+    assert_eq!(deck.post("/api/v2/silences", COMMANDER, theirs("service", "rcp").to_string()).await.0, 200);
+    deck.receiver.next().await;
+    deck.settled().await;
+    deck.finish().await;
+}
+
+#[tokio::test]
+async fn silences_are_whoever_sets_them_and_are_ended_together() {
+    let deck = Deck::start().await;
+    let client = deck.client(COMMANDER);
+    let ends = deck.clock.now().plus(Duration::from_hours(1));
+    let silence = |job: &str| {
+        json!({"matchers": [{"name": "job", "value": job, "isRegex": false, "isEqual": true}],
+        "startsAt": deck.clock.now(), "endsAt": ends, "createdBy": "amtool", "comment": job})
+    };
+    for job in ["a", "b"] {
+        assert_eq!(deck.post("/api/v2/silences", COMMANDER, silence(job).to_string()).await.0, 200);
+    }
+    let all = client.silences().await.unwrap();
+    assert!(all.iter().all(|one| one.owner.as_deref() == Some("bo") && one.created_by == "amtool (bo)"), "{all:?}");
+    let nobody = "sil_00000000000000000000000000".to_owned();
+    let mut silences: Vec<String> = all.into_iter().map(|one| one.id).collect();
+    silences.push(nobody.clone());
+    let answers = client.end_silences(&EndSilences { silences }).await.unwrap();
+    let states: Vec<_> = answers.iter().map(|one| one.ended.as_ref().map(|it| it.state.as_str())).collect();
+    assert_eq!(states, [Some("expired"), Some("expired"), None]);
+    let refused = answers[2].refused.as_ref().unwrap();
+    assert!(answers[2].silence == nobody && refused.message.contains("no silence"), "{refused:?}");
+    let weak = deck.client(VIEWER).end_silences(&EndSilences { silences: vec![nobody.clone()] }).await.unwrap_err();
+    assert!(matches!(weak, ClientError::Refused { status: 403, .. }), "{weak:?}");
+    let many = client.end_silences(&EndSilences { silences: vec![nobody; 501] }).await.unwrap_err();
+    assert!(matches!(many, ClientError::Refused { status: 400, .. }), "{many:?}");
+    deck.finish().await;
+}
+
+#[tokio::test]
+async fn who_acknowledges_silences_nothing() {
+    let deck = Deck::start().await;
+    deck.alert(&json!([alert("rpc", "NodeDown", "eth-1")])).await;
+    let id = deck.only_incident().await.summary.id;
+    deck.receiver.next().await;
+    deck.settled().await;
+    deck.ask(RESPONDER, &id, &Command::Acknowledge {}).await;
+    assert_eq!(deck.client(VIEWER).silences().await.unwrap(), []);
+    let alerts = deck.get("/api/v2/alerts", KEY).await;
+    assert_eq!((&alerts[0]["status"]["state"], &alerts[0]["status"]["silencedBy"]), (&json!("active"), &json!([])));
+    // What comes after it is heard as before.
+    deck.alert(&json!([alert("rpc", "NodeDown", "eth-2")])).await;
+    assert_eq!(deck.only_incident().await.signals.len(), 2);
     deck.finish().await;
 }
 

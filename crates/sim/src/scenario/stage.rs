@@ -338,14 +338,20 @@ impl Stage {
     }
 
     fn silence(&mut self, who: &str, matchers: &[(String, String)], span: Duration) -> Result<(), String> {
-        self.actor(who, None)?;
+        let owner = Some(self.actor(who, None)?);
         let matcher = |(name, value): &(String, String)| Matcher::new(name, value, false, true);
         let matchers = matchers.iter().map(matcher).collect::<Result<_, _>>().map_err(|error| error.to_string())?;
         let id = Id::from_bytes(self.ids.fresh());
         let (starts, ends) = (self.now, self.now.plus(span));
-        let silence =
-            Silence { id, matchers, starts, ends, created_by: who.to_owned(), comment: "by the scenario".to_owned() };
-        let recorded = self.board.set_silence(silence, self.now).map_err(|error| error.to_string())?;
+        let (created_by, comment) = (who.to_owned(), "by the scenario".to_owned());
+        let silence = Silence { id, matchers, starts, ends, created_by, comment, owner };
+        let recorded = match self.board.set_silence(silence, &self.world.setting, self.now) {
+            Ok(recorded) => recorded,
+            Err(refusal) => {
+                self.say(format!("refused: {}", refusal.code()));
+                return Ok(());
+            }
+        };
         self.silences.push(id);
         self.keep(vec![recorded])
     }

@@ -212,8 +212,9 @@ fn a_silence_keeps_signals_from_opening_and_is_recorded() {
         ends: desk.now.plus(Duration::from_mins(10)),
         created_by: "ann".to_owned(),
         comment: "moving".to_owned(),
+        owner: None,
     };
-    let set = desk.board.set_silence(silence.clone(), desk.now).unwrap();
+    let set = desk.board.set_silence(silence.clone(), &desk.setting, desk.now).unwrap();
     desk.keep(vec![set]);
     assert_eq!(
         desk.take(&SignalChange::Raised { signal: Arc::new(about("api", "slow")) }),

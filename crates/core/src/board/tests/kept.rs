@@ -48,8 +48,9 @@ fn busy() -> (Desk, IncidentId) {
         ends: desk.now.plus(Duration::from_hours(1)),
         created_by: "ann".to_owned(),
         comment: "moving".to_owned(),
+        owner: None,
     };
-    desk.keep(vec![desk.board.set_silence(silence, desk.now).unwrap()]);
+    desk.keep(vec![desk.board.set_silence(silence, &desk.setting, desk.now).unwrap()]);
     let gap = Gap {
         source: name("node"),
         chain: ChainId::evm(1),
