@@ -43,7 +43,7 @@ async fn each_has_an_answer_and_is_the_callers_own_deed() {
     }
     // The right is asked for each: who may acknowledge may not resolve.
     let done = ask(RESPONDER, Command::Resolve { note: String::new() }, ids.clone(), None).await.unwrap();
-    assert_eq!(codes(&done.answers), ["forbidden", "forbidden", "forbidden"]);
+    assert_eq!(codes(&done.answers), ["role", "role", "role"]);
     let about = |service: &str| Some(Matching { service: Some(service.to_owned()), ..Matching::default() });
     let note = "gone".to_owned();
     let done = ask(COMMANDER, Command::Resolve { note: note.clone() }, Vec::new(), about("rpc")).await.unwrap();
