@@ -9,6 +9,7 @@ use crate::harness::{COMMANDER, Deck, RESPONDER, VIEWER, alert};
 async fn three(deck: &Deck) -> Vec<String> {
     for (service, name) in [("", "DiskFull"), ("", "CertExpires"), ("rpc", "NodeDown")] {
         deck.alert(&json!([alert(service, name, "eth-1")])).await;
+        deck.receiver.next().await;
     }
     deck.settled().await;
     let open = deck.client(VIEWER).incidents(false).await.unwrap();
