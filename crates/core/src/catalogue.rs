@@ -47,7 +47,7 @@ impl Criticality {
 /// What a watched address is. Detectors choose by role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Role {
+pub enum AddressRole {
     /// A wallet with a key: hot, warm or cold.
     Wallet,
     /// A trading pool.
@@ -76,7 +76,7 @@ pub struct WatchedAddress {
     /// The account.
     pub address: Account,
     /// What it is.
-    pub role: Role,
+    pub role: AddressRole,
     /// How people call it: `hot wallet 2`.
     pub label: String,
 }

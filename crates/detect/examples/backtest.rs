@@ -16,7 +16,7 @@ use std::{
 };
 
 use quarterdeck_core::{
-    catalogue::{Catalogue, Criticality, Role, Service, WatchedAddress},
+    catalogue::{AddressRole, Catalogue, Criticality, Service, WatchedAddress},
     chain::{Address, Block, ChainEvent},
     detector::Knowledge,
     id::Name,
@@ -280,8 +280,12 @@ fn watching(block: &Block, incident: &Incident) -> Knowledge {
     let (Some(victim), Ok(id), Ok(policy)) = (incident.victim, Name::new("victim"), Name::new("default")) else {
         return Knowledge::default();
     };
-    let watched =
-        WatchedAddress { chain: block.chain, address: victim.into(), role: Role::Vault, label: incident.name.clone() };
+    let watched = WatchedAddress {
+        chain: block.chain,
+        address: victim.into(),
+        role: AddressRole::Vault,
+        label: incident.name.clone(),
+    };
     let service = Service {
         id,
         title: incident.name.clone(),

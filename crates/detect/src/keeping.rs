@@ -15,7 +15,7 @@ use quarterdeck_core::{
 
 use crate::pipeline::{
     Pipeline,
-    kept::{Parts, WHOLE},
+    kept::{Pieces, WHOLE},
 };
 
 /// Blocks between two snapshots: what is read again after a crash.
@@ -29,12 +29,12 @@ pub enum Plan {
     /// The event changed nothing that a restart would miss.
     Nothing,
     /// The signals with these parts. The cursors stay where they are.
-    Signals(Parts),
+    Signals(Pieces),
     /// The signals with these parts and the cursors, in one transaction; then [`Keeping::kept`].
-    Together(Parts),
+    Together(Pieces),
     /// First the signals with the first parts; once they are stored the others with the cursors, in a transaction of their own; then
     /// [`Keeping::kept`] or [`Keeping::failed`].
-    Apart(Parts, Parts),
+    Apart(Pieces, Pieces),
 }
 
 /// Knows what is stored.
@@ -48,7 +48,7 @@ pub struct Keeping {
 
 impl Keeping {
     /// These parts were found in the store.
-    pub fn new(found: &Parts) -> Self {
+    pub fn new(found: &Pieces) -> Self {
         let mut keeping = Self::default();
         keeping.note(found);
         keeping
@@ -63,7 +63,7 @@ impl Keeping {
             return Plan::Together(self.changed(pipeline));
         }
         let due = self.blocks >= SNAPSHOT_BLOCKS;
-        let since: Parts = if changes.is_empty() { Parts::new() } else { pipeline.since().into_iter().collect() };
+        let since: Pieces = if changes.is_empty() { Pieces::new() } else { pipeline.since().into_iter().collect() };
         // Stored before anything that is planned after it.
         self.note(&since);
         match (due, changes.is_empty()) {
@@ -74,7 +74,7 @@ impl Keeping {
     }
 
     /// All parts that are not in the store as they are now.
-    pub fn changed(&self, pipeline: &Pipeline) -> Parts {
+    pub fn changed(&self, pipeline: &Pipeline) -> Pieces {
         let mut parts = pipeline.snapshot();
         parts.retain(|name, bytes| self.stored.get(name) != Some(&digest(bytes)));
         // What was kept in one piece is in parts now, and only takes room.
@@ -84,12 +84,12 @@ impl Keeping {
         parts
     }
 
-    fn note(&mut self, parts: &Parts) {
+    fn note(&mut self, parts: &Pieces) {
         self.stored.extend(parts.iter().map(|(name, bytes)| (name.clone(), digest(bytes))));
     }
 
     /// The snapshot is stored with these parts.
-    pub fn kept(&mut self, parts: &Parts, pipeline: &mut Pipeline) {
+    pub fn kept(&mut self, parts: &Pieces, pipeline: &mut Pipeline) {
         self.note(parts);
         self.blocks = 0;
         pipeline.kept();

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use quarterdeck_core::{
     account::Account,
-    catalogue::{Asset, Catalogue, Criticality, Role, Service, WatchedAddress},
+    catalogue::{AddressRole, Asset, Catalogue, Criticality, Service, WatchedAddress},
     chain::{Address, B256, Block, ChainEvent, ChainId, Log, Reorg, Transaction, U256},
     detector::Knowledge,
     id::{Id, Name, kind},
@@ -155,9 +155,9 @@ pub fn knowledge() -> Knowledge {
         label: label.to_owned(),
     };
     let addresses = vec![
-        place(HOT, Role::Wallet, "hot wallet"),
-        place(COLD, Role::Wallet, "cold wallet"),
-        place(VAULT, Role::Vault, "vault"),
+        place(HOT, AddressRole::Wallet, "hot wallet"),
+        place(COLD, AddressRole::Wallet, "cold wallet"),
+        place(VAULT, AddressRole::Vault, "vault"),
     ];
     let services = service("custody", addresses).into_iter().collect();
     Knowledge { catalogue: Arc::new(Catalogue::new(services, prices())) }

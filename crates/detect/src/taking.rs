@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, U256};
 use quarterdeck_core::{
-    catalogue::{Catalogue, Role},
+    catalogue::{AddressRole, Catalogue},
     chain::{ChainId, Transaction},
     id::ServiceId,
     money::Usd,
@@ -79,8 +79,8 @@ pub fn watched_victim<'a>(
 }
 
 /// Whether an address is one that holds other people's funds, by the operator's own word.
-pub fn holds_funds(role: Role) -> bool {
-    matches!(role, Role::Pool | Role::Vault | Role::Bridge)
+pub fn holds_funds(role: AddressRole) -> bool {
+    matches!(role, AddressRole::Pool | AddressRole::Vault | AddressRole::Bridge)
 }
 
 /// The service of an address.

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use alloy_primitives::map::HashMap;
 use quarterdeck_core::{
     account::Account,
-    catalogue::{Asset, Catalogue, Role},
+    catalogue::{AddressRole, Asset, Catalogue},
     chain::{Address, Bytes, ChainId, U256},
     detector::Knowledge,
     id::ServiceId,
@@ -22,7 +22,7 @@ pub struct Watched {
     /// The service.
     pub service: ServiceId,
     /// What the address is.
-    pub role: Role,
+    pub role: AddressRole,
     /// How people call it.
     pub label: String,
 }

@@ -24,7 +24,7 @@ use quarterdeck_detect::{
         any::{observation_loss::ObservationLoss, reorganization::Reorganization},
     },
     keeping::{Keeping, Plan},
-    pipeline::{GivenParams, Pipeline, kept::Parts},
+    pipeline::{GivenParams, Pipeline, kept::Pieces},
     rehearsal::{self, COLD, HOT, Rehearsal},
 };
 
@@ -51,13 +51,13 @@ struct Store {
     /// Signals that were raised and not retracted.
     live: BTreeSet<SignalId>,
     ended: usize,
-    parts: Parts,
+    parts: Pieces,
     /// The branch up to where the source stands.
     cursor: Vec<BlockRef>,
 }
 
 impl Store {
-    fn hear(&mut self, changes: &[SignalChange], parts: &Parts) {
+    fn hear(&mut self, changes: &[SignalChange], parts: &Pieces) {
         for change in changes {
             match change {
                 SignalChange::Raised { signal } => drop(self.live.insert(signal.id)),
@@ -246,7 +246,7 @@ proptest! {
         for block in &world.chain {
             let mut changes = Vec::new();
             straight.observe(&ChainEvent::Block(Arc::clone(block).into()), &mut changes);
-            wanted.hear(&changes, &Parts::new());
+            wanted.hear(&changes, &Pieces::new());
         }
         prop_assert_eq!(&store.live, &wanted.live);
         prop_assert_eq!(program.pipeline.standing(), straight.standing());

@@ -10,7 +10,7 @@ mod unpack;
 use std::{collections::BTreeMap, sync::Arc};
 
 use quarterdeck_core::{
-    catalogue::{Asset, Catalogue, Role, WatchedAddress},
+    catalogue::{AddressRole, Asset, Catalogue, WatchedAddress},
     chain::{Address, Block, ChainEvent, ChainId},
     detector::{Knowledge, Params},
     money::Price,
@@ -122,7 +122,7 @@ fn busy_wallets_of_nine_years_give_at_most_three_false_warnings() {
     let watched = |(count, address): &(usize, Address)| WatchedAddress {
         chain: ChainId::evm(1),
         address: (*address).into(),
-        role: Role::Wallet,
+        role: AddressRole::Wallet,
         label: format!("busy {count}"),
     };
     let service = quarterdeck_detect::rehearsal::service("busy", busiest.iter().map(watched).collect()).unwrap();

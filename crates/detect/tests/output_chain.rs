@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use quarterdeck_core::{
     account::Account,
-    catalogue::{Asset, Catalogue, Role, WatchedAddress},
+    catalogue::{AddressRole, Asset, Catalogue, WatchedAddress},
     chain::{
         AnyBlock, B256, BlockRef, Bytes, ChainEvent, ChainId, Gap, GapKind, Reorg,
         output::{Block, Input, Outpoint, Output, Transaction},
@@ -36,7 +36,8 @@ fn script(name: &str) -> Bytes {
 /// One watched script; a coin is worth $30,000.
 fn knowledge() -> Knowledge {
     let account = Account::Script(script("deposits"));
-    let watched = WatchedAddress { chain: CHAIN, address: account, role: Role::Wallet, label: "deposits".to_owned() };
+    let watched =
+        WatchedAddress { chain: CHAIN, address: account, role: AddressRole::Wallet, label: "deposits".to_owned() };
     let price = Price { micro_usd: 30_000 * 1_000_000, decimals: 8 };
     let coin = Asset { chain: CHAIN, token: None, symbol: "BTC".to_owned(), price };
     Knowledge {

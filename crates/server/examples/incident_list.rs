@@ -21,7 +21,7 @@ use quarterdeck_formats::severity::NO_WORDS;
 use quarterdeck_formats::{heard::Hearing, webhook::parse_webhook};
 use quarterdeck_ledger::note::SignerKey;
 use quarterdeck_server::{
-    engine::{Engine, Parts, Work},
+    engine::{Engine, Surroundings, Work},
     http::views::summary,
 };
 use quarterdeck_store::memory::MemoryStore;
@@ -37,7 +37,7 @@ const PAGE: usize = 50;
 /// Sorts of all incidents measured.
 const SORTS: usize = 20;
 
-fn parts() -> Outcome<Parts> {
+fn parts() -> Outcome<Surroundings> {
     let setting = Setting {
         roster: Roster::default(),
         catalogue: Arc::default(),
@@ -47,7 +47,7 @@ fn parts() -> Outcome<Parts> {
     };
     let signer = SignerKey::from_seed("list.invalid/log", &[7; 32])?;
     let (ids, salts) = (Box::new(SeededIds::new(1)), Box::new(SeededIds::new(2)));
-    Ok(Parts { setting: Arc::new(setting), ids, salts, signer })
+    Ok(Surroundings { setting: Arc::new(setting), ids, salts, signer })
 }
 
 /// Opens incidents, each about something else, a few seconds apart and of all severities.

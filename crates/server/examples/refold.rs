@@ -17,7 +17,7 @@ use quarterdeck_core::{
 };
 use quarterdeck_formats::{heard::Hearing, webhook::parse_webhook};
 use quarterdeck_ledger::note::SignerKey;
-use quarterdeck_server::engine::{Answer, Engine, Parts, Work, incident_of};
+use quarterdeck_server::engine::{Answer, Engine, Surroundings, Work, incident_of};
 use quarterdeck_store::{Store, memory::MemoryStore};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -29,7 +29,7 @@ const EACH: u64 = 20;
 /// Steps are of so many incidents.
 const TOGETHER: u64 = 500;
 
-fn parts() -> Outcome<Parts> {
+fn parts() -> Outcome<Surroundings> {
     let setting = Setting {
         roster: Roster::default(),
         catalogue: Arc::default(),
@@ -39,7 +39,7 @@ fn parts() -> Outcome<Parts> {
     };
     let signer = SignerKey::from_seed("refold.invalid/log", &[7; 32])?;
     let (ids, salts) = (Box::new(SeededIds::new(1)), Box::new(SeededIds::new(2)));
-    Ok(Parts { setting: Arc::new(setting), ids, salts, signer })
+    Ok(Surroundings { setting: Arc::new(setting), ids, salts, signer })
 }
 
 /// Opens `TOGETHER` incidents, each about something else.

@@ -32,7 +32,7 @@ use crate::{
     config::{Configuration, StoreKind},
     console,
     doors::{self, Behind, Pace},
-    engine::{Engine, Parts, Work, read},
+    engine::{Engine, Surroundings, Work, read},
     guesses::Guesses,
     http,
     in_force::{Channels, Live},
@@ -183,7 +183,7 @@ async fn start_bound(
         log_key::known(&configuration.data, &configuration.origin, begun)?
     };
     let key = signer.verifier().clone();
-    let parts = Parts { setting: Arc::clone(&configuration.setting), ids, salts, signer };
+    let parts = Surroundings { setting: Arc::clone(&configuration.setting), ids, salts, signer };
     let engine = Engine::start(Arc::clone(&store), parts).await?;
     let unread = engine.unread();
     let lost = lost_history(&engine, &configuration, &key, accepted).await?;

@@ -61,7 +61,7 @@ use quarterdeck_store::{Batch, Outgoing, Store, StoreError};
 use crate::log_tree::Nodes;
 
 /// What the engine is made of besides the store: everything that differs between the world and a simulation.
-pub struct Parts {
+pub struct Surroundings {
     /// Configuration as a value.
     pub setting: Arc<Setting>,
     /// Fresh identifiers.
@@ -89,7 +89,7 @@ struct Flight {
 pub struct Engine {
     store: Arc<dyn Store>,
     /// With the configuration that is decided by: it runs ahead like `working`.
-    parts: Parts,
+    parts: Surroundings,
     /// The configuration whose event is durable.
     setting: Arc<Setting>,
     working: Board,
@@ -111,7 +111,7 @@ pub struct Engine {
 impl Engine {
     /// Takes up the board that was kept and folds what came after it, or folds the whole stored log; checks it against its
     /// checkpoint, and stands ready. What cannot be followed of it is set aside, and told with the first thing that is decided.
-    pub async fn start(store: Arc<dyn Store>, parts: Parts) -> Result<Self, StartError> {
+    pub async fn start(store: Arc<dyn Store>, parts: Surroundings) -> Result<Self, StartError> {
         let published = Arc::new(Published::new(Arc::clone(&store)));
         let (working, frontier, size) = (Board::default(), Frontier::default(), 0);
         let (flight, draft, settled, retired) = (None, Draft::default(), Timestamp::default(), None);
@@ -571,7 +571,7 @@ impl Engine {
     }
 }
 
-fn check_head(note: Option<&str>, parts: &Parts, size: u64, frontier: &Frontier) -> Result<(), StartError> {
+fn check_head(note: Option<&str>, parts: &Surroundings, size: u64, frontier: &Frontier) -> Result<(), StartError> {
     let tampered = |detail: String| StartError::Tampered { size, detail };
     match note {
         None if size == 0 => Ok(()),

@@ -28,7 +28,7 @@ const NAMED_MAX: usize = 8;
 type Digest = [u8; 32];
 
 #[derive(Debug, Default)]
-struct Heard {
+struct Tries {
     /// When all its wrong tries are made good, on the clock's reading for spans.
     good_at: Duration,
     /// When it was last heard of.
@@ -63,7 +63,7 @@ impl Tally {
 
 #[derive(Debug, Default)]
 struct Counted {
-    addresses: BTreeMap<IpAddr, Heard>,
+    addresses: BTreeMap<IpAddr, Tries>,
     tally: Tally,
 }
 
@@ -156,7 +156,7 @@ impl Guesses {
     }
 }
 
-fn heard(addresses: &mut BTreeMap<IpAddr, Heard>, from: IpAddr, elapsed: Duration) -> &mut Heard {
+fn heard(addresses: &mut BTreeMap<IpAddr, Tries>, from: IpAddr, elapsed: Duration) -> &mut Tries {
     let from = counted_as(from);
     if addresses.len() >= ADDRESSES_MAX && !addresses.contains_key(&from) {
         let silent = addresses.iter().min_by_key(|(_, heard)| heard.at).map(|(address, _)| *address);

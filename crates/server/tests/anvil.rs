@@ -17,7 +17,7 @@ mod node;
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use quarterdeck_core::{
-    catalogue::{AddressList, Asset, Catalogue, Criticality, Role, Service, WatchedAddress},
+    catalogue::{AddressList, AddressRole, Asset, Catalogue, Criticality, Service, WatchedAddress},
     chain::{Address, Block, ChainEvent, ChainId, Gap, GapKind},
     detector::Params,
     id::{Name, SeededIds},
@@ -278,7 +278,7 @@ fn configuration(data: &Path, http: &str) -> Configuration {
     let hot = WatchedAddress {
         chain: ChainId::evm(31_337),
         address: address(BOB).into(),
-        role: Role::Wallet,
+        role: AddressRole::Wallet,
         label: "hot wallet".to_owned(),
     };
     let service = Service {

@@ -14,7 +14,7 @@ use super::{Counts, Dropped, Pipeline};
 use crate::{at_rest, detector::SnapshotError};
 
 /// Parts by name.
-pub type Parts = BTreeMap<String, Vec<u8>>;
+pub type Pieces = BTreeMap<String, Vec<u8>>;
 
 /// Everything in one piece, as it was kept before each detector's memory had a name of its own. Taken up if there is nothing newer.
 pub const WHOLE: &str = "detectors";
@@ -38,7 +38,7 @@ impl Pipeline {
 
     /// Everything learned and everything standing, so that a restart forgets nothing. All parts belong together: they are stored
     /// in one transaction, as far as they changed, and with them where the sources stand.
-    pub fn snapshot(&self) -> Parts {
+    pub fn snapshot(&self) -> Pieces {
         let counts = self.slots.iter().map(|slot| (slot.id.to_owned(), slot.counts)).collect();
         let standing = self.standing.values().flatten().flat_map(|((_, block), signals)| {
             signals.iter().map(move |(signal, place)| self.row(*block, *signal, *place))
@@ -75,7 +75,7 @@ impl Pipeline {
     /// Takes up what was kept. A detector that is new, or cannot take up its part, starts as new; the latter are returned, for
     /// what was forgotten must be said.
     #[must_use]
-    pub fn restore(&mut self, parts: &Parts) -> Vec<SnapshotError> {
+    pub fn restore(&mut self, parts: &Pieces) -> Vec<SnapshotError> {
         let mut failed: Vec<SnapshotError> =
             match (parts.get(BOOKS), parts.get(WHOLE).filter(|whole| !whole.is_empty())) {
                 (Some(books), _) => self.restore_parts(books, parts),
@@ -98,7 +98,7 @@ impl Pipeline {
         failed
     }
 
-    fn restore_parts(&mut self, books: &[u8], parts: &Parts) -> Vec<SnapshotError> {
+    fn restore_parts(&mut self, books: &[u8], parts: &Pieces) -> Vec<SnapshotError> {
         let books: Result<Books, SnapshotError> = at_rest::load(PIPELINE, books);
         let books = books.and_then(|books| check_version(books.version, BOOKS_VERSION).map(|()| books));
         let mut failed = Vec::new();

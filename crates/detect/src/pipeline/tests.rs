@@ -7,7 +7,7 @@ use quarterdeck_core::{
 };
 
 use super::{
-    kept::{Parts, WHOLE},
+    kept::{Pieces, WHOLE},
     *,
 };
 use crate::detectors::DETECTORS;
@@ -238,13 +238,13 @@ fn what_was_kept_in_one_piece_is_taken_up() {
         "version": 2, "detectors": detectors, "standing": books["standing"], "dropped": books["dropped"]
     });
     let mut after = pipeline();
-    let parts_of_old = Parts::from([(WHOLE.to_owned(), whole.to_string().into_bytes())]);
+    let parts_of_old = Pieces::from([(WHOLE.to_owned(), whole.to_string().into_bytes())]);
     assert!(after.restore(&parts_of_old).is_empty());
     assert_eq!(after.snapshot(), parts);
     // Once there are parts, the old piece is no longer asked.
     let both = parts.into_iter().chain([(WHOLE.to_owned(), b"rubbish".to_vec())]).collect();
     assert!(pipeline().restore(&both).is_empty());
-    assert_eq!(pipeline().restore(&Parts::from([(WHOLE.to_owned(), b"rubbish".to_vec())])).len(), 1);
+    assert_eq!(pipeline().restore(&Pieces::from([(WHOLE.to_owned(), b"rubbish".to_vec())])).len(), 1);
 }
 
 /// Blocks from the canaries, in any order and number, with finality between.

@@ -14,7 +14,7 @@ use quarterdeck_core::{
 };
 use quarterdeck_formats::{heard::Hearing, severity::NO_WORDS, webhook::parse_webhook};
 use quarterdeck_ledger::note::SignerKey;
-use quarterdeck_server::engine::{Answer, Engine, Parts, Work, incident_of};
+use quarterdeck_server::engine::{Answer, Engine, Surroundings, Work, incident_of};
 
 pub(crate) type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -26,7 +26,7 @@ const TOGETHER: usize = 500;
 const DELIVERIES: usize = 4 * TOGETHER;
 
 /// Makes engines that decide alike.
-pub(crate) fn parts(signer: SignerKey) -> Outcome<Parts> {
+pub(crate) fn parts(signer: SignerKey) -> Outcome<Surroundings> {
     let person = Person {
         id: Name::new("ann")?,
         name: "Ann".to_owned(),
@@ -53,7 +53,7 @@ pub(crate) fn parts(signer: SignerKey) -> Outcome<Parts> {
         weights: Weights::default(),
     };
     let (ids, salts) = (Box::new(SeededIds::new(1)), Box::new(SeededIds::new(2)));
-    Ok(Parts { setting: Arc::new(setting), ids, salts, signer })
+    Ok(Surroundings { setting: Arc::new(setting), ids, salts, signer })
 }
 
 /// A claim as a monitor makes it.

@@ -13,7 +13,7 @@ use quarterdeck_store::memory::MemoryStore;
 
 use super::*;
 
-fn parts() -> Parts {
+fn parts() -> Surroundings {
     let setting = Setting {
         roster: Roster::default(),
         catalogue: Arc::default(),
@@ -23,7 +23,7 @@ fn parts() -> Parts {
     };
     let signer = SignerKey::from_seed("test.invalid/log", &[7; 32]).unwrap();
     let (ids, salts) = (Box::new(SeededIds::new(1)), Box::new(SeededIds::new(2)));
-    Parts { setting: Arc::new(setting), ids, salts, signer }
+    Surroundings { setting: Arc::new(setting), ids, salts, signer }
 }
 
 fn signal() -> Arc<Signal> {

@@ -19,7 +19,7 @@ use quarterdeck_detect::{
     detector::{DetectorKind, SnapshotError},
     detectors::DETECTORS,
     keeping::{Keeping, Plan},
-    pipeline::{Pipeline, PipelineError, kept::Parts},
+    pipeline::{Pipeline, PipelineError, kept::Pieces},
 };
 use quarterdeck_sources::Seen;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -40,7 +40,7 @@ const AFTER_FAILURE: Duration = Duration::from_millis(500);
 
 /// Takes up what the detectors learned before. Those that cannot be taken up start anew, and are given.
 pub async fn take_up(pipeline: &mut Pipeline, store: &dyn Store) -> Result<(Keeping, Vec<SnapshotError>), StoreError> {
-    let mut found = Parts::new();
+    let mut found = Pieces::new();
     for name in pipeline.part_names() {
         if let Some(bytes) = store.snapshot(&name).await? {
             found.insert(name, bytes);
@@ -228,7 +228,7 @@ impl Detection {
     }
 
     /// Stores memory and cursors, beside the engine: signals and commands do not wait for it. The signals are durable already.
-    async fn keep(&mut self, parts: Parts) {
+    async fn keep(&mut self, parts: Pieces) {
         let snapshots = parts.clone().into_iter().collect();
         let batch = Batch { cursors: list(&self.cursors), snapshots, ..Batch::default() };
         match self.store.append(batch).await {
@@ -312,7 +312,7 @@ async fn hand_over(
     engine: &EngineHandle,
     changes: Vec<SignalChange>,
     cursors: Vec<(String, String)>,
-    parts: Parts,
+    parts: Pieces,
 ) -> Fate {
     let snapshots: Vec<(String, Vec<u8>)> = parts.into_iter().collect();
     loop {

@@ -17,7 +17,7 @@ use quarterdeck_formats::{heard::Hearing, webhook::parse_webhook};
 use quarterdeck_host::clock::SystemClock;
 use quarterdeck_ledger::note::SignerKey;
 use quarterdeck_server::{
-    engine::{Answer, Engine, EngineError, Parts, Work, read},
+    engine::{Answer, Engine, EngineError, Surroundings, Work, read},
     loops,
 };
 use quarterdeck_store::{Store, StoreError, memory::MemoryStore};
@@ -27,7 +27,7 @@ use crate::guarded::{Guard, Guarded};
 
 pub(crate) const NOW: Timestamp = Timestamp::MIN;
 
-pub(crate) fn parts() -> Parts {
+pub(crate) fn parts() -> Surroundings {
     let setting = Setting {
         roster: Roster::default(),
         catalogue: Arc::default(),
@@ -37,7 +37,7 @@ pub(crate) fn parts() -> Parts {
     };
     let signer = SignerKey::from_seed("test.invalid/log", &[7; 32]).unwrap();
     let (ids, salts) = (Box::new(SeededIds::new(1)), Box::new(SeededIds::new(2)));
-    Parts { setting: Arc::new(setting), ids, salts, signer }
+    Surroundings { setting: Arc::new(setting), ids, salts, signer }
 }
 
 pub(crate) fn claim(key: &str) -> Work {

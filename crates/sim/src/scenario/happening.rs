@@ -20,13 +20,13 @@ pub(super) enum Happening {
     /// Time passes.
     Nothing,
     /// A monitor says that something began.
-    Fires { claim: Claim, loudness: Loudness, facts: Facts, times: u64, once: bool },
+    Fires { claim: Subject, loudness: Loudness, facts: Facts, times: u64, once: bool },
     /// A monitor says that it is over, or was so long ago.
-    Ends { claim: Claim, ago: Duration },
+    Ends { claim: Subject, ago: Duration },
     /// A monitor does not repeat what it must repeat as long as it holds.
-    FallsSilent { claim: Claim },
+    FallsSilent { claim: Subject },
     /// A monitor says that somebody at its end works on it.
-    TakesUp { claim: Claim },
+    TakesUp { claim: Subject },
     /// Somebody does something.
     Does { who: String, deed: Deed, incident: Option<usize> },
     /// How a channel behaves from now on.
@@ -37,7 +37,7 @@ pub(super) enum Happening {
 
 /// What a monitor claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Claim {
+pub(super) struct Subject {
     pub(super) name: String,
     pub(super) service: Option<String>,
     /// Part of an exercise.
@@ -106,7 +106,7 @@ fn monitor(mut words: Words) -> Result<Happening, String> {
     }
     let name = words.next("the name of what the monitor watches")?;
     let service = if words.takes("on") { Some(words.next("a service")?) } else { None };
-    let mut claim = Claim { name, service, drill: false };
+    let mut claim = Subject { name, service, drill: false };
     if !fires {
         claim.drill = words.takes(", as a drill");
         if takes_up || falls_silent {

@@ -21,7 +21,7 @@ use quarterdeck_detect::pipeline::Pipeline;
 
 use super::{
     chain::{Chain, OnChain},
-    happening::{Claim, Deed, Happening, Manner},
+    happening::{Deed, Happening, Manner, Subject},
     said,
     world::World,
 };
@@ -218,7 +218,7 @@ impl Stage {
 
     fn fires(
         &mut self,
-        claim: &Claim,
+        claim: &Subject,
         loudness: Loudness,
         facts: &Facts,
         (times, once): (u64, bool),
@@ -262,7 +262,7 @@ impl Stage {
         Ok(())
     }
 
-    fn ends(&mut self, claim: &Claim, at: Timestamp) -> Result<(), String> {
+    fn ends(&mut self, claim: &Subject, at: Timestamp) -> Result<(), String> {
         let mut ended = false;
         for instance in 1.. {
             let fingerprint = fingerprint(claim, instance);
@@ -281,7 +281,7 @@ impl Stage {
         }
     }
 
-    fn falls_silent(&mut self, claim: &Claim) -> Result<(), String> {
+    fn falls_silent(&mut self, claim: &Subject) -> Result<(), String> {
         let firing = (1..).map(|instance| fingerprint(claim, instance));
         let known: Vec<_> = firing.take_while(|one| self.firing.contains_key(&(claim.drill, *one))).collect();
         if known.is_empty() {
@@ -296,7 +296,7 @@ impl Stage {
         Ok(())
     }
 
-    fn takes_up(&mut self, claim: &Claim) -> Result<(), String> {
+    fn takes_up(&mut self, claim: &Subject) -> Result<(), String> {
         let fingerprint = fingerprint(claim, 1);
         let incident = self.board.incident_of_claim(&fingerprint);
         let incident = incident.ok_or_else(|| format!("no incident holds `{}`", claim.name))?;
@@ -462,11 +462,11 @@ fn added(last: &str, next: &str) -> Option<String> {
 }
 
 /// The change as the claim means it: really, or as a drill.
-fn of_world(claim: &Claim, change: SignalChange) -> SignalChange {
+fn of_world(claim: &Subject, change: SignalChange) -> SignalChange {
     if claim.drill { change.into_drill() } else { change }
 }
 
-fn fingerprint(claim: &Claim, instance: u64) -> Fingerprint {
+fn fingerprint(claim: &Subject, instance: u64) -> Fingerprint {
     let service = claim.service.as_deref().unwrap_or_default();
     Fingerprint::of(&[b"monitor", claim.name.as_bytes(), service.as_bytes(), &instance.to_be_bytes()])
 }

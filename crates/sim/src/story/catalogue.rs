@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use alloy_primitives::Address;
 use quarterdeck_core::{
-    catalogue::{AddressList, Asset, Catalogue, Criticality, Role, Service, WatchedAddress},
+    catalogue::{AddressList, AddressRole, Asset, Catalogue, Criticality, Service, WatchedAddress},
     chain::ChainId,
     id::{PolicyId, ServiceId},
     money::{Price, Usd},
@@ -32,7 +32,7 @@ struct Row {
     assets: u64,
     regulated: bool,
     depends_on: &'static [&'static str],
-    addresses: Vec<(Address, Role, &'static str)>,
+    addresses: Vec<(Address, AddressRole, &'static str)>,
 }
 
 impl World {
@@ -73,8 +73,8 @@ impl World {
             regulated: true,
             depends_on: &[],
             addresses: vec![
-                (self.cast.hot_wallet, Role::Wallet, "hot wallet"),
-                (self.cast.cold_wallet, Role::Wallet, "cold wallet"),
+                (self.cast.hot_wallet, AddressRole::Wallet, "hot wallet"),
+                (self.cast.cold_wallet, AddressRole::Wallet, "cold wallet"),
             ],
         }
     }
@@ -90,9 +90,9 @@ impl World {
             regulated: false,
             depends_on: &[],
             addresses: vec![
-                (self.cast.pool, Role::Pool, "QTR/QUSD pool"),
-                (self.cast.qtr, Role::Token, "QTR"),
-                (self.cast.usd, Role::Token, "QUSD"),
+                (self.cast.pool, AddressRole::Pool, "QTR/QUSD pool"),
+                (self.cast.qtr, AddressRole::Token, "QTR"),
+                (self.cast.usd, AddressRole::Token, "QUSD"),
             ],
         }
     }
@@ -107,7 +107,7 @@ impl World {
             assets: 15_000_000,
             regulated: false,
             depends_on: &["quarter-market"],
-            addresses: vec![(self.cast.lending, Role::Vault, "QUSD lending vault")],
+            addresses: vec![(self.cast.lending, AddressRole::Vault, "QUSD lending vault")],
         }
     }
 
@@ -121,7 +121,7 @@ impl World {
             assets: 8_000_000,
             regulated: false,
             depends_on: &[],
-            addresses: vec![(self.cast.vault, Role::Vault, "coin vault")],
+            addresses: vec![(self.cast.vault, AddressRole::Vault, "coin vault")],
         }
     }
 
@@ -136,10 +136,10 @@ impl World {
             regulated: true,
             depends_on: &["quarter-market"],
             addresses: vec![
-                (self.cast.bridge, Role::Bridge, "bridge (proxy)"),
-                (self.cast.bridge_code, Role::Contract, "bridge implementation"),
-                (self.cast.multisig, Role::Multisig, "bridge administrators"),
-                (self.cast.relayer, Role::Wallet, "bridge relayer"),
+                (self.cast.bridge, AddressRole::Bridge, "bridge (proxy)"),
+                (self.cast.bridge_code, AddressRole::Contract, "bridge implementation"),
+                (self.cast.multisig, AddressRole::Multisig, "bridge administrators"),
+                (self.cast.relayer, AddressRole::Wallet, "bridge relayer"),
             ],
         }
     }
@@ -147,7 +147,7 @@ impl World {
 
 fn service(row: Row, policy: &PolicyId) -> Result<Service, StoryError> {
     let depends_on: Result<BTreeSet<ServiceId>, _> = row.depends_on.iter().map(|name| ServiceId::new(name)).collect();
-    let watch = |(address, role, label): (Address, Role, &str)| WatchedAddress {
+    let watch = |(address, role, label): (Address, AddressRole, &str)| WatchedAddress {
         chain: ChainId::evm(CHAIN),
         address: address.into(),
         role,

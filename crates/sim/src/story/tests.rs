@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use quarterdeck_core::{
-    catalogue::Role,
+    catalogue::AddressRole,
     chain::{AnyBlock, Block, Call, CallKind, ChainId, Reorg, Transaction},
     id::PolicyId,
 };
@@ -67,7 +67,7 @@ fn the_world_is_ready_at_its_start() {
         for watched in &service.addresses {
             assert_eq!(
                 world.chain.has_code(watched.address.evm().unwrap()),
-                watched.role != Role::Wallet,
+                watched.role != AddressRole::Wallet,
                 "{}",
                 watched.label
             );

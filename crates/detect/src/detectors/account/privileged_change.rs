@@ -6,7 +6,7 @@ use std::{
 };
 
 use quarterdeck_core::{
-    catalogue::{Catalogue, Role},
+    catalogue::{AddressRole, Catalogue},
     chain::{Address, B256, Block, Call, CallKind, ChainEvent, Log, Transaction},
     detector::{Knowledge, ParamSpec, Params},
     signal::{Facts, Loudness, SignalChange},
@@ -213,10 +213,9 @@ impl Watch {
     fn is_own(&self, block: &Block, transaction: &Transaction, change: &Changed) -> bool {
         let asked = |address: &Address| {
             *address != change.contract
-                && self
-                    .catalogue
-                    .watched(block.chain, *address)
-                    .is_some_and(|(_, watched)| matches!(watched.role, Role::Multisig | Role::Wallet | Role::Proxy))
+                && self.catalogue.watched(block.chain, *address).is_some_and(|(_, watched)| {
+                    matches!(watched.role, AddressRole::Multisig | AddressRole::Wallet | AddressRole::Proxy)
+                })
         };
         // A multi-signature account changes itself: then its signers have agreed, which a stranger cannot fake by calling.
         let itself = change.callers.contains(&change.contract);

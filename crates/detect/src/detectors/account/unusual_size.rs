@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use quarterdeck_core::{
-    catalogue::Role,
+    catalogue::AddressRole,
     chain::{Address, AnyBlock, Block, BlockRef, ChainEvent, ChainId, U256},
     detector::{Knowledge, ParamSpec, Params},
     money::Usd,
@@ -246,7 +246,7 @@ enum Who {
     /// One watched address.
     One(Address),
     /// All watched addresses of a role: judged by where the one has too few samples.
-    Role(Role),
+    AddressRole(AddressRole),
     /// Everyone on a chain without watched addresses.
     Everyone,
 }
@@ -364,7 +364,7 @@ impl Observer {
         };
         let key = |who| Population { chain: block.chain, token: flow.token, who, outgoing };
         let own = self.compare(key(Who::One(one)), flow.amount, high_enough);
-        let role = self.compare(key(Who::Role(watched.role)), flow.amount, high_enough);
+        let role = self.compare(key(Who::AddressRole(watched.role)), flow.amount, high_enough);
         // Its own history decides as soon as there is enough of it; until then, that of its kind.
         let (found, whose) = match own.filter(|found| found.samples >= self.limits.samples_min) {
             Some(found) => (found, "its own"),

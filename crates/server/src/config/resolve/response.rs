@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use quarterdeck_core::{
-    catalogue::{AddressList, Asset, Catalogue, Criticality, Role, Service, WatchedAddress},
+    catalogue::{AddressList, AddressRole, Asset, Catalogue, Criticality, Service, WatchedAddress},
     chain::{Address, ChainId},
     id::{PolicyId, ServiceId},
     incident::Severity,
@@ -385,7 +385,7 @@ fn addresses(section: &shape::ServiceSection, nth: usize, mistakes: &mut Mistake
     for one in &section.addresses {
         let place = |key| ("service", nth, key);
         let address = address(one.address.get_ref(), one.chain, place("addresses.address"), mistakes);
-        let role = word::<Role>(&one.role, place("addresses.role"), mistakes);
+        let role = word::<AddressRole>(&one.role, place("addresses.role"), mistakes);
         if let (Some(address), Some(role)) = (address, role) {
             let label = one.label.clone().unwrap_or_else(|| one.role.clone());
             addresses.push(WatchedAddress { chain: ChainId::evm(one.chain), address: address.into(), role, label });

@@ -32,8 +32,8 @@ fn watching() -> Knowledge {
         depends_on: BTreeSet::new(),
         policy: Name::new("default").unwrap(),
         addresses: vec![
-            watched(PROXY, Role::Proxy, "bridge proxy"),
-            watched(MULTISIG, Role::Multisig, "treasury signers"),
+            watched(PROXY, AddressRole::Proxy, "bridge proxy"),
+            watched(MULTISIG, AddressRole::Multisig, "treasury signers"),
         ],
     };
     Knowledge { catalogue: Arc::new(Catalogue::new(vec![service], Vec::new())) }

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use quarterdeck_core::{
-    catalogue::{Criticality, Role, Service, WatchedAddress},
+    catalogue::{AddressRole, Criticality, Service, WatchedAddress},
     chain::{BlockRef, Reorg, U256},
     id::Name,
     money::Usd,
@@ -22,7 +22,7 @@ fn detector(knowledge: &Knowledge) -> Alone {
     testing::build(&VaultDrain, knowledge, &[])
 }
 
-fn watching(role: Role) -> Knowledge {
+fn watching(role: AddressRole) -> Knowledge {
     let watched = WatchedAddress { chain: CHAIN, address: VAULT.into(), role, label: "main vault".to_owned() };
     let service = Service {
         id: Name::new("lending").unwrap(),
@@ -108,7 +108,7 @@ fn an_accepted_bid_is_a_trade() {
 
 #[test]
 fn a_watched_reserve_that_falls_by_a_fifth_fires_whatever_the_way() {
-    let mut watch = detector(&watching(Role::Vault));
+    let mut watch = detector(&watching(AddressRole::Vault));
     assert!(observe(&mut watch, withdrawal(1, 200_000, Some(1_000_000))).is_empty(), "exactly a fifth is not more");
     let all = observe(&mut watch, withdrawal(2, 200_000, Some(800_000)));
     assert_eq!(all.len(), 1);
@@ -120,7 +120,7 @@ fn a_watched_reserve_that_falls_by_a_fifth_fires_whatever_the_way() {
 
 #[test]
 fn a_watched_reserve_that_falls_by_a_third_over_ten_blocks_fires_once() {
-    let mut watch = detector(&watching(Role::Bridge));
+    let mut watch = detector(&watching(AddressRole::Bridge));
     assert!(observe(&mut watch, withdrawal(1, 150_000, Some(1_000_000))).is_empty());
     assert!(observe(&mut watch, withdrawal(4, 150_000, None)).is_empty());
     let all = observe(&mut watch, withdrawal(10, 100_000, None));
@@ -132,9 +132,9 @@ fn a_watched_reserve_that_falls_by_a_third_over_ten_blocks_fires_once() {
 
 #[test]
 fn an_unknown_reserve_claims_nothing() {
-    let mut watch = detector(&watching(Role::Vault));
+    let mut watch = detector(&watching(AddressRole::Vault));
     assert!(observe(&mut watch, withdrawal(1, 900_000, None)).is_empty());
-    let mut wallet = detector(&watching(Role::Wallet));
+    let mut wallet = detector(&watching(AddressRole::Wallet));
     assert!(
         observe(&mut wallet, withdrawal(1, 900_000, Some(1_000_000))).is_empty(),
         "wallets have their own detectors"
@@ -143,7 +143,7 @@ fn an_unknown_reserve_claims_nothing() {
 
 #[test]
 fn a_dropped_block_takes_its_fall_with_it() {
-    let mut watch = detector(&watching(Role::Vault));
+    let mut watch = detector(&watching(AddressRole::Vault));
     observe(&mut watch, withdrawal(1, 100_000, Some(1_000_000)));
     let before = watch.snapshot();
     observe(&mut watch, withdrawal(2, 170_000, None));
@@ -166,7 +166,7 @@ proptest! {
         before in proptest::collection::vec((0..30_u64, 0..400_000_u64, proptest::option::of(1_u64..2_000_000)), 0..20),
         after in proptest::collection::vec((0..30_u64, 0..400_000_u64, proptest::option::of(1_u64..2_000_000)), 0..20),
     ) {
-        let knowledge = watching(Role::Vault);
+        let knowledge = watching(AddressRole::Vault);
         let mut original = detector(&knowledge);
         for (number, dollars, held) in before {
             observe(&mut original, withdrawal(number, dollars, held));
