@@ -5,15 +5,15 @@
 //! programs one has the lease (`postgres/lease.rs`). It must never append twice, never report as refused what was written, and
 //! never write beside another program. Tests: `conformance.rs` and `tests/store.rs`.
 
+mod tls;
+mod pool;
+mod upgrade;
+mod lease;
+mod schema;
+mod kept;
 mod append;
 mod claim;
-mod kept;
-mod lease;
-mod pool;
 mod read;
-mod schema;
-mod tls;
-mod upgrade;
 
 use std::{path::Path, sync::Arc};
 
@@ -29,6 +29,10 @@ use super::{Batch, FoundSignal, KEPT_PART_BYTES, Outgoing, SignalFilter, Store, 
 
 /// Signals forgotten in one transaction, so that no append waits long for the cleaning.
 const FORGET_CHUNK: usize = 5_000;
+
+/// What each session prepares.
+const STATEMENTS: [&[&str]; 5] =
+    [append::STATEMENTS, claim::STATEMENTS, kept::STATEMENTS, lease::STATEMENTS, read::STATEMENTS];
 
 /// Keeps everything in one schema of a PostgreSQL database.
 #[derive(Debug)]
@@ -49,6 +53,7 @@ impl PostgresStore {
         let pool = Arc::new(Pool::new(url, authorities)?);
         let held = lease::lock(&pool).await?;
         schema::migrate(&pool).await?;
+        pool.prepare(STATEMENTS.concat());
         let lease = lease::begin(&pool, held).await?;
         Ok(Arc::new(Self { pool, lease }))
     }

@@ -4,11 +4,12 @@
 //! beside it. It must never answer before the bytes are synced, never run two writers on one file, and never take a damaged row
 //! for an absent one. Tests: `conformance.rs` and `tests/store.rs`; full disks and damaged files below.
 
+mod failure;
+mod upgrade;
 mod tail;
 mod kept;
 mod append;
 mod claim;
-mod upgrade;
 mod open;
 mod room;
 mod read;
@@ -22,7 +23,6 @@ use quarterdeck_core::{
     journal::Stream,
     time::Timestamp,
 };
-use rusqlite::ErrorCode;
 
 use self::{open::Limits, read::Readers, room::Room, writer::Writer};
 use super::{Batch, FoundSignal, KEPT_PART_BYTES, Outgoing, SignalFilter, Store, StoreError, StoredEvent};
@@ -149,26 +149,6 @@ impl Store for SqliteStore {
 #[cfg(all(test, feature = "postgres"))]
 pub(super) fn migrations() -> Vec<(u32, &'static str)> {
     open::MIGRATIONS.iter().map(|migration| (migration.number, migration.name)).collect()
-}
-
-/// What an error of SQLite means for us.
-fn fault(doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
-    use rusqlite::Error as E;
-    move |error| match &error {
-        E::SqliteFailure(code, _) if code.code == ErrorCode::DiskFull => StoreError::Full { doing },
-        // The index of the write-ahead log is grown by writing to it; only a full disk refuses that.
-        E::SqliteFailure(code, _) if code.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE => {
-            StoreError::Full { doing }
-        }
-        E::SqliteFailure(code, _) if matches!(code.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            super::columns::damaged(doing, "database file", error.to_string())
-        }
-        E::FromSqlConversionFailure(..)
-        | E::IntegralValueOutOfRange(..)
-        | E::Utf8Error(..)
-        | E::InvalidColumnType(..) => super::columns::damaged(doing, "row", error.to_string()),
-        _ => StoreError::Database { doing, source: Box::new(error) },
-    }
 }
 
 #[cfg(test)]

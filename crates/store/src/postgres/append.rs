@@ -10,7 +10,7 @@ use tokio_postgres::types::ToSql;
 use super::{
     kept,
     lease::{beside_head, hold_head, overtaken},
-    pool::{Call, Fault, Session, fault},
+    pool::{Call, Failure, Session, failure},
 };
 use crate::{
     Batch, Outgoing, SignalRow, StoreError, StoredEvent, check_follows,
@@ -87,8 +87,8 @@ pub(super) async fn append(
     batch: &Batch,
     epoch: i64,
     nth_try: usize,
-) -> Result<(Session, ()), Fault> {
-    let failed = fault(DOING);
+) -> Result<(Session, ()), Failure> {
+    let failed = failure(DOING);
     if is_beside_the_log(batch) {
         let session = beside_head(session, DOING, epoch).await?;
         return write_and_commit(session, batch).await;
@@ -98,7 +98,7 @@ pub(super) async fn append(
         Err(conflict) => {
             let is_ours = nth_try > 0 && is_written(&session, batch).await?;
             session.plain("ROLLBACK").await.map_err(failed)?;
-            return if is_ours { Ok((session, ())) } else { Err(Fault::Refused(Box::new(session), conflict)) };
+            return if is_ours { Ok((session, ())) } else { Err(Failure::Refused(Box::new(session), conflict)) };
         }
     }
     write_and_commit(session, batch).await
@@ -121,8 +121,8 @@ const fn is_beside_the_log(batch: &Batch) -> bool {
 }
 
 /// Writes a batch in the transaction that was begun, and ends it.
-async fn write_and_commit(session: Session, batch: &Batch) -> Result<(Session, ()), Fault> {
-    let failed = fault(DOING);
+async fn write_and_commit(session: Session, batch: &Batch) -> Result<(Session, ()), Failure> {
+    let failed = failure(DOING);
     // Sent together, answered together. Every answer is looked at before COMMIT: after an error, PostgreSQL would take COMMIT for
     // ROLLBACK and not complain.
     for written in join_all(calls(batch).into_iter().map(|call| session.execute(call))).await {
@@ -133,8 +133,8 @@ async fn write_and_commit(session: Session, batch: &Batch) -> Result<(Session, (
 }
 
 /// Begins the transaction and takes the places of the events. The inner error: they are not free, or not ours to take.
-async fn take_places(session: &Session, batch: &Batch, epoch: i64) -> Result<Result<(), StoreError>, Fault> {
-    let failed = fault(DOING);
+async fn take_places(session: &Session, batch: &Batch, epoch: i64) -> Result<Result<(), StoreError>, Failure> {
+    let failed = failure(DOING);
     let count: i64 = integer(batch.events.len());
     let mut streams: Vec<&str> = batch.events.iter().map(|event| event.stream.as_str()).collect();
     streams.sort_unstable();
@@ -166,11 +166,11 @@ async fn take_places(session: &Session, batch: &Batch, epoch: i64) -> Result<Res
 }
 
 /// Whether the log has our last event. To be asked while the head of the log is held.
-async fn is_written(session: &Session, batch: &Batch) -> Result<bool, Fault> {
+async fn is_written(session: &Session, batch: &Batch) -> Result<bool, Failure> {
     let Some(last) = batch.events.last() else { return Ok(false) };
-    let rows = session.query(DIGEST, &[&integer(last.index)]).await.map_err(fault(DOING))?;
+    let rows = session.query(DIGEST, &[&integer(last.index)]).await.map_err(failure(DOING))?;
     let Some(row) = rows.first() else { return Ok(false) };
-    let digest: &[u8] = row.try_get(0).map_err(fault(DOING))?;
+    let digest: &[u8] = row.try_get(0).map_err(failure(DOING))?;
     Ok(digest == last.digest)
 }
 
@@ -319,8 +319,8 @@ where
 }
 
 /// Has the server give up the rows that hold what was erased.
-pub(super) async fn vacuum(session: Session) -> Result<(Session, ()), Fault> {
-    let failed = fault("vacuum events");
+pub(super) async fn vacuum(session: Session) -> Result<(Session, ()), Failure> {
+    let failed = failure("vacuum events");
     // A vacuum of a long log may take its time.
     session.plain("SET statement_timeout = 0").await.map_err(failed)?;
     session.plain("VACUUM event").await.map_err(failed)?;
@@ -335,9 +335,9 @@ pub(super) async fn forget_signals(
     before: Timestamp,
     limit: usize,
     epoch: i64,
-) -> Result<(Session, u64), Fault> {
+) -> Result<(Session, u64), Failure> {
     const DOING: &str = "forget signals";
-    let failed = fault(DOING);
+    let failed = failure(DOING);
     // Holding the head: two transactions that change many signals in different orders would wait for each other for ever.
     let session = hold_head(session, DOING, epoch).await?;
     let limit: i64 = integer(limit);

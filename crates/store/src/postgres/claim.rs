@@ -12,7 +12,7 @@ use tokio_postgres::Row;
 
 use super::{
     lease::hold_head,
-    pool::{Call, Fault, Session, fault},
+    pool::{Call, Failure, Session, failure},
 };
 use crate::{
     Outgoing, StoreError,
@@ -52,8 +52,8 @@ pub(super) async fn claim(
     epoch: i64,
     token: Token,
     nth_try: usize,
-) -> Result<(Session, Vec<Outgoing>), Fault> {
-    let failed = fault(DOING);
+) -> Result<(Session, Vec<Outgoing>), Failure> {
+    let failed = failure(DOING);
     let ids: Vec<&[u8]> = deliveries.iter().map(|id| id.bytes().as_slice()).collect();
     // Waits for the end of an earlier try of ours whose answer was lost.
     let session = hold_head(session, DOING, epoch).await?;
@@ -74,29 +74,29 @@ pub(super) async fn release(
     id: DeliveryId,
     not_before: Timestamp,
     epoch: i64,
-) -> Result<(Session, ()), Fault> {
+) -> Result<(Session, ()), Failure> {
     const DOING: &str = "release delivery";
     let session = hold_head(session, DOING, epoch).await?;
     let values: Vec<Box<dyn tokio_postgres::types::ToSql + Sync + Send>> =
         vec![Box::new(id.bytes().to_vec()), Box::new(not_before.as_ms())];
-    session.execute(Call { sql: RELEASE, values }).await.map_err(fault(DOING))?;
-    session.plain("COMMIT").await.map_err(fault(DOING))?;
+    session.execute(Call { sql: RELEASE, values }).await.map_err(failure(DOING))?;
+    session.plain("COMMIT").await.map_err(failure(DOING))?;
     Ok((session, ()))
 }
 
 /// All deliveries, in the order in which they came.
-pub(super) async fn outbox(session: Session, limit: usize) -> Result<(Session, Vec<Outgoing>), Fault> {
+pub(super) async fn outbox(session: Session, limit: usize) -> Result<(Session, Vec<Outgoing>), Failure> {
     const DOING: &str = "list outbox";
     let limit: i64 = integer(limit);
-    let rows = session.query(ALL, &[&limit]).await.map_err(fault(DOING))?;
+    let rows = session.query(ALL, &[&limit]).await.map_err(failure(DOING))?;
     let found = rows.iter().map(|row| outgoing_of(DOING, row).map(|(_, row)| row)).collect::<Result<Vec<_>, _>>()?;
     Ok((session, found))
 }
 
 /// A delivery and its place in the order in which they came.
-fn outgoing_of(doing: &'static str, row: &Row) -> Result<(i64, Outgoing), Fault> {
-    let failed = fault(doing);
-    let id = |column: usize| Ok::<_, Fault>(bytes_of(doing, row.try_get(column).map_err(failed)?)?);
+fn outgoing_of(doing: &'static str, row: &Row) -> Result<(i64, Outgoing), Failure> {
+    let failed = failure(doing);
+    let id = |column: usize| Ok::<_, Failure>(bytes_of(doing, row.try_get(column).map_err(failed)?)?);
     let kind: i16 = row.try_get(1).map_err(failed)?;
     let attempts: i64 = row.try_get(8).map_err(failed)?;
     let attempts = u32::try_from(attempts)

@@ -5,7 +5,7 @@ use tokio_postgres::types::ToSql;
 
 use super::{
     lease::{beside_head, hold_head},
-    pool::{Call, Fault, Session, fault},
+    pool::{Call, Failure, Session, failure},
 };
 use crate::columns::integer;
 
@@ -29,8 +29,8 @@ pub(super) const STATEMENTS: &[&str] = &[CURRENT, CLEAR, ADD, TURN, PARTS, FORGE
 type Values<'v> = Vec<Box<dyn ToSql + Sync + Send + 'v>>;
 
 /// Empties the slot that is not current. Returns it.
-pub(super) async fn begin(session: Session, epoch: i64) -> Result<(Session, i64), Fault> {
-    let failed = fault(DOING);
+pub(super) async fn begin(session: Session, epoch: i64) -> Result<(Session, i64), Failure> {
+    let failed = failure(DOING);
     let session = beside_head(session, DOING, epoch).await?;
     let rows = session.query(CURRENT, &[]).await.map_err(failed)?;
     let current: Option<i64> = rows.first().map_or(Ok(None), |row| row.try_get(0)).map_err(failed)?;
@@ -47,8 +47,8 @@ pub(super) async fn add(
     bytes: &[u8],
     size: u64,
     epoch: i64,
-) -> Result<(Session, bool), Fault> {
-    let failed = fault(DOING);
+) -> Result<(Session, bool), Failure> {
+    let failed = failure(DOING);
     let session = beside_head(session, DOING, epoch).await?;
     let (part, size): (i64, i64) = (integer(part), integer(size));
     let values: Values<'_> = vec![Box::new(slot), Box::new(part), Box::new(bytes), Box::new(size)];
@@ -58,8 +58,8 @@ pub(super) async fn add(
 }
 
 /// Makes a slot the current one, and empties the other. False: something was erased since.
-pub(super) async fn turn(session: Session, slot: i64, size: u64, epoch: i64) -> Result<(Session, bool), Fault> {
-    let failed = fault(DOING);
+pub(super) async fn turn(session: Session, slot: i64, size: u64, epoch: i64) -> Result<(Session, bool), Failure> {
+    let failed = failure(DOING);
     let session = hold_head(session, DOING, epoch).await?;
     let values: Values<'_> = vec![Box::new(slot), Box::new(integer(size))];
     let turned = session.execute(Call { sql: TURN, values }).await.map_err(failed)? > 0;
@@ -68,13 +68,13 @@ pub(super) async fn turn(session: Session, slot: i64, size: u64, epoch: i64) -> 
     Ok((session, turned))
 }
 
-async fn clear(session: &Session, slot: i64) -> Result<(), Fault> {
+async fn clear(session: &Session, slot: i64) -> Result<(), Failure> {
     let values: Values<'_> = vec![Box::new(slot)];
-    session.execute(Call { sql: CLEAR, values }).await.map(drop).map_err(fault(DOING))
+    session.execute(Call { sql: CLEAR, values }).await.map(drop).map_err(failure(DOING))
 }
 
-pub(super) async fn parts(session: Session) -> Result<(Session, Vec<Vec<u8>>), Fault> {
-    let failed = fault("read what a start needs");
+pub(super) async fn parts(session: Session) -> Result<(Session, Vec<Vec<u8>>), Failure> {
+    let failed = failure("read what a start needs");
     let rows = session.query(PARTS, &[]).await.map_err(failed)?;
     let parts = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>().map_err(failed)?;
     Ok((session, parts))

@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
-use super::pool::{Fault, Pool, Session, fault};
+use super::pool::{Failure, Pool, Session, failure};
 use crate::{StoreError, columns::damaged};
 
 const DOING: &str = "take lock of store";
@@ -85,8 +85,8 @@ pub(super) async fn lock(pool: &Pool) -> Result<Held, StoreError> {
 }
 
 /// Takes the lock on a connection of its own; the inner error: who has it. `session` is only used to ask that.
-async fn try_lock(pool: &Pool, session: Session) -> Result<(Session, Result<Held, String>), Fault> {
-    let failed = fault(DOING);
+async fn try_lock(pool: &Pool, session: Session) -> Result<(Session, Result<Held, String>), Failure> {
+    let failed = failure(DOING);
     let (client, connection) = pool.connect(Some(&who_we_are())).await.map_err(failed)?;
     client.batch_execute(NOTICE_DEATH).await.map_err(failed)?;
     let is_ours: bool = client.query_one(TRY_LOCK, &[]).await.and_then(|row| row.try_get(0)).map_err(failed)?;
@@ -105,8 +105,8 @@ fn who_we_are() -> String {
 }
 
 /// Who has the lock, as far as the server tells.
-async fn holder(session: &Session) -> Result<String, Fault> {
-    let failed = fault(DOING);
+async fn holder(session: &Session) -> Result<String, Failure> {
+    let failed = failure(DOING);
     let rows = session.query(HOLDER, &[]).await.map_err(failed)?;
     let Some(row) = rows.first() else { return Ok("a program that has just ended".to_owned()) };
     let name: Option<String> = row.try_get(0).map_err(failed)?;
@@ -117,9 +117,9 @@ async fn holder(session: &Session) -> Result<String, Fault> {
     Ok(format!("{name} (session {backend}{address})"))
 }
 
-async fn place(session: Session) -> Result<(Session, String), Fault> {
-    let rows = session.query(PLACE, &[]).await.map_err(fault(DOING))?;
-    let place = rows.first().map_or(Ok(String::new()), |row| row.try_get(0)).map_err(fault(DOING))?;
+async fn place(session: Session) -> Result<(Session, String), Failure> {
+    let rows = session.query(PLACE, &[]).await.map_err(failure(DOING))?;
+    let place = rows.first().map_or(Ok(String::new()), |row| row.try_get(0)).map_err(failure(DOING))?;
     Ok((session, place))
 }
 
@@ -130,10 +130,10 @@ pub(super) async fn begin(pool: &Arc<Pool>, held: Held) -> Result<Lease, StoreEr
     Ok(Lease { epoch, keeper })
 }
 
-async fn next_epoch(session: Session) -> Result<(Session, i64), Fault> {
-    let rows = session.query(NEXT_EPOCH, &[]).await.map_err(fault(DOING))?;
+async fn next_epoch(session: Session) -> Result<(Session, i64), Failure> {
+    let rows = session.query(NEXT_EPOCH, &[]).await.map_err(failure(DOING))?;
     let row = rows.first().ok_or_else(head_is_missing)?;
-    let epoch = row.try_get(0).map_err(fault(DOING))?;
+    let epoch = row.try_get(0).map_err(failure(DOING))?;
     Ok((session, epoch))
 }
 
@@ -163,12 +163,12 @@ async fn keep(pool: Arc<Pool>, mut held: Held, epoch: i64) {
 }
 
 /// The lock with the epoch as it is now; none: somebody has it.
-async fn retake(pool: &Pool, session: Session) -> Result<(Session, Option<(Held, i64)>), Fault> {
+async fn retake(pool: &Pool, session: Session) -> Result<(Session, Option<(Held, i64)>), Failure> {
     let (session, taken) = try_lock(pool, session).await?;
     let Ok(held) = taken else { return Ok((session, None)) };
-    let rows = session.query(EPOCH, &[]).await.map_err(fault(DOING))?;
+    let rows = session.query(EPOCH, &[]).await.map_err(failure(DOING))?;
     let row = rows.first().ok_or_else(head_is_missing)?;
-    let epoch = row.try_get(0).map_err(fault(DOING))?;
+    let epoch = row.try_get(0).map_err(failure(DOING))?;
     Ok((session, Some((held, epoch))))
 }
 
@@ -190,32 +190,32 @@ impl Held {
 }
 
 /// Begins a transaction and holds the head of the log in it, if we are still the one that writes.
-pub(super) async fn hold_head(session: Session, doing: &'static str, epoch: i64) -> Result<Session, Fault> {
+pub(super) async fn hold_head(session: Session, doing: &'static str, epoch: i64) -> Result<Session, Failure> {
     begin_with(session, doing, HOLD_HEAD, epoch).await
 }
 
 /// Begins a transaction beside the log, if we are still the one that writes. For what does no harm when it is written by a program that
 /// is overtaken at this very moment, because whoever goes on from it does the same work again.
-pub(super) async fn beside_head(session: Session, doing: &'static str, epoch: i64) -> Result<Session, Fault> {
+pub(super) async fn beside_head(session: Session, doing: &'static str, epoch: i64) -> Result<Session, Failure> {
     begin_with(session, doing, IS_OURS, epoch).await
 }
 
-async fn begin_with(session: Session, doing: &'static str, look: &'static str, epoch: i64) -> Result<Session, Fault> {
-    session.plain("BEGIN").await.map_err(fault(doing))?;
-    if session.query(look, &[&epoch]).await.map_err(fault(doing))?.is_empty() {
+async fn begin_with(session: Session, doing: &'static str, look: &'static str, epoch: i64) -> Result<Session, Failure> {
+    session.plain("BEGIN").await.map_err(failure(doing))?;
+    if session.query(look, &[&epoch]).await.map_err(failure(doing))?.is_empty() {
         let overtaken = overtaken(&session, doing).await?;
-        session.plain("ROLLBACK").await.map_err(fault(doing))?;
-        return Err(Fault::Refused(Box::new(session), overtaken));
+        session.plain("ROLLBACK").await.map_err(failure(doing))?;
+        return Err(Failure::Refused(Box::new(session), overtaken));
     }
     Ok(session)
 }
 
 /// What to say when the head of the log is not ours any more.
-pub(super) async fn overtaken(session: &Session, doing: &'static str) -> Result<StoreError, Fault> {
-    if session.query(EPOCH, &[]).await.map_err(fault(doing))?.is_empty() {
+pub(super) async fn overtaken(session: &Session, doing: &'static str) -> Result<StoreError, Failure> {
+    if session.query(EPOCH, &[]).await.map_err(failure(doing))?.is_empty() {
         return Ok(head_is_missing());
     }
-    let rows = session.query(PLACE, &[]).await.map_err(fault(doing))?;
-    let place = rows.first().map_or(Ok(String::new()), |row| row.try_get(0)).map_err(fault(doing))?;
+    let rows = session.query(PLACE, &[]).await.map_err(failure(doing))?;
+    let place = rows.first().map_or(Ok(String::new()), |row| row.try_get(0)).map_err(failure(doing))?;
     Ok(StoreError::InUse { place, by: holder(session).await? })
 }

@@ -7,10 +7,7 @@ use std::{
     fmt,
     future::Future,
     path::Path,
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -19,7 +16,7 @@ use tokio::{sync::Semaphore, task::JoinHandle};
 use tokio_postgres::{Client, Config, NoTls, Row, Statement, config::Host, error::SqlState, types::ToSql};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{append, claim, kept, lease, read, tls};
+use super::tls;
 use crate::{StoreError, columns::damaged};
 
 /// Connections at once: the engine, the loops and a few people's pages. A PostgreSQL server allows 100 by default.
@@ -38,7 +35,7 @@ const PREPARE_SESSION: &str = "SET statement_timeout = '60s'; SET lock_timeout =
 
 /// Why a piece of work did not succeed.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(super) enum Failure {
     /// The connection is gone. What was asked may have been done.
     Lost(tokio_postgres::Error),
     /// An answer that leaves the session in doubt.
@@ -47,19 +44,19 @@ pub(super) enum Fault {
     Refused(Box<Session>, StoreError),
 }
 
-impl From<StoreError> for Fault {
+impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::Final(error)
     }
 }
 
 /// What an error of PostgreSQL means for us.
-pub(super) fn fault(doing: &'static str) -> impl Fn(tokio_postgres::Error) -> Fault + Copy {
+pub(super) fn failure(doing: &'static str) -> impl Fn(tokio_postgres::Error) -> Failure + Copy {
     move |error| {
         if is_lost(&error) {
-            return Fault::Lost(error);
+            return Failure::Lost(error);
         }
-        Fault::Final(match error.code() {
+        Failure::Final(match error.code() {
             Some(&SqlState::DISK_FULL) => StoreError::Full { doing },
             Some(&(SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED)) => {
                 damaged(doing, "table or index", error.to_string())
@@ -141,7 +138,8 @@ pub(super) struct Pool {
     promised: bool,
     idle: Mutex<Vec<Session>>,
     places: Semaphore,
-    has_schema: AtomicBool,
+    /// What each session prepares; nothing before the tables are there.
+    statements: OnceLock<Vec<&'static str>>,
 }
 
 impl Pool {
@@ -171,7 +169,7 @@ impl Pool {
             promised: mode != tls::Mode::Prefer,
             idle: Mutex::new(Vec::new()),
             places: Semaphore::new(SESSIONS_MAX),
-            has_schema: AtomicBool::new(false),
+            statements: OnceLock::new(),
         })
     }
 
@@ -183,7 +181,7 @@ impl Pool {
         work: impl Fn(Session, usize) -> Work,
     ) -> Result<T, StoreError>
     where
-        Work: Future<Output = Result<(Session, T), Fault>>,
+        Work: Future<Output = Result<(Session, T), Failure>>,
     {
         let place = self.places.acquire().await;
         let _place = place.map_err(|closed| StoreError::Database { doing, source: closed.into() })?;
@@ -191,19 +189,19 @@ impl Pool {
         for nth_try in 0.. {
             let outcome = match self.session(doing).await {
                 Ok(session) => work(session, nth_try).await,
-                Err(fault) => Err(fault),
+                Err(failure) => Err(failure),
             };
             let error = match outcome {
                 Ok((session, found)) => {
                     self.idle().push(session);
                     return Ok(found);
                 }
-                Err(Fault::Final(error)) => return Err(error),
-                Err(Fault::Refused(session, error)) => {
+                Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::Refused(session, error)) => {
                     self.idle().push(*session);
                     return Err(error);
                 }
-                Err(Fault::Lost(error)) => error,
+                Err(Failure::Lost(error)) => error,
             };
             // What one connection died of, the idle ones mostly died of too.
             self.idle().clear();
@@ -216,11 +214,11 @@ impl Pool {
         Err(StoreError::Database { doing, source: "gave up".into() })
     }
 
-    async fn session(&self, doing: &'static str) -> Result<Session, Fault> {
+    async fn session(&self, doing: &'static str) -> Result<Session, Failure> {
         let idle = self.idle().pop();
         match idle {
             Some(session) if !session.client.is_closed() => Ok(session),
-            Some(_) | None => self.prepared().await.map_err(fault(doing)),
+            Some(_) | None => self.prepared().await.map_err(failure(doing)),
         }
     }
 
@@ -243,21 +241,17 @@ impl Pool {
     async fn prepared(&self) -> Result<Session, tokio_postgres::Error> {
         let (client, _driven) = self.connect(None).await?;
         client.batch_execute(PREPARE_SESSION).await?;
+        let all = self.statements.get().map_or(&[][..], Vec::as_slice);
         let mut statements = HashMap::new();
-        if self.has_schema.load(Ordering::Acquire) {
-            let all: Vec<&'static str> =
-                [append::STATEMENTS, claim::STATEMENTS, kept::STATEMENTS, lease::STATEMENTS, read::STATEMENTS].concat();
-            let prepared = join_all(all.iter().map(|sql| client.prepare(sql))).await;
-            for (sql, statement) in all.into_iter().zip(prepared) {
-                statements.insert(sql, statement?);
-            }
+        for (sql, statement) in all.iter().zip(join_all(all.iter().map(|sql| client.prepare(sql))).await) {
+            statements.insert(*sql, statement?);
         }
         Ok(Session { client, statements })
     }
 
-    /// Says that the tables are there, so that sessions can prepare their statements.
-    pub(super) fn has_schema(&self) {
-        self.has_schema.store(true, Ordering::Release);
+    /// Says that the tables are there: from now on each session prepares these statements.
+    pub(super) fn prepare(&self, statements: Vec<&'static str>) {
+        self.statements.get_or_init(|| statements);
         self.idle().clear();
     }
 

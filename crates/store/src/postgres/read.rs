@@ -10,7 +10,7 @@ use tokio_postgres::{
     types::{FromSqlOwned, ToSql},
 };
 
-use super::pool::{Fault, Session, fault};
+use super::pool::{Failure, Session, failure};
 use crate::{
     Content, FoundSignal, SignalFilter, SignalRow, StoredEvent, check_unbroken,
     columns::{bytes_of, count_of, integer, signals_limit, status_code, status_of, stream_of},
@@ -74,7 +74,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     SNAPSHOT,
 ];
 
-type Found<T> = Result<(Session, T), Fault>;
+type Found<T> = Result<(Session, T), Failure>;
 
 pub(super) async fn size(session: Session) -> Found<u64> {
     const DOING: &str = "read size of log";
@@ -119,8 +119,8 @@ pub(super) async fn checkpoint(session: Session) -> Found<Option<String>> {
 pub(super) async fn timers_due(session: Session, now: Timestamp, limit: usize) -> Found<Vec<(Stream, Timestamp)>> {
     let (now_ms, limit): (i64, i64) = (now.as_ms(), integer(limit));
     let read = |doing, row: &Row| {
-        let stream = stream_of(doing, row.try_get(0).map_err(fault(doing))?)?;
-        Ok((stream, Timestamp::from_ms(row.try_get(1).map_err(fault(doing))?)))
+        let stream = stream_of(doing, row.try_get(0).map_err(failure(doing))?)?;
+        Ok((stream, Timestamp::from_ms(row.try_get(1).map_err(failure(doing))?)))
     };
     let timers = list(&session, "list timers", TIMERS_DUE, &[&now_ms, &limit], read).await?;
     Ok((session, timers))
@@ -178,9 +178,9 @@ async fn one<T: FromSqlOwned>(
     doing: &'static str,
     sql: &'static str,
     values: &[&(dyn ToSql + Sync)],
-) -> Result<Option<T>, Fault> {
-    let rows = session.query(sql, values).await.map_err(fault(doing))?;
-    rows.first().map(|row| row.try_get(0)).transpose().map_err(fault(doing))
+) -> Result<Option<T>, Failure> {
+    let rows = session.query(sql, values).await.map_err(failure(doing))?;
+    rows.first().map(|row| row.try_get(0)).transpose().map_err(failure(doing))
 }
 
 async fn list<T>(
@@ -188,20 +188,20 @@ async fn list<T>(
     doing: &'static str,
     sql: &'static str,
     values: &[&(dyn ToSql + Sync)],
-    read: impl Fn(&'static str, &Row) -> Result<T, Fault>,
-) -> Result<Vec<T>, Fault> {
-    let rows = session.query(sql, values).await.map_err(fault(doing))?;
+    read: impl Fn(&'static str, &Row) -> Result<T, Failure>,
+) -> Result<Vec<T>, Failure> {
+    let rows = session.query(sql, values).await.map_err(failure(doing))?;
     rows.iter().map(|row| read(doing, row)).collect()
 }
 
 /// A row that is an event and nothing more.
-fn event_alone(doing: &'static str, row: &Row) -> Result<StoredEvent, Fault> {
+fn event_alone(doing: &'static str, row: &Row) -> Result<StoredEvent, Failure> {
     event_of(doing, row, 0)
 }
 
 /// The event whose columns begin at `first`.
-fn event_of(doing: &'static str, row: &Row, first: usize) -> Result<StoredEvent, Fault> {
-    let failed = fault(doing);
+fn event_of(doing: &'static str, row: &Row, first: usize) -> Result<StoredEvent, Failure> {
+    let failed = failure(doing);
     let json: Option<String> = row.try_get(first + 4).map_err(failed)?;
     let salt: Option<&[u8]> = row.try_get(first + 5).map_err(failed)?;
     let salt = salt.map(|salt| bytes_of(doing, salt)).transpose()?;
@@ -215,8 +215,8 @@ fn event_of(doing: &'static str, row: &Row, first: usize) -> Result<StoredEvent,
     })
 }
 
-fn signal_of(doing: &'static str, row: &Row) -> Result<FoundSignal, Fault> {
-    let failed = fault(doing);
+fn signal_of(doing: &'static str, row: &Row) -> Result<FoundSignal, Failure> {
+    let failed = failure(doing);
     let incident: Option<&[u8]> = row.try_get(2).map_err(failed)?;
     let status: i16 = row.try_get(1).map_err(failed)?;
     let signal = SignalRow {

@@ -3,7 +3,7 @@
 
 use super::{
     lease::PLACE,
-    pool::{Fault, Pool, Session, fault},
+    pool::{Failure, Pool, Session, failure},
     upgrade,
 };
 use crate::StoreError;
@@ -29,13 +29,12 @@ const RECORD_MIGRATION: &str = "INSERT INTO migration (number, name) VALUES ($1,
 
 pub(super) async fn migrate(pool: &Pool) -> Result<(), StoreError> {
     while pool.run(DOING, |session, _| migrate_once(session)).await? {}
-    pool.has_schema();
     Ok(())
 }
 
 /// Makes the next migration, in a transaction of its own. Returns whether there was one.
-async fn migrate_once(session: Session) -> Result<(Session, bool), Fault> {
-    let failed = fault(DOING);
+async fn migrate_once(session: Session) -> Result<(Session, bool), Failure> {
+    let failed = failure(DOING);
     session.plain("BEGIN").await.map_err(failed)?;
     session.query(LOCK, &[]).await.map_err(failed)?;
     session.plain(MAKE_MIGRATION_TABLE).await.map_err(failed)?;

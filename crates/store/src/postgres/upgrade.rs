@@ -4,7 +4,7 @@
 use quarterdeck_core::id::{DeliveryId, IncidentId};
 use tokio_postgres::Row;
 
-use super::pool::{Fault, Session, fault};
+use super::pool::{Failure, Session, failure};
 use crate::{
     columns::{bytes_of, count_of, kind_code},
     upgrade::decided_by,
@@ -22,8 +22,8 @@ const CARRY_TIMER: &str = "INSERT INTO deadline (stream, due_ms) VALUES ($1, $2)
 const DROP_OLD: &str = "DROP TABLE outbox; DROP TABLE timer";
 
 /// Migration 3: says of each entry of the outbox what it is, and keys timers by stream.
-pub(super) async fn deliveries(session: &Session) -> Result<(), Fault> {
-    let failed = fault(DOING);
+pub(super) async fn deliveries(session: &Session) -> Result<(), Failure> {
+    let failed = failure(DOING);
     for row in session.query(OLD_ENTRIES, &[]).await.map_err(failed)? {
         let seq: i64 = row.try_get(0).map_err(failed)?;
         let stream = IncidentId::from_bytes(sixteen(&row, 2)?).to_string();
@@ -44,6 +44,6 @@ pub(super) async fn deliveries(session: &Session) -> Result<(), Fault> {
     session.plain(DROP_OLD).await.map_err(failed)
 }
 
-fn sixteen(row: &Row, column: usize) -> Result<[u8; 16], Fault> {
-    Ok(bytes_of(DOING, row.try_get(column).map_err(fault(DOING))?)?)
+fn sixteen(row: &Row, column: usize) -> Result<[u8; 16], Failure> {
+    Ok(bytes_of(DOING, row.try_get(column).map_err(failure(DOING))?)?)
 }

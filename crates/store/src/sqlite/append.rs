@@ -5,7 +5,8 @@ use quarterdeck_core::{id::Id, outbox::Audience, time::Timestamp};
 use rusqlite::{Connection, params};
 
 use super::{
-    fault, kept,
+    failure::failure,
+    kept,
     tail::{DOING, SIZE, Tail},
 };
 use crate::{
@@ -62,17 +63,17 @@ pub(super) const STATEMENTS: &[&str] = &[
 pub(super) fn append(connection: &Connection, tail: &mut Tail, batch: &Batch) -> Result<(), StoreError> {
     if !batch.events.is_empty() {
         let size = connection.prepare_cached(SIZE).and_then(|mut asked| asked.query_row([], |row| row.get(0)));
-        let size = count_of(DOING, size.map_err(fault(DOING))?)?;
+        let size = count_of(DOING, size.map_err(failure(DOING))?)?;
         check_follows(&batch.events, size, |stream| tail.size_of(connection, stream))?;
     }
-    let with_events = come_with_events(connection, tail, batch).map_err(fault(DOING))?;
-    let rest = write_log(connection, tail, batch, with_events).map_err(fault(DOING))?;
+    let with_events = come_with_events(connection, tail, batch).map_err(failure(DOING))?;
+    let rest = write_log(connection, tail, batch, with_events).map_err(failure(DOING))?;
     if !batch.redactions.is_empty() {
         redact(connection, &batch.redactions)?;
         kept::forget(connection)?;
     }
-    write_duties(connection, batch).map_err(fault(DOING))?;
-    write_signals(connection, tail, batch, &rest).map_err(fault(DOING))
+    write_duties(connection, batch).map_err(failure(DOING))?;
+    write_signals(connection, tail, batch, &rest).map_err(failure(DOING))
 }
 
 /// Whether the signals of this batch may wait in the rows of their events: all are new, and nothing changes one that waits there. If
@@ -202,7 +203,7 @@ fn redact(connection: &Connection, redactions: &[(u64, String)]) -> Result<(), S
     const DOING: &str = "redact event";
     for (index, json) in redactions {
         let redact = || connection.prepare_cached(REDACT_EVENT)?.execute(params![integer(*index), json]);
-        if redact().map_err(fault(DOING))? == 0 {
+        if redact().map_err(failure(DOING))? == 0 {
             return Err(no_such_event(DOING, *index));
         }
     }
@@ -222,5 +223,5 @@ pub(super) fn forget_signals(
         }
         connection.prepare_cached(FORGET)?.execute(params![before.as_ms(), integer(limit)])
     };
-    forget().map_err(fault("forget signals"))
+    forget().map_err(failure("forget signals"))
 }

@@ -8,7 +8,7 @@ use quarterdeck_core::{
 };
 use rusqlite::{Connection, Row, params};
 
-use super::fault;
+use super::failure::failure;
 use crate::{
     Outgoing, StoreError,
     columns::{count_of, integer, kind_of, name_of},
@@ -34,7 +34,7 @@ pub(super) fn claim(connection: &Connection, deliveries: &[DeliveryId]) -> Resul
             row.attempts = row.attempts.saturating_add(1);
             row.under_way = true;
             let begin = || connection.prepare_cached(BEGIN_ATTEMPT)?.execute(params![id.bytes(), row.attempts]);
-            begin().map_err(fault(DOING))?;
+            begin().map_err(failure(DOING))?;
             claimed.push(row);
         }
     }
@@ -44,7 +44,7 @@ pub(super) fn claim(connection: &Connection, deliveries: &[DeliveryId]) -> Resul
 /// Puts a delivery back. One that was settled meanwhile stays settled.
 pub(super) fn release(connection: &Connection, id: DeliveryId, not_before: Timestamp) -> Result<(), StoreError> {
     let release = || connection.prepare_cached(RELEASE)?.execute(params![id.bytes(), not_before.as_ms()]);
-    release().map(|_| ()).map_err(fault("release delivery"))
+    release().map(|_| ()).map_err(failure("release delivery"))
 }
 
 /// All deliveries, in the order in which they came.
@@ -58,31 +58,31 @@ fn list(
     sql: &str,
     parameters: impl rusqlite::Params,
 ) -> Result<Vec<Outgoing>, StoreError> {
-    let mut statement = connection.prepare_cached(sql).map_err(fault(doing))?;
-    let mut rows = statement.query(parameters).map_err(fault(doing))?;
+    let mut statement = connection.prepare_cached(sql).map_err(failure(doing))?;
+    let mut rows = statement.query(parameters).map_err(failure(doing))?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next().map_err(fault(doing))? {
+    while let Some(row) = rows.next().map_err(failure(doing))? {
         found.push(outgoing_of(doing, row)?);
     }
     Ok(found)
 }
 
 fn outgoing_of(doing: &'static str, row: &Row<'_>) -> Result<Outgoing, StoreError> {
-    let text = |column| row.get_ref(column).and_then(|value| Ok(value.as_str()?)).map_err(fault(doing));
+    let text = |column| row.get_ref(column).and_then(|value| Ok(value.as_str()?)).map_err(failure(doing));
     Ok(Outgoing {
         delivery: Delivery {
-            id: Id::from_bytes(row.get(0).map_err(fault(doing))?),
-            kind: kind_of(doing, row.get(1).map_err(fault(doing))?)?,
-            incident: Id::from_bytes(row.get(3).map_err(fault(doing))?),
+            id: Id::from_bytes(row.get(0).map_err(failure(doing))?),
+            kind: kind_of(doing, row.get(1).map_err(failure(doing))?)?,
+            incident: Id::from_bytes(row.get(3).map_err(failure(doing))?),
             to: Audience::Contact {
                 person: name_of(doing, text(4)?)?,
                 channel: name_of(doing, text(5)?)?,
                 address: text(6)?.to_owned(),
             },
         },
-        decided: count_of(doing, row.get(2).map_err(fault(doing))?)?,
-        not_before: Timestamp::from_ms(row.get(7).map_err(fault(doing))?),
-        attempts: row.get(8).map_err(fault(doing))?,
-        under_way: row.get(9).map_err(fault(doing))?,
+        decided: count_of(doing, row.get(2).map_err(failure(doing))?)?,
+        not_before: Timestamp::from_ms(row.get(7).map_err(failure(doing))?),
+        attempts: row.get(8).map_err(failure(doing))?,
+        under_way: row.get(9).map_err(failure(doing))?,
     })
 }

@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::fault;
+use super::failure::failure;
 use crate::{StoreError, columns::integer};
 
 pub(super) const DOING: &str = "keep what a start needs";
@@ -24,9 +24,9 @@ pub(super) const STATEMENTS: &[&str] = &[CURRENT, CLEAR, ADD, TURN, PARTS, FORGE
 /// Empties the slot that is not current. Returns it.
 pub(super) fn begin(connection: &Connection) -> Result<i64, StoreError> {
     let current: Option<i64> =
-        connection.query_row(CURRENT, [], |row| row.get(0)).optional().map_err(fault(DOING))?.flatten();
+        connection.query_row(CURRENT, [], |row| row.get(0)).optional().map_err(failure(DOING))?.flatten();
     let slot = i64::from(current == Some(0));
-    connection.execute(CLEAR, [slot]).map_err(fault(DOING))?;
+    connection.execute(CLEAR, [slot]).map_err(failure(DOING))?;
     Ok(slot)
 }
 
@@ -39,13 +39,13 @@ pub(super) fn add(
     size: u64,
 ) -> Result<bool, StoreError> {
     let values = params![slot, integer(part), bytes, integer(size)];
-    Ok(connection.execute(ADD, values).map_err(fault(DOING))? > 0)
+    Ok(connection.execute(ADD, values).map_err(failure(DOING))? > 0)
 }
 
 /// Makes a slot the current one, and empties the other. False: something was erased since.
 pub(super) fn turn(connection: &Connection, slot: i64, size: u64) -> Result<bool, StoreError> {
-    let turned = connection.execute(TURN, params![slot, integer(size)]).map_err(fault(DOING))? > 0;
-    connection.execute(CLEAR, [if turned { 1 - slot } else { slot }]).map_err(fault(DOING))?;
+    let turned = connection.execute(TURN, params![slot, integer(size)]).map_err(failure(DOING))? > 0;
+    connection.execute(CLEAR, [if turned { 1 - slot } else { slot }]).map_err(failure(DOING))?;
     Ok(turned)
 }
 
@@ -55,12 +55,12 @@ pub(super) fn forget(connection: &Connection) -> Result<(), StoreError> {
         connection.execute(FORGET, [])?;
         connection.execute(FORGET_PARTS, [])
     };
-    forget().map(drop).map_err(fault(DOING))
+    forget().map(drop).map_err(failure(DOING))
 }
 
 pub(super) fn parts(connection: &Connection) -> Result<Vec<Vec<u8>>, StoreError> {
     const DOING: &str = "read what a start needs";
-    let mut statement = connection.prepare(PARTS).map_err(fault(DOING))?;
-    let parts = statement.query_map([], |row| row.get(0)).map_err(fault(DOING))?;
-    parts.collect::<Result<_, _>>().map_err(fault(DOING))
+    let mut statement = connection.prepare(PARTS).map_err(failure(DOING))?;
+    let parts = statement.query_map([], |row| row.get(0)).map_err(failure(DOING))?;
+    parts.collect::<Result<_, _>>().map_err(failure(DOING))
 }

@@ -9,7 +9,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 
-use super::{fault, tail::Tail, upgrade};
+use super::{failure::failure, tail::Tail, upgrade};
 use crate::{StoreError, columns::damaged};
 
 const DOING: &str = "open store";
@@ -115,12 +115,12 @@ pub(super) fn open(path: &Path, limits: &Limits) -> Result<Opened, StoreError> {
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE,
     )
-    .map_err(fault(DOING))?;
+    .map_err(failure(DOING))?;
     let is_ours = check_ours(&connection, path)?;
     if !is_ours {
-        connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(fault(DOING))?;
+        connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(failure(DOING))?;
     }
-    set_up(&connection, limits).map_err(fault(DOING))?;
+    set_up(&connection, limits).map_err(failure(DOING))?;
     migrate(&mut connection, path)?;
     let tail = Tail::load(&connection, limits.tail_max)?;
     Ok(Opened { connection, lock, tail })
@@ -193,8 +193,8 @@ fn io_fault(error: io::Error) -> StoreError {
 /// Refuses a database of another program before anything in it is changed. True: it is marked as ours already; then opening it
 /// writes nothing, which matters on a full disk.
 fn check_ours(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
-    let tables: i64 = connection.query_row(COUNT_TABLES, [], |row| row.get(0)).map_err(fault(DOING))?;
-    let id: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(fault(DOING))?;
+    let tables: i64 = connection.query_row(COUNT_TABLES, [], |row| row.get(0)).map_err(failure(DOING))?;
+    let id: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(failure(DOING))?;
     if tables == 0 || id == APPLICATION_ID {
         return Ok(id == APPLICATION_ID);
     }
@@ -226,14 +226,14 @@ fn set_up(connection: &Connection, limits: &Limits) -> Result<(), rusqlite::Erro
 
 /// Brings the schema up to date, each migration in a transaction of its own.
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    connection.execute_batch(MAKE_MIGRATION_TABLE).map_err(fault(DOING))?;
-    let found: u32 = connection.query_row(LATEST_MIGRATION, [], |row| row.get(0)).map_err(fault(DOING))?;
+    connection.execute_batch(MAKE_MIGRATION_TABLE).map_err(failure(DOING))?;
+    let found: u32 = connection.query_row(LATEST_MIGRATION, [], |row| row.get(0)).map_err(failure(DOING))?;
     let known = MIGRATIONS.last().map_or(0, |migration| migration.number);
     if found > known {
         return Err(StoreError::Newer { place: path.display().to_string(), found, known });
     }
     for Migration { number, name, sql, carry } in MIGRATIONS.iter().filter(|migration| migration.number > found) {
-        let failed = fault("migrate store");
+        let failed = failure("migrate store");
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
         transaction.execute_batch(sql).map_err(&failed)?;
         if let Some(carry) = carry {

@@ -15,7 +15,7 @@ use quarterdeck_core::{
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use tokio::sync::Semaphore;
 
-use super::{fault, open::open_reader, tail::SIZE};
+use super::{failure::failure, open::open_reader, tail::SIZE};
 use crate::{
     Content, FoundSignal, SignalFilter, SignalRow, StoreError, StoredEvent, check_unbroken,
     columns::{count_of, integer, signals_limit, status_code, status_of, stream_of},
@@ -144,7 +144,7 @@ impl Readers {
         let readers = Arc::clone(self);
         let work = move || {
             let idle = readers.idle().pop();
-            let connection = idle.map_or_else(|| open_reader(&readers.path), Ok).map_err(fault(doing))?;
+            let connection = idle.map_or_else(|| open_reader(&readers.path), Ok).map_err(failure(doing))?;
             let found = find(&connection);
             readers.idle().push(connection);
             drop(place);
@@ -161,7 +161,7 @@ impl Readers {
 pub(super) fn size(connection: &Connection) -> Result<u64, StoreError> {
     const DOING: &str = "read size of log";
     let number = connection.prepare_cached(SIZE).and_then(|mut statement| statement.query_row([], |row| row.get(0)));
-    count_of(DOING, number.map_err(fault(DOING))?)
+    count_of(DOING, number.map_err(failure(DOING))?)
 }
 
 pub(super) fn events(connection: &Connection, from: u64, limit: usize) -> Result<Vec<StoredEvent>, StoreError> {
@@ -183,7 +183,7 @@ pub(super) fn stream_before(
 ) -> Result<Vec<StoredEvent>, StoreError> {
     const DOING: &str = "read stream";
     // One view of the file for both, or an event could go from the tail into the index between them.
-    let view = connection.unchecked_transaction().map_err(fault(DOING))?;
+    let view = connection.unchecked_transaction().map_err(failure(DOING))?;
     let mut events = list(&view, DOING, STREAM_TAIL, params![stream, integer(before), integer(limit)], event_alone)?;
     let left = limit.saturating_sub(events.len());
     events.extend(list(&view, DOING, STREAM, params![stream, integer(before), integer(left)], event_alone)?);
@@ -202,8 +202,8 @@ pub(super) fn timers_due(
     limit: usize,
 ) -> Result<Vec<(Stream, Timestamp)>, StoreError> {
     list(connection, "list timers", TIMERS_DUE, params![now.as_ms(), integer(limit)], |doing, row| {
-        let stream = row.get_ref(0).and_then(|value| Ok(value.as_str()?)).map_err(fault(doing))?;
-        Ok((stream_of(doing, stream)?, Timestamp::from_ms(row.get(1).map_err(fault(doing))?)))
+        let stream = row.get_ref(0).and_then(|value| Ok(value.as_str()?)).map_err(failure(doing))?;
+        Ok((stream_of(doing, stream)?, Timestamp::from_ms(row.get(1).map_err(failure(doing))?)))
     })
 }
 
@@ -217,7 +217,7 @@ pub(super) fn signals(connection: &Connection, filter: &SignalFilter) -> Result<
     let statuses = filter.status.map_or(i64::MAX, |status| 1 << status_code(status));
     let incident = filter.incident.as_ref().map(Id::bytes);
     // One view of the file for both, or a signal could go from its event's row onto the list between them.
-    let view = connection.unchecked_transaction().map_err(fault(DOING))?;
+    let view = connection.unchecked_transaction().map_err(failure(DOING))?;
     let mut found = match (filter.incident, filter.status) {
         (Some(_), _) => {
             let values = params![instant, id, rows, incident, statuses];
@@ -242,7 +242,7 @@ pub(super) fn signal(
     id: SignalId,
 ) -> Result<Option<FoundSignal>, StoreError> {
     const DOING: &str = "read signal";
-    let view = connection.unchecked_transaction().map_err(fault(DOING))?;
+    let view = connection.unchecked_transaction().map_err(failure(DOING))?;
     let mut found = list(&view, DOING, SIGNAL, params![observed.as_ms(), id.bytes()], signal_of)?;
     if found.is_empty() {
         found = list(&view, DOING, SIGNAL_WAITING, params![observed.as_ms(), id.bytes()], signal_of)?;
@@ -259,7 +259,7 @@ pub(super) fn live_signals(
     let instant = after.map_or(i64::MIN, |(observed, _)| observed.as_ms());
     let id = after.as_ref().map_or(&[][..], |(_, id)| id.bytes().as_slice());
     let rows = integer(limit);
-    let view = connection.unchecked_transaction().map_err(fault(DOING))?;
+    let view = connection.unchecked_transaction().map_err(failure(DOING))?;
     let mut found = list(&view, DOING, LIVE_SIGNALS, params![instant, id, rows], signal_of)?;
     found.extend(list(&view, DOING, LIVE_SIGNALS_WAITING, params![instant, id, rows], signal_of)?);
     found.sort_by_key(|found| (found.row.observed, found.row.id));
@@ -281,8 +281,8 @@ fn one<T: rusqlite::types::FromSql>(
     sql: &str,
     parameters: impl rusqlite::Params,
 ) -> Result<Option<T>, StoreError> {
-    let mut statement = connection.prepare_cached(sql).map_err(fault(doing))?;
-    statement.query_row(parameters, |row| row.get(0)).optional().map_err(fault(doing))
+    let mut statement = connection.prepare_cached(sql).map_err(failure(doing))?;
+    statement.query_row(parameters, |row| row.get(0)).optional().map_err(failure(doing))
 }
 
 fn list<T>(
@@ -292,10 +292,10 @@ fn list<T>(
     parameters: impl rusqlite::Params,
     read: impl Fn(&'static str, &Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
-    let mut statement = connection.prepare_cached(sql).map_err(fault(doing))?;
-    let mut rows = statement.query(parameters).map_err(fault(doing))?;
+    let mut statement = connection.prepare_cached(sql).map_err(failure(doing))?;
+    let mut rows = statement.query(parameters).map_err(failure(doing))?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next().map_err(fault(doing))? {
+    while let Some(row) = rows.next().map_err(failure(doing))? {
         found.push(read(doing, row)?);
     }
     Ok(found)
@@ -308,28 +308,28 @@ fn event_alone(doing: &'static str, row: &Row<'_>) -> Result<StoredEvent, StoreE
 
 /// The event whose columns begin at `first`.
 fn event_of(doing: &'static str, row: &Row<'_>, first: usize) -> Result<StoredEvent, StoreError> {
-    let json: Option<String> = row.get(first + 4).map_err(fault(doing))?;
-    let salt: Option<[u8; 16]> = row.get(first + 5).map_err(fault(doing))?;
+    let json: Option<String> = row.get(first + 4).map_err(failure(doing))?;
+    let salt: Option<[u8; 16]> = row.get(first + 5).map_err(failure(doing))?;
     Ok(StoredEvent {
-        index: count_of(doing, row.get(first).map_err(fault(doing))?)?,
-        stream: row.get(first + 1).map_err(fault(doing))?,
-        version: count_of(doing, row.get(first + 2).map_err(fault(doing))?)?,
-        at: Timestamp::from_ms(row.get(first + 3).map_err(fault(doing))?),
+        index: count_of(doing, row.get(first).map_err(failure(doing))?)?,
+        stream: row.get(first + 1).map_err(failure(doing))?,
+        version: count_of(doing, row.get(first + 2).map_err(failure(doing))?)?,
+        at: Timestamp::from_ms(row.get(first + 3).map_err(failure(doing))?),
         content: Content::of_columns(json, salt),
-        digest: row.get(first + 6).map_err(fault(doing))?,
+        digest: row.get(first + 6).map_err(failure(doing))?,
     })
 }
 
 fn signal_of(doing: &'static str, row: &Row<'_>) -> Result<FoundSignal, StoreError> {
-    let incident: Option<[u8; 16]> = row.get(2).map_err(fault(doing))?;
+    let incident: Option<[u8; 16]> = row.get(2).map_err(failure(doing))?;
     let signal = SignalRow {
-        id: Id::from_bytes(row.get(0).map_err(fault(doing))?),
-        status: status_of(doing, row.get(1).map_err(fault(doing))?)?,
+        id: Id::from_bytes(row.get(0).map_err(failure(doing))?),
+        status: status_of(doing, row.get(1).map_err(failure(doing))?)?,
         incident: incident.map(Id::from_bytes),
-        observed: Timestamp::from_ms(row.get(3).map_err(fault(doing))?),
-        place: count_of(doing, row.get(4).map_err(fault(doing))?)?,
+        observed: Timestamp::from_ms(row.get(3).map_err(failure(doing))?),
+        place: count_of(doing, row.get(4).map_err(failure(doing))?)?,
     };
-    let there: Option<i64> = row.get(5).map_err(fault(doing))?;
+    let there: Option<i64> = row.get(5).map_err(failure(doing))?;
     let event = there.map(|_| event_of(doing, row, 5)).transpose()?;
     Ok(FoundSignal { row: signal, event })
 }

@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet};
 use quarterdeck_core::{id::SignalId, time::Timestamp};
 use rusqlite::{Connection, params};
 
-use super::fault;
+use super::failure::failure;
 use crate::{
     SignalRow, StoreError,
     columns::{count_of, integer},
@@ -85,7 +85,7 @@ impl Tail {
     /// The tail as the file has it.
     pub(super) fn load(connection: &Connection, max: usize) -> Result<Self, StoreError> {
         const DOING: &str = "open store";
-        let failed = fault(DOING);
+        let failed = failure(DOING);
         let first = connection.query_row(INDEXED, [], |row| row.get(0)).map_err(&failed)?;
         let last_listed = connection.query_row(LAST_LISTED, [], |row| row.get(0)).map_err(&failed)?;
         let last_listed = Option::map(last_listed, Timestamp::from_ms);
@@ -111,7 +111,7 @@ impl Tail {
         }
         let size =
             connection.prepare_cached(STREAM_SIZE).and_then(|mut asked| asked.query_row([stream], |row| row.get(0)));
-        count_of(DOING, size.map_err(fault(DOING))?)
+        count_of(DOING, size.map_err(failure(DOING))?)
     }
 
     /// Takes in that a stream got the event of this version.

@@ -4,7 +4,7 @@
 use quarterdeck_core::id::{DeliveryId, IncidentId};
 use rusqlite::{Connection, params};
 
-use super::fault;
+use super::failure::failure;
 use crate::{StoreError, columns::kind_code, upgrade::decided_by};
 
 const DOING: &str = "migrate store";
@@ -21,21 +21,21 @@ const DROP_OLD: &str = "DROP TABLE outbox; DROP TABLE timer;";
 /// Migration 3: says of each entry of the outbox what it is, and keys timers by stream.
 pub(super) fn deliveries(connection: &Connection) -> Result<(), StoreError> {
     let entries = rows(connection, OLD_ENTRIES, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-    let entries: Vec<(i64, [u8; 16], [u8; 16])> = entries.map_err(fault(DOING))?;
+    let entries: Vec<(i64, [u8; 16], [u8; 16])> = entries.map_err(failure(DOING))?;
     for (seq, id, incident) in entries {
         let stream = IncidentId::from_bytes(incident).to_string();
-        let history = history(connection, &stream).map_err(fault(DOING))?;
+        let history = history(connection, &stream).map_err(failure(DOING))?;
         let (kind, decided) = decided_by(DeliveryId::from_bytes(id), &history);
         let decided = i64::try_from(decided).unwrap_or(i64::MAX);
-        connection.execute(CARRY_ENTRY, params![seq, kind_code(kind), decided]).map_err(fault(DOING))?;
+        connection.execute(CARRY_ENTRY, params![seq, kind_code(kind), decided]).map_err(failure(DOING))?;
     }
     let timers = rows(connection, OLD_TIMERS, |row| Ok((row.get(0)?, row.get(1)?)));
-    let timers: Vec<([u8; 16], i64)> = timers.map_err(fault(DOING))?;
+    let timers: Vec<([u8; 16], i64)> = timers.map_err(failure(DOING))?;
     for (incident, due_ms) in timers {
         let stream = IncidentId::from_bytes(incident).to_string();
-        connection.execute(CARRY_TIMER, params![stream, due_ms]).map_err(fault(DOING))?;
+        connection.execute(CARRY_TIMER, params![stream, due_ms]).map_err(failure(DOING))?;
     }
-    connection.execute_batch(DROP_OLD).map_err(fault(DOING))
+    connection.execute_batch(DROP_OLD).map_err(failure(DOING))
 }
 
 fn history(connection: &Connection, stream: &str) -> Result<Vec<(u64, Option<String>)>, rusqlite::Error> {

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{fault, open::Opened, room::Room, tail::Tail};
+use super::{failure::failure, open::Opened, room::Room, tail::Tail};
 use crate::StoreError;
 
 /// Pieces of work that may wait; more, and the caller waits. Each holds at most one batch of the engine.
@@ -200,7 +200,7 @@ fn commit_alone(connection: &Connection, tail: &mut Tail, piece: &mut dyn Write)
     // Nothing is left to undo where it was kept.
     tail.undone();
     if let Err(error) = ended {
-        piece.fail(fault("commit")(error));
+        piece.fail(failure("commit")(error));
     }
     roll_back(connection);
 }
@@ -215,7 +215,7 @@ fn roll_back(connection: &Connection) {
 }
 
 fn empty_wal(connection: &Connection, doing: &'static str) -> Result<(), StoreError> {
-    let busy: i64 = connection.query_row(EMPTY_WAL, [], |row| row.get(0)).map_err(fault(doing))?;
+    let busy: i64 = connection.query_row(EMPTY_WAL, [], |row| row.get(0)).map_err(failure(doing))?;
     if busy == 0 {
         return Ok(());
     }
