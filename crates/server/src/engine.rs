@@ -52,7 +52,7 @@ use self::{
     replay::{Replay, fold_stream},
 };
 pub use self::{
-    published::{Doubt, LogHead, News, Published, Standing, read},
+    published::{Doubt, LogHead, News, Published, Standing, Subject, read},
     replay::{LoadError, body_opens, entry_of, recorded_of},
     work::{Answer, EngineError, Job, StartError, Work, incident_of, words},
 };

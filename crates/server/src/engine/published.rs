@@ -14,11 +14,11 @@ use quarterdeck_core::{
 use quarterdeck_store::{Outgoing, Store};
 use tokio::sync::{Notify, broadcast};
 
-use super::{
-    replay::{LoadError, fold},
-    vouching::Subject,
-};
+use super::replay::{LoadError, fold};
 use crate::log_tree::{LogTree, Nodes};
+
+/// Whose stored text was found to be something else: an incident's, or that of the event at a place of the log.
+pub type Subject = Result<IncidentId, u64>;
 
 /// A piece of news for those who watch: something durable happened.
 #[derive(Debug, Clone)]

@@ -5,10 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use quarterdeck_core::{
-    id::IncidentId,
-    journal::{Recorded, Stream},
-};
+use quarterdeck_core::journal::{Recorded, Stream};
 use quarterdeck_ledger::tree::{HashSource as _, Node};
 use quarterdeck_store::{StoreError, StoredEvent};
 
@@ -17,9 +14,6 @@ use super::{
     replay::{entry_of, recorded_of, vouched},
     work::StartError,
 };
-
-/// Whose stored text was found to be something else: an incident's, or that of the event at a place of the log.
-pub type Subject = Result<IncidentId, u64>;
 
 /// What one stored event says; none: it was erased.
 pub type Said = Result<Option<Recorded>, StartError>;

@@ -4,7 +4,7 @@
 use tokio::sync::watch;
 
 use super::engine::EngineHandle;
-use crate::engine::{Doubt, EngineError, Work, vouching::Subject};
+use crate::engine::{Doubt, EngineError, Subject, Work};
 
 /// Tells until `stop` says so.
 pub async fn run(engine: EngineHandle, mut stop: watch::Receiver<bool>) {
