@@ -5,6 +5,7 @@
 
 mod output;
 mod backtest;
+mod backup;
 mod check;
 mod demo;
 mod incident;
@@ -45,6 +46,8 @@ enum Command {
     Backtest(backtest::Backtest),
     /// Play scenarios and compare what happened with what they say.
     Simulate(simulate::Simulate),
+    /// Copy what a program keeps, also while it runs.
+    Backup(backup::Backup),
     /// Verify a log folder or an evidence bundle, offline.
     Verify(verify::Verify),
     /// List incidents, show one, act on one.
@@ -90,6 +93,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Backtest(args) => backtest::run(&args),
         Command::Simulate(args) => simulate::run(&args),
+        Command::Backup(args) => backup::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Incident(args) => incident::run(&args),
         Command::Silence(args) => silence::run(&args),

@@ -20,6 +20,7 @@ pub mod copies;
 pub mod writing;
 pub mod loops;
 pub mod published_head;
+pub mod backup;
 pub mod reload;
 pub mod http;
 pub mod console;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use quarterdeck_ledger::note::SignerKey;
 
 /// Where it is in the data folder.
-const KEY_FILE: &str = "log.key";
+pub(crate) const KEY_FILE: &str = "log.key";
 /// What says, in the data folder, that something was signed and published.
 const PUBLISHED: &str = "log/checkpoint";
 
@@ -48,6 +48,11 @@ pub fn known(data: &Path, origin: &str, begun: bool) -> Result<SignerKey, KeyErr
         return Err(KeyError::Gone { path });
     }
     read_or_make(data, origin)
+}
+
+/// The key of a log that was begun: never made anew.
+pub fn existing(data: &Path, origin: &str) -> Result<SignerKey, KeyError> {
+    known(data, origin, true)
 }
 
 /// 32 bytes in hex, made at the first start, readable by nobody else.

@@ -13,6 +13,7 @@ mod claim;
 mod open;
 mod room;
 mod read;
+mod copy;
 mod writer;
 
 use std::{path::Path, sync::Arc};
@@ -24,6 +25,7 @@ use quarterdeck_core::{
     time::Timestamp,
 };
 
+pub use self::copy::SqliteCopy;
 use self::{open::Limits, read::Readers, room::Room, writer::Writer};
 use super::{Batch, FoundSignal, KEPT_PART_BYTES, Outgoing, SignalFilter, Store, StoreError, StoredEvent};
 

@@ -1,7 +1,11 @@
 //! The executable as a person uses it: what they type, what it prints where, how it exits.
 
 #[cfg(test)]
+mod served;
+#[cfg(test)]
 mod backtest;
+#[cfg(test)]
+mod backup;
 #[cfg(test)]
 mod doors;
 #[cfg(test)]

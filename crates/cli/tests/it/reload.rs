@@ -2,10 +2,10 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
-    path::Path,
-    process::{Child, ChildStderr, Command, Output, Stdio},
+    process::{Command, Output},
 };
+
+use crate::served::Served;
 
 const ADMIN: &str = "admin-token-0123456789";
 const VIEWER: &str = "viewer-token-0123456789";
@@ -38,44 +38,6 @@ tiers = [{{ people = ["bo"], delay = "15m" }}]
 fallback = "bo"
 "#
     )
-}
-
-/// The program, with what it says to a person.
-struct Served {
-    child: Child,
-    says: BufReader<ChildStderr>,
-}
-
-impl Served {
-    fn start(file: &Path) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_quarterdeck"));
-        command.arg("serve").arg("--config").arg(file).stderr(Stdio::piped()).stdout(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        let says = BufReader::new(child.stderr.take().unwrap());
-        Self { child, says }
-    }
-    fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
-    }
-    /// Reads on to a line with `what` in it. One that never comes is the end of the program, or of the test's time.
-    fn line(&mut self, what: &str) -> String {
-        loop {
-            let mut line = String::new();
-            assert!(self.says.read_line(&mut line).unwrap() > 0, "it ended before it said `{what}`");
-            if line.contains(what) {
-                return line.trim_end().to_owned();
-            }
-        }
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        if self.child.try_wait().unwrap().is_none() {
-            self.child.kill().unwrap();
-        }
-    }
 }
 
 fn reload(url: &str, token: &str, more: &[&str]) -> (Option<i32>, String, String) {
@@ -122,7 +84,5 @@ fn a_hang_up_reads_the_file_and_never_ends_the_program() {
     assert!(code == Some(1) && err.contains("role admin"), "{err}");
     let (code, out, _) = reload(&url, ADMIN, &["--json"]);
     assert!(code == Some(0) && out.contains("\"needs_restart\": []"), "{out}");
-    served.signal("TERM");
-    served.line("stopped");
-    assert_eq!(served.child.wait().unwrap().code(), Some(0));
+    served.stop();
 }

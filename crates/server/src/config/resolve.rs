@@ -7,7 +7,12 @@ mod response;
 mod twice;
 mod watching;
 
-use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use quarterdeck_core::{chain::ChainId, limits::HEARTBEAT_MIN};
 use sha2::{Digest, Sha256};
@@ -27,6 +32,11 @@ use super::{
 use crate::auth::{self, Role, SECRET_BYTES_MIN, Token};
 use quarterdeck_reach::{heartbeat::Heartbeat, notify::Parts};
 use quarterdeck_sources::ChainSource;
+
+/// The data folder.
+pub(super) fn data(file: &File, folder: &Path) -> PathBuf {
+    folder.join(file.server.data.as_deref().unwrap_or("quarterdeck-data"))
+}
 
 /// Checks everything.
 pub(super) fn resolve(
@@ -51,7 +61,7 @@ pub(super) fn resolve(
     twice::check(&file, &mut mistakes);
     base_url(file.server.base_url.as_ref(), &mut mistakes);
     let unwatched = unwatched(&file, &sources, lines);
-    let data = folder.join(file.server.data.as_deref().unwrap_or("quarterdeck-data"));
+    let data = data(&file, folder);
     let (Some(listen), Some(store), Some(setting), true) = (entrance.listen, store, setting, mistakes.found.is_empty())
     else {
         return Err(ConfigError::Mistakes { mistakes: mistakes.found });

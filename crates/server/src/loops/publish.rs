@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use crate::{
     engine::{Published, StartError, body_opens, entry_of, read, recorded_of},
     log_files::BodiesOf,
+    log_tree::Nodes,
     writing::Writing,
 };
 use quarterdeck_host::clock::Clock;
@@ -36,7 +37,7 @@ const EVENTS: u64 = 1_024;
 /// Where the signed head stands in the folder.
 pub(crate) const CHECKPOINT_FILE: &str = "checkpoint";
 /// Where the verifier key stands in the folder.
-const KEY_FILE: &str = "log.vkey";
+pub(crate) const VKEY_FILE: &str = "log.vkey";
 
 /// Why the folder could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -142,20 +143,14 @@ impl Publisher {
             let events = self.store.events(begin, wanted).await?;
             self.look_at(&events);
             erased.extend(erased_by(&events));
-            let (published, root) = (Arc::clone(&self.published), self.root.clone());
-            self.blocking(move || write_slice(&published, &root, done, to, events)).await?;
+            let (nodes, root) = (self.published.tree.upper(), self.root.clone());
+            self.blocking(move || write_slice(&nodes, &root, done, to, events)).await?;
             done = to;
         }
         // Before the checkpoint: whoever stops in between does it again.
         self.erase(erased).await?;
-        let (root, key) = (self.root.clone(), format!("{}\n", self.key));
-        self.blocking(move || {
-            if std::fs::read(root.join(KEY_FILE)).ok().as_deref() != Some(key.as_bytes()) {
-                write_whole(&root, KEY_FILE, key.as_bytes())?;
-            }
-            write_whole(&root, CHECKPOINT_FILE, checkpoint.as_bytes())
-        })
-        .await?;
+        let (root, key) = (self.root.clone(), self.key.clone());
+        self.blocking(move || write_head(&root, &checkpoint, &key)).await?;
         Ok(head.size)
     }
 
@@ -262,8 +257,8 @@ fn erased_by(events: &[StoredEvent]) -> Vec<(Stream, Vec<u64>)> {
 }
 
 /// Writes the files of the events from `done` to `to`, given from the first that is needed for them.
-fn write_slice(
-    published: &Published,
+pub(crate) fn write_slice(
+    nodes: &Nodes,
     root: &Path,
     done: u64,
     to: u64,
@@ -279,10 +274,18 @@ fn write_slice(
         };
         sealed.push(Sealed { entry, body });
     }
-    let nodes = published.tree.upper();
-    let files = files_for(&nodes, done, to, &sealed)
-        .map_err(|error: FolderError<_>| PublishError::Folder(error.to_string()))?;
+    let files =
+        files_for(nodes, done, to, &sealed).map_err(|error: FolderError<_>| PublishError::Folder(error.to_string()))?;
     write_all(root, &files)
+}
+
+/// Writes what makes the files a log: the signed head, last, and before it the key that it is signed with.
+pub(crate) fn write_head(root: &Path, checkpoint: &str, key: &VerifierKey) -> Result<(), PublishError> {
+    let key = format!("{key}\n");
+    if std::fs::read(root.join(VKEY_FILE)).ok().as_deref() != Some(key.as_bytes()) {
+        write_whole(root, VKEY_FILE, key.as_bytes())?;
+    }
+    write_whole(root, CHECKPOINT_FILE, checkpoint.as_bytes())
 }
 
 /// Writes files one after another. Several at a time were tried: their syncs get in the way of the store's own, and alerts in batches

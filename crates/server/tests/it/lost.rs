@@ -169,9 +169,18 @@ async fn an_older_back_up_is_refused_and_so_is_another_history_of_the_same_lengt
     fs::copy(&old, &database).unwrap();
     place.refuses(SQLITE, older, newer).await;
 
-    // The other history becomes longer than the one that was published, while nobody publishes it.
+    // Signed by the same key, as long as the one that was published, and another.
     let log = place.data().join("log");
     let away = place.folder.path().join("log");
+    fs::rename(&log, &away).unwrap();
+    let running = place.start(SQLITE, None).await.unwrap();
+    place.alert(&running, "instead of it").await;
+    assert_eq!(ended(running).await, newer);
+    fs::remove_dir_all(&log).unwrap();
+    fs::rename(&away, &log).unwrap();
+    place.refuses(SQLITE, newer, newer).await;
+
+    // The other history becomes longer than the one that was published, while nobody publishes it.
     fs::rename(&log, &away).unwrap();
     let running = place.start(SQLITE, None).await.unwrap();
     for title in ["one", "two", "three"] {

@@ -164,7 +164,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
 }
 
 /// Creates the file, for its owner's eyes only: it holds telephone numbers. SQLite gives its side files the same mode.
-fn create(path: &Path) -> io::Result<()> {
+pub(super) fn create(path: &Path) -> io::Result<()> {
     if path.exists() {
         return Ok(());
     }
@@ -192,7 +192,7 @@ fn io_fault(error: io::Error) -> StoreError {
 
 /// Refuses a database of another program before anything in it is changed. True: it is marked as ours already; then opening it
 /// writes nothing, which matters on a full disk.
-fn check_ours(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
+pub(super) fn check_ours(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
     let tables: i64 = connection.query_row(COUNT_TABLES, [], |row| row.get(0)).map_err(failure(DOING))?;
     let id: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(failure(DOING))?;
     if tables == 0 || id == APPLICATION_ID {
@@ -224,10 +224,15 @@ fn set_up(connection: &Connection, limits: &Limits) -> Result<(), rusqlite::Erro
     Ok(())
 }
 
+/// The number of the last migration that the file has seen.
+pub(super) fn latest_migration(connection: &Connection) -> Result<u32, StoreError> {
+    connection.query_row(LATEST_MIGRATION, [], |row| row.get(0)).map_err(failure(DOING))
+}
+
 /// Brings the schema up to date, each migration in a transaction of its own.
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     connection.execute_batch(MAKE_MIGRATION_TABLE).map_err(failure(DOING))?;
-    let found: u32 = connection.query_row(LATEST_MIGRATION, [], |row| row.get(0)).map_err(failure(DOING))?;
+    let found = latest_migration(connection)?;
     let known = MIGRATIONS.last().map_or(0, |migration| migration.number);
     if found > known {
         return Err(StoreError::Newer { place: path.display().to_string(), found, known });
