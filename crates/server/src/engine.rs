@@ -294,14 +294,17 @@ impl Engine {
             self.publish(flight);
             return Ok(());
         };
+        // What was decided on top of it still holds if it is durable after all.
+        let on_top = (std::mem::take(&mut self.draft), self.working.clone(), Arc::clone(&self.parts.setting));
         // An answer may be lost after the commit: what the store has, counts.
         if let Err(folding) = self.catch_up().await {
             tracing::error!(error = &folding as &dyn std::error::Error, "cannot see what the store has");
             self.fall_back();
         } else if !flight.recorded.is_empty() && *read(&self.published.head) == flight.head {
             tracing::warn!(%error, "the store has what it said it had not");
+            (self.draft, self.working, self.parts.setting) = on_top;
             if let Some(setting) = flight.setting {
-                (self.setting, self.parts.setting) = (Arc::clone(&setting), setting);
+                self.setting = setting;
             }
             self.tell(flight.recorded, flight.outgoing);
             return Ok(());

@@ -43,7 +43,8 @@ pub(crate) fn parts() -> Surroundings {
 pub(crate) fn claim(key: &str) -> Work {
     let source = Name::new("monitor").unwrap();
     let resolve_timeout = std::time::Duration::from_mins(5);
-    let hearing = Hearing { source: &source, now: NOW, resolve_timeout, words: NO_WORDS, is_service: &|_| false };
+    let hearing =
+        Hearing { source: &source, now: NOW, wall: NOW, resolve_timeout, words: NO_WORDS, is_service: &|_| false };
     let body = format!(r#"{{"title":"{key}","dedup_key":"{key}","severity":"error"}}"#);
     let heard = parse_webhook(body.as_bytes(), &hearing).unwrap().heard;
     let changes: Vec<SignalChange> = heard.into_iter().map(|heard| heard.change).collect();
@@ -95,6 +96,21 @@ async fn a_commit_whose_answer_was_lost_counts() {
     assert_eq!(read(&engine.published().board).incidents().count(), 1);
     assert_eq!(news.try_recv().unwrap().index, 0, "and is told");
     engine.step(vec![claim("b")], NOW).await.unwrap();
+    assert!(engine.refold().await.unwrap());
+}
+
+#[tokio::test]
+async fn what_was_decided_upon_a_commit_whose_answer_was_lost_is_made_durable_too() {
+    let (store, mut engine) = start().await;
+    engine.decide(vec![claim("a")], NOW);
+    store.append(engine.hand_over().unwrap().unwrap()).await.unwrap();
+    let rests = engine.decide(vec![claim("b")], NOW);
+    assert!(matches!(fate(&rests[0]), Fate::Opened(_)));
+    engine.land(Err(full())).await.unwrap();
+    let batch = engine.hand_over().unwrap().expect("who asked is told that it is done: it must be written");
+    let appended = store.append(batch).await;
+    engine.land(appended).await.unwrap();
+    assert_eq!(read(&engine.published().board).incidents().count(), 2);
     assert!(engine.refold().await.unwrap());
 }
 
