@@ -320,11 +320,20 @@ impl Deliver {
             let id = waiting.row.delivery.id;
             match (&marked, waiting.held) {
                 (Some(marked), false) => match marked.get(&id) {
-                    Some(row) => (waiting.row, waiting.held) = (row.clone(), true),
+                    Some(row) => {
+                        // The store may not have heard of an attempt before.
+                        let attempts = row.attempts.max(waiting.row.attempts.saturating_add(1));
+                        (waiting.row, waiting.held) = (Outgoing { attempts, ..row.clone() }, true);
+                    }
                     // Settled meanwhile.
                     None => continue,
                 },
-                (None, _) | (Some(_), true) => waiting.row.attempts = waiting.row.attempts.saturating_add(1),
+                // Without an answer the store may have it marked all the same: it is put back like one that is.
+                (None, false) => {
+                    waiting.row.attempts = waiting.row.attempts.saturating_add(1);
+                    waiting.held = true;
+                }
+                (None | Some(_), true) => waiting.row.attempts = waiting.row.attempts.saturating_add(1),
             }
             any = true;
             desk.in_hand.insert(id);
