@@ -53,7 +53,7 @@ use crate::{
         steps::Steps,
         watchdog::Watched,
     },
-    published_head,
+    published_head::{self, Lost},
     reaching::Reaching,
     reload::{self, Ground, Reloader},
     sessions::Sessions,
@@ -82,6 +82,8 @@ pub struct World {
 pub struct Running {
     /// Where it listens: the port is known even if 0 was asked for. None: nowhere, as in a drill without a console.
     pub address: Option<SocketAddr>,
+    /// What is served, for whoever asks without a socket.
+    pub router: axum::Router,
     /// What is in force of the configuration.
     pub live: Arc<Live>,
     /// Has the configuration read anew.
@@ -122,6 +124,8 @@ impl Running {
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         drop(self.seen);
+        // It holds the engine, which ends when nobody does.
+        drop(self.router);
         drop(self.engine);
         while self.early.join_next().await.is_some() {}
         self.reloader.followers.lock().await.keep_only(&[]).await;
@@ -160,8 +164,18 @@ pub async fn start_accepting(
 
 /// Starts everything on a store that is open already.
 pub async fn start_on(store: Arc<dyn Store>, configuration: Configuration, world: World) -> Result<Running, RunError> {
+    start_on_accepting(store, configuration, world, None).await
+}
+
+/// Starts everything on a store that is open already. `accepted`: as in [`start_accepting`].
+pub async fn start_on_accepting(
+    store: Arc<dyn Store>,
+    configuration: Configuration,
+    world: World,
+    accepted: Option<String>,
+) -> Result<Running, RunError> {
     let listener = bind(configuration.listen).await?;
-    start_bound(listener, store, configuration, world, None).await
+    start_bound(listener, store, configuration, world, accepted).await
 }
 
 type Bound = Option<(TcpListener, SocketAddr)>;
@@ -205,8 +219,8 @@ async fn start_bound(
     let live = Arc::new(Live::new(in_force));
     let mut house = House { live, clock, store, engine: handle, writing, stopping, early: JoinSet::new() };
 
+    house.go_on_without(lost).await?;
     let publishing = house.publish(&log_folder, &key);
-    house.note_lost(lost).await?;
     house.note_start().await?;
     let reaching = house.reach_people().await?;
     let deaf = house.note_deaf().await?;
@@ -246,11 +260,12 @@ async fn start_bound(
         guesses,
         // Half of the room: whoever looks on must not keep others from asking.
         streams: Arc::new(Semaphore::new(room / 2)),
-        metrics: metrics_handle(),
+        metrics: http::health::renderer(),
     };
+    let router = http::router(Arc::new(app), console::routes());
     let address = match listener {
         Some((listener, address)) => {
-            house.serve(listener, Arc::new(app), room);
+            house.serve(listener, router.clone(), room);
             Some(address)
         }
         None => None,
@@ -259,6 +274,7 @@ async fn start_bound(
     let sources = health;
     Ok(Running {
         address,
+        router,
         live,
         reloader,
         engine,
@@ -323,15 +339,22 @@ impl House {
         })
     }
 
-    /// Somebody has us go on without what was lost: the log says so, and people are paged.
-    async fn note_lost(&self, finding: Option<(u64, String)>) -> Result<(), RunError> {
-        let Some((size, finding)) = finding else { return Ok(()) };
+    /// Somebody has us go on without what was lost: the log says so, and people are paged. Only then is the published log put aside:
+    /// who stops in between is refused again, and does not go on in silence.
+    async fn go_on_without(&self, lost: Option<(Lost, String)>) -> Result<(), RunError> {
+        let Some((lost, reason)) = lost else { return Ok(()) };
+        let aside = lost.aside();
+        let (size, shown) = (lost.stored, aside.display());
+        let finding =
+            format!("history was lost, and somebody accepted it ({reason}): {lost}; the published log is in `{shown}`");
         let signal = Arc::new(lost_signal(size, &finding, self.clock.now()));
         self.note(JournalEvent::AuditFailed { size, finding }).await?;
         let told = self.engine.hear(vec![SignalChange::Raised { signal }]).await;
-        told.map(drop).map_err(|error| {
+        told.map_err(|error| {
             RunError::Store(StoreError::Database { doing: "tell of what was lost", source: error.to_string().into() })
-        })
+        })?;
+        tracing::error!(%lost, reason, aside = %shown, "history was lost, and somebody accepted it");
+        lost.put_aside(&aside).map_err(|source| RunError::Aside { path: lost.folder.clone(), source })
     }
 
     async fn note_start(&self) -> Result<(), RunError> {
@@ -495,8 +518,7 @@ impl House {
         Ok(expiries)
     }
 
-    fn serve(&mut self, listener: TcpListener, app: http::Shared, room: usize) {
-        let router = http::router(app, console::routes());
+    fn serve(&mut self, listener: TcpListener, router: axum::Router, room: usize) {
         let live = Arc::clone(&self.live);
         let encryption = Arc::new(move || live.now().encryption.clone());
         let behind = Behind { router, encryption, pace: Pace::SERVED };
@@ -550,13 +572,13 @@ pub fn hears(kind: &dyn DetectorKind) -> bool {
     out.iter().any(|change| matches!(change, SignalChange::Raised { .. }))
 }
 
-/// What was lost and is gone on without: how many events there are, and in words. On error nothing has been written.
+/// What was lost and is gone on without, and why. On error nothing has been written.
 async fn lost_history(
     engine: &Engine,
     configuration: &Configuration,
     key: &VerifierKey,
     accepted: Option<String>,
-) -> Result<Option<(u64, String)>, RunError> {
+) -> Result<Option<(Lost, String)>, RunError> {
     let folder = configuration.data.join("log");
     close_to_others(&folder);
     // What is in memory begins anew each time, and nobody takes it for a record.
@@ -566,28 +588,5 @@ async fn lost_history(
     let compared = published_head::compare(&engine.published(), &*engine.store(), &folder, key).await;
     let Err(lost) = compared else { return Ok(None) };
     let Some(reason) = accepted else { return Err(lost.into()) };
-    let aside = lost.put_aside().map_err(|source| RunError::Aside { path: folder, source })?;
-    tracing::error!(%lost, reason, aside = %aside.display(), "history was lost, and somebody accepted it");
-    Ok(Some((
-        lost.stored,
-        format!(
-            "history was lost, and somebody accepted it ({reason}): {lost}; the published log is in `{}`",
-            aside.display()
-        ),
-    )))
-}
-
-/// The process' metrics. Installed once; a second program in one process (tests) shares them.
-fn metrics_handle() -> Option<metrics_exporter_prometheus::PrometheusHandle> {
-    static HANDLE: std::sync::OnceLock<Option<metrics_exporter_prometheus::PrometheusHandle>> =
-        std::sync::OnceLock::new();
-    HANDLE
-        .get_or_init(|| match metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder() {
-            Ok(handle) => Some(handle),
-            Err(error) => {
-                tracing::warn!(%error, "no metrics");
-                None
-            }
-        })
-        .clone()
+    Ok(Some((lost, reason)))
 }

@@ -50,12 +50,15 @@ impl Lost {
             .to_owned()
     }
 
-    /// Puts the published log aside, so that what was signed stays to be looked at. Returns where it is now.
-    pub fn put_aside(&self) -> io::Result<PathBuf> {
+    /// Where the published log is put aside, so that what was signed stays to be looked at.
+    pub fn aside(&self) -> PathBuf {
         let name = |nth: u32| self.folder.with_extension(format!("before-{}.{nth}", self.published));
-        let free = (1..=1_000).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(0));
-        std::fs::rename(&self.folder, &free)?;
-        Ok(free)
+        (1..=1_000).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(0))
+    }
+
+    /// Puts it there. Once that is done the next start finds nothing lost: what was lost must be durable before.
+    pub fn put_aside(&self, aside: &Path) -> io::Result<()> {
+        std::fs::rename(&self.folder, aside)
     }
 }
 

@@ -141,6 +141,21 @@ pub fn channels(app: &Shared) -> Vec<Channel> {
     app.reaching.show(in_force.channels.keys()).into_iter().map(view).collect()
 }
 
+/// What renders the process' metrics. Installed once; a second program in one process (tests) shares them.
+pub fn renderer() -> Option<metrics_exporter_prometheus::PrometheusHandle> {
+    static HANDLE: std::sync::OnceLock<Option<metrics_exporter_prometheus::PrometheusHandle>> =
+        std::sync::OnceLock::new();
+    HANDLE
+        .get_or_init(|| match metrics_exporter_prometheus::PrometheusBuilder::new().install_recorder() {
+            Ok(handle) => Some(handle),
+            Err(error) => {
+                tracing::warn!(%error, "no metrics");
+                None
+            }
+        })
+        .clone()
+}
+
 /// Metrics in Prometheus' text form.
 #[utoipa::path(get, path = "/metrics", tag = "health", security(("token" = [])), responses((status = 200), (status = 401, body = ErrorBody)))]
 pub async fn metrics(_: Viewer, State(app): State<Shared>) -> Response {
