@@ -139,9 +139,9 @@ impl PostedAlert {
             return Err(FormatError::at(path.to_string(), "start time must be before end time"));
         }
         match ends {
-            Some(at) if at <= hearing.now => Ok(ended(hearing, claim_of(hearing, &labels), at)),
+            Some(at) if at <= hearing.wall => Ok(ended(hearing, claim_of(hearing, &labels), at)),
             _ => {
-                let expires = ends.unwrap_or_else(|| hearing.now.plus(hearing.resolve_timeout));
+                let expires = ends.unwrap_or_else(|| hearing.wall.plus(hearing.resolve_timeout));
                 Ok(self.claim(hearing, labels, starts).raised(hearing, Some(expires)))
             }
         }
@@ -253,7 +253,8 @@ mod tests {
     #[test]
     fn what_prometheus_posts_is_a_signal() {
         let batch = with_hearing(|hearing| {
-            let hearing = Hearing { now: "2026-11-20T21:23:20Z".parse().unwrap(), ..*hearing };
+            let now = "2026-11-20T21:23:20Z".parse().unwrap();
+            let hearing = Hearing { now, wall: now, ..*hearing };
             parse_alerts(POSTED.as_bytes(), &hearing).unwrap()
         });
         assert_eq!(batch.refused, []);
@@ -274,11 +275,14 @@ mod tests {
     fn a_repeated_alert_is_the_same_signal_and_its_end_ends_it() {
         with_hearing(|hearing| {
             let first = parse_alerts(POSTED.as_bytes(), hearing).unwrap();
-            let later = Hearing { now: hearing.now.plus(std::time::Duration::from_mins(1)), ..*hearing };
+            let at = |minutes| {
+                let now = hearing.now.plus(std::time::Duration::from_mins(minutes));
+                Hearing { now, wall: now, ..*hearing }
+            };
+            let later = at(1);
             let again = parse_alerts(POSTED.as_bytes(), &later).unwrap();
             assert_eq!(raised(&first.heard[0]).id, raised(&again.heard[0]).id);
-            let over = Hearing { now: hearing.now.plus(std::time::Duration::from_mins(10)), ..*hearing };
-            let ended = parse_alerts(POSTED.as_bytes(), &over).unwrap();
+            let ended = parse_alerts(POSTED.as_bytes(), &at(10)).unwrap();
             let SignalChange::Ended { fingerprint, at } = ended.heard[0].change else { panic!("{ended:?}") };
             assert_eq!(fingerprint, raised(&first.heard[0]).fingerprint);
             assert_eq!(at.to_string(), "2026-11-20T21:27:19.632Z");

@@ -19,8 +19,11 @@ use crate::{
 pub struct Hearing<'a> {
     /// The integration. Claims of different sources are never the same claim.
     pub source: &'a SourceId,
-    /// When it was heard.
+    /// When it was heard, by instants that go on whatever is done to this machine's clock: what one claim is told of comes in the order
+    /// in which it is told.
     pub now: Timestamp,
+    /// What this machine's clock showed then: what a monitor's own instants are compared with.
+    pub wall: Timestamp,
     /// How long a claim without an end holds if it is not repeated, for formats that repeat. Alertmanager's default is five
     /// minutes.
     pub resolve_timeout: Duration,
@@ -66,7 +69,7 @@ impl Batch {
             text: format!("Not counted, and nobody was paged for it. The first: {first}."),
             ..Report::new(hearing, &[b"refused"], hearing.now)
         };
-        Some(claim.raised(hearing, Some(hearing.now.plus(hearing.resolve_timeout))))
+        Some(claim.raised(hearing, Some(hearing.wall.plus(hearing.resolve_timeout))))
     }
     /// All refusals, for an answer's body.
     pub fn refusals(&self) -> String {
@@ -172,7 +175,7 @@ const SILENT_MONITOR: &str = "silent_monitor";
 /// The claim that a monitor, which is to be heard of every so often, was not.
 pub fn not_heard(source: &SourceId, last: Timestamp, every: Duration, now: Timestamp) -> SignalChange {
     let nobody = |_: &ServiceId| false;
-    let hearing = Hearing { source, now, resolve_timeout: every, words: NO_WORDS, is_service: &nobody };
+    let hearing = Hearing { source, now, wall: now, resolve_timeout: every, words: NO_WORDS, is_service: &nobody };
     let span = human_span(every);
     let claim = Report {
         detector: SILENT_MONITOR,
@@ -240,6 +243,7 @@ pub(crate) mod tests {
         run(&Hearing {
             source: &source,
             now: "2026-11-20T21:20:00Z".parse().unwrap(),
+            wall: "2026-11-20T21:20:00Z".parse().unwrap(),
             resolve_timeout: Duration::from_mins(5),
             words: NO_WORDS,
             is_service: &is_service,

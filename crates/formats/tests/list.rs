@@ -15,6 +15,7 @@ fn with_hearing<T>(read: impl FnOnce(&Hearing<'_>) -> T) -> T {
     read(&Hearing {
         source: &source,
         now,
+        wall: now,
         resolve_timeout: Duration::from_mins(5),
         words: NO_WORDS,
         is_service: &|_| false,

@@ -55,6 +55,7 @@ fn with_hearing<T>(run: impl FnOnce(&Hearing<'_>) -> T) -> T {
     run(&Hearing {
         source: &source,
         now,
+        wall: now,
         resolve_timeout: Duration::from_mins(5),
         words: NO_WORDS,
         is_service: &is_service,

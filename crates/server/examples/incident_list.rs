@@ -59,6 +59,7 @@ async fn open(engine: &mut Engine, count: usize) -> Outcome<()> {
         let hearing = Hearing {
             source: &source,
             now,
+            wall: now,
             resolve_timeout: Duration::from_mins(5),
             words: NO_WORDS,
             is_service: &|_| false,

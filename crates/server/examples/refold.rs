@@ -51,6 +51,7 @@ async fn open(engine: &mut Engine, from: u64, now: Timestamp) -> Outcome<Vec<Inc
         let hearing = Hearing {
             source: &source,
             now,
+            wall: now,
             resolve_timeout: std::time::Duration::from_mins(5),
             words: quarterdeck_formats::severity::NO_WORDS,
             is_service: &|_| false,

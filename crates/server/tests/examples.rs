@@ -102,6 +102,7 @@ async fn a_page_of_the_first_examples_is_handed_over_as_they_are_shipped() {
         let hearing = Hearing {
             source: &source,
             now: clock.now(),
+            wall: clock.now(),
             resolve_timeout: Duration::from_mins(5),
             words: quarterdeck_formats::severity::NO_WORDS,
             is_service: &is_service,

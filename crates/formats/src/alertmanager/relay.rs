@@ -98,7 +98,7 @@ impl PostedAlert {
 
 /// Alerts were left out of the notification: what they say, nobody here knows.
 fn truncated(hearing: &Hearing<'_>, count: u64, group: &str) -> Heard {
-    let expires: Timestamp = hearing.now.plus(hearing.resolve_timeout);
+    let expires: Timestamp = hearing.wall.plus(hearing.resolve_timeout);
     let claim = Report {
         detector: "alertmanager",
         title: format!("{} left {count} alerts out of a notification", hearing.source),

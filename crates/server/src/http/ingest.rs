@@ -63,9 +63,15 @@ async fn in_its_words(request: Request, next: Next) -> Response {
 pub fn hearing<T>(app: &Shared, source: &SourceId, read: impl FnOnce(&Hearing<'_>) -> T) -> T {
     let in_force = app.live.now();
     let is_service = |service: &ServiceId| in_force.setting.catalogue.services.contains_key(service);
-    // What a monitor says of time is by a clock of its own.
-    let now = app.clock.wall();
-    read(&Hearing { source, now, resolve_timeout: RESOLVE_TIMEOUT, words: &in_force.words, is_service: &is_service })
+    let (now, wall) = (app.clock.now(), app.clock.wall());
+    read(&Hearing {
+        source,
+        now,
+        wall,
+        resolve_timeout: RESOLVE_TIMEOUT,
+        words: &in_force.words,
+        is_service: &is_service,
+    })
 }
 
 /// What became of a request.

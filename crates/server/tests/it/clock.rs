@@ -7,7 +7,7 @@ use quarterdeck_core::journal::{Body, JournalEvent};
 use quarterdeck_server::engine::recorded_of;
 use serde_json::json;
 
-use crate::harness::{Deck, PATIENCE, RESPONDER, VIEWER, alert};
+use crate::harness::{Deck, KEY, PATIENCE, RESPONDER, VIEWER, alert};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -70,6 +70,28 @@ async fn a_clock_that_steps_back_an_hour_makes_nobody_wait_an_hour() {
     for incident in deck.client(VIEWER).incidents(false).await.unwrap() {
         deck.ask(RESPONDER, &incident.id, &Command::Acknowledge {}).await;
     }
+    deck.settled().await;
+    deck.receiver.rest().await;
+    deck.finish().await;
+}
+
+#[tokio::test]
+async fn what_began_before_the_clock_stepped_back_ends_when_its_monitor_says_so_and_begins_again() {
+    let deck = Deck::start().await;
+    let said = async |status: &str| {
+        let claim =
+            json!({"title": "withdrawals are stuck", "service": "bridge", "severity": "critical", "status": status});
+        assert_eq!(deck.post("/ingest/webhook", KEY, claim.to_string()).await.0, 200, "{status}");
+    };
+    said("firing").await;
+    deck.receiver.next().await;
+    deck.settled().await;
+    deck.clock.back(HOUR);
+    said("resolved").await;
+    deck.until("it is over", |board| board.incidents().all(|incident| incident.live_signals() == 0)).await;
+    said("firing").await;
+    deck.until("it is not", |board| board.incidents().any(|incident| incident.live_signals() == 1)).await;
+    deck.receiver.rest().await;
     deck.settled().await;
     deck.receiver.rest().await;
     deck.finish().await;

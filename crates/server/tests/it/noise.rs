@@ -121,6 +121,7 @@ impl Noisy {
         let hearing = Hearing {
             source: &source,
             now,
+            wall: now,
             resolve_timeout,
             words: quarterdeck_formats::severity::NO_WORDS,
             is_service: &|_| true,
