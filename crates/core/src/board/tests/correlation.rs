@@ -44,6 +44,30 @@ fn a_repeat_that_makes_things_worse_is_attached() {
 }
 
 #[test]
+fn a_claim_that_gets_worse_counts_when_what_was_as_bad_is_undone() {
+    let mut desk = Desk::new();
+    let drained = |claim, dollars, occurrence| Signal {
+        service: Some(name("db")),
+        facts: Facts { money_at_risk: Usd::from_dollars(dollars), ..Facts::default() },
+        ..signal(claim, occurrence)
+    };
+    let worst = drained("vault drained", 40_000_000, 0);
+    let undone = SignalChange::Retracted { id: worst.id, reason: "the block was undone".to_owned() };
+    let id = desk.open(worst);
+    let bad = desk.incident(id).severity();
+    assert_eq!(desk.raise(drained("balance odd", 1_000, 0)), Fate::Attached(id));
+    assert_eq!(
+        desk.raise(drained("balance odd", 40_000_000, 1)),
+        Fate::Attached(id),
+        "the incident is that bad already"
+    );
+    assert_eq!(desk.raise(drained("balance odd", 40_000_000, 2)), Fate::Repeated(id));
+    assert_eq!(desk.raise(drained("balance odd", 1_000, 3)), Fate::Repeated(id));
+    desk.take(&undone);
+    assert_eq!(desk.incident(id).severity(), bad);
+}
+
+#[test]
 fn a_cause_absorbs_its_effects() {
     let mut desk = Desk::new();
     let id = desk.open(about("db", "db down"));

@@ -163,7 +163,8 @@ impl Incident {
             && let Some(same) = self
                 .claims
                 .of_claim(signal.fingerprint)
-                .find(|attached| attached.is_live() && attached.silent.is_none())
+                // What is worse than it was is kept, though others made the incident as bad: they may be undone.
+                .find(|known| known.is_live() && known.silent.is_none() && !self.outdoes(known, signal, ctx.setting))
         {
             return Ok(Reception::Repeat(same.signal.id));
         }
