@@ -124,6 +124,11 @@ async fn kept(
     }
 }
 
+/// Where a kept cursor says that a source stood; none: nowhere on this chain.
+pub fn place_in(kept: &str, chain: ChainId) -> Result<Option<Place>, String> {
+    taken_up(Some(kept), chain).0
+}
+
 /// Where to begin, and the gaps that were open. A source that keeps its name and watches another chain now stood nowhere on it;
 /// the gaps of the chain before are closed by whoever knows that it is not watched any more.
 fn taken_up(kept: Option<&str>, chain: ChainId) -> (Result<Option<Place>, String>, Cursor) {
