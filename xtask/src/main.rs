@@ -27,7 +27,7 @@ usage: cargo xtask COMMAND
   test --list
         Names the steps.
   nightly [--only STEP]… [--skip STEP]…
-        What takes too long for every run: 240 kills, laws with more cases, many seeds, the fuzzers.
+        What takes too long for every run: 240 kills, 1,000 worlds of faults, laws with more cases, many seeds, the fuzzers.
   tidy  What clippy cannot see: module order and circles, dependencies, paths in the documentation, file length, golden
         files, migrations, words. Rules and their lists: xtask/src/tidy.rs, xtask/tidy.toml.
   bench [NAME]… [--record]

@@ -19,6 +19,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "tools", what: "what the tests need is installed", run: tools::install },
     Step { name: "data", what: "recorded chains, formats and logs are there", run: step::data },
     Step { name: "kills", what: "240 kills, and nothing acknowledged is lost", run: kills },
+    Step { name: "faults", what: "1,000 worlds in which things go wrong", run: faults },
     Step { name: "laws", what: "the laws, with many more generated cases", run: laws },
     Step { name: "build", what: "the program, for the step below", run: step::build },
     Step { name: "seeds", what: "the demo's promises, with many seeds", run: demo::seeds },
@@ -27,6 +28,8 @@ pub(crate) const STEPS: &[Step] = &[
 
 /// Kills of the crash test in a night, over all its worlds.
 const KILLS: u32 = 240;
+/// Worlds of the fault test in a night, a second each.
+const SEEDS: u32 = 1_000;
 /// Cases of each law: four times what proptest takes by itself, in the time of a night rather than of a test.
 const CASES: u32 = 1024;
 /// How long each fuzz target runs.
@@ -36,6 +39,13 @@ fn kills(world: &World) -> anyhow::Result<Passed> {
     let mut command = run::cargo(&world.root);
     command.args(["test", "--package", "quarterdeck-server", "--test", "crash"]);
     command.env("QUARTERDECK_KILLS", KILLS.to_string());
+    whole(run::must(with_world(&mut command, world)))
+}
+
+fn faults(world: &World) -> anyhow::Result<Passed> {
+    let mut command = run::cargo(&world.root);
+    command.args(["test", "--package", "quarterdeck-server", "--test", "faults", "--", "--nocapture"]);
+    command.env("QUARTERDECK_SEEDS", SEEDS.to_string());
     whole(run::must(with_world(&mut command, world)))
 }
 
