@@ -27,9 +27,37 @@ impl Ctx<'_> {
     }
 }
 
-/// What is asked, by the facet that decides it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
+macro_rules! families {
+    ($($(#[$doc:meta])* $family:ident($command:ident)),+ $(,)?) => {
+        /// What is asked, by the facet that decides it.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Command {
+            $($(#[$doc])* $family($command),)+
+            /// Carry out all that is due at the instant of the context, whichever facet owes it.
+            CarryOutDuties,
+        }
+
+        impl Command {
+            /// What is accepted however long the incident is: what ends it, what is owed to people, and the fate of signals that are
+            /// attached already. Each is bounded by what is there, but for duties, and those must never stop before somebody answers.
+            pub(super) const fn survives_length(&self) -> bool {
+                match self {
+                    $(Self::$family(command) => command.survives_length(),)+
+                    Self::CarryOutDuties => true,
+                }
+            }
+        }
+
+        $(impl From<$command> for Command {
+            fn from(command: $command) -> Self {
+                Self::$family(command)
+            }
+        })+
+    };
+}
+
+// THE LIST of families, as for events.
+families! {
     /// Of the incident as a whole: to be answered, ended, begun again.
     Life(LifeCommand),
     /// A claim, or what became of one.
@@ -38,27 +66,4 @@ pub enum Command {
     Paging(PagingCommand),
     /// Of the people in it.
     Room(RoomCommand),
-    /// Carry out all that is due at the instant of the context, whichever facet owes it.
-    CarryOutDuties,
-}
-
-impl From<LifeCommand> for Command {
-    fn from(command: LifeCommand) -> Self {
-        Self::Life(command)
-    }
-}
-impl From<ClaimsCommand> for Command {
-    fn from(command: ClaimsCommand) -> Self {
-        Self::Claims(command)
-    }
-}
-impl From<PagingCommand> for Command {
-    fn from(command: PagingCommand) -> Self {
-        Self::Paging(command)
-    }
-}
-impl From<RoomCommand> for Command {
-    fn from(command: RoomCommand) -> Self {
-        Self::Room(command)
-    }
 }

@@ -39,7 +39,7 @@ impl Incident {
 
     /// What this command changes, or why not. No events: it is true already.
     pub fn decide(&self, command: Command, ctx: &mut Ctx<'_>) -> Result<Vec<IncidentEvent>, Refusal> {
-        if self.is_too_long() && !survives_length(&command) {
+        if self.is_too_long() && !command.survives_length() {
             return Err(self.too_long());
         }
         match command {
@@ -66,18 +66,6 @@ impl Incident {
 
     pub(super) fn too_long(&self) -> Refusal {
         Refusal::TooLong { id: self.life.id, events: self.version.saturating_add(1) }
-    }
-}
-
-/// What is accepted however long the incident is: what ends it, what is owed to people, and the fate of signals that are
-/// attached already. Each is bounded by what is there, but for duties, and those must never stop before somebody answers.
-const fn survives_length(command: &Command) -> bool {
-    match command {
-        Command::Life(command) => command.survives_length(),
-        Command::Claims(command) => command.survives_length(),
-        Command::Paging(command) => command.survives_length(),
-        Command::Room(command) => command.survives_length(),
-        Command::CarryOutDuties => true,
     }
 }
 

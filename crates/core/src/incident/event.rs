@@ -12,9 +12,63 @@ pub use crate::incident::{
 };
 pub use crate::{incident::family::Family, signal::ERASED};
 
-/// What happened, by the facet that it happened to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum IncidentEvent {
+macro_rules! families {
+    ($($(#[$doc:meta])* $family:ident($event:ident)),+ $(,)?) => {
+        /// What happened, by the facet that it happened to.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum IncidentEvent {
+            $($(#[$doc])* $family($event)),+
+        }
+
+        impl IncidentEvent {
+            #[cfg(test)]
+            const KINDS: &[&[&str]] = &[$($event::KINDS),+];
+
+            /// The type with its version: `opened.v1`.
+            pub fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$family(event) => event.kind()),+
+                }
+            }
+
+            /// The event without personal data: see [`Family::redacted`].
+            #[must_use]
+            pub fn redacted(&self) -> Self {
+                match self {
+                    $(Self::$family(event) => Self::$family(event.redacted())),+
+                }
+            }
+
+            /// Reads the stored text. The type says the family, and the family's own reader does the rest: nothing is read into a tree
+            /// first, since a start reads millions of events.
+            pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+                let kind = kind_of(text)?;
+                let kind = kind.as_ref();
+                $(if $event::KINDS.contains(&kind) {
+                    return serde_json::from_str(text).map(Self::$family);
+                })+
+                Err(serde_json::Error::custom(format!("`{kind}` is no event of an incident")))
+            }
+        }
+
+        impl Serialize for IncidentEvent {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self {
+                    $(Self::$family(event) => event.serialize(serializer)),+
+                }
+            }
+        }
+
+        $(impl From<$event> for IncidentEvent {
+            fn from(event: $event) -> Self {
+                Self::$family(event)
+            }
+        })+
+    };
+}
+
+// THE LIST of families.
+families! {
     /// It began, was answered, ended.
     Life(LifeEvent),
     /// Something was claimed, or its severity changed.
@@ -23,47 +77,6 @@ pub enum IncidentEvent {
     Paging(PagingEvent),
     /// People did something together.
     Room(RoomEvent),
-}
-
-impl IncidentEvent {
-    /// The type with its version: `opened.v1`.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Life(event) => event.kind(),
-            Self::Claims(event) => event.kind(),
-            Self::Paging(event) => event.kind(),
-            Self::Room(event) => event.kind(),
-        }
-    }
-
-    /// The event without personal data: see [`Family::redacted`].
-    #[must_use]
-    pub fn redacted(&self) -> Self {
-        match self {
-            Self::Life(event) => Self::Life(event.redacted()),
-            Self::Claims(event) => Self::Claims(event.redacted()),
-            Self::Paging(event) => Self::Paging(event.redacted()),
-            Self::Room(event) => Self::Room(event.redacted()),
-        }
-    }
-
-    /// Reads the stored text. The type says the family, and the family's own reader does the rest: nothing is read into a tree
-    /// first, since a start reads millions of events.
-    pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
-        let kind = kind_of(text)?;
-        let kind = kind.as_ref();
-        if LifeEvent::KINDS.contains(&kind) {
-            serde_json::from_str(text).map(Self::Life)
-        } else if ClaimsEvent::KINDS.contains(&kind) {
-            serde_json::from_str(text).map(Self::Claims)
-        } else if PagingEvent::KINDS.contains(&kind) {
-            serde_json::from_str(text).map(Self::Paging)
-        } else if RoomEvent::KINDS.contains(&kind) {
-            serde_json::from_str(text).map(Self::Room)
-        } else {
-            Err(serde_json::Error::custom(format!("`{kind}` is no event of an incident")))
-        }
-    }
 }
 
 /// The `type` of a stored event. We write it first; wherever else it stands, it is found by reading.
@@ -80,42 +93,10 @@ fn kind_of(text: &str) -> Result<std::borrow::Cow<'_, str>, serde_json::Error> {
     }
 }
 
-impl Serialize for IncidentEvent {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Life(event) => event.serialize(serializer),
-            Self::Claims(event) => event.serialize(serializer),
-            Self::Paging(event) => event.serialize(serializer),
-            Self::Room(event) => event.serialize(serializer),
-        }
-    }
-}
-
 impl<'de> Deserialize<'de> for IncidentEvent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
         Self::from_json(raw.get()).map_err(D::Error::custom)
-    }
-}
-
-impl From<LifeEvent> for IncidentEvent {
-    fn from(event: LifeEvent) -> Self {
-        Self::Life(event)
-    }
-}
-impl From<ClaimsEvent> for IncidentEvent {
-    fn from(event: ClaimsEvent) -> Self {
-        Self::Claims(event)
-    }
-}
-impl From<PagingEvent> for IncidentEvent {
-    fn from(event: PagingEvent) -> Self {
-        Self::Paging(event)
-    }
-}
-impl From<RoomEvent> for IncidentEvent {
-    fn from(event: RoomEvent) -> Self {
-        Self::Room(event)
     }
 }
 
@@ -137,7 +118,7 @@ mod tests {
 
     #[test]
     fn no_type_is_in_two_families() {
-        let all = [LifeEvent::KINDS, ClaimsEvent::KINDS, PagingEvent::KINDS, RoomEvent::KINDS].concat();
+        let all = IncidentEvent::KINDS.concat();
         let different: std::collections::BTreeSet<&str> = all.iter().copied().collect();
         assert_eq!(different.len(), all.len());
     }
