@@ -169,15 +169,15 @@ impl Incident {
 
     /// Pages somebody anew who was told of something milder, unless what is owed anyhow tells them in the same moment.
     fn tell(&self, whom: &PersonId, ctx: &mut Ctx<'_>, events: &mut Vec<IncidentEvent>) {
-        let is_told = events.iter().any(|event| match event {
-            IncidentEvent::Paging(PagingEvent::PageRequested { person, .. }) => person == whom,
-            IncidentEvent::Paging(PagingEvent::PageImpossible { person, .. }) => person.as_ref() == Some(whom),
-            IncidentEvent::Paging(
-                PagingEvent::Escalated { .. } | PagingEvent::PageSettled { .. } | PagingEvent::NobodyReached { .. },
-            )
-            | IncidentEvent::Life(_)
-            | IncidentEvent::Claims(_)
-            | IncidentEvent::Room(_) => false,
+        let is_told = events.iter().any(|event| {
+            let IncidentEvent::Paging(event) = event else { return false };
+            match event {
+                PagingEvent::PageRequested { person, .. } => person == whom,
+                PagingEvent::PageImpossible { person, .. } => person.as_ref() == Some(whom),
+                PagingEvent::Escalated { .. } | PagingEvent::PageSettled { .. } | PagingEvent::NobodyReached { .. } => {
+                    false
+                }
+            }
         });
         if is_told {
             return;
