@@ -158,7 +158,7 @@ fn in_words(configuration: &Configuration, ways: &[Way], deaf: &[&str]) -> Strin
         lines.push(format!("error: detector `{detector}` does not hear its canary"));
     }
     lines.push(format!(
-        "{} detectors on, {} channels, {} sources",
+        "detectors on: {}, channels: {}, sources: {}",
         configuration.detectors.len(),
         configuration.channels.len(),
         configuration.sources.len()

@@ -232,7 +232,7 @@ try {
     await page.getByText("Live", { exact: true }).waitFor();
     await plain.goto("/silences");
     await plain.getByText("Set a silence", { exact: true }).click();
-    await plain.getByLabel("Which signals").fill('service="nowhere"');
+    await plain.getByLabel("Which signals").fill('region="nowhere"');
     await plain.getByLabel("For how long").fill("1d");
     await plain.getByLabel("From (UTC)").fill("2100-01-01T00:00");
     await plain.getByLabel("Why").fill("the next century");
