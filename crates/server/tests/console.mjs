@@ -368,6 +368,8 @@ try {
 
   await step("logged out, the pages are closed", async () => {
     await page.getByRole("button", { name: "Log out" }).click();
+    // What the page opens by itself comes first.
+    await page.getByLabel("Token").waitFor();
     await page.goto(incident);
     assert.equal(new URL(page.url()).pathname, "/login");
   });
