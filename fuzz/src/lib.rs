@@ -23,7 +23,7 @@ pub const BLOCK: &[u8] = include_bytes!("block.json");
 pub fn hear<T>(read: impl FnOnce(&Hearing<'_>) -> T) -> Option<T> {
     let source = SourceId::new("fuzz").ok()?;
     let is_service = |_: &_| true;
-    Some(read(&Hearing { source: &source, now: now(), wall: now(), resolve_timeout: Duration::from_secs(300), words: NO_WORDS, is_service: &is_service }))
+    Some(read(&Hearing { source: &source, now: now(), wall: now(), resolve_timeout: Duration::from_secs(300), words: NO_WORDS, group_by: None, is_service: &is_service }))
 }
 
 /// What parses prints to something that parses to the same.

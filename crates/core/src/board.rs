@@ -18,6 +18,9 @@ mod aside;
 mod loose;
 mod quiet;
 mod tally;
+mod openers;
+mod beyond;
+mod read;
 mod fold;
 mod bytes;
 mod kept;
@@ -29,6 +32,7 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 
 pub use self::{
+    beyond::OverBound,
     bytes::BadKept,
     damage::{Misfit, audit_signal, lost_signal},
     kept::Kept,
@@ -39,6 +43,7 @@ pub use self::{
 use self::{
     damage::{Aside, Subject},
     loose::Loose,
+    openers::{Openers, Pace, Paced},
     place::Place,
     tally::Tally,
 };
@@ -80,6 +85,10 @@ pub enum Fate {
     Late(IncidentId),
     /// The source of the claim on this incident fell silent; the claim stands.
     Silent(IncidentId),
+    /// This incident gathers it: it opens none, because its source is over a bound, or because it has no place.
+    Gathered(IncidentId),
+    /// This incident keeps no more signals one by one: only the number of what it says no worse than it is goes on.
+    Counted(IncidentId),
     /// This silence kept it from opening or joining anything.
     Silenced(SilenceId),
     /// It belongs to no incident: too quiet to open one.
@@ -115,13 +124,21 @@ pub struct Board {
     silences: OrdMap<SilenceId, Arc<Silence>>,
     /// Silences by their ends, as long as it is to be told then what they held.
     returning: OrdSet<(Timestamp, SilenceId)>,
+    /// Silences by the instants at which their owners are told that they are to end.
+    noticing: OrdSet<(Timestamp, SilenceId)>,
     gaps: OrdMap<(SourceId, ChainId, GapKind), Arc<Gap>>,
     aside: OrdMap<Subject, Aside>,
     /// What is left of events that were erased: SHA-256 of the text, in hex.
     erased: OrdMap<(Stream, u64), Arc<str>>,
     /// Version of the journal's next event.
     journal: u64,
+    /// How many incidents each source has open.
+    openers: Openers,
+    /// Open incidents that gather what a source may not claim, or too much of it.
+    gathering: OrdSet<IncidentId>,
     tally: Tally,
+    /// How much each source says. Beside the fold, as the tally.
+    pace: Pace,
 }
 
 impl Clone for Board {
@@ -141,11 +158,15 @@ impl Clone for Board {
             loose: self.loose.clone(),
             silences: self.silences.clone(),
             returning: self.returning.clone(),
+            noticing: self.noticing.clone(),
             gaps: self.gaps.clone(),
             aside: self.aside.clone(),
             erased: self.erased.clone(),
             journal: self.journal,
+            openers: self.openers.clone(),
+            gathering: self.gathering.clone(),
             tally: Tally::default(),
+            pace: Pace::default(),
         }
     }
 }
@@ -284,7 +305,10 @@ impl Board {
         if self.silences.len() >= SILENCES_MAX && !self.silences.contains_key(&silence.id) {
             return Err(Refusal::TooManySilences);
         }
-        Ok(self.journal(JournalEvent::SilenceSet { silence, returns: true }, now))
+        let notice = setting.rules.silence_notice;
+        let lasts = silence.ends.since(silence.starts.max(now));
+        let notice = (!notice.is_zero() && lasts > notice).then(|| silence.ends.minus(notice));
+        Ok(self.journal(JournalEvent::SilenceSet { silence, returns: true, notice }, now))
     }
 
     /// Ends a silence by hand; refused if it is not there or over already.
@@ -339,6 +363,8 @@ impl Board {
                 | JournalEvent::ClockStepped { .. }
                 | JournalEvent::SilenceExpired { .. }
                 | JournalEvent::SilenceOver { .. }
+                | JournalEvent::SilenceNotice { .. }
+                | JournalEvent::SilenceNoticeSettled { .. }
                 | JournalEvent::GapOpened { .. }
                 | JournalEvent::GapClosed { .. }
                 | JournalEvent::SignalTurned { .. },
@@ -361,7 +387,10 @@ impl Board {
     pub fn deadline(&self, stream: Stream) -> Option<Timestamp> {
         match stream {
             Stream::Incident(id) => self.incidents.get(&id).and_then(|incident| next_deadline(incident)),
-            Stream::Journal => self.returning.get_min().map(|(at, _)| *at),
+            Stream::Journal => {
+                let first = [self.returning.get_min(), self.noticing.get_min()];
+                first.into_iter().flatten().map(|(at, _)| *at).min()
+            }
         }
     }
 
@@ -380,69 +409,6 @@ impl Board {
         }
     }
 
-    /// An incident that is warm.
-    pub fn incident(&self, id: IncidentId) -> Option<&Incident> {
-        self.incidents.get(&id).map(Arc::as_ref)
-    }
-    /// An incident that is warm, to keep.
-    pub fn shared(&self, id: IncidentId) -> Option<Arc<Incident>> {
-        self.incidents.get(&id).cloned()
-    }
-    /// All incidents that are warm, by identifier: those that are open, and those that were over lately.
-    pub fn incidents(&self) -> impl DoubleEndedIterator<Item = &Incident> {
-        self.incidents.values().map(Arc::as_ref)
-    }
-    /// The warm incident that holds what `id` held: itself, or the one that it was merged into in the end.
-    pub fn holder(&self, id: IncidentId) -> Option<&Incident> {
-        self.incident(self.holder_id(id)?)
-    }
-    /// The incident that decided a page, warm or cold.
-    pub fn incident_of_page(&self, page: PageId) -> Option<IncidentId> {
-        self.pages.get(&page).copied()
-    }
-    /// The incident that took a signal last, warm or cold.
-    pub fn incident_of_signal(&self, signal: &SignalId) -> Option<IncidentId> {
-        self.signals.get(signal).copied()
-    }
-    /// The incident that holds a claim now, warm or cold.
-    pub fn incident_of_claim(&self, claim: &Fingerprint) -> Option<IncidentId> {
-        self.holder_id(*self.claims.get(claim)?)
-    }
-    /// A signal as it came last, as far as it is in memory.
-    pub fn signal(&self, signal: &SignalId) -> Option<&Arc<Signal>> {
-        let incident = self.incident_of_signal(signal).and_then(|id| self.incident(id));
-        let attached = incident.and_then(|incident| incident.signals().get(signal));
-        attached.map(|attached| &attached.signal).or_else(|| self.loose.get(signal).map(|loose| &loose.signal))
-    }
-    /// A signal that belongs to no incident.
-    pub fn loose_signal(&self, signal: &SignalId) -> Option<&LooseSignal> {
-        self.loose.get(signal)
-    }
-    /// The signals that belong to no incident, the latest first.
-    pub fn loose_signals(&self) -> impl Iterator<Item = &LooseSignal> {
-        self.loose.latest()
-    }
-    /// A silence, in force or not.
-    pub fn silence(&self, id: SilenceId) -> Option<&Silence> {
-        self.silences.get(&id).map(Arc::as_ref)
-    }
-    /// The silences in force at `now`.
-    pub fn silences(&self, now: Timestamp) -> impl Iterator<Item = &Silence> {
-        self.all_silences().filter(move |silence| silence.is_active(now))
-    }
-    /// All silences that are remembered, also those to come and those lately ended.
-    pub fn all_silences(&self) -> impl Iterator<Item = &Silence> {
-        self.silences.values().map(Arc::as_ref)
-    }
-    /// The stretches in which we cannot look, as far as they last.
-    pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
-        self.gaps.values().map(Arc::as_ref)
-    }
-    /// How many events the journal has.
-    pub const fn journal_len(&self) -> u64 {
-        self.journal
-    }
-
     fn raised(
         &mut self,
         signal: &Arc<Signal>,
@@ -450,9 +416,14 @@ impl Board {
         now: Timestamp,
         ids: &mut dyn IdSource,
     ) -> (Vec<Recorded>, Fate) {
+        let bounds = signal.source.as_ref().and_then(|source| setting.rules.bounds.get(source));
+        let confined = bounds.and_then(|bounds| bounds.confined(signal)).map(Arc::new);
+        let signal = confined.as_ref().unwrap_or(signal);
         if let Some(id) = self.known(signal, setting, now) {
             return (Vec::new(), Fate::Repeated(id));
         }
+        let fast =
+            signal.source.as_ref().zip(bounds).is_some_and(|(source, bounds)| self.pace.is_over(source, bounds, now));
         if let Some(silence) = self.silences(now).find(|silence| silence.matches(signal)) {
             return self.note(signal, Some(silence.id), setting, now);
         }
@@ -465,16 +436,13 @@ impl Board {
         if !loud {
             return self.note(signal, None, setting, now);
         }
-        let id: IncidentId = Id::from_bytes(ids.fresh());
-        let events = Incident::open(signal, &Ctx { now, ids, setting }).into_iter();
-        let stream = Stream::Incident(id);
-        let recorded = (0..).zip(events).map(|(version, event)| Recorded {
-            stream,
-            version,
-            at: now,
-            body: Body::Incident(event),
-        });
-        (recorded.collect(), Fate::Opened(id))
+        if let Some((source, bounds)) = signal.source.as_ref().zip(bounds)
+            && let Some(why) =
+                self.beyond(signal, source, bounds, Paced { confined: confined.is_some(), fast }, setting)
+        {
+            return self.gather(signal, source, (why, bounds), &mut Ctx { now, ids, setting });
+        }
+        begin(signal, &mut Ctx { now, ids, setting })
     }
 
     /// The incident that has this very signal and needs not hear it again. A monitor that goes on sending long after its
@@ -530,7 +498,8 @@ impl Board {
         };
         let count = self.tally.count(incident, repeated, signal.id, setting.rules.window / 2, now);
         let events = count.map(|count| IncidentEvent::Claims(ClaimsEvent::SignalsAbsorbed { count, signal: repeated }));
-        Some((record(incident, events, now), Fate::Repeated(home)))
+        let fate = if repeated.is_some() { Fate::Repeated(home) } else { Fate::Counted(home) };
+        Some((record(incident, events, now), fate))
     }
 
     /// Keeps a signal that belongs to no incident, unless its claim was kept within the window.
@@ -547,6 +516,15 @@ impl Board {
         }
         (vec![self.journal(JournalEvent::SignalNoted { signal: Arc::clone(signal), silence }, now)], fate)
     }
+}
+
+/// A new incident.
+fn begin(signal: &Arc<Signal>, ctx: &mut Ctx<'_>) -> (Vec<Recorded>, Fate) {
+    let id: IncidentId = Id::from_bytes(ctx.ids.fresh());
+    let (stream, at) = (Stream::Incident(id), ctx.now);
+    let events = (0..).zip(Incident::open(signal, ctx));
+    let recorded = events.map(|(version, event)| Recorded { stream, version, at, body: Body::Incident(event) });
+    (recorded.collect(), Fate::Opened(id))
 }
 
 /// Whether the incident was over so lately that its claims reopen it.

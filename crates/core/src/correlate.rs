@@ -6,9 +6,10 @@
 //!    one attack make one incident;
 //! 3. the one of the same service, then of the services it needs, nearest first, then of the services that need it, if a signal
 //!    came to it within the window. So the trouble of a cause absorbs the trouble of its effects;
-//! 4. for a signal about no known service: the one of the same detector and `alertname` (or title), or detector and chain,
-//!    within the window;
-//! 5. a new one, if the signal is loud enough. A quieter one joins by 1 and 2 only; else it is noted.
+//! 4. for a signal about no known service: the one of the same detector and group of labels (its `alertname` or title where
+//!    nothing else is said), or detector and chain, within the window;
+//! 5. the one that gathers what its source may not say, or too much of it (`board/beyond.rs`);
+//! 6. a new one, if the signal is loud enough. A quieter one joins by 1 and 2 only; else it is noted.
 //!
 //! An exercise and the real thing never mix. Costs a few look-ups, whatever the number of incidents. Tests: in `board/tests/`.
 
@@ -55,7 +56,8 @@ impl Group {
             (Some(service), _) => Self::Service(service.clone()),
             (None, Some(position)) => Self::Chain(signal.detector.clone(), position.block.chain),
             (None, None) => {
-                let kind = signal.labels.get("alertname").unwrap_or(&signal.title);
+                let named = signal.labels.get("alertname").unwrap_or(&signal.title);
+                let kind = signal.group.as_ref().unwrap_or(named);
                 Self::Kind(signal.detector.clone(), kind.as_str().into())
             }
         }

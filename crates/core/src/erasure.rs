@@ -55,6 +55,9 @@ impl About {
         let about = match body {
             Body::Journal(JournalEvent::AllClearSettled { incident, .. }) => self.incident == Some(*incident),
             Body::Journal(JournalEvent::SilenceSet { silence, .. }) => self.silence == Some(silence.id),
+            Body::Journal(JournalEvent::SilenceNotice { id, .. } | JournalEvent::SilenceNoticeSettled { id, .. }) => {
+                self.silence == Some(*id)
+            }
             Body::Journal(
                 JournalEvent::Started { .. }
                 | JournalEvent::Configured { .. }

@@ -132,6 +132,9 @@ pub enum JournalEvent {
         /// When it is over, what it held and still stands is told. Older ones say nothing of what they held.
         #[serde(default, skip_serializing_if = "is_false")]
         returns: bool,
+        /// When its owner is told that it is to end; none: it is too short for that, or older than this was kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        notice: Option<Timestamp>,
     },
     /// A silence was ended by hand.
     #[serde(rename = "silence_expired.v1")]
@@ -148,6 +151,30 @@ pub enum JournalEvent {
         id: SilenceId,
         /// How many signals it held that still stand and that no other silence holds.
         told: u64,
+    },
+    /// The owner of a silence is to be told that it is to end, or that it is over while what it held still stands.
+    #[serde(rename = "silence_notice.v1")]
+    SilenceNotice {
+        /// Which silence.
+        id: SilenceId,
+        /// Whether it is over.
+        over: bool,
+        /// Standing signals that it holds, or held.
+        held: u64,
+        /// Who is told, and how; none: nobody who could be told has a contact.
+        to: Option<Told>,
+    },
+    /// What became of that.
+    #[serde(rename = "silence_notice_settled.v1")]
+    SilenceNoticeSettled {
+        /// Which silence.
+        id: SilenceId,
+        /// Who was to be told.
+        person: PersonId,
+        /// By which notifier.
+        channel: ChannelId,
+        /// Whether it arrived.
+        outcome: PageOutcome,
     },
     /// We could not look.
     #[serde(rename = "gap_opened.v1")]
@@ -298,6 +325,17 @@ pub enum JournalEvent {
     },
 }
 
+/// Somebody who is to be told something, by one of their contacts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Who is told.
+    pub person: PersonId,
+    /// By which notifier.
+    pub channel: ChannelId,
+    /// At which address.
+    pub address: String,
+}
+
 /// Where secrets were tried from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TriedFrom {
@@ -329,6 +367,8 @@ impl JournalEvent {
             Self::SilenceSet { .. } => "silence_set.v1",
             Self::SilenceExpired { .. } => "silence_expired.v1",
             Self::SilenceOver { .. } => "silence_over.v1",
+            Self::SilenceNotice { .. } => "silence_notice.v1",
+            Self::SilenceNoticeSettled { .. } => "silence_notice_settled.v1",
             Self::GapOpened { .. } => "gap_opened.v1",
             Self::GapClosed { .. } => "gap_closed.v1",
             Self::DetectorSilent { .. } => "detector_silent.v1",
@@ -360,13 +400,22 @@ impl JournalEvent {
     #[must_use]
     pub fn redacted(&self) -> Self {
         match self {
-            Self::SilenceSet { silence, returns } => {
+            Self::SilenceSet { silence, returns, notice } => {
                 let Silence { id, matchers, starts, ends, created_by: _, comment: _, owner } = silence;
                 let (id, matchers, starts, ends, owner) = (*id, matchers.clone(), *starts, *ends, owner.clone());
                 Self::SilenceSet {
                     silence: Silence { id, matchers, starts, ends, created_by: erased(), comment: erased(), owner },
                     returns: *returns,
+                    notice: *notice,
                 }
+            }
+            Self::SilenceNotice { id, over, held, to } => {
+                let to = to.as_ref().map(|told| Told { address: erased(), ..told.clone() });
+                Self::SilenceNotice { id: *id, over: *over, held: *held, to }
+            }
+            Self::SilenceNoticeSettled { id, person, channel, outcome } => {
+                let (id, person, channel) = (*id, person.clone(), channel.clone());
+                Self::SilenceNoticeSettled { id, person, channel, outcome: outcome.redacted() }
             }
             Self::GapOpened { gap } => Self::GapOpened { gap: gap.redacted() },
             Self::GapClosed { gap } => Self::GapClosed { gap: gap.redacted() },

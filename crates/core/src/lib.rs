@@ -30,6 +30,7 @@ pub mod detector;
 pub mod severity;
 pub mod policy;
 pub mod priority;
+pub mod bounds;
 pub mod setting;
 pub mod incident;
 pub mod silence;

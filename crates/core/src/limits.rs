@@ -51,6 +51,20 @@ pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 pub const ATTEMPTS_PER_CHANNEL_MAX: u32 = 3;
 /// The longest delay that a provider's `Retry-After` can impose on a page: longer, and another channel is better.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
+/// How long pages of one contact wait for each other, unless the configuration says otherwise: shorter than it takes to read the first.
+pub const BUNDLE_WINDOW: Duration = Duration::from_secs(30);
+/// SEV1 pages that go to one contact at once within [`WORST_SPAN`]: more are not read one by one.
+pub const WORST_AT_ONCE: usize = 5;
+/// The span that SEV1 pages are counted in.
+pub const WORST_SPAN: Duration = Duration::from_mins(1);
+/// Between two messages that name several SEV1: a person reads the first meanwhile.
+pub const WORST_PAUSE: Duration = Duration::from_secs(5);
+/// Services whose first page goes at once within a window.
+pub const FIRSTS_MAX: usize = 10;
+/// Deliveries in one message: what a mail can name. More are another message.
+pub const BUNDLED_MAX: usize = 500;
+/// The longest that pages of one contact wait for each other: what is not worse than SEV2 bears so much, and tiers wait longer.
+pub const BUNDLE_MAX: Duration = Duration::from_mins(2);
 /// How old a signed webhook may be at its receiver.
 pub const REPLAY_WINDOW: Duration = Duration::from_mins(5);
 /// The shortest heartbeat of a monitor: less, and one lost request wakes somebody.

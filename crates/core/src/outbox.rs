@@ -5,11 +5,14 @@
 //! leave, because the incident goes on while the delivery waits. Nothing here sends anything, and nothing is concluded from
 //! what is absent: a delivery says what it is. Tests: below, and in `board/tests/`.
 
+pub mod bundle;
+
 use std::{collections::BTreeSet, fmt};
 
 use crate::{
-    id::{ChannelId, DeliveryId, IncidentId, PageId, PersonId},
+    id::{ChannelId, DeliveryId, IncidentId, PageId, PersonId, SilenceId},
     incident::{ERASED, Incident, IncidentEvent, LifeEvent, PageOutcome, PageReason, PageRecord, PagingEvent},
+    journal::{JournalEvent, Told},
     policy::Roster,
 };
 
@@ -20,6 +23,8 @@ pub enum DeliveryKind {
     Page,
     /// It is over: for whoever a page of the incident reached.
     AllClear,
+    /// A silence is to end, or is over: for its owner.
+    Notice,
 }
 
 /// Who receives a delivery.
@@ -43,7 +48,7 @@ pub struct Delivery {
     pub id: DeliveryId,
     /// What it is.
     pub kind: DeliveryKind,
-    /// The incident that it is about.
+    /// The incident that it is about; of a notice, the silence's own bytes.
     pub incident: IncidentId,
     /// Who receives it.
     pub to: Audience,
@@ -54,6 +59,11 @@ impl Delivery {
     pub fn page(&self) -> Option<PageId> {
         (self.kind == DeliveryKind::Page).then(|| PageId::from_bytes(*self.id.bytes()))
     }
+
+    /// The silence that this is a notice of; none: it is none.
+    pub fn silence(&self) -> Option<SilenceId> {
+        (self.kind == DeliveryKind::Notice).then(|| SilenceId::from_bytes(*self.incident.bytes()))
+    }
 }
 
 /// Why a delivery is not wanted any more.
@@ -63,12 +73,15 @@ pub enum Unwanted {
     Answered,
     /// An all-clear of an incident that goes on again.
     Reopened,
+    /// A notice that a silence is to end, which somebody ended or lengthened.
+    Changed,
 }
 
 impl fmt::Display for Unwanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Answered => "not sent: somebody answered, or it is over",
+            Self::Changed => "not sent: the silence is over already, or lasts longer now",
             Self::Reopened => "not sent: the incident was reopened",
         })
     }
@@ -101,6 +114,19 @@ pub fn deliveries(incident: &Incident, event: &IncidentEvent, roster: &Roster) -
         )
         | IncidentEvent::Room(_) => Vec::new(),
     }
+}
+
+/// What is to leave because of an event of the journal, which has this version.
+pub fn notice(version: u64, event: &JournalEvent) -> Option<Delivery> {
+    let JournalEvent::SilenceNotice { id, to: Some(Told { person, channel, address }), .. } = event else {
+        return None;
+    };
+    Some(Delivery {
+        id: DeliveryId::digest(&[b"notice of a silence", id.bytes(), &version.to_be_bytes()]),
+        kind: DeliveryKind::Notice,
+        incident: IncidentId::from_bytes(*id.bytes()),
+        to: Audience::Contact { person: person.clone(), channel: channel.clone(), address: address.clone() },
+    })
 }
 
 /// Everybody whom a page of the incident reached, or may have reached, is told by the same way, once. Whoever was paged at an address
@@ -138,6 +164,7 @@ pub fn wanted(incident: &Incident, delivery: &Delivery) -> Result<(), Unwanted> 
             let asked = record.is_some_and(|record| record.reason == PageReason::Asked) && incident.is_open();
             if asked || incident.wants_answer() { Ok(()) } else { Err(Unwanted::Answered) }
         }
+        DeliveryKind::Notice => Ok(()),
         DeliveryKind::AllClear => {
             if incident.is_open() {
                 Err(Unwanted::Reopened)

@@ -1,11 +1,13 @@
 //! How a house is set up, as a value: who is reached, what is watched, and by which numbers the rules decide. It comes from the
 //! configuration and changes only as a whole. Never reads a file: the shell does. Tests: in `board/tests/`, which decide by one.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
+    bounds::Bounds,
     catalogue::{Catalogue, Service},
-    id::{PersonId, PolicyId, ServiceId},
+    id::{PersonId, PolicyId, ServiceId, SourceId},
+    limits::BUNDLE_WINDOW,
     policy::{EscalationPolicy, Roster, Target, Tier},
     priority::{self, Score, Weights},
     severity::Severity,
@@ -27,6 +29,12 @@ pub struct Rules {
     pub still_firing: Option<Duration>,
     /// The quietest signal that opens an incident. Default: [`Loudness::Warning`].
     pub open_at: Loudness,
+    /// What each integration may claim, and how much. One that is not here is not bounded: a token, which may do far more.
+    pub bounds: BTreeMap<SourceId, Bounds>,
+    /// How long what follows to the same contact waits, to go as one message; nothing: each goes by itself. Default: 30 seconds.
+    pub bundle: Duration,
+    /// How long before its end the owner of a silence is told, if it lasts longer than that; nothing: never. Default: 15 minutes.
+    pub silence_notice: Duration,
 }
 
 impl Default for Rules {
@@ -38,6 +46,9 @@ impl Default for Rules {
             reopen_at: None,
             still_firing: Some(reopen),
             open_at: Loudness::Warning,
+            bounds: BTreeMap::new(),
+            bundle: BUNDLE_WINDOW,
+            silence_notice: Duration::from_mins(15),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     account::Account,
     chain::{B256, BlockRef},
-    id::{DetectorId, Id, ServiceId, SignalId},
+    id::{DetectorId, Id, ServiceId, SignalId, SourceId},
     limits::CLOCKS_APART_MAX,
     money::Usd,
     time::Timestamp,
@@ -246,6 +246,12 @@ pub struct Signal {
     /// knows whether it goes on.
     #[serde(default, skip_serializing_if = "is_false")]
     pub repeats: bool,
+    /// The integration or token that posted it; none: a detector of ours, or it was stored before that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceId>,
+    /// What it is grouped by where it is about no known service: values of its labels. None: its kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field over by reference")]
@@ -290,7 +296,7 @@ impl Signal {
     #[must_use]
     pub fn redacted(&self) -> Self {
         let Self { id, fingerprint, detector, parameters, status, loudness, service, facts, .. } = self;
-        let Self { confidence_permille, position, event_time, observed, drill, repeats, .. } = self;
+        let Self { confidence_permille, position, event_time, observed, drill, repeats, source, .. } = self;
         Self {
             id: *id,
             fingerprint: *fingerprint,
@@ -311,6 +317,8 @@ impl Signal {
             observed: *observed,
             drill: *drill,
             repeats: *repeats,
+            source: source.clone(),
+            group: None,
         }
     }
 }

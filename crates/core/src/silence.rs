@@ -6,7 +6,7 @@
 
 mod re2;
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
@@ -195,6 +195,19 @@ impl Matcher {
     pub fn matches(&self, value: &str) -> bool {
         let same = self.pattern.as_ref().map_or(self.value == value, |pattern| pattern.matches(value));
         same == self.is_equal
+    }
+}
+
+/// As Prometheus and its tools write it, `name=~"value"`.
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = match (self.is_equal, self.is_regex()) {
+            (true, false) => "=",
+            (false, false) => "!=",
+            (true, true) => "=~",
+            (false, true) => "!~",
+        };
+        write!(f, "{}{sign}{:?}", self.name, self.value)
     }
 }
 

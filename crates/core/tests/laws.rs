@@ -373,6 +373,8 @@ impl World {
             facts,
             confidence_permille: 900,
             repeats: position.is_none(),
+            source: position.is_none().then(|| name("monitor")),
+            group: None,
             position,
             parties: Vec::new(),
             labels: BTreeMap::new(),

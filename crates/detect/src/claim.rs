@@ -90,6 +90,8 @@ impl Claim {
             observed: time,
             drill: false,
             repeats: false,
+            source: None,
+            group: None,
         };
         Self { signal, place: Some(0) }
     }

@@ -29,6 +29,8 @@ pub struct Hearing<'a> {
     pub resolve_timeout: Duration,
     /// What the operator's own words of severity mean.
     pub words: &'a SeverityWords,
+    /// The labels by whose values claims about no known service are grouped, if the operator says so.
+    pub group_by: Option<&'a [String]>,
     /// Whether the catalogue has such a service.
     pub is_service: &'a dyn Fn(&ServiceId) -> bool,
 }
@@ -116,8 +118,27 @@ impl Report {
         }
     }
 
+    /// What a claim about no known service is grouped by: the values of the labels that the operator names, together; else the first
+    /// of those by which PagerDuty's clients and ours say what a thing is part of. None: its kind, as Alertmanager groups.
+    fn group(&self, hearing: &Hearing<'_>) -> Option<String> {
+        if self.service.is_some() {
+            return None;
+        }
+        let said = |name: &str| Some(format!("{name}={}", self.labels.get(name).filter(|value| !value.is_empty())?));
+        let said: Vec<String> = match hearing.group_by {
+            Some(names) => names.iter().filter_map(|name| said(name)).collect(),
+            None if PART_OF_FORMATS.contains(&self.detector) => {
+                PART_OF.iter().find_map(|name| said(name)).into_iter().collect()
+            }
+            None => Vec::new(),
+        };
+        let group = format!("{}: {}", hearing.source, said.join(", "));
+        (!said.is_empty()).then(|| line(&group, TITLE_BYTES_MAX))
+    }
+
     /// The claim as a signal: bounded, and with an identifier that follows from source, claim and start.
     pub(crate) fn raised(self, hearing: &Hearing<'_>, expires: Option<Timestamp>) -> Heard {
+        let group = self.group(hearing);
         let start_ms = self.start.as_ms().to_be_bytes();
         let title = line(&self.title, TITLE_BYTES_MAX);
         let title = if title.is_empty() { format!("{} without a title", hearing.source) } else { title };
@@ -148,11 +169,17 @@ impl Report {
             observed: hearing.now,
             drill: false,
             repeats: expires.is_some(),
+            source: Some(hearing.source.clone()),
+            group,
         };
         let signal = if self.drill { signal.into_drill() } else { signal };
         Heard { change: SignalChange::Raised { signal: Arc::new(signal) }, expires }
     }
 }
+
+/// Labels that say what a thing is part of, and the formats whose clients mean that by them.
+const PART_OF: [&str; 3] = ["component", "group", "class"];
+const PART_OF_FORMATS: [&str; 2] = ["pagerduty", "webhook"];
 
 /// A monitor says what it sees; doubting it is the business of whoever wrote its rule.
 const CONFIDENCE_PERMILLE: u16 = 1_000;
@@ -175,7 +202,15 @@ const SILENT_MONITOR: &str = "silent_monitor";
 /// The claim that a monitor, which is to be heard of every so often, was not.
 pub fn not_heard(source: &SourceId, last: Timestamp, every: Duration, now: Timestamp) -> SignalChange {
     let nobody = |_: &ServiceId| false;
-    let hearing = Hearing { source, now, wall: now, resolve_timeout: every, words: NO_WORDS, is_service: &nobody };
+    let hearing = Hearing {
+        source,
+        now,
+        wall: now,
+        resolve_timeout: every,
+        words: NO_WORDS,
+        group_by: None,
+        is_service: &nobody,
+    };
     let span = human_span(every);
     let claim = Report {
         detector: SILENT_MONITOR,
@@ -246,6 +281,7 @@ pub(crate) mod tests {
             wall: "2026-11-20T21:20:00Z".parse().unwrap(),
             resolve_timeout: Duration::from_mins(5),
             words: NO_WORDS,
+            group_by: None,
             is_service: &is_service,
         })
     }

@@ -18,6 +18,7 @@ fn with_hearing<T>(read: impl FnOnce(&Hearing<'_>) -> T) -> T {
         wall: now,
         resolve_timeout: Duration::from_mins(5),
         words: NO_WORDS,
+        group_by: None,
         is_service: &|_| false,
     })
 }

@@ -58,6 +58,7 @@ fn with_hearing<T>(run: impl FnOnce(&Hearing<'_>) -> T) -> T {
         wall: now,
         resolve_timeout: Duration::from_mins(5),
         words: NO_WORDS,
+        group_by: None,
         is_service: &is_service,
     })
 }

@@ -23,8 +23,8 @@ use quarterdeck_core::limits::DELIVERY_TIMEOUT;
 use quarterdeck_host::clock::Clock;
 
 pub use notifier::{
-    Message, MessageKind, Notifier, NotifierKind, Parts, PartsError, Receipt, SendError, SettingError, SettingSpec,
-    Settings,
+    Bundled, Message, MessageKind, Notifier, NotifierKind, Parts, PartsError, Receipt, SendError, SettingError,
+    SettingSpec, Settings,
 };
 
 impl Parts {

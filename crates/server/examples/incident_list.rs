@@ -62,6 +62,7 @@ async fn open(engine: &mut Engine, count: usize) -> Outcome<()> {
             wall: now,
             resolve_timeout: Duration::from_mins(5),
             words: NO_WORDS,
+            group_by: None,
             is_service: &|_| false,
         };
         let mut changes = Vec::new();

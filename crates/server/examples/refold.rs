@@ -54,6 +54,7 @@ async fn open(engine: &mut Engine, from: u64, now: Timestamp) -> Outcome<Vec<Inc
             wall: now,
             resolve_timeout: std::time::Duration::from_mins(5),
             words: quarterdeck_formats::severity::NO_WORDS,
+            group_by: None,
             is_service: &|_| false,
         };
         let batch = parse_webhook(body.as_bytes(), &hearing).map_err(|error| error.to_string())?;

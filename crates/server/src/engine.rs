@@ -382,6 +382,10 @@ impl Engine {
     /// Takes a delivery out of the outbox and records what became of it: of a page in its incident, of an all-clear in the journal.
     fn settle(&mut self, delivery: Delivery, outcome: PageOutcome, latency: Duration, now: Timestamp) -> Answer {
         self.draft.batch.settled.push(delivery.id);
+        if let Some(silence) = delivery.silence() {
+            let recorded = self.working.settle_notice(silence, &delivery.to, outcome, &self.parts.setting, now);
+            return self.done(recorded, now);
+        }
         let Some(page) = delivery.page() else {
             let (incident, Audience::Contact { person, channel, .. }) = (delivery.incident, delivery.to);
             return self.note(JournalEvent::AllClearSettled { incident, person, channel, outcome }, now);

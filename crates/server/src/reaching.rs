@@ -17,7 +17,7 @@ use quarterdeck_core::{
     board::Board,
     id::{ChannelId, IncidentId, PersonId},
     incident::{ERASED, Incident, PageOutcome},
-    outbox::Audience,
+    outbox::{Audience, DeliveryKind},
     policy::Roster,
     time::{Timestamp, human_span},
 };
@@ -210,6 +210,10 @@ impl Reaching {
         match outcome {
             PageOutcome::Delivered { .. } => channel.delivered += 1,
             PageOutcome::Failed { .. } | PageOutcome::Unknown { .. } => channel.failed += 1,
+        }
+        // A silence is no incident, and whoever did not hear of its end is no fault.
+        if row.delivery.kind == DeliveryKind::Notice {
+            return;
         }
         state.note((person.clone(), id.clone(), address.clone()), outcome, row.delivery.incident, (at, mute));
     }

@@ -141,6 +141,11 @@ token = "{TOKEN}"
 [[integration]]
 id = "monitor"
 key = "{ROUTING_KEY}"
+signals_a_minute = 1000000000
+open_incidents = 1000000000
+apart = 1000000000
+[response]
+bundle = "never"
 {}{}
 [[person]]
 id = "ann"

@@ -105,6 +105,7 @@ async fn a_page_of_the_first_examples_is_handed_over_as_they_are_shipped() {
             wall: clock.now(),
             resolve_timeout: Duration::from_mins(5),
             words: quarterdeck_formats::severity::NO_WORDS,
+            group_by: None,
             is_service: &is_service,
         };
         let body = format!(

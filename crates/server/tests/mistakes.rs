@@ -51,6 +51,11 @@ const CHECKED: &[&str] = &[
     "listen",
     "token",
     "tls",
+    "services",
+    "facts",
+    "loudest",
+    "bundle",
+    "silence_notice",
 ];
 
 fn parts() -> Parts {

@@ -99,6 +99,8 @@ fn damaged(name: String, title: String, text: String, facts: Facts, now: Timesta
         parties: Vec::new(),
         drill: false,
         repeats: false,
+        source: None,
+        group: None,
         labels: [("alertname".to_owned(), DAMAGED_HISTORY.to_owned()), ("history".to_owned(), name)].into(),
         link: None,
         event_time: now,

@@ -111,6 +111,7 @@ impl Board {
             | JournalEvent::SessionBegan { .. }
             | JournalEvent::SessionEnded { .. }
             | JournalEvent::AllClearSettled { .. }
+            | JournalEvent::SilenceNoticeSettled { .. }
             | JournalEvent::SpokeInNeed { .. }
             | JournalEvent::ClockStepped { .. }
             | JournalEvent::AuditFailed { .. } => {}
@@ -120,7 +121,8 @@ impl Board {
             }
             JournalEvent::StreamSetAside { incident, reason } => self.told(Subject::Incident(*incident), reason),
             JournalEvent::EventSetAside { place, reason } => self.told(Subject::Event(*place), reason),
-            JournalEvent::SilenceSet { silence, returns } => {
+            JournalEvent::SilenceNotice { id, .. } => self.quiet_until(|board| board.unnotice(*id)),
+            JournalEvent::SilenceSet { silence, returns, notice } => {
                 let forgotten =
                     self.silences.values().filter(|old| at.since(old.ends) > SILENCE_KEEP).map(|old| old.id);
                 for id in forgotten.collect::<Vec<_>>() {
@@ -130,9 +132,12 @@ impl Board {
                     let before = board.silences.insert(silence.id, Arc::new(silence.clone()));
                     before.map(|before| board.returning.remove(&(before.ends, before.id)));
                     returns.then(|| board.returning.insert((silence.ends, silence.id)));
+                    board.unnotice(silence.id);
+                    notice.map(|at| board.noticing.insert((at, silence.id)));
                 });
             }
             JournalEvent::SilenceExpired { id, .. } => self.quiet_until(|board| {
+                board.unnotice(*id);
                 if let Some(silence) = board.silences.get_mut(id) {
                     let returns = board.returning.remove(&(silence.ends, *id)).is_some();
                     end(Arc::make_mut(silence), at);

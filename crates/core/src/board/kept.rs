@@ -55,6 +55,7 @@ impl Board {
             loose,
             silences,
             returning,
+            noticing,
             gaps,
             aside,
             erased,
@@ -65,6 +66,9 @@ impl Board {
             unreached: _,
             deadlines: _,
             tally: _,
+            openers: _,
+            gathering: _,
+            pace: _,
         } = self;
         let mut out = Out::default();
         out.count(incidents.len());
@@ -82,6 +86,7 @@ impl Board {
         put_json(&mut out, &loose.kept());
         put_json(&mut out, &silences.values().collect::<Vec<&Arc<Silence>>>());
         put_json(&mut out, &returning.iter().collect::<Vec<_>>());
+        put_json(&mut out, &noticing.iter().collect::<Vec<_>>());
         put_json(&mut out, &gaps.values().collect::<Vec<&Arc<Gap>>>());
         put_json(&mut out, &aside.iter().collect::<Vec<(&Subject, &Aside)>>());
         put_json(&mut out, &erased.iter().collect::<Vec<_>>());
@@ -112,6 +117,7 @@ impl Kept {
         board.loose = Loose::of_kept(json::<Vec<(bool, LooseSignal)>>(&mut bytes)?);
         board.silences = json::<Vec<Arc<Silence>>>(&mut bytes)?.into_iter().map(|one| (one.id, one)).collect();
         board.returning = json::<Vec<(Timestamp, SilenceId)>>(&mut bytes)?.into_iter().collect();
+        board.noticing = json::<Vec<(Timestamp, SilenceId)>>(&mut bytes)?.into_iter().collect();
         board.gaps = json::<Vec<Arc<Gap>>>(&mut bytes)?.into_iter().map(|gap| (gap_key(&gap), gap)).collect();
         board.aside = json::<Vec<(Subject, Aside)>>(&mut bytes)?.into_iter().collect();
         board.erased = json::<Vec<((Stream, u64), Arc<str>)>>(&mut bytes)?.into_iter().collect();

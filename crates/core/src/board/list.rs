@@ -63,19 +63,27 @@ impl Board {
         if before == after {
             return;
         }
-        if let Some(Indexed { deadline, place, rests, unreached }) = before {
+        if let Some(Indexed { deadline, place, rests, unreached, opener, gathers }) = before {
             deadline.map(|at| self.deadlines.remove(&(at, Stream::Incident(id))));
             self.order.remove(&place);
             self.open = self.open.saturating_sub(usize::from(place.is_open()));
             rests.map(|at| self.resting.remove(&(at, id)));
             unreached.then(|| self.unreached.remove(&id));
+            gathers.then(|| self.gathering.remove(&id));
+            if let Some((source, placed)) = opener {
+                self.openers.closed(&source, placed);
+            }
         }
-        if let Some(Indexed { deadline, place, rests, unreached }) = after {
+        if let Some(Indexed { deadline, place, rests, unreached, opener, gathers }) = after {
             deadline.map(|at| self.deadlines.insert((at, Stream::Incident(id))));
             self.order.insert(place);
             self.open = self.open.saturating_add(usize::from(place.is_open()));
             rests.map(|at| self.resting.insert((at, id)));
             unreached.then(|| self.unreached.insert(id));
+            gathers.then(|| self.gathering.insert(id));
+            if let Some((source, placed)) = opener {
+                self.openers.opened(source, placed);
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{cmp::Reverse, fmt, str::FromStr, sync::Arc};
 use super::row::IncidentRow;
 use crate::{
     duty::next_deadline,
-    id::{Id, IncidentId},
+    id::{Id, IncidentId, SourceId},
     incident::{Incident, Severity},
     time::Timestamp,
 };
@@ -129,7 +129,7 @@ pub struct Listed {
 }
 
 /// What the indexes hold of an incident.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Indexed {
     pub(super) deadline: Option<Timestamp>,
     pub(super) place: Place,
@@ -137,6 +137,10 @@ pub(super) struct Indexed {
     pub(super) rests: Option<Timestamp>,
     /// Whether everybody was tried for it and nobody is known to have been reached.
     pub(super) unreached: bool,
+    /// Whose signal opened it, and whether it is about a known service, while it is open.
+    pub(super) opener: Option<(SourceId, bool)>,
+    /// Whether it gathers what a source may not claim, while it is open.
+    pub(super) gathers: bool,
 }
 
 impl Indexed {
@@ -147,6 +151,11 @@ impl Indexed {
             // One that is to be looked at again does not rest.
             rests: (!incident.is_open() && next_deadline(incident).is_none()).then(|| incident.last_event()),
             unreached: incident.unreached() > 0,
+            opener: incident
+                .opener()
+                .filter(|_| incident.is_open())
+                .map(|source| (source.clone(), incident.service().is_some())),
+            gathers: incident.gathers() && incident.is_open(),
         }
     }
 }

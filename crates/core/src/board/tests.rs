@@ -1,5 +1,6 @@
 //! A board to drive in tests: every step checks that the board is the fold of what was recorded.
 
+mod bounds;
 mod aside;
 mod cold;
 mod correlation;
@@ -117,6 +118,8 @@ fn signal(claim: &str, occurrence: u64) -> Signal {
         observed: Timestamp::default(),
         drill: false,
         repeats: true,
+        source: None,
+        group: None,
     }
 }
 

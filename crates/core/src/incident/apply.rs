@@ -18,7 +18,7 @@ impl Incident {
             return Err(IllegalHistory::BadOpening { id, version: 0 });
         };
         let mut incident = Self {
-            life: Life::begin(id, at, title, service.as_ref(), *drill),
+            life: Life::begin(id, at, title, service.as_ref(), *drill, signal),
             claims: Claims::begin(signal, score, at),
             paging: Paging::begin(policy),
             room: Room::default(),

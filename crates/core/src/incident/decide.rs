@@ -109,6 +109,8 @@ mod tests {
             observed: Timestamp::default(),
             drill: false,
             repeats: false,
+            source: None,
+            group: None,
         })
     }
 

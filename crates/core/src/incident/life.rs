@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use self::{command::LifeCommand, event::LifeEvent};
 use crate::{
-    id::{IncidentId, ServiceId},
+    bounds::OVER_BOUND,
+    id::{IncidentId, ServiceId, SourceId},
     incident::{Actor, PageReason, Phase, Severity},
+    signal::Signal,
     time::Timestamp,
 };
 
@@ -33,6 +35,10 @@ pub(super) struct Life {
     pub(super) title: String,
     pub(super) service: Option<ServiceId>,
     pub(super) drill: bool,
+    /// Whose signal began it.
+    pub(super) opener: Option<SourceId>,
+    /// Whether it gathers what a source may not claim, or too much of it.
+    pub(super) gathers: bool,
     pub(super) phase: Phase,
     pub(super) acknowledgement: Option<Acknowledgement>,
     pub(super) merged_into: Option<IncidentId>,
@@ -49,12 +55,21 @@ pub(super) struct Life {
 
 impl Life {
     /// A life that begins.
-    pub(super) fn begin(id: IncidentId, at: Timestamp, title: &str, service: Option<&ServiceId>, drill: bool) -> Self {
+    pub(super) fn begin(
+        id: IncidentId,
+        at: Timestamp,
+        title: &str,
+        service: Option<&ServiceId>,
+        drill: bool,
+        first: &Signal,
+    ) -> Self {
         Self {
             id,
             title: title.to_owned(),
             service: service.cloned(),
             drill,
+            opener: first.source.clone(),
+            gathers: first.detector.as_str() == OVER_BOUND,
             phase: Phase::Triggered,
             acknowledgement: None,
             merged_into: None,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use imbl::OrdMap;
 
 use crate::{
-    id::{IncidentId, PageId, PersonId, ServiceId, SignalId},
+    id::{IncidentId, PageId, PersonId, ServiceId, SignalId, SourceId},
     incident::{
         Acknowledgement, Actor, Attached, Escalation, Incident, PageRecord, Phase, ResponseRole, Severity,
         claims::Leads, text::shortened,
@@ -53,6 +53,14 @@ impl Incident {
     /// Who said last that it is over, and how it ended.
     pub const fn resolved_by(&self) -> Option<&(Actor, String)> {
         self.life.resolved_by.as_ref()
+    }
+    /// The integration or token whose signal began it; none: our own, or it began before that was kept.
+    pub const fn opener(&self) -> Option<&SourceId> {
+        self.life.opener.as_ref()
+    }
+    /// Whether it gathers what a source may not claim, or too much of it.
+    pub const fn gathers(&self) -> bool {
+        self.life.gathers
     }
     /// The service it is about.
     pub const fn service(&self) -> Option<&ServiceId> {

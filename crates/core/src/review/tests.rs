@@ -36,6 +36,8 @@ fn signal(number: u8, title: &str, observed: Timestamp) -> Signal {
     Signal {
         drill: false,
         repeats: false,
+        source: None,
+        group: None,
         id: id(number),
         fingerprint: Fingerprint::of(&[&[number]]),
         detector: "pool-drain".parse().unwrap(),

@@ -7,7 +7,7 @@ use quarterdeck_core::{
         IncidentEvent, PageReason, SeverityChange,
         event::{ClaimsEvent as C, LifeEvent as L, PagingEvent as P, RoomEvent as R},
     },
-    journal::{ErasedEvent, JournalEvent as J, SaidInNeed, TriedFrom},
+    journal::{ErasedEvent, JournalEvent as J, SaidInNeed, Told, TriedFrom},
 };
 
 use crate::draw::{Draw, Drawn};
@@ -70,9 +70,19 @@ pub(crate) const ROOM: Cases<IncidentEvent> = &[
 pub(crate) const JOURNAL: Cases<J> = &[
     ("started.v1", |d| J::Started { version: any(d), configuration: any(d) }),
     ("configured.v1", |d| J::Configured { digest: any(d), before: any(d), by: any(d) }),
-    ("silence_set.v1", |d| J::SilenceSet { silence: any(d), returns: false }),
+    ("silence_set.v1", |d| J::SilenceSet { silence: any(d), returns: false, notice: None }),
     ("silence_expired.v1", |d| J::SilenceExpired { id: any(d), by: any(d) }),
     ("silence_over.v1", |d| J::SilenceOver { id: any(d), told: any(d) }),
+    ("silence_notice.v1", |d| {
+        let to = any::<bool>(d).then(|| Told { person: any(d), channel: any(d), address: any(d) });
+        J::SilenceNotice { id: any(d), over: any(d), held: any(d), to }
+    }),
+    ("silence_notice_settled.v1", |d| J::SilenceNoticeSettled {
+        id: any(d),
+        person: any(d),
+        channel: any(d),
+        outcome: any(d),
+    }),
     ("gap_opened.v1", |d| J::GapOpened { gap: any(d) }),
     ("gap_closed.v1", |d| J::GapClosed { gap: any(d) }),
     ("detector_silent.v1", |d| J::DetectorSilent { detector: any(d), reason: any(d) }),

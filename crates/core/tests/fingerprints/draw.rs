@@ -246,6 +246,8 @@ impl Drawn for Signal {
             drill: bool::drawn(draw),
             // Came later: the forms of before are without it.
             repeats: false,
+            source: None,
+            group: None,
         }
     }
 }

@@ -99,6 +99,8 @@ pub(crate) fn signal(claim: &str, occurrence: u64, service: Option<&str>, at: Ti
         observed: at,
         drill: false,
         repeats: false,
+        source: None,
+        group: None,
     }
 }
 

@@ -53,6 +53,7 @@ pub(crate) fn message() -> Message {
         drill: false,
         kind: MessageKind::Page,
         at: now(),
+        also: Vec::new(),
     }
 }
 

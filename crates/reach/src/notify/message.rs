@@ -9,10 +9,11 @@ use quarterdeck_core::{
     limits::TITLE_BYTES_MAX,
     outbox::{Audience, Delivery, DeliveryKind},
     setting::Setting,
+    silence::Silence,
     time::Timestamp,
 };
 
-use crate::notify::{Message, MessageKind};
+use crate::notify::{Bundled, Message, MessageKind};
 
 /// What only the sender knows of a delivery.
 #[derive(Debug, Clone, Copy)]
@@ -25,11 +26,13 @@ pub struct Sending<'a> {
     pub at: Timestamp,
     /// Whether an earlier attempt may have arrived.
     pub repeated: bool,
+    /// When it leaves.
+    pub now: Timestamp,
 }
 
 /// The message of a delivery about an incident; none: its history cannot be read.
 pub fn compose(incident: Option<&Incident>, delivery: &Delivery, sending: Sending<'_>) -> Message {
-    let Sending { setting, base_url, at, repeated } = sending;
+    let Sending { setting, base_url, at, repeated, now: _ } = sending;
     let Audience::Contact { person, address, .. } = &delivery.to;
     let record = delivery.page().and_then(|page| incident?.pages().get(&page));
     let repeat = repeated || record.is_some_and(|record| record.reason == PageReason::MayHaveArrived);
@@ -38,6 +41,7 @@ pub fn compose(incident: Option<&Incident>, delivery: &Delivery, sending: Sendin
         (Some(incident), DeliveryKind::Page) => page_text(incident, record, repeat, setting),
         (Some(incident), DeliveryKind::AllClear) => all_clear_text(incident, setting),
         (None, DeliveryKind::AllClear) => "It is over. No answer is needed.".to_owned(),
+        (_, DeliveryKind::Notice) => String::new(),
         (None, DeliveryKind::Page) => UNREADABLE_TEXT.to_owned(),
     };
     Message {
@@ -58,9 +62,80 @@ pub fn compose(incident: Option<&Incident>, delivery: &Delivery, sending: Sendin
         kind: match delivery.kind {
             DeliveryKind::Page => MessageKind::Page,
             DeliveryKind::AllClear => MessageKind::Resolved,
+            DeliveryKind::Notice => MessageKind::Notice,
         },
         at: record.map_or(at, |record| record.requested),
+        also: Vec::new(),
     }
+}
+
+/// What the owner of a silence is told of it: that it is to end, or is over, and what it holds.
+pub fn of_silence(silence: &Silence, held: usize, delivery: &Delivery, sending: Sending<'_>) -> Message {
+    let base = compose(None, delivery, sending);
+    let over = silence.ends <= sending.now;
+    let reason = if silence.comment.is_empty() { "no reason was given" } else { silence.comment.as_str() };
+    let verb = if over { "is over" } else { "is about to end" };
+    let matchers: Vec<String> = silence.matchers.iter().map(ToString::to_string).collect();
+    let holds = match (over, held) {
+        (true, _) => "What it held and still stands is told now, and pages whom it pages.".to_owned(),
+        (false, 0) => "It holds nothing back now.".to_owned(),
+        (false, 1) => "1 signal that it holds back still stands; it is told then.".to_owned(),
+        (false, held) => format!("{held} signals that it holds back still stand; they are told then."),
+    };
+    let text = [
+        format!("It means signals with {}, and ends at {}.", matchers.join(" "), silence.ends),
+        holds,
+        format!("It is yours because {} set it.", silence.created_by),
+    ];
+    Message {
+        title: shortened(&format!("Silence {verb}: {reason}"), TITLE_BYTES_MAX),
+        text: text.join("\n"),
+        severity: Severity::Sev5,
+        link: format!("{}/silences", sending.base_url.trim_end_matches('/')),
+        ..base
+    }
+}
+
+/// Incidents that a message names one by one: what a person reads of it. The others are counted, and a program is given all.
+const NAMED_MAX: usize = 200;
+
+/// Several messages to one contact as one, the worst first: it is as bad as that, and each keeps its own link. None: there is none.
+pub fn bundle(mut messages: Vec<Message>, base_url: &str) -> Option<Message> {
+    messages.sort_by_key(|message| (std::cmp::Reverse(message.severity), message.at));
+    let mut all = messages.into_iter();
+    let first = all.next()?;
+    let also: Vec<Bundled> = all
+        .map(|Message { page, incident, severity, title, link, repeat, at, .. }| Bundled {
+            page,
+            incident,
+            severity,
+            title,
+            link,
+            repeat,
+            at,
+        })
+        .collect();
+    if also.is_empty() {
+        return Some(first);
+    }
+    let count = also.len() + 1;
+    let what = match first.kind {
+        MessageKind::Page => format!("{count} incidents need you. The worst is told first."),
+        MessageKind::Resolved => format!("{count} incidents are over."),
+        MessageKind::Notice => format!("{count} silences."),
+    };
+    let mut lines = vec![what, format!("{}: {}", first.severity, first.title), first.text.clone()];
+    lines.push("Each has to be answered by itself:".to_owned());
+    let line = |severity: Severity, title: &str, link: &str| format!("{severity}: {title} {link}");
+    lines.push(line(first.severity, &first.title, &first.link));
+    lines.extend(also.iter().take(NAMED_MAX).map(|one| line(one.severity, &one.title, &one.link)));
+    if also.len() > NAMED_MAX {
+        let list = base_url.trim_end_matches('/');
+        lines.push(format!("And {} more: {list}/incidents", also.len() - NAMED_MAX));
+    }
+    let title = shortened(&format!("{} and {} more", first.title, also.len()), TITLE_BYTES_MAX);
+    let repeat = first.repeat || also.iter().any(|one| one.repeat);
+    Some(Message { title, text: lines.join("\n"), repeat, also, ..first })
 }
 
 /// What a page says whose incident cannot be read.
@@ -210,7 +285,7 @@ mod tests {
             to,
         };
         let at = Timestamp::from_secs(1_700_000_000);
-        let sending = Sending { setting: &setting, base_url: "https://deck/", at, repeated: false };
+        let sending = Sending { setting: &setting, base_url: "https://deck/", at, repeated: false, now: at };
         let message = compose(None, &page, sending);
         assert_eq!(message.page, PageId::from_bytes([7; 16]));
         assert_eq!((message.kind, message.severity, message.at), (MessageKind::Page, Severity::Sev1, at));
@@ -219,5 +294,35 @@ mod tests {
         assert_eq!(message.link, format!("https://deck/incidents/{}", page.incident));
         let clear = compose(None, &Delivery { kind: DeliveryKind::AllClear, ..page }, sending);
         assert_eq!((clear.kind, clear.text.as_str()), (MessageKind::Resolved, "It is over. No answer is needed."));
+    }
+
+    #[test]
+    fn several_are_one_message_with_the_worst_first_and_each_with_its_link() {
+        let one = |number: u8, severity| Message {
+            page: PageId::from_bytes([number; 16]),
+            title: format!("thing {number}"),
+            link: format!("https://deck/incidents/{number}"),
+            ..Message::of_the_program(
+                "https://deck/",
+                severity,
+                MessageKind::Page,
+                Timestamp::from_secs(u64::from(number)),
+            )
+        };
+        let alone = bundle(vec![one(1, Severity::Sev3)], "https://deck/").unwrap();
+        assert_eq!(alone, one(1, Severity::Sev3));
+        assert_eq!(bundle(Vec::new(), "https://deck/"), None);
+        let all = vec![one(1, Severity::Sev4), one(2, Severity::Sev2), one(3, Severity::Sev4)];
+        let told = bundle(all, "https://deck/").unwrap();
+        assert_eq!(
+            (told.page, told.severity, told.title.as_str()),
+            (one(2, Severity::Sev2).page, Severity::Sev2, "thing 2 and 2 more")
+        );
+        assert_eq!(told.also.iter().map(|one| one.title.as_str()).collect::<Vec<_>>(), ["thing 1", "thing 3"]);
+        for number in 1..4 {
+            assert!(told.text.contains(&format!("thing {number} https://deck/incidents/{number}")), "{}", told.text);
+        }
+        let many = bundle((0..=250).map(|number| one(number, Severity::Sev4)).collect(), "https://deck/").unwrap();
+        assert!(many.also.len() == 250 && many.text.ends_with("And 50 more: https://deck/incidents"), "{}", many.text);
     }
 }

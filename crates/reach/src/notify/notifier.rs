@@ -39,6 +39,27 @@ pub struct Message {
     pub kind: MessageKind,
     /// When the page was decided.
     pub at: Timestamp,
+    /// The others that are in the same message; the first of all is told above. Empty: it is one by itself.
+    pub also: Vec<Bundled>,
+}
+
+/// One of several in a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Bundled {
+    /// The page.
+    pub page: PageId,
+    /// The incident.
+    pub incident: IncidentId,
+    /// How bad.
+    pub severity: Severity,
+    /// One line.
+    pub title: String,
+    /// The console's page of the incident, with the acknowledge button.
+    pub link: String,
+    /// Whether an earlier attempt may have arrived.
+    pub repeat: bool,
+    /// When the page was decided.
+    pub at: Timestamp,
 }
 
 impl Message {
@@ -57,6 +78,7 @@ impl Message {
             drill: false,
             kind,
             at,
+            also: Vec::new(),
         }
     }
 }
@@ -69,6 +91,8 @@ pub enum MessageKind {
     Page,
     /// It is over.
     Resolved,
+    /// Something that a person set is to end, or did: nobody has to get up.
+    Notice,
 }
 
 /// A channel's word that it took the message.
@@ -122,6 +146,11 @@ impl SendError {
 pub trait Notifier: Send + Sync + fmt::Debug {
     /// Hands the message over, within [`quarterdeck_core::limits::DELIVERY_TIMEOUT`].
     async fn send(&self, message: &Message) -> Result<Receipt, SendError>;
+    /// Whether one message may be about several incidents. Not where the channel keeps a state for each: an incident that it was
+    /// never told of by itself could not be ended there.
+    fn bundles(&self) -> bool {
+        true
+    }
 }
 
 /// One setting of a notifier.

@@ -89,6 +89,9 @@ struct Sender {
 
 #[async_trait]
 impl Notifier for Sender {
+    fn bundles(&self) -> bool {
+        false
+    }
     async fn send(&self, message: &Message) -> Result<Receipt, SendError> {
         let body = serde_json::to_vec(&compose(message, self.key.expose(), &self.source))
             .map_err(|error| SendError::permanent(format!("write the event as JSON: {error}")))?;
@@ -176,7 +179,7 @@ fn compose<'a>(message: &'a Message, routing_key: &'a str, source: &'a str) -> E
     let link = link(message).map(String::from);
     let (action, payload) = match message.kind {
         MessageKind::Resolved => ("resolve", None),
-        MessageKind::Page => ("trigger", Some(payload(message, source))),
+        MessageKind::Page | MessageKind::Notice => ("trigger", Some(payload(message, source))),
     };
     Event {
         routing_key,

@@ -30,7 +30,8 @@ use serde::Serialize;
 use sha2::Sha256;
 
 use super::{
-    Message, MessageKind, Notifier, NotifierKind, Parts, Receipt, SendError, SettingError, SettingSpec, Settings,
+    Bundled, Message, MessageKind, Notifier, NotifierKind, Parts, Receipt, SendError, SettingError, SettingSpec,
+    Settings,
     exchange::{ALLOW_HTTP, CA_FILE, Exchange, TIMEOUT},
     words::{Secret, idempotency_key},
 };
@@ -101,7 +102,7 @@ impl NotifierKind for Webhook {
 pub struct Body<'a> {
     /// Version of this form; it has been 1 from the beginning.
     pub version: u8,
-    /// `page` or `resolved`.
+    /// `page`, `resolved`, or `notice`: a silence of theirs is to end, or did, and nobody has to get up.
     pub kind: MessageKind,
     /// The page, `pag_…`; the same in every repeat of it.
     pub page: PageId,
@@ -125,12 +126,16 @@ pub struct Body<'a> {
     pub drill: bool,
     /// When the page was decided, RFC 3339.
     pub at: Timestamp,
+    /// Further pages to the same person in this message, each with its own page, incident and link; none: there is no such field.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub also: &'a [Bundled],
 }
 
 impl<'a> Body<'a> {
     /// The body of a message.
     pub fn of(message: &'a Message) -> Self {
-        let Message { page, incident, severity, title, text, person, address, link, repeat, drill, kind, at } = message;
+        let Message { page, incident, severity, title, text, person, address, link, repeat, drill, kind, at, .. } =
+            message;
         Self {
             version: 1,
             kind: *kind,
@@ -145,6 +150,7 @@ impl<'a> Body<'a> {
             repeat: *repeat,
             drill: *drill,
             at: *at,
+            also: &message.also,
         }
     }
 }

@@ -17,7 +17,11 @@ pub(crate) fn headline(message: &Message, chars_max: usize) -> String {
     let repeat = if message.repeat { "REPEAT: " } else { "" };
     let over = if message.kind == MessageKind::Resolved { "RESOLVED: " } else { "" };
     let title = one_line(&message.title);
-    shorten(&format!("{drill}{repeat}{over}{}: {title}", message.severity), chars_max)
+    let severity = match message.kind {
+        MessageKind::Page | MessageKind::Resolved => format!("{}: ", message.severity),
+        MessageKind::Notice => String::new(),
+    };
+    shorten(&format!("{drill}{repeat}{over}{severity}{title}"), chars_max)
 }
 
 /// What stands below the headline, as lines of plain text: the warnings first, then the reasons.
@@ -37,13 +41,18 @@ pub(crate) fn paragraphs(message: &Message) -> Vec<String> {
 pub(crate) fn origin(message: &Message) -> String {
     let person = one_line(&message.person);
     let person = if person.is_empty() { String::new() } else { format!(", for {person}") };
-    format!("Incident {}, page {}{person}, decided {}", message.incident, message.page, message.at)
+    match message.kind {
+        MessageKind::Page | MessageKind::Resolved => {
+            format!("Incident {}, page {}{person}, decided {}", message.incident, message.page, message.at)
+        }
+        MessageKind::Notice => format!("Notice {}{person}, decided {}", message.page, message.at),
+    }
 }
 
 /// The key under which a channel may recognise the same message twice. A page and its all-clear differ.
 pub(crate) fn idempotency_key(message: &Message) -> String {
     match message.kind {
-        MessageKind::Page => message.page.to_string(),
+        MessageKind::Page | MessageKind::Notice => message.page.to_string(),
         MessageKind::Resolved => format!("{}.resolved", message.page),
     }
 }
@@ -53,6 +62,7 @@ pub(crate) fn invitation(message: &Message) -> &'static str {
     match message.kind {
         MessageKind::Page => "Open and acknowledge",
         MessageKind::Resolved => "Open the incident",
+        MessageKind::Notice => "Open the silences",
     }
 }
 

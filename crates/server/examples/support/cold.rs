@@ -63,7 +63,15 @@ pub(crate) fn claim(number: usize, now: Timestamp) -> Outcome<Vec<SignalChange>>
     );
     let source = Name::new("bench")?;
     let resolve_timeout = Duration::from_mins(5);
-    let hearing = Hearing { source: &source, now, wall: now, resolve_timeout, words: NO_WORDS, is_service: &|_| false };
+    let hearing = Hearing {
+        source: &source,
+        now,
+        wall: now,
+        resolve_timeout,
+        words: NO_WORDS,
+        group_by: None,
+        is_service: &|_| false,
+    };
     let batch = parse_webhook(body.as_bytes(), &hearing).map_err(|error| error.to_string())?;
     Ok(batch.heard.into_iter().map(|heard| heard.change).collect())
 }

@@ -31,6 +31,9 @@ const CONFIGURATION: &str = "QUARTERDECK_BENCH_CONFIGURATION";
 /// The key of the one monitor.
 pub(crate) const KEY: &str = "0123456789abcdef0123456789abcdef";
 
+/// The key of a monitor with the usual bounds.
+pub(crate) const BOUNDED_KEY: &str = "fedcba9876543210fedcba9876543210";
+
 /// Serves for ever if the environment says so.
 #[expect(clippy::disallowed_methods, reason = "how a bench tells its child what to do")]
 pub(crate) async fn serve_if_told() -> Outcome<()> {
@@ -111,6 +114,14 @@ data = "data"
 [[integration]]
 id = "bench"
 key = "{KEY}"
+signals_a_minute = 1000000000
+open_incidents = 1000000000
+apart = 1000000000
+[[integration]]
+id = "bounded"
+key = "{BOUNDED_KEY}"
+[response]
+bundle = "never"
 [[token]]
 name = "bench"
 role = "commander"

@@ -79,4 +79,6 @@ pub struct Integration {
     pub digest: [u8; 32],
     /// How often something is to be heard of it; none: whenever it has something to say.
     pub heartbeat: Option<Duration>,
+    /// The labels that its claims about no known service are grouped by; none: as its format says.
+    pub group_by: Option<Vec<String>>,
 }

@@ -3,6 +3,8 @@
 mod mistakes;
 mod entrance;
 mod channels;
+mod word;
+mod bounds;
 mod response;
 mod twice;
 mod watching;
@@ -276,7 +278,8 @@ fn integrations(
                 "allow for a lost request or two",
             );
         }
-        integrations.extend(id.map(|id| Integration { id, digest, heartbeat }));
+        let group_by = bounds::group_by(nth, section, mistakes);
+        integrations.extend(id.map(|id| Integration { id, digest, heartbeat, group_by }));
     }
     integrations
 }

@@ -90,6 +90,8 @@ pub(super) struct Response {
     pub(super) reopen_at: Option<String>,
     pub(super) still_firing: Option<String>,
     pub(super) open_at: Option<String>,
+    pub(super) bundle: Option<String>,
+    pub(super) silence_notice: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -243,4 +245,11 @@ pub(super) struct IntegrationSection {
     pub(super) id: Spanned<String>,
     pub(super) key: String,
     pub(super) heartbeat: Option<String>,
+    pub(super) signals_a_minute: Option<u32>,
+    pub(super) open_incidents: Option<u32>,
+    pub(super) apart: Option<u32>,
+    pub(super) services: Option<Vec<String>>,
+    pub(super) facts: Option<Vec<String>>,
+    pub(super) loudest: Option<String>,
+    pub(super) group_by: Option<Vec<String>>,
 }

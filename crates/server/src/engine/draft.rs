@@ -68,6 +68,10 @@ impl Draft {
             let leaving = outbox::deliveries(incident, event, roster).into_iter();
             self.batch.outgoing.extend(leaving.map(|delivery| Outgoing::new(delivery, index, recorded.at)));
         }
+        if let Body::Journal(event) = &recorded.body {
+            let leaving = outbox::notice(recorded.version, event);
+            self.batch.outgoing.extend(leaving.map(|delivery| Outgoing::new(delivery, index, recorded.at)));
+        }
         self.recorded.push(Arc::new(recorded));
     }
 }

@@ -189,6 +189,8 @@ pub fn incident_of(fate: &Fate) -> Option<IncidentId> {
         | Fate::Retracted(id)
         | Fate::Ended(id)
         | Fate::Late(id)
+        | Fate::Gathered(id)
+        | Fate::Counted(id)
         | Fate::Silent(id) => Some(*id),
         Fate::Silenced(_) | Fate::Noted | Fate::Unknown => None,
     }
@@ -203,6 +205,10 @@ pub fn words(fate: &Fate) -> String {
         Fate::Confirmed(id) => format!("stands for good on {id}"),
         Fate::Retracted(id) => format!("was undone on {id}"),
         Fate::Ended(id) => format!("is over on {id}"),
+        Fate::Gathered(id) => format!("gathered in {id}: it opens nothing by itself, as that says"),
+        Fate::Counted(id) => {
+            format!("counted on {id}, which keeps no more one by one: what it says besides is not kept")
+        }
         Fate::Late(id) => format!("began anew on {id} since, and goes on"),
         Fate::Silent(id) => format!("is not repeated on {id}, and stands"),
         Fate::Silenced(id) => format!("silenced by {id}"),

@@ -8,7 +8,7 @@ use axum::{
     routing::get,
 };
 use quarterdeck_api::{Channel, ErrorBody, Health};
-use quarterdeck_core::id::SourceId;
+use quarterdeck_core::{board::OverBound, id::SourceId, time::human_span};
 use std::time::Duration;
 
 use super::{Shared, Viewer};
@@ -69,6 +69,7 @@ pub fn state(app: &Shared) -> Health {
     let ready = faults.is_empty();
     let size = read(&app.engine.published().head).size;
     faults.extend(app.writing.faults(size, now, app.clock.elapsed()));
+    faults.extend(board.over_bounds().map(|one| over_bound(&one)));
     faults.extend(app.pulse.fault());
     faults.extend(app.steps.fault(&*app.clock));
     // Everything else runs, and starting again would not mend it.
@@ -89,6 +90,13 @@ pub fn state(app: &Shared) -> Health {
         unpublished: size.saturating_sub(app.writing.published_upto()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }
+}
+
+/// That a monitor says more than it may.
+fn over_bound(one: &OverBound) -> String {
+    let OverBound { incident, title, signals, since, until } = one;
+    let span = human_span(until.since(*since));
+    format!("{title}: {signals} signals in {span}, gathered in {incident}")
 }
 
 /// What cannot be seen now. No reason to send requests elsewhere: another program with the same nodes sees no more.
@@ -187,7 +195,11 @@ pub async fn metrics(_: Viewer, State(app): State<Shared>) -> Response {
         .set(f64::from(u32::try_from(health.unpublished).unwrap_or(u32::MAX)));
     let since_commit = app.writing.last_commit().map(|(_, last)| app.clock.elapsed().saturating_sub(last));
     metrics::gauge!("quarterdeck_last_commit_age_seconds").set(since_commit.unwrap_or_default().as_secs_f64());
-    let unreached = u32::try_from(app.engine.published().board().unreached_count()).unwrap_or(u32::MAX);
+    let board = app.engine.published().board();
+    let gathered =
+        board.over_bounds().map(|one| u32::try_from(one.signals).unwrap_or(u32::MAX)).fold(0, u32::saturating_add);
+    metrics::gauge!("quarterdeck_signals_over_bound").set(f64::from(gathered));
+    let unreached = u32::try_from(board.unreached_count()).unwrap_or(u32::MAX);
     metrics::gauge!("quarterdeck_incidents_unreached").set(f64::from(unreached));
     let text = app.metrics.as_ref().map(metrics_exporter_prometheus::PrometheusHandle::render).unwrap_or_default();
     ([("content-type", "text/plain; version=0.0.4")], text).into_response()

@@ -63,6 +63,7 @@ async fn in_its_words(request: Request, next: Next) -> Response {
 pub fn hearing<T>(app: &Shared, source: &SourceId, read: impl FnOnce(&Hearing<'_>) -> T) -> T {
     let in_force = app.live.now();
     let is_service = |service: &ServiceId| in_force.setting.catalogue.services.contains_key(service);
+    let integration = in_force.integrations.iter().find(|one| one.id == *source);
     let (now, wall) = (app.clock.now(), app.clock.wall());
     read(&Hearing {
         source,
@@ -70,6 +71,7 @@ pub fn hearing<T>(app: &Shared, source: &SourceId, read: impl FnOnce(&Hearing<'_
         wall,
         resolve_timeout: RESOLVE_TIMEOUT,
         words: &in_force.words,
+        group_by: integration.and_then(|one| one.group_by.as_deref()),
         is_service: &is_service,
     })
 }

@@ -293,6 +293,7 @@ const fn became(fate: &Fate) -> Option<&'static str> {
     match fate {
         Fate::Opened(_) => Some("opened"),
         Fate::Attached(_) => Some("joined"),
+        Fate::Gathered(_) => Some("gathered"),
         Fate::Silenced(_) => Some("silenced"),
         Fate::Noted => Some("noted"),
         Fate::Repeated(_)
@@ -300,6 +301,7 @@ const fn became(fate: &Fate) -> Option<&'static str> {
         | Fate::Retracted(_)
         | Fate::Ended(_)
         | Fate::Late(_)
+        | Fate::Counted(_)
         | Fate::Silent(_)
         | Fate::Unknown => None,
     }

@@ -11,6 +11,7 @@
 //! than never. When the program is told to stop, what is due is handed over first, for a bounded time.
 
 mod queue;
+mod bundle;
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -19,11 +20,11 @@ use std::{
 };
 
 use quarterdeck_core::{
-    id::{ChannelId, DeliveryId},
+    id::{ChannelId, DeliveryId, SilenceId},
     incident::{ClaimsEvent, IncidentEvent, PageOutcome},
     journal::{Body, Recorded},
     limits::{ATTEMPTS_PER_CHANNEL_MAX, DELIVERY_TIMEOUT, RETRY_AFTER_MAX},
-    outbox::{self, Audience},
+    outbox::{self, Audience, Unwanted, bundle::Pacing},
     time::Timestamp,
 };
 use tokio::{
@@ -37,12 +38,12 @@ use crate::{
     engine::{LoadError, News, Work, read},
     in_force::{InForce, Live},
     loops::engine::EngineHandle,
-    reaching::{Admission, Place, Reaching, Verdict},
+    reaching::{Admission, Place, Reaching},
 };
 use quarterdeck_host::clock::Clock;
 use quarterdeck_reach::notify::{
     Message, SendError,
-    message::{Sending, compose},
+    message::{Sending, compose, of_silence},
 };
 use quarterdeck_store::{Outgoing, Store, StoreError};
 
@@ -79,6 +80,10 @@ pub struct Deliver {
 /// What waits, and what is in somebody's hands.
 struct Desk {
     queue: Queue,
+    /// What left to whom lately.
+    pacing: Pacing,
+    /// Nothing waits for others any more: the program is to stop.
+    closing: bool,
     /// Neither in the queue nor settled.
     in_hand: HashSet<DeliveryId>,
     news: broadcast::Receiver<News>,
@@ -133,6 +138,8 @@ impl Deliver {
         let published = Arc::clone(self.engine.published());
         let mut desk = Desk {
             queue: Queue::default(),
+            pacing: Pacing::default(),
+            closing: false,
             in_hand: HashSet::new(),
             news: published.news.subscribe(),
             read: None,
@@ -141,6 +148,9 @@ impl Deliver {
         let mut last_call: Option<Instant> = None;
         loop {
             self.gather(&mut desk).await;
+            if *stop.borrow() && !std::mem::replace(&mut desk.closing, true) {
+                desk.queue.release();
+            }
             let handed_out = self.hand_out(&mut desk).await;
             if *stop.borrow() {
                 let until = *last_call.get_or_insert_with(|| Instant::now() + DRAIN_MAX);
@@ -194,6 +204,7 @@ impl Deliver {
             desk.read = Some(elapsed);
         }
         desk.queue.wake(now);
+        desk.pacing.forget(now);
         self.reaching.turned(desk.queue.lengths(), elapsed);
     }
 
@@ -253,12 +264,12 @@ impl Deliver {
     /// Hands to each channel what it has places for. False: nothing could be handed out.
     async fn hand_out(self: &Arc<Self>, desk: &mut Desk) -> bool {
         let now = self.clock.elapsed();
-        let mut leaving: Vec<(Waiting, Place)> = Vec::new();
+        let mut leaving: Vec<(Vec<Waiting>, Place)> = Vec::new();
         let mut refused = false;
         for id in desk.queue.channels() {
             while let Some(first) = desk.queue.first(&id) {
                 match self.reaching.admit(&id, first.is_urgent(), now) {
-                    Admission::Go(place) => leaving.extend(desk.queue.take(&id).map(|waiting| (waiting, place))),
+                    Admission::Go(place) => leaving.extend(self.next(desk, &id).map(|together| (together, place))),
                     Admission::Wait => break,
                     Admission::Shut(why) => {
                         refused |= self.refuse_all(desk, &id, &why);
@@ -294,16 +305,16 @@ impl Deliver {
     }
 
     /// Marks attempts as begun and begins them. False: none can begin now.
-    async fn begin(self: &Arc<Self>, desk: &mut Desk, leaving: Vec<(Waiting, Place)>) -> bool {
-        let unmarked = leaving.iter().filter(|(waiting, _)| !waiting.held);
-        let ids: Vec<DeliveryId> = unmarked.map(|(waiting, _)| waiting.row.delivery.id).collect();
+    async fn begin(self: &Arc<Self>, desk: &mut Desk, leaving: Vec<(Vec<Waiting>, Place)>) -> bool {
+        let unmarked = leaving.iter().flat_map(|(together, _)| together).filter(|waiting| !waiting.held);
+        let ids: Vec<DeliveryId> = unmarked.map(|waiting| waiting.row.delivery.id).collect();
         let claimed = if ids.is_empty() { Ok(Vec::new()) } else { self.store.claim(&ids).await };
         let marked: Option<HashMap<DeliveryId, Outgoing>> = match claimed {
             Ok(rows) => Some(rows.into_iter().map(|row| (row.delivery.id, row)).collect()),
             // Another program has the outbox: it delivers.
             Err(error @ (StoreError::InUse { .. } | StoreError::Conflict { .. })) => {
                 tracing::error!(%error, "cannot deliver");
-                for (waiting, _) in leaving {
+                for waiting in leaving.into_iter().flat_map(|(together, _)| together) {
                     let urgency = self.urgency(&waiting.row);
                     desk.queue.insert(waiting, urgency, self.clock.now());
                 }
@@ -316,49 +327,18 @@ impl Deliver {
             }
         };
         let mut any = false;
-        for (mut waiting, place) in leaving {
-            let id = waiting.row.delivery.id;
-            match (&marked, waiting.held) {
-                (Some(marked), false) => match marked.get(&id) {
-                    Some(row) => {
-                        // The store may not have heard of an attempt before.
-                        let attempts = row.attempts.max(waiting.row.attempts.saturating_add(1));
-                        (waiting.row, waiting.held) = (Outgoing { attempts, ..row.clone() }, true);
-                    }
-                    // Settled meanwhile.
-                    None => continue,
-                },
-                // Without an answer the store may have it marked all the same: it is put back like one that is.
-                (None, false) => {
-                    waiting.row.attempts = waiting.row.attempts.saturating_add(1);
-                    waiting.held = true;
-                }
-                (None | Some(_), true) => waiting.row.attempts = waiting.row.attempts.saturating_add(1),
-            }
-            any = true;
-            desk.in_hand.insert(id);
+        for (together, place) in leaving {
+            let begun: Vec<Waiting> = together.into_iter().filter_map(|one| begun(one, marked.as_ref())).collect();
+            any |= !begun.is_empty();
+            desk.in_hand.extend(begun.iter().map(|waiting| waiting.row.delivery.id));
             let this = Arc::clone(self);
-            desk.tasks.spawn(async move { vec![this.deliver(waiting, place).await] });
+            desk.tasks.spawn(async move { this.hand_over(begun, place).await });
         }
         any
     }
 
-    /// One attempt, and what follows from its answer.
-    async fn deliver(&self, mut waiting: Waiting, mut place: Place) -> Back {
-        waiting.begun.get_or_insert(self.clock.elapsed());
-        let attempt = self.attempt(&waiting.row).await;
-        let (at, now) = (self.clock.now(), self.clock.elapsed());
-        let mut mute = false;
-        match &attempt {
-            Ok(_) => place.tell(Verdict::Answered, None, at, now),
-            Err(Missed::Channel(error)) => {
-                mute = matches!(error, SendError::Unknown { .. } | SendError::Retry { after: None, .. });
-                let verdict = if mute { Verdict::Mute } else { Verdict::Answered };
-                place.tell(verdict, Some(&error.to_string()), at, now);
-            }
-            Err(Missed::Ours(_) | Missed::Unwanted(_)) => {}
-        }
-        drop(place);
+    /// What follows from the answer to an attempt; `mute`: the channel gave none.
+    async fn follow(&self, waiting: Waiting, attempt: Result<String, Missed>, mute: bool) -> Back {
         let attempts = waiting.row.attempts;
         let outcome = match attempt {
             Ok(receipt) => PageOutcome::Delivered { receipt },
@@ -377,24 +357,11 @@ impl Deliver {
         self.settle(waiting, outcome, mute).await
     }
 
-    async fn attempt(&self, row: &Outgoing) -> Result<String, Missed> {
-        let Audience::Contact { channel, .. } = &row.delivery.to;
-        let in_force = self.live.now();
-        let Some(notifier) = in_force.channels.get(channel) else {
-            let reason = format!("no channel `{channel}` is configured");
-            return Err(Missed::Ours(SendError::Permanent { reason }));
-        };
-        self.shown(row.decided).await.map_err(Missed::Ours)?;
-        let message = self.message(row, &in_force).await?;
-        let sent = tokio::time::timeout(DELIVERY_TIMEOUT, notifier.send(&message)).await.unwrap_or_else(|_| {
-            Err(SendError::Unknown { reason: format!("no answer within {} s", DELIVERY_TIMEOUT.as_secs()) })
-        });
-        let receipt = sent.map_err(Missed::Channel)?;
-        Ok(if message.repeat { format!("{} (repeat)", receipt.text) } else { receipt.text })
-    }
-
     /// What a delivery says now, if anybody still wants it. Of an incident that cannot be read somebody hears that.
     async fn message(&self, row: &Outgoing, in_force: &InForce) -> Result<Message, Missed> {
+        if let Some(silence) = row.delivery.silence() {
+            return self.notice(row, silence, in_force);
+        }
         let incident = match self.engine.published().incident(row.delivery.incident).await {
             Ok(incident) => incident,
             Err(LoadError::Damaged { .. }) => None,
@@ -404,8 +371,21 @@ impl Deliver {
         wanted.map_err(|unwanted| Missed::Unwanted(unwanted.to_string()))?;
         let repeated = lock(&self.may_have_arrived).contains(&row.delivery.id);
         let (setting, base_url) = (&*in_force.setting, in_force.base_url.as_str());
-        let sending = Sending { setting, base_url, at: row.not_before, repeated };
+        let sending = Sending { setting, base_url, at: row.not_before, repeated, now: self.clock.now() };
         Ok(compose(incident.as_deref(), &row.delivery, sending))
+    }
+
+    /// What the owner of a silence is told of it, as it is now.
+    fn notice(&self, row: &Outgoing, id: SilenceId, in_force: &InForce) -> Result<Message, Missed> {
+        let unwanted = || Missed::Unwanted(Unwanted::Changed.to_string());
+        let board = self.engine.published().board();
+        let silence = board.silence(id).ok_or_else(unwanted)?;
+        let repeated = lock(&self.may_have_arrived).contains(&row.delivery.id);
+        let (setting, base_url, now) = (&*in_force.setting, in_force.base_url.as_str(), self.clock.now());
+        let sending = Sending { setting, base_url, at: row.not_before, repeated, now };
+        let held = board.loose_signals().filter(|one| one.silence.is_some() && one.status.is_live());
+        let held = held.filter(|one| silence.matches(&one.signal)).count();
+        Ok(of_silence(silence, held, &row.delivery, sending))
     }
 
     /// Waits until the event at this place of the log is published: it is in the outbox a moment before.
@@ -481,6 +461,26 @@ impl Deliver {
             }
         }
     }
+}
+
+/// A delivery whose attempt begins, as the store has it now; none: it was settled meanwhile. `marked`: those that the store was told
+/// of, if it could be.
+fn begun(mut waiting: Waiting, marked: Option<&HashMap<DeliveryId, Outgoing>>) -> Option<Waiting> {
+    match (marked, waiting.held) {
+        (Some(marked), false) => {
+            let row = marked.get(&waiting.row.delivery.id)?;
+            // The store may not have heard of an attempt before.
+            let attempts = row.attempts.max(waiting.row.attempts.saturating_add(1));
+            (waiting.row, waiting.held) = (Outgoing { attempts, ..row.clone() }, true);
+        }
+        // Without an answer the store may have it marked all the same: it is put back like one that is.
+        (None, false) => {
+            waiting.row.attempts = waiting.row.attempts.saturating_add(1);
+            waiting.held = true;
+        }
+        (None | Some(_), true) => waiting.row.attempts = waiting.row.attempts.saturating_add(1),
+    }
+    Some(waiting)
 }
 
 /// What went wrong, and how often it was tried if more than once.

@@ -167,6 +167,8 @@ pub(crate) fn signal(detector: &str, service: &str, title: &str, loudness: Loudn
         observed: now,
         drill: false,
         repeats: false,
+        source: None,
+        group: None,
     }
 }
 

@@ -223,6 +223,37 @@ async fn every_button_does_what_it_says() {
 }
 
 #[tokio::test]
+async fn ticked_incidents_are_asked_together_and_what_was_not_done_is_said() {
+    let house = House::new().await;
+    let first = house.theft().await;
+    let other =
+        raise(&house.running, signal("webhook", "deposits", "deposits are slow", Loudness::Warning, now())).await;
+    let other = incident_of(&house.running, other);
+    let html = house.page("/", RESPONDER).await;
+    for part in [format!("name=\"incident\" value=\"{first}\""), "action=\"/incidents/commands\"".to_owned()] {
+        assert!(html.contains(&part), "{part}: {html}");
+    }
+    assert!(!html.contains(">resolve</option>") && !house.page("/", VIEWER).await.contains("name=\"incident\""));
+    let ticked = format!("command=acknowledge&which=ticked&incident={first}&incident={other}");
+    let answer = house.post("/incidents/commands", RESPONDER, &ticked).send().await.unwrap();
+    assert_eq!((answer.status(), location(&answer)), (StatusCode::SEE_OTHER, "/"));
+    assert_eq!(house.page("/", VIEWER).await.matches("<strong>bjorn</strong> has it").count(), 2);
+    // One that is not there does not keep the others from being done.
+    let none = "inc_00000000000000000000000000";
+    let all = format!("command=resolve&which=ticked&note=noise&incident={none}&incident={other}");
+    let said = house.post("/incidents/commands", COMMANDER, &all).send().await.unwrap().text().await.unwrap();
+    assert!(said.contains("Done for 1") && said.contains(&format!("no incident {none}")), "{said}");
+    let matching = "command=resolve&which=matching&phase=open&service=bridge-vault";
+    let answer = house.post("/incidents/commands", COMMANDER, matching).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    assert!(house.page("/", VIEWER).await.contains("no incident is open"));
+    let nothing =
+        house.post("/incidents/commands", RESPONDER, "command=acknowledge&which=ticked").send().await.unwrap();
+    assert_eq!(nothing.status(), StatusCode::BAD_REQUEST);
+    house.running.stop().await;
+}
+
+#[tokio::test]
 async fn a_form_that_was_opened_before_an_upgrade_still_does_what_it_says() {
     let house = House::new().await;
     let id = house.theft().await;

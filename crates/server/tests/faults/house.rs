@@ -325,7 +325,7 @@ fn configuration(is_open: bool) -> String {
     if is_open {
         text.push_str("listen = \"127.0.0.1:0\"\n");
     }
-    text.push_str("[response]\ndefault_policy = \"ops\"\nopen_at = \"warning\"\nreopen = \"5m\"\n");
+    text.push_str("[response]\ndefault_policy = \"ops\"\nopen_at = \"warning\"\nreopen = \"5m\"\nbundle = \"never\"\nsilence_notice = \"never\"\n");
     writeln!(text, "[[token]]\nname = \"viewer\"\nrole = \"viewer\"\ntoken = \"{VIEWER}\"").unwrap();
     for channel in CHANNELS {
         // Never asked: the world's own channels stand in their places.
@@ -363,7 +363,7 @@ fn configuration(is_open: bool) -> String {
         writeln!(text, "[[service]]\nid = \"{service}\"\nusers = 1000\npolicy = \"{policy}\"").unwrap();
     }
     for (id, key) in ["watch", "prom"].iter().zip(KEYS) {
-        writeln!(text, "[[integration]]\nid = \"{id}\"\nkey = \"{key}\"").unwrap();
+        writeln!(text, "[[integration]]\nid = \"{id}\"\nkey = \"{key}\"\nsignals_a_minute = 1000000\nopen_incidents = 1000000\napart = 1000000").unwrap();
     }
     text
 }

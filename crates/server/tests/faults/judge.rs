@@ -314,6 +314,8 @@ impl<'a> Told<'a> {
             }
             match arrival.kind {
                 MessageKind::Page => by_page.entry(arrival.page).or_default().push(arrival),
+                // A silence is no incident.
+                MessageKind::Notice => {}
                 MessageKind::Resolved if self.over.contains(&arrival.incident) => {}
                 MessageKind::Resolved => {
                     self.outside.object(format!("people hear that {} is over, which it is not", arrival.incident))

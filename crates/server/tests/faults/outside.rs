@@ -156,6 +156,7 @@ impl Outside {
             match message.kind {
                 MessageKind::Page => "a page",
                 MessageKind::Resolved => "an all-clear",
+                MessageKind::Notice => "a notice",
             },
             message.person,
             message.title,

@@ -43,8 +43,15 @@ pub(crate) fn parts() -> Surroundings {
 pub(crate) fn claim(key: &str) -> Work {
     let source = Name::new("monitor").unwrap();
     let resolve_timeout = std::time::Duration::from_mins(5);
-    let hearing =
-        Hearing { source: &source, now: NOW, wall: NOW, resolve_timeout, words: NO_WORDS, is_service: &|_| false };
+    let hearing = Hearing {
+        source: &source,
+        now: NOW,
+        wall: NOW,
+        resolve_timeout,
+        words: NO_WORDS,
+        group_by: None,
+        is_service: &|_| false,
+    };
     let body = format!(r#"{{"title":"{key}","dedup_key":"{key}","severity":"error"}}"#);
     let heard = parse_webhook(body.as_bytes(), &hearing).unwrap().heard;
     let changes: Vec<SignalChange> = heard.into_iter().map(|heard| heard.change).collect();

@@ -323,6 +323,7 @@ data = "data"
 [response]
 default_policy = "everything"
 open_at = "warning"
+bundle = "never"
 
 [[token]]
 name = "viewer"
@@ -376,6 +377,9 @@ users = 1000
 [[integration]]
 id = "monitor"
 key = "{KEY}"
+signals_a_minute = 1000000
+open_incidents = 1000000
+apart = 1000000
 "#
     )
 }

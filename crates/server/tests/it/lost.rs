@@ -52,6 +52,11 @@ data = "data"
 [[integration]]
 id = "monitor"
 key = "{KEY}"
+signals_a_minute = 1000000000
+open_incidents = 1000000000
+apart = 1000000000
+[response]
+bundle = "never"
 [[person]]
 id = "ana"
 contacts = [{{ channel = "hook" }}]

@@ -8,7 +8,11 @@ mod altered;
 #[cfg(test)]
 mod broken;
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod bulk;
+#[cfg(test)]
+mod bundles;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]

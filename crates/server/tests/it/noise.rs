@@ -124,6 +124,7 @@ impl Noisy {
             wall: now,
             resolve_timeout,
             words: quarterdeck_formats::severity::NO_WORDS,
+            group_by: None,
             is_service: &|_| true,
         };
         let body = format!(

@@ -56,7 +56,10 @@ async fn a_silenced_alert_pages_nobody_until_the_silence_is_over() {
 
         deck.alert(&json!([alert("rpc", "NodeDown", "eth-1")])).await;
         assert_eq!(deck.only_incident().await.signals.len(), 1);
-        deck.receiver.next().await;
+        // The page, and the word to the owner that it ended over something.
+        let mut kinds = [deck.receiver.next().await, deck.receiver.next().await].map(|one| one.text("kind").to_owned());
+        kinds.sort();
+        assert_eq!(kinds, ["notice", "page"]);
         deck.settled().await;
         deck.finish().await;
     })
@@ -165,6 +168,32 @@ async fn who_acknowledges_silences_nothing() {
     deck.alert(&json!([alert("rpc", "NodeDown", "eth-2")])).await;
     assert_eq!(deck.only_incident().await.signals.len(), 2);
     deck.finish().await;
+}
+
+#[tokio::test]
+async fn its_owner_hears_before_the_end_and_when_it_ends_over_what_stands() {
+    on_every_store(async |deck| {
+        let ends = deck.clock.now().plus(Duration::from_mins(20));
+        let silence = json!({"matchers": [{"name": "service", "value": "rpc"}], "ends": ends, "comment": "moving it"});
+        assert_eq!(deck.post("/api/v1/silences", COMMANDER, silence.to_string()).await.0, 200);
+        // Said once, and held.
+        let claim = json!({"title": "rpc is down", "service": "rpc", "severity": "critical"});
+        assert_eq!(deck.post("/ingest/webhook", KEY, claim.to_string()).await.0, 200);
+        deck.clock.forward(Duration::from_mins(6));
+        let soon = deck.receiver.next().await;
+        assert_eq!((soon.text("kind"), soon.text("address")), ("notice", "bo"));
+        assert_eq!(soon.text("title"), "Silence is about to end: moving it");
+        assert!(soon.text("text").contains("1 signal that it holds back still stands"), "{:?}", soon.body);
+        deck.clock.forward(Duration::from_mins(15));
+        let both = [deck.receiver.next().await, deck.receiver.next().await];
+        let over = both.iter().find(|one| one.text("kind") == "notice").unwrap();
+        assert_eq!((over.text("title"), over.text("address")), ("Silence is over: moving it", "bo"));
+        let page = both.iter().find(|one| one.text("kind") == "page").unwrap();
+        assert_eq!((page.text("title"), page.text("address")), ("rpc is down", "ana"));
+        deck.settled().await;
+        deck.finish().await;
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -85,6 +85,11 @@ pub(super) fn of_journal(board: &Board, event: &JournalEvent) -> Option<String> 
     Some(match event {
         JournalEvent::SilenceSet { .. } => "silence set".to_owned(),
         JournalEvent::SilenceExpired { .. } => "silence ended".to_owned(),
+        JournalEvent::SilenceNotice { over, to, .. } => {
+            let who =
+                to.as_ref().map_or_else(|| "nobody".to_owned(), |told| format!("{} by {}", told.person, told.channel));
+            format!("told {who} that the silence {}", if *over { "is over" } else { "will end" })
+        }
         JournalEvent::SignalNoted { silence: None, .. } => "noted".to_owned(),
         JournalEvent::SignalNoted { silence: Some(_), .. } => "silenced".to_owned(),
         JournalEvent::SignalTurned { signal, status, .. } => {
@@ -100,6 +105,7 @@ pub(super) fn of_journal(board: &Board, event: &JournalEvent) -> Option<String> 
         JournalEvent::Started { .. }
         | JournalEvent::Configured { .. }
         | JournalEvent::SilenceOver { .. }
+        | JournalEvent::SilenceNoticeSettled { .. }
         | JournalEvent::GapOpened { .. }
         | JournalEvent::GapClosed { .. }
         | JournalEvent::AllClearSettled { .. }

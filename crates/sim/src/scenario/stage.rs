@@ -63,6 +63,9 @@ pub(super) struct Stage {
     said: Vec<String>,
 }
 
+/// The monitor of a scenario, as an integration is called.
+const MONITOR: &str = "monitor";
+
 impl Stage {
     pub(super) fn new(world: World, start: Timestamp) -> Result<Self, String> {
         let knowledge = Knowledge { catalogue: Arc::clone(&world.setting.catalogue) };
@@ -256,6 +259,8 @@ impl Stage {
                 observed: self.now,
                 drill: false,
                 repeats: !once,
+                source: Some(name(MONITOR)?),
+                group: None,
             };
             self.take(&of_world(claim, SignalChange::Raised { signal: Arc::new(signal) }))?;
         }

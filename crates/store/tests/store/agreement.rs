@@ -73,7 +73,7 @@ fn event() -> impl Strategy<Value = StoredEvent> {
 }
 
 fn kind() -> impl Strategy<Value = DeliveryKind> {
-    prop::sample::select(vec![DeliveryKind::Page, DeliveryKind::AllClear])
+    prop::sample::select(vec![DeliveryKind::Page, DeliveryKind::AllClear, DeliveryKind::Notice])
 }
 fn stream() -> impl Strategy<Value = Stream> {
     prop_oneof![1 => Just(Stream::Journal), 5 => incident().prop_map(Stream::Incident)]

@@ -305,7 +305,7 @@ fn a_storm_becomes_one_incident_that_a_person_can_read() {
         *fates.entry(format!("{fate:?}")).or_insert(0) += 1;
     }
     let incident = desk.incident(id);
-    assert_eq!(fates, [(format!("Attached({id})"), 1_999), (format!("Repeated({id})"), 7_001)].into());
+    assert_eq!(fates, [(format!("Attached({id})"), 1_999), (format!("Counted({id})"), 7_001)].into());
     assert_eq!(incident.absorbed(), 4_096);
     assert!(incident.version() < 2_100, "{}", incident.version());
     // What is past the limit has no end of its own, so the incident cannot end by itself.

@@ -40,6 +40,8 @@ fn after(events: &[IncidentEvent]) -> Incident {
         observed: Timestamp::default(),
         drill: false,
         repeats: false,
+        source: None,
+        group: None,
     };
     let policy = EscalationPolicy {
         id: "p".parse().unwrap(),

@@ -7,17 +7,17 @@ use quarterdeck_core::{
     chain::{Address, ChainId},
     id::{PolicyId, ServiceId},
     incident::Severity,
+    limits::BUNDLE_MAX,
     money::{Price, Usd},
     policy::{Contact, EscalationPolicy, Mistake, Override, Person, Roster, Rotation, Schedule, Shift, Target, Tier},
     priority::Weights,
     setting::{Rules, Setting},
     signal::Loudness,
-    time::Timestamp,
+    time::{Timestamp, human_span},
 };
 use quarterdeck_formats::severity::SeverityWords;
-use serde::de::DeserializeOwned;
 
-use super::{Channels, Mistakes};
+use super::{Channels, Mistakes, bounds::bounds, word::word};
 use crate::config::{
     near,
     shape::{self, File},
@@ -54,7 +54,7 @@ pub(super) fn setting(file: &File, channels: &Channels, mistakes: &mut Mistakes<
         }
     };
     let catalogue = catalogue(file, default_policy.as_ref(), mistakes);
-    let rules = rules(&file.response, mistakes);
+    let rules = Rules { bounds: bounds(file, mistakes), ..rules(&file.response, mistakes) };
     Some(Setting {
         roster,
         catalogue: Arc::new(catalogue),
@@ -99,6 +99,23 @@ fn rules(section: &shape::Response, mistakes: &mut Mistakes<'_>) -> Rules {
     {
         rules.open_at = loudness;
     }
+    match section.bundle.as_deref() {
+        Some("never") => rules.bundle = Duration::ZERO,
+        Some(text) => rules.bundle = mistakes.span(text, ("response", 0, "bundle")).unwrap_or(rules.bundle),
+        None => {}
+    }
+    match section.silence_notice.as_deref() {
+        Some("never") => rules.silence_notice = Duration::ZERO,
+        Some(text) => {
+            rules.silence_notice =
+                mistakes.span(text, ("response", 0, "silence_notice")).unwrap_or(rules.silence_notice);
+        }
+        None => {}
+    }
+    if rules.bundle > BUNDLE_MAX {
+        let what = format!("it is longer than {}: people would hear too late", human_span(BUNDLE_MAX));
+        mistakes.add("response", 0, "bundle", what, "write a shorter span, or `never`");
+    }
     rules
 }
 
@@ -125,14 +142,6 @@ fn weights(section: &Weights, mistakes: &mut Mistakes<'_>) -> Weights {
         mistakes.add(header, 0, key, bad.to_string(), "see `[weights]` in `examples/exchange.toml`");
     }
     section.clone()
-}
-
-/// One of the words of a core enum.
-fn word<T: DeserializeOwned>(text: &str, place: (&str, usize, &str), mistakes: &mut Mistakes<'_>) -> Option<T> {
-    let parsed = serde_json::from_value::<T>(serde_json::Value::String(text.to_owned()));
-    let parsed = parsed.map_err(|error| error.to_string());
-    let remedy = parsed.as_ref().err().and_then(|error| near::remedy_by(error)).unwrap_or_default();
-    mistakes.take(parsed.map_err(|_| format!("`{text}` is no word for it")), place, &remedy)
 }
 
 fn roster(file: &File, channels: &Channels, mistakes: &mut Mistakes<'_>) -> Roster {

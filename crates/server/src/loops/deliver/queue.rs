@@ -34,7 +34,7 @@ impl Urgency {
             }),
             (DeliveryKind::Page, None) => Self(0),
             // Whoever is told that they need not get up can wait for those who must.
-            (DeliveryKind::AllClear, _) => Self(6),
+            (DeliveryKind::AllClear | DeliveryKind::Notice, _) => Self(6),
         }
     }
 
@@ -52,11 +52,13 @@ pub(super) struct Waiting {
     pub(super) begun: Option<Duration>,
     /// The store still counts an attempt as under way, because it could not be told otherwise.
     pub(super) held: bool,
+    /// It waited for others to the same contact.
+    pub(super) waited: bool,
 }
 
 impl Waiting {
     pub(super) const fn new(row: Outgoing) -> Self {
-        Self { row, begun: None, held: false }
+        Self { row, begun: None, held: false, waited: false }
     }
 
     pub(super) const fn channel(&self) -> &ChannelId {
@@ -97,12 +99,17 @@ impl Queue {
         }
         let place = Place { urgency, not_before, number: self.next, id };
         self.next += 1;
+        self.put(place, waiting, not_before <= now);
+    }
+
+    fn put(&mut self, place: Place, waiting: Waiting, now: bool) {
+        let id = place.id;
         self.of_incident.entry(waiting.row.delivery.incident).or_default().insert(id);
         *self.lengths.entry(waiting.channel().clone()).or_default() += 1;
-        if not_before <= now {
+        if now {
             self.lines.entry(waiting.channel().clone()).or_default().insert(place);
         } else {
-            self.later.insert((not_before, id));
+            self.later.insert((place.not_before, id));
         }
         self.waiting.insert(id, (place, waiting));
     }
@@ -131,10 +138,57 @@ impl Queue {
         self.lines.get(channel)?.first().map(|place| place.urgency)
     }
 
+    /// The first of a channel's line.
+    pub(super) fn next(&self, channel: &ChannelId) -> Option<&Waiting> {
+        let id = self.lines.get(channel)?.first()?.id;
+        self.waiting.get(&id).map(|(_, waiting)| waiting)
+    }
+
+    /// Has the first of a channel's line wait for others until this instant.
+    pub(super) fn hold(&mut self, channel: &ChannelId, until: Timestamp) {
+        let Some(id) = self.lines.get(channel).and_then(|line| line.first()).map(|place| place.id) else { return };
+        let Some((mut place, mut waiting)) = self.remove(id) else { return };
+        (place.not_before, waiting.waited) = (until, true);
+        self.put(place, waiting, false);
+    }
+
+    /// Puts what waits for others into the lines: nothing waits any more.
+    pub(super) fn release(&mut self) {
+        let held: Vec<DeliveryId> = self
+            .later
+            .iter()
+            .map(|(_, id)| *id)
+            .filter(|id| self.waiting.get(id).is_some_and(|(_, it)| it.waited))
+            .collect();
+        for (place, waiting) in held.into_iter().filter_map(|id| self.remove(id)).collect::<Vec<_>>() {
+            self.put(place, waiting, true);
+        }
+    }
+
+    /// Takes out what may go in one message with the first of a channel's line: that, and what waits for the same, the worst first.
+    /// What the channel put off stays.
+    pub(super) fn take_with(
+        &mut self,
+        channel: &ChannelId,
+        most: usize,
+        same: impl Fn(&Waiting) -> bool,
+    ) -> Vec<Waiting> {
+        let waits = |(_, id): &(Timestamp, DeliveryId)| {
+            let found = self.waiting.get(id).filter(|(_, waiting)| waiting.waited && waiting.channel() == channel);
+            found.map(|(place, _)| *place)
+        };
+        let mut places: Vec<Place> = self.lines.get(channel).into_iter().flatten().copied().collect();
+        places.extend(self.later.iter().filter_map(waits));
+        places.retain(|place| self.waiting.get(&place.id).is_some_and(|(_, waiting)| same(waiting)));
+        places.sort_unstable();
+        places.truncate(most);
+        places.into_iter().filter_map(|place| self.remove(place.id)).map(|(_, waiting)| waiting).collect()
+    }
+
     /// Takes the first of a channel's line out.
     pub(super) fn take(&mut self, channel: &ChannelId) -> Option<Waiting> {
         let id = self.lines.get(channel)?.first()?.id;
-        self.remove(id)
+        self.remove(id).map(|(_, waiting)| waiting)
     }
 
     /// Takes out all pages that wait for a channel, those too that were to be tried later.
@@ -146,7 +200,7 @@ impl Queue {
             waiting.is_some_and(|it| it.channel() == channel && it.row.delivery.kind == DeliveryKind::Page)
         };
         let ids: Vec<DeliveryId> = now.chain(later).filter(is_page).collect();
-        ids.into_iter().filter_map(|id| self.remove(id)).collect()
+        ids.into_iter().filter_map(|id| self.remove(id)).map(|(_, waiting)| waiting).collect()
     }
 
     /// How many wait for each channel.
@@ -162,7 +216,7 @@ impl Queue {
     /// An incident became better or worse while its deliveries waited.
     pub(super) fn rank(&mut self, id: IncidentId, incident: Option<&Incident>, now: Timestamp) {
         for id in self.of_incident.get(&id).cloned().unwrap_or_default() {
-            if let Some(waiting) = self.remove(id) {
+            if let Some((_, waiting)) = self.remove(id) {
                 let urgency = Urgency::of(waiting.row.delivery.kind, incident);
                 self.insert(waiting, urgency, now);
             }
@@ -174,7 +228,7 @@ impl Queue {
         self.of_incident.keys().copied().collect()
     }
 
-    fn remove(&mut self, id: DeliveryId) -> Option<Waiting> {
+    fn remove(&mut self, id: DeliveryId) -> Option<(Place, Waiting)> {
         let (place, waiting) = self.waiting.remove(&id)?;
         self.later.remove(&(place.not_before, id));
         if let Some(line) = self.lines.get_mut(waiting.channel()) {
@@ -193,7 +247,7 @@ impl Queue {
                 self.of_incident.remove(&incident);
             }
         }
-        Some(waiting)
+        Some((place, waiting))
     }
 }
 
@@ -250,6 +304,28 @@ mod tests {
         queue.insert(waiting(30, "mail", 50), Urgency(0), at(5));
         assert_eq!(numbers(queue.take_pages(&"mail".parse().unwrap())), [20, 30]);
         assert!(queue.lengths().values().all(|length| *length == 0) && queue.incidents().is_empty());
+    }
+
+    #[test]
+    fn what_waits_for_others_goes_with_them_or_when_nothing_waits_any_more() {
+        let mut queue = Queue::default();
+        let channel = "sms".parse().unwrap();
+        for n in [10, 20, 30, 40] {
+            queue.insert(waiting(n, "sms", 1), Urgency(n / 10), at(2));
+        }
+        queue.hold(&channel, at(30));
+        queue.hold(&channel, at(30));
+        assert_eq!(queue.next(&channel).map(|it| it.row.delivery.id.bytes()[0]), Some(30));
+        // 40 was put off by the channel: it is not for later because of others.
+        queue.insert(waiting(50, "sms", 90), Urgency(0), at(2));
+        assert_eq!(numbers(queue.take_with(&channel, 2, |_| true)), [10, 20]);
+        queue.hold(&channel, at(30));
+        assert_eq!(numbers(queue.take_with(&channel, 9, |it| it.row.delivery.id.bytes()[0] != 40)), [30]);
+        queue.hold(&channel, at(30));
+        assert!(queue.is_idle());
+        queue.release();
+        assert_eq!(line(&mut queue, "sms"), [40]);
+        assert_eq!(queue.lengths().values().sum::<usize>(), 1);
     }
 
     #[test]

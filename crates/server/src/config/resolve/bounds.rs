@@ -1,0 +1,96 @@
+//! What each integration may claim, and how much.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quarterdeck_core::{
+    bounds::{Bounds, FactKind},
+    id::{ServiceId, SourceId},
+    limits::LABELS_MAX,
+    signal::Loudness,
+};
+
+use super::{mistakes::Mistakes, word::word};
+use crate::config::{
+    near,
+    shape::{File, IntegrationSection},
+};
+
+/// The bounds of every integration, by its name.
+pub(super) fn bounds(file: &File, mistakes: &mut Mistakes<'_>) -> BTreeMap<SourceId, Bounds> {
+    let mut all = BTreeMap::new();
+    for (nth, section) in file.integration.iter().enumerate() {
+        let one = of(file, nth, section, mistakes);
+        // A name that is none is told where integrations are read.
+        all.extend(SourceId::new(section.id.get_ref()).ok().map(|id| (id, one)));
+    }
+    all
+}
+
+fn of(file: &File, nth: usize, section: &IntegrationSection, mistakes: &mut Mistakes<'_>) -> Bounds {
+    let usual = Bounds::default();
+    let place = |key| ("integration", nth, key);
+    let mut count = |key, given: Option<u32>, usual: u32| {
+        if given == Some(0) {
+            mistakes.add(
+                "integration",
+                nth,
+                key,
+                "a bound is at least 1",
+                "leave it out for the usual one, or remove the integration",
+            );
+        }
+        given.unwrap_or(usual)
+    };
+    let signals_a_minute = count("signals_a_minute", section.signals_a_minute, usual.signals_a_minute);
+    let open_incidents =
+        count("open_incidents", section.open_incidents, u32::try_from(usual.open_incidents).unwrap_or(u32::MAX));
+    let apart = count("apart", section.apart, u32::try_from(usual.apart).unwrap_or(u32::MAX));
+    let loudest = section.loudest.as_ref().and_then(|text| word::<Loudness>(text, place("loudest"), mistakes));
+    let whole = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+    Bounds {
+        signals_a_minute,
+        open_incidents: whole(open_incidents),
+        apart: whole(apart),
+        services: section.services.as_ref().map(|names| services(file, nth, names, mistakes)),
+        facts: section.facts.as_ref().map_or(usual.facts, |words| facts(nth, words, mistakes)),
+        loudest: loudest.unwrap_or(usual.loudest),
+    }
+}
+
+fn services(file: &File, nth: usize, names: &[String], mistakes: &mut Mistakes<'_>) -> BTreeSet<ServiceId> {
+    let known: Vec<&str> = file.service.iter().map(|service| service.id.get_ref().as_str()).collect();
+    let mut found = BTreeSet::new();
+    for name in names {
+        if !known.contains(&name.as_str()) {
+            let remedy = near::remedy(name, &known, "add a `[[service]]`");
+            mistakes.add("integration", nth, "services", format!("no service `{name}` is configured"), &remedy);
+        }
+        found.extend(ServiceId::new(name).ok());
+    }
+    found
+}
+
+fn facts(nth: usize, words: &[String], mistakes: &mut Mistakes<'_>) -> BTreeSet<FactKind> {
+    let known: Vec<&str> = FactKind::ALL.iter().map(|kind| kind.word()).collect();
+    let mut found = BTreeSet::new();
+    for word in words {
+        match FactKind::ALL.into_iter().find(|kind| kind.word() == word) {
+            Some(kind) => drop(found.insert(kind)),
+            None => {
+                let remedy = near::remedy(word, &known, &format!("write some of: {}", known.join(", ")));
+                mistakes.add("integration", nth, "facts", format!("`{word}` is no fact"), &remedy);
+            }
+        }
+    }
+    found
+}
+
+/// The labels that claims about no known service are grouped by.
+pub(super) fn group_by(nth: usize, section: &IntegrationSection, mistakes: &mut Mistakes<'_>) -> Option<Vec<String>> {
+    let names = section.group_by.clone()?;
+    if names.is_empty() || names.len() > LABELS_MAX || names.iter().any(String::is_empty) {
+        let what = format!("want 1 to {LABELS_MAX} names of labels");
+        mistakes.add("integration", nth, "group_by", what, "write them like [\"alertname\", \"job\"], or leave it out");
+    }
+    Some(names)
+}
