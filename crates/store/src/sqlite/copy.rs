@@ -1,5 +1,5 @@
 //! A copy of the file as it was at one moment, while the program that owns it writes on. It must never change the file that it copies,
-//! nor be half there: it is checked before anybody relies on it. Tests: `sqlite/tests.rs`, `crates/cli/tests/it/backup.rs`.
+//! nor be half there: it is checked before anybody relies on it. Tests: `crates/cli/tests/it/backup.rs`.
 
 use std::path::Path;
 
