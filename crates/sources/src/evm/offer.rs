@@ -67,6 +67,8 @@ pub(super) struct Offers {
     pub(super) block_receipts: Offer,
     pub(super) debug_trace: Offer,
     pub(super) parity_trace: Offer,
+    /// Geth's tracer for one transaction, where it has none for blocks.
+    pub(super) single_trace: Offer,
 }
 
 #[cfg(test)]

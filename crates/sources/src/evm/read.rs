@@ -131,6 +131,7 @@ impl ChainReader for EvmReader {
             ("block receipts", &offers.block_receipts),
             ("call traces", &offers.debug_trace),
             ("parity traces", &offers.parity_trace),
+            ("call traces one by one", &offers.single_trace),
         ];
         all.into_iter().filter(|(_, offer)| **offer == Offer::Yes).map(|(name, _)| name.to_owned()).collect()
     }
@@ -337,7 +338,7 @@ impl EvmReader {
     async fn traces(&self, block: &mut Block, mut asked: Result<Asked, String>) -> Result<(), String> {
         loop {
             let (place, bytes, why) = match asked? {
-                Asked::Not(why) => return why.map_or(Ok(()), Err),
+                Asked::Not(why) => return self.trace_singly(block).await.unwrap_or_else(|| why.map_or(Ok(()), Err)),
                 Asked::Given { place, bytes, why } => (place, bytes, why),
             };
             let error = match attach_traces(block, &bytes) {
@@ -351,6 +352,51 @@ impl EvmReader {
             };
             asked = self.ask_traces(block.reference(), place.saturating_add(1), why.or(Some(error))).await;
         }
+    }
+
+    /// Puts traces to a block transaction by transaction, where the node has none for blocks. None: it does not offer that either.
+    async fn trace_singly(&self, block: &mut Block) -> Option<Result<(), String>> {
+        {
+            let mut offers = self.offers();
+            // Only then: a node that is busy must not be asked a hundred questions in the place of one.
+            let for_blocks = TRACE_FORMS.iter().any(|form| (form.offer)(&mut offers).is_open());
+            if self.traces == Traces::Off || for_blocks || !offers.single_trace.is_open() {
+                return None;
+            }
+        }
+        let hashes: Vec<B256> = block.transactions.iter().map(|transaction| transaction.hash).collect();
+        let (first, rest) = hashes.split_first()?;
+        // Whether it is offered at all one question tells.
+        let mut given = match self.single_traces(std::slice::from_ref(first)).await {
+            Ok(given) => given,
+            Err(error) => return Some(Err(error)),
+        };
+        if let Some(Err(error @ (RpcError::NoMethod { .. } | RpcError::Refused { .. }))) = given.first() {
+            let mut offers = self.offers();
+            offers.single_trace.refused(error, block.hash);
+            return offers.single_trace.is_open().then(|| Err(error.to_string()));
+        }
+        match self.single_traces(rest).await {
+            Ok(more) => given.extend(more),
+            Err(error) => return Some(Err(error)),
+        }
+        let with_hash = |(hash, one): (&B256, Result<String, RpcError>)| {
+            one.map(|result| format!("{{\"txHash\":\"{hash}\",\"result\":{result}}}"))
+                .map_err(|error| error.to_string())
+        };
+        let given: Result<Vec<String>, String> = hashes.iter().zip(given).map(with_hash).collect();
+        let attached = given.and_then(|given| {
+            attach_traces(block, format!("[{}]", given.join(",")).as_bytes()).map_err(|error| error.to_string())
+        });
+        if attached.is_ok() {
+            self.offers().single_trace = Offer::Yes;
+        }
+        Some(attached)
+    }
+
+    async fn single_traces(&self, transactions: &[B256]) -> Result<Vec<Result<String, RpcError>>, String> {
+        let params: Vec<Value> = transactions.iter().map(|hash| json!([hash, {"tracer": "callTracer"}])).collect();
+        self.node.many("debug_traceTransaction", &params).await.map_err(|error| error.to_string())
     }
 
     fn offers(&self) -> MutexGuard<'_, Offers> {

@@ -65,6 +65,39 @@ async fn passing_errors_do_not_switch_traces_off() {
     }
 }
 
+/// As hardhat 3.18 answers: no traces by block, with a code of its own for that, and a tracer for one transaction.
+#[tokio::test]
+async fn a_node_that_traces_only_single_transactions_is_asked_for_each() {
+    let node = busy(3).await;
+    let reader = reader(&node);
+    let frame = |from: &str| {
+        json!({"type": "CALL", "from": from, "to": format!("0x{}", "02".repeat(20)), "value": "0x1", "gas": "0x0", "gasUsed": "0x0",
+            "input": "0x", "output": "0x"})
+    };
+    node.script(move |_, method, params| match method {
+        "debug_traceBlockByHash" | "trace_block" => Some(Lie::Error(-32_004, "Method is not supported")),
+        "debug_traceTransaction" => {
+            assert_eq!(params[1]["tracer"], "callTracer");
+            Some(Lie::Result(frame(&format!("0x{}", "01".repeat(20)))))
+        }
+        _ => None,
+    });
+    let fetched = reader.block_at(1).await.unwrap();
+    assert!(block(&fetched).has_traces && fetched.missing.is_empty(), "{:?}", fetched.missing);
+    assert_eq!(reader.capabilities().last().map(String::as_str), Some("call traces one by one"));
+
+    // One that cannot be had costs the traces of its block, and says so; the next block is asked for again.
+    node.script(|_, method, _| match method {
+        "debug_traceBlockByHash" | "trace_block" => Some(Lie::Error(-32_004, "Method is not supported")),
+        "debug_traceTransaction" => Some(Lie::Error(-32_000, "execution timeout")),
+        _ => None,
+    });
+    let fetched = reader.block_at(1).await.unwrap();
+    let [(GapKind::MissingTraces, why)] = fetched.missing.as_slice() else { panic!("{:?}", fetched.missing) };
+    assert!(why.contains("execution timeout"), "{why}");
+    assert_eq!(reader.capabilities().last().map(String::as_str), Some("call traces one by one"));
+}
+
 #[tokio::test]
 async fn receipts_that_do_not_come_at_once_are_asked_for_one_by_one_and_at_once() {
     let odd: [fn(&mut Vec<Value>); 3] =
