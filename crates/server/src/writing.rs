@@ -21,6 +21,8 @@ pub const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
 const ROOM: u64 = 4;
 /// How long refusals may last before people are told.
 const NEED_AFTER: Duration = Duration::from_secs(5);
+/// How long a commit may take before that is a fault: monitors wait for it, and give up after ten seconds or so.
+const SLOW: Duration = Duration::from_secs(3);
 /// How far the published log may be behind, in time, before that is a fault: in a storm it is written every 3 s.
 const BEHIND_MAX: Duration = Duration::from_secs(30);
 /// How long an answer about free space is good for.
@@ -34,6 +36,10 @@ pub struct Writing(Mutex<State>);
 struct State {
     /// When a commit last succeeded, by both clocks.
     committed: Option<(Timestamp, Duration)>,
+    /// When the commit that is under way was handed over.
+    under_way: Option<Duration>,
+    /// How long the last one took.
+    took: Duration,
     refused: Option<Refused>,
     published: u64,
     /// Since when the published log lacks something, and what was wrong last.
@@ -84,9 +90,15 @@ impl Writing {
         self.restore();
     }
 
+    /// A commit is handed over.
+    pub fn handed_over(&self, now: Duration) {
+        self.lock().under_way = Some(now);
+    }
+
     /// A commit succeeded.
     pub fn committed(&self, at: Timestamp, now: Duration) {
         let mut state = self.lock();
+        state.took = state.under_way.take().map_or(Duration::ZERO, |begun| now.saturating_sub(begun));
         state.committed = Some((at, now));
         state.refused = None;
     }
@@ -103,6 +115,7 @@ impl Writing {
     /// A commit was refused. Where that is for want of space, the reserve is given up.
     pub fn refused(&self, error: &StoreError, at: Timestamp, now: Duration) {
         let mut state = self.lock();
+        state.under_way = None;
         let why = error.to_string();
         if let (StoreError::Full { .. }, Some(reserve)) = (error, &mut state.reserve) {
             reserve.give_up(at, &why);
@@ -190,6 +203,11 @@ impl Writing {
     pub fn faults(&self, size: u64, at: Timestamp, now: Duration) -> Vec<String> {
         let state = self.lock();
         let mut faults = Vec::new();
+        let takes = state.under_way.map_or(Duration::ZERO, |begun| now.saturating_sub(begun)).max(state.took);
+        if takes >= SLOW {
+            let takes = human_span(takes);
+            faults.push(format!("the store is slow: a commit takes {takes}, and monitors and pages wait for it"));
+        }
         if let Some(reserve) = &state.reserve {
             if let Some((since, why)) = &reserve.given_up {
                 let span = human_span(at.since(*since));
@@ -301,6 +319,20 @@ mod tests {
         writing.restore();
         assert!(path.exists() && writing.need(Duration::ZERO).is_none());
         assert_eq!(writing.faults(0, at, Duration::ZERO), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_commit_that_takes_long_is_a_fault_until_one_is_quick() {
+        let (writing, at, s) = (Writing::default(), Timestamp::from_secs(1), Duration::from_secs);
+        writing.handed_over(s(10));
+        assert_eq!(writing.faults(0, at, s(12)), Vec::<String>::new());
+        let said = ["the store is slow: a commit takes 4.0 s, and monitors and pages wait for it"];
+        assert_eq!(writing.faults(0, at, s(14)), said);
+        writing.committed(at, s(14));
+        assert_eq!(writing.faults(0, at, s(60)), said, "the last one");
+        writing.handed_over(s(60));
+        writing.committed(at, s(61));
+        assert_eq!(writing.faults(0, at, s(61)), Vec::<String>::new());
     }
 
     #[test]

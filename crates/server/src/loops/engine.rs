@@ -106,6 +106,7 @@ impl Driver {
                 match self.engine.hand_over() {
                     Ok(Some(batch)) => {
                         self.handed_over = self.clock.elapsed();
+                        self.writing.handed_over(self.handed_over);
                         let store = Arc::clone(&store);
                         let append: Appending = Box::pin(async move { store.append(batch).await });
                         appending = Some((begun(append).await, std::mem::take(&mut self.decided)));
