@@ -59,6 +59,11 @@ const BENCHES: &[Bench] = &[
         command: "run --release -p quarterdeck-server --example signal_latency",
     },
     Bench {
+        name: "noise_latency",
+        what: "a SEV1 behind 10,000 pages of noise and three dead channels: until the channel that works has it",
+        command: "run --release -p quarterdeck-server --example noise_latency",
+    },
+    Bench {
         name: "ack_long",
         what: "an acknowledgement over HTTP, durable: of an incident of 5,000 events beside one of ten",
         command: "run --release -p quarterdeck-server --example ack_long",

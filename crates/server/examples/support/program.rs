@@ -73,11 +73,16 @@ impl Program {
     }
 
     /// The same of another build of a bench, for a comparison in one run.
-    #[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
     pub(crate) async fn start_of(build: &Path, receiver: &str) -> Outcome<Self> {
+        Self::start_told(build, &configuration(receiver)).await
+    }
+
+    /// The same with a configuration of one's own.
+    #[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
+    pub(crate) async fn start_told(build: &Path, configuration: &str) -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("quarterdeck.toml");
-        std::fs::write(&path, configuration(receiver))?;
+        std::fs::write(&path, configuration)?;
         let begun = Instant::now();
         let mut child =
             Command::new(build).env(CONFIGURATION, &path).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
