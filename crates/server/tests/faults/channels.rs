@@ -44,7 +44,7 @@ impl Line {
         if self.weather.lie == Some(Lie::Unlabelled) {
             message.repeat = false;
         }
-        let place = self.outside.arrived(&self.id, &message);
+        let place = self.outside.arrived(&self.id, &message, !self.weather.disk().is_well());
         if message.kind == MessageKind::Page {
             let page = Page { incident: message.incident, person: message.person };
             // In the end nobody is there any more.
@@ -75,7 +75,7 @@ impl Line {
             let (id, outside, message) = (self.id.clone(), Arc::clone(&self.outside), message.clone());
             tokio::spawn(async move {
                 tokio::time::sleep(Duration::from_secs(20)).await;
-                outside.arrived(&id, &message);
+                outside.arrived(&id, &message, false);
             });
         }
         SendError::Permanent { reason: "no such mailbox".to_owned() }

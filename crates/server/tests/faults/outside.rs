@@ -62,6 +62,8 @@ pub(crate) struct Arrival {
     pub(crate) repeat: bool,
     pub(crate) title: String,
     pub(crate) answered: Answered,
+    /// The store was unwell, so that it may not have been told that this leaves: twice is better than never.
+    pub(crate) is_unmarked: bool,
 }
 
 impl Arrival {
@@ -149,7 +151,7 @@ impl Outside {
     }
 
     /// A message reached somebody: its place among the arrivals.
-    pub(crate) fn arrived(&self, channel: &ChannelId, message: &Message) -> usize {
+    pub(crate) fn arrived(&self, channel: &ChannelId, message: &Message, is_unmarked: bool) -> usize {
         let at = self.now();
         self.tell(format!(
             "{channel} has {} for {}: {} ({}{})",
@@ -173,6 +175,7 @@ impl Outside {
                 repeat: message.repeat,
                 title: message.title.clone(),
                 answered: Answered::Nothing,
+                is_unmarked,
             });
             record.arrivals.len() - 1
         })

@@ -334,6 +334,7 @@ async fn under_way(house: &House, dice: &mut Dice) {
 fn refused(house: &House, older: &Image, started: Result<(), RunError>) {
     match started {
         Err(RunError::Lost(_)) => house.outside.tell(format!("it refuses a store with {} events", older.size)),
+        Err(error) if !house.weather.disk().is_well() => house.outside.tell(format!("it cannot start: {error}")),
         Err(error) => house.outside.object(format!("an older store is refused with other words: {error}")),
         Ok(()) => house.outside.object(format!("it goes on with an older store of {} events in silence", older.size)),
     }

@@ -25,8 +25,15 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How soon somebody is reached, or a fault is shown.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 /// What has to do with whether people are reached. A clock that was set is a fault, too, and says nothing of that.
-const GENERAL: [&str; 6] =
-    ["channel ", "nothing can be written", "the store does not answer", "the watchdog", "the disk is full", "NOBODY"];
+const GENERAL: [&str; 7] = [
+    "channel ",
+    "the store is slow",
+    "nothing can be written",
+    "the store does not answer",
+    "the watchdog",
+    "the disk is full",
+    "NOBODY",
+];
 
 /// What a look saw of health.
 struct Looked {
