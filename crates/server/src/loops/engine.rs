@@ -2,6 +2,7 @@
 //! wakes by itself when something is due.
 
 mod gather;
+mod moment;
 
 use std::{collections::VecDeque, future::Future, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
@@ -12,7 +13,7 @@ use quarterdeck_core::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use self::gather::Gather;
+use self::{gather::Gather, moment::moment};
 
 use crate::{
     engine::{Answer, Engine, EngineError, Job, Published, Work},
@@ -135,7 +136,7 @@ impl Driver {
                     self.asked.extend(taken);
                     self.decide_some().await;
                 }
-                () = tokio::time::sleep(gathers.unwrap_or_default()), if gathers.is_some() => {}
+                () = moment(&*self.clock, gathers.unwrap_or_default()), if gathers.is_some() => {}
                 () = tokio::time::sleep(self.pause()), if open => self.decide(Vec::new()).await,
             }
         }
