@@ -119,9 +119,16 @@ pub struct Place {
     reaching: Arc<Reaching>,
     channel: ChannelId,
     told: bool,
+    /// The channel is not tried otherwise.
+    sees: bool,
 }
 
 impl Place {
+    /// Whether it is for the one delivery that goes and sees whether the channel works again.
+    pub const fn sees(&self) -> bool {
+        self.sees
+    }
+
     /// What the attempt says of the channel; not told: nothing, because nothing was tried.
     pub fn tell(&mut self, verdict: Verdict, why: Option<&str>, at: Timestamp, now: Duration) {
         self.told = true;
@@ -199,7 +206,8 @@ impl Reaching {
             }
         }
         channel.under_way += 1;
-        Admission::Go(Place { reaching: Arc::clone(self), channel: id.clone(), told: false })
+        let sees = channel.shut_since.is_some();
+        Admission::Go(Place { reaching: Arc::clone(self), channel: id.clone(), told: false, sees })
     }
 
     /// What became of a delivery in the end; `mute`: because the channel did not answer, or is not tried.

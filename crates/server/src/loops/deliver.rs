@@ -24,7 +24,7 @@ use quarterdeck_core::{
     incident::{ClaimsEvent, IncidentEvent, PageOutcome},
     journal::{Body, Recorded},
     limits::{ATTEMPTS_PER_CHANNEL_MAX, DELIVERY_TIMEOUT, RETRY_AFTER_MAX},
-    outbox::{self, Audience, Unwanted, bundle::Pacing},
+    outbox::{self, Audience, DeliveryKind, Unwanted, bundle::Pacing},
     time::Timestamp,
 };
 use tokio::{
@@ -55,6 +55,11 @@ const LOOK_AT_LEAST_EVERY: Duration = Duration::from_millis(500);
 const READ_EVERY: Duration = Duration::from_secs(30);
 /// Deliveries read at once then: some milliseconds' work. What is left is read when these are gone.
 const READ_MAX: usize = 10_000;
+/// How long a page waits where its channel asks for patience: longer, and it goes another way.
+const PATIENT_FOR: Duration = Duration::from_secs(5);
+/// How long an urgent page waits for a channel that did not answer lately, where it is the one that goes and sees: the next way must have
+/// it within a second.
+const SEES_URGENTLY: Duration = Duration::from_millis(300);
 /// Outcomes told to the engine at once for a channel that is not tried.
 const REFUSED_AT_ONCE: usize = 64;
 /// How long what is due may still leave after the program was told to stop: one attempt with its answer. A supervisor that kills
@@ -269,7 +274,15 @@ impl Deliver {
         for id in desk.queue.channels() {
             while let Some(first) = desk.queue.first(&id) {
                 match self.reaching.admit(&id, first.is_urgent(), now) {
-                    Admission::Go(place) => leaving.extend(self.next(desk, &id).map(|together| (together, place))),
+                    Admission::Go(place) => {
+                        // Who goes and sees may wait long for nothing: the others are paged another way meanwhile.
+                        let taken = if place.sees() {
+                            desk.queue.take_last(&id).map(|one| vec![one])
+                        } else {
+                            self.next(desk, &id)
+                        };
+                        leaving.extend(taken.map(|together| (together, place)));
+                    }
                     Admission::Wait => break,
                     Admission::Shut(why) => {
                         refused |= self.refuse_all(desk, &id, &why);
@@ -337,24 +350,42 @@ impl Deliver {
         any
     }
 
-    /// What follows from the answer to an attempt; `mute`: the channel gave none.
-    async fn follow(&self, waiting: Waiting, attempt: Result<String, Missed>, mute: bool) -> Back {
-        let attempts = waiting.row.attempts;
+    /// What follows from the answer to an attempt.
+    async fn follow(&self, waiting: Waiting, attempt: Result<String, Missed>, silence: Silence) -> Back {
+        let (attempts, is_page) = (waiting.row.attempts, waiting.row.delivery.kind == DeliveryKind::Page);
+        let is_long = |after: Option<Duration>| after.is_some_and(|after| after > PATIENT_FOR);
+        let id = waiting.row.delivery.id;
         let outcome = match attempt {
             Ok(receipt) => PageOutcome::Delivered { receipt },
             Err(Missed::Unwanted(reason)) => {
-                return self.record(waiting, PageOutcome::Failed { error: reason }).await;
+                let outcome = self.as_known(id, PageOutcome::Failed { error: reason });
+                return self.record(waiting, outcome).await;
             }
             Err(Missed::Ours(error) | Missed::Channel(error)) => match error {
                 SendError::Permanent { reason } => PageOutcome::Failed { error: tries(reason, attempts) },
                 SendError::Unknown { reason } => PageOutcome::Unknown { error: tries(reason, attempts) },
-                SendError::Retry { reason, .. } if attempts >= ATTEMPTS_PER_CHANNEL_MAX => {
+                // A page that went and saw in vain, or that is to wait long, goes another way at once.
+                SendError::Retry { reason, after }
+                    if attempts >= ATTEMPTS_PER_CHANNEL_MAX
+                        || is_page && (silence == Silence::Again || is_long(after)) =>
+                {
                     PageOutcome::Failed { error: tries(reason, attempts) }
                 }
                 SendError::Retry { after, .. } => return self.put_back(waiting, after).await,
             },
         };
-        self.settle(waiting, outcome, mute).await
+        let outcome = self.as_known(id, outcome);
+        self.settle(waiting, outcome, silence != Silence::None).await
+    }
+
+    /// An attempt that was under way when we stopped may have arrived, whatever became of those after it.
+    fn as_known(&self, id: DeliveryId, outcome: PageOutcome) -> PageOutcome {
+        match outcome {
+            PageOutcome::Failed { error } if lock(&self.may_have_arrived).contains(&id) => {
+                PageOutcome::Unknown { error: format!("it may have arrived before a stop; since then: {error}") }
+            }
+            outcome => outcome,
+        }
     }
 
     /// What a delivery says now, if anybody still wants it. Of an incident that cannot be read somebody hears that.
@@ -481,6 +512,17 @@ fn begun(mut waiting: Waiting, marked: Option<&HashMap<DeliveryId, Outgoing>>) -
         (None | Some(_), true) => waiting.row.attempts = waiting.row.attempts.saturating_add(1),
     }
     Some(waiting)
+}
+
+/// Whether a channel gave no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Silence {
+    /// It gave one, or was not asked.
+    None,
+    /// It gave none.
+    Once,
+    /// It gave none, nor had it before: this was to see whether it does again.
+    Again,
 }
 
 /// What went wrong, and how often it was tried if more than once.

@@ -150,6 +150,24 @@ impl Noisy {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_that_matters_does_not_wait_for_channels_that_are_only_looked_at() {
+    // As the pauses grow, each dead channel is due to be looked at by the page that matters, or was just looked at by another.
+    for pause in [16, 31, 61, 127] {
+        let noisy = Noisy::start().await;
+        for n in 0..24 {
+            noisy.claim(&format!("s{n}"), "{}").await;
+        }
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+        let began = noisy.clock.elapsed();
+        noisy.claim("vault", r#"{"key_compromise":true}"#).await;
+        let handed = noisy.until_handed(Severity::Sev1).await;
+        let took = handed.checked_sub(began).unwrap();
+        assert!(took <= SOON, "after {pause} s of silence it was handed over after {took:?}");
+        noisy.running.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_page_that_matters_overtakes_all_noise_and_is_not_held_up_by_dead_channels() {
     let noisy = Noisy::start().await;
     for n in 0..NOISE {

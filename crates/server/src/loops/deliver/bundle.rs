@@ -10,9 +10,10 @@ use quarterdeck_core::{
         Audience,
         bundle::{Envelope, Leave, Leaving},
     },
+    time::human_span,
 };
 
-use super::{Back, Deliver, Desk, Missed, Waiting};
+use super::{Back, Deliver, Desk, Missed, SEES_URGENTLY, Silence, Waiting};
 use crate::{
     in_force::InForce,
     reaching::{Place, Verdict},
@@ -70,14 +71,17 @@ impl Deliver {
                     messages.push(message);
                     leaving.push(waiting);
                 }
-                Err(missed) => back.push(self.follow(waiting, Err(missed), false).await),
+                Err(missed) => back.push(self.follow(waiting, Err(missed), Silence::None).await),
             }
         }
         let count = leaving.len();
         let Some((channel, message)) = leaving.first().map(channel_of).zip(bundle(messages, &in_force.base_url)) else {
             return back;
         };
-        let sent = send(&in_force, &channel, &message).await;
+        let sees = place.sees();
+        let is_urgent = leaving.iter().any(|waiting| self.urgency(&waiting.row).is_urgent());
+        let patience = if sees && is_urgent { SEES_URGENTLY } else { DELIVERY_TIMEOUT };
+        let sent = send(&in_force, &channel, &message, patience).await;
         let (at, now) = (self.clock.now(), self.clock.elapsed());
         let mute =
             matches!(&sent, Err(Missed::Channel(SendError::Unknown { .. } | SendError::Retry { after: None, .. })));
@@ -92,7 +96,12 @@ impl Deliver {
         drop(place);
         let sent =
             sent.map(|receipt| if count > 1 { format!("{receipt}, in one message about {count}") } else { receipt });
-        let each = leaving.into_iter().map(|waiting| self.follow(waiting, again(&sent), mute));
+        let silence = match (mute, sees) {
+            (false, _) => Silence::None,
+            (true, false) => Silence::Once,
+            (true, true) => Silence::Again,
+        };
+        let each = leaving.into_iter().map(|waiting| self.follow(waiting, again(&sent), silence));
         back.extend(futures_util::future::join_all(each).await);
         back
     }
@@ -109,14 +118,19 @@ fn channel_of(waiting: &Waiting) -> ChannelId {
     channel.clone()
 }
 
-async fn send(in_force: &InForce, channel: &ChannelId, message: &Message) -> Result<String, Missed> {
+async fn send(
+    in_force: &InForce,
+    channel: &ChannelId,
+    message: &Message,
+    patience: Duration,
+) -> Result<String, Missed> {
     let Some(notifier) = in_force.channels.get(channel) else {
         let reason = format!("no channel `{channel}` is configured");
         return Err(Missed::Ours(SendError::Permanent { reason }));
     };
-    let sent = tokio::time::timeout(DELIVERY_TIMEOUT, notifier.send(message)).await.unwrap_or_else(|_| {
-        Err(SendError::Unknown { reason: format!("no answer within {} s", DELIVERY_TIMEOUT.as_secs()) })
-    });
+    let sent = tokio::time::timeout(patience, notifier.send(message))
+        .await
+        .unwrap_or_else(|_| Err(SendError::Unknown { reason: format!("no answer within {}", human_span(patience)) }));
     let receipt = sent.map_err(Missed::Channel)?;
     Ok(if message.repeat { format!("{} (repeat)", receipt.text) } else { receipt.text })
 }

@@ -191,6 +191,12 @@ impl Queue {
         self.remove(id).map(|(_, waiting)| waiting)
     }
 
+    /// Takes the last of a channel's line out: the one that can wait best.
+    pub(super) fn take_last(&mut self, channel: &ChannelId) -> Option<Waiting> {
+        let id = self.lines.get(channel)?.last()?.id;
+        self.remove(id).map(|(_, waiting)| waiting)
+    }
+
     /// Takes out all pages that wait for a channel, those too that were to be tried later.
     pub(super) fn take_pages(&mut self, channel: &ChannelId) -> Vec<Waiting> {
         let now = self.lines.get(channel).into_iter().flatten().map(|place| place.id);
