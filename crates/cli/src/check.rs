@@ -17,6 +17,7 @@ use quarterdeck_reach::notify::Parts;
 use quarterdeck_server::{
     app::hears,
     config::{self, Configuration},
+    loops::certificate,
 };
 use serde_json::{Value, json};
 
@@ -76,10 +77,18 @@ pub(crate) fn run(args: &Check) -> anyhow::Result<Exit> {
             "good": good, "from": now, "until": now.plus(AHEAD), "ways": ways.iter().map(of_way).collect::<Vec<_>>(),
             "detectors": configuration.detectors.keys().collect::<Vec<_>>(), "deaf_detectors": deaf,
             "zone_rules": zone_rules_json(&rules, now),
+            "certificate": configuration.encryption.as_ref().map(|one| json!({
+                "ends": one.ends.to_string(), "days": one.ends.since(now).as_secs() / 86_400, "warning": certificate::fault(Some(one), now),
+            })),
             "warnings": configuration.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
         }))?;
     } else {
         print(&format!("{}\n{}", in_words(&configuration, &ways, &deaf), zone_rules(&rules, now)))?;
+        if let Some(encryption) = &configuration.encryption {
+            let holds = format!("certificate: holds until {}", encryption.ends);
+            let warning = certificate::fault(Some(encryption), now).map(|fault| format!("warning: {fault}"));
+            print(&warning.unwrap_or(holds))?;
+        }
     }
     Ok(if good { Exit::Good } else { Exit::Finding })
 }

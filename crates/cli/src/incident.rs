@@ -34,6 +34,12 @@ impl Server {
             .token
             .as_deref()
             .ok_or_else(|| Misuse("there is no token\nhint: give --token, or set QUARTERDECK_TOKEN".to_owned()))?;
+        let spoken = |scheme: &str| self.url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty());
+        if !spoken("http://") && !spoken("https://") {
+            let what = format!("`{}` is no address of the program", self.url);
+            let hint = "give --url, or set QUARTERDECK_URL, for example to http://127.0.0.1:7117";
+            return Err(Misuse(format!("{what}\nhint: {hint}")).into());
+        }
         let http = quarterdeck_sources::evm::rpc::client().context("make an HTTP client")?;
         Ok(Client::new(&self.url, token, http))
     }

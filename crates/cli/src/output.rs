@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use quarterdeck_api::client::ClientError;
 use quarterdeck_server::config::ConfigError;
 use serde::Serialize;
 
@@ -36,11 +37,39 @@ pub(crate) fn code_of(error: &anyhow::Error) -> u8 {
 
 /// The error with its causes, for a person.
 pub(crate) fn complain(error: &anyhow::Error) {
+    if let Some(ClientError::Reach { url, source }) = error.chain().find_map(|cause| cause.downcast_ref()) {
+        return unreachable(url, source);
+    }
     let mut text = format!("error: {error}");
+    let refused = error.chain().find_map(|cause| cause.downcast_ref::<ClientError>());
+    let hint = match refused {
+        Some(ClientError::Refused { status: 401, .. }) => {
+            "hint: --token or QUARTERDECK_TOKEN holds a token of a [[token]] of the program's configuration, not its SHA-256".to_owned()
+        }
+        Some(ClientError::Refused { hint, .. }) if !hint.is_empty() => format!("hint: {hint}"),
+        _ => String::new(),
+    };
     for cause in error.chain().skip(1) {
         text = format!("{text}\n  because: {cause}");
     }
     say(&text);
+    if !hint.is_empty() {
+        say(&hint);
+    }
+}
+
+/// That nobody answers there: the layers of an HTTP client say little, the lowest says why.
+fn unreachable(url: &str, source: &(dyn std::error::Error + 'static)) {
+    let causes = std::iter::successors(Some(source), |error| error.source());
+    let why = causes.last().map(ToString::to_string).unwrap_or_default();
+    let hint = if why.contains("InvalidContentType") {
+        "it does not speak TLS there: begin the address with http://"
+    } else if why.contains("certificate") {
+        "name the file of its authority in SSL_CERT_FILE, or use the name that the certificate is for"
+    } else {
+        "is the program running there? --url or QUARTERDECK_URL says where to look"
+    };
+    say(&format!("error: nobody answers at {url}\n  because: {why}\nhint: {hint}"));
 }
 
 /// A line for a person, on stderr.

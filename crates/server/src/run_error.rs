@@ -59,6 +59,16 @@ impl RunError {
         match self {
             Self::Key(error) => error.hint(),
             Self::Lost(lost) => Some(lost.hint()),
+            Self::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => Some(
+                "another program listens there, perhaps this one: stop it, or give `server.listen` another port".to_owned(),
+            ),
+            Self::Listen { .. } => {
+                Some("`server.listen` wants an address of this machine, and a port that this user may open".to_owned())
+            }
+            Self::Store(StoreError::InUse { .. }) => Some(
+                "one program writes to a store: stop the other one, or give this one a `server.data` or `store.url` of its own"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }

@@ -7,6 +7,8 @@ mod backtest;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod words;
+#[cfg(test)]
 mod doors;
 #[cfg(test)]
 mod key;
