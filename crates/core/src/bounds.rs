@@ -212,6 +212,7 @@ pub(crate) fn gatherer(source: &SourceId, first: &Signal, why: Beyond, bounds: &
         observed: now,
         drill: first.drill,
         repeats: false,
+        annotations: None,
         source: None,
         group: None,
     })

@@ -12,6 +12,8 @@ pub const TEXT_BYTES_MAX: usize = 16_384;
 pub const LABELS_MAX: usize = 64;
 /// Bytes of one label value.
 pub const LABEL_BYTES_MAX: usize = 4_096;
+/// Bytes of an alert's annotations that are kept as they were posted: four times the text that a person is shown of them.
+pub const ANNOTATIONS_BYTES_MAX: usize = 65_536;
 /// Numbers in one explanation: more than a person reads.
 pub const NUMBERS_MAX: usize = 32;
 /// Signals attached one by one to an incident; past this they are counted and absorbed, so that a storm of 100,000 leaves a

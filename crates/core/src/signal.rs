@@ -252,6 +252,10 @@ pub struct Signal {
     /// What it is grouped by where it is about no known service: values of its labels. None: its kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
+    /// An alert's annotations as they were posted, for whoever asks in its own dialect; none: it has none of its own. What people read
+    /// of them is in the title and in the explanation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<BTreeMap<String, String>>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field over by reference")]
@@ -291,7 +295,7 @@ pub const DAMAGED_HISTORY: &str = "damaged_history";
 pub const ERASED: &str = "(erased)";
 
 impl Signal {
-    /// The signal without what was written about anybody: texts, parties, labels and the link. What the rules read stays, and what
+    /// The signal without what was written about anybody: texts, parties, labels, annotations and the link. What the rules read stays, and what
     /// a chain shows to everybody.
     #[must_use]
     pub fn redacted(&self) -> Self {
@@ -319,6 +323,7 @@ impl Signal {
             repeats: *repeats,
             source: source.clone(),
             group: None,
+            annotations: None,
         }
     }
 }

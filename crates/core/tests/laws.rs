@@ -375,6 +375,7 @@ impl World {
             repeats: position.is_none(),
             source: position.is_none().then(|| name("monitor")),
             group: None,
+            annotations: None,
             position,
             parties: Vec::new(),
             labels: BTreeMap::new(),

@@ -92,6 +92,7 @@ impl Claim {
             repeats: false,
             source: None,
             group: None,
+            annotations: None,
         };
         Self { signal, place: Some(0) }
     }

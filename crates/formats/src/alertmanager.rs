@@ -29,7 +29,7 @@ pub mod prometheus;
 use std::{collections::BTreeMap, fmt};
 
 use quarterdeck_core::{
-    limits::{BODY_BYTES_MAX, LABEL_BYTES_MAX, LABELS_MAX, SIGNALS_PER_REQUEST_MAX},
+    limits::{ANNOTATIONS_BYTES_MAX, BODY_BYTES_MAX, LABEL_BYTES_MAX, LABELS_MAX, SIGNALS_PER_REQUEST_MAX},
     signal::Fingerprint,
     time::Timestamp,
 };
@@ -198,6 +198,7 @@ impl PostedAlert {
         let (loudness, odd_word) = hearing.words.hear(label("severity"));
         text.push_str(&odd_word);
         text.push_str(&note);
+        let annotations = kept(annotations, &mut text);
         Report {
             drill: false,
             detector: POSTED,
@@ -210,8 +211,36 @@ impl PostedAlert {
             facts: quarterdeck_core::signal::Facts::default(),
             link: self.generator_url,
             labels,
+            annotations: Some(annotations),
         }
     }
+}
+
+/// The annotations as they were posted, as many as are kept. Those that are too long go last, so that the others stay, and the text
+/// says which.
+fn kept(annotations: LabelSet, text: &mut String) -> LabelSet {
+    let bytes = |(name, value): (&String, &String)| name.len() + value.len();
+    let all: usize = annotations.iter().map(bytes).sum();
+    if all <= ANNOTATIONS_BYTES_MAX {
+        return annotations;
+    }
+    let mut by_size: Vec<(String, String)> = annotations.into_iter().collect();
+    by_size.sort_by_key(|(name, value)| bytes((name, value)));
+    let (mut kept, mut left, mut dropped) = (LabelSet::new(), ANNOTATIONS_BYTES_MAX, Vec::new());
+    for (name, value) in by_size {
+        match left.checked_sub(bytes((&name, &value))) {
+            Some(rest) => {
+                left = rest;
+                kept.insert(name, value);
+            }
+            None => dropped.push(format!("`{}`", quote(&name))),
+        }
+    }
+    text.insert_str(
+        0,
+        &format!("Its annotations are {all} bytes, and these are not kept whole: {}.\n", dropped.join(", ")),
+    );
+    kept
 }
 
 /// Our identity of an alert.
@@ -295,6 +324,26 @@ mod tests {
         assert_eq!(batch.heard[0].expires.unwrap().to_string(), "2026-11-20T21:25:00.000Z");
         assert_eq!(raised(&batch.heard[0]).event_time.to_string(), "2026-11-20T21:20:00.000Z");
         assert_eq!(raised(&batch.heard[0]).title, "A");
+    }
+
+    #[test]
+    fn annotations_are_kept_as_posted_as_far_as_there_is_room() {
+        let texts = json!({"summary": " two\nlines ", "description": "", "value": null, "é": "\u{0}"});
+        let batch = parse(&json!([{"labels": {"a": "b"}, "annotations": texts}, {"labels": {"a": "c"}}]));
+        let kept = raised(&batch.heard[0]).annotations.as_ref().unwrap();
+        let pairs: Vec<_> = kept.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(pairs, [("description", ""), ("summary", " two\nlines "), ("value", ""), ("é", "\u{0}")]);
+        assert_eq!(raised(&batch.heard[1]).annotations, Some(LabelSet::new()));
+        let long = "x".repeat(ANNOTATIONS_BYTES_MAX);
+        let batch = parse(&json!([{"labels": {"a": "b"}, "annotations": {"summary": "down", "dump": long}}]));
+        let signal = raised(&batch.heard[0]);
+        assert_eq!(signal.annotations.as_ref().unwrap().keys().collect::<Vec<_>>(), ["summary"]);
+        assert!(
+            signal
+                .explanation
+                .text
+                .starts_with("Its annotations are 65551 bytes, and these are not kept whole: `dump`.")
+        );
     }
 
     #[test]

@@ -97,6 +97,7 @@ pub(crate) struct Report {
     pub(crate) facts: Facts,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) link: Option<String>,
+    pub(crate) annotations: Option<BTreeMap<String, String>>,
     pub(crate) drill: bool,
 }
 
@@ -114,6 +115,7 @@ impl Report {
             facts: Facts::default(),
             labels: BTreeMap::new(),
             link: None,
+            annotations: None,
             drill: false,
         }
     }
@@ -171,6 +173,7 @@ impl Report {
             repeats: expires.is_some(),
             source: Some(hearing.source.clone()),
             group,
+            annotations: self.annotations,
         };
         let signal = if self.drill { signal.into_drill() } else { signal };
         Heard { change: SignalChange::Raised { signal: Arc::new(signal) }, expires }

@@ -231,6 +231,7 @@ impl Check {
             title: summary,
             text: format!("{details}{odd_word}{odd_time}{odd_service}"),
             labels,
+            annotations: None,
             link: link(posted),
             ..Report::new(hearing, &[], start)
         })

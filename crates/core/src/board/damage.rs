@@ -101,6 +101,7 @@ fn damaged(name: String, title: String, text: String, facts: Facts, now: Timesta
         repeats: false,
         source: None,
         group: None,
+        annotations: None,
         labels: [("alertname".to_owned(), DAMAGED_HISTORY.to_owned()), ("history".to_owned(), name)].into(),
         link: None,
         event_time: now,

@@ -120,6 +120,7 @@ fn signal(claim: &str, occurrence: u64) -> Signal {
         repeats: true,
         source: None,
         group: None,
+        annotations: None,
     }
 }
 

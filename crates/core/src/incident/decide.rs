@@ -111,6 +111,7 @@ mod tests {
             repeats: false,
             source: None,
             group: None,
+            annotations: None,
         })
     }
 

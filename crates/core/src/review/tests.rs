@@ -38,6 +38,7 @@ fn signal(number: u8, title: &str, observed: Timestamp) -> Signal {
         repeats: false,
         source: None,
         group: None,
+        annotations: None,
         id: id(number),
         fingerprint: Fingerprint::of(&[&[number]]),
         detector: "pool-drain".parse().unwrap(),

@@ -248,6 +248,7 @@ impl Drawn for Signal {
             repeats: false,
             source: None,
             group: None,
+            annotations: None,
         }
     }
 }

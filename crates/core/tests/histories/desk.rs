@@ -101,6 +101,7 @@ pub(crate) fn signal(claim: &str, occurrence: u64, service: Option<&str>, at: Ti
         repeats: false,
         source: None,
         group: None,
+        annotations: None,
     }
 }
 

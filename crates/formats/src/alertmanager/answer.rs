@@ -85,14 +85,15 @@ pub struct ReceiverReference {
 }
 
 impl GettableAlert {
-    /// A signal as Alertmanager would show it. One that came from Prometheus has exactly the labels that it came with; one of
+    /// A signal as Alertmanager would show it. One that came from Prometheus has exactly the labels and annotations that it came with; one of
     /// our own detectors gets `alertname`, `severity` and `service`, so that a client can tell what it is.
     pub fn of(signal: &Signal, ends_at: Timestamp, receivers: &[&str], status: AlertStatus) -> Self {
         let labels = labels_of(signal);
         let text = &signal.explanation.text;
         let description = (!text.is_empty()).then(|| ("description".to_owned(), text.clone()));
+        let own = || [("summary".to_owned(), signal.title.clone())].into_iter().chain(description).collect();
         Self {
-            annotations: [("summary".to_owned(), signal.title.clone())].into_iter().chain(description).collect(),
+            annotations: signal.annotations.clone().unwrap_or_else(own),
             ends_at,
             fingerprint: format!("{:016x}", fingerprint64(&labels)),
             receivers: receivers.iter().map(|name| ReceiverReference { name: (*name).to_owned() }).collect(),

@@ -169,6 +169,7 @@ pub(crate) fn signal(detector: &str, service: &str, title: &str, loudness: Loudn
         repeats: false,
         source: None,
         group: None,
+        annotations: None,
     }
 }
 

@@ -261,6 +261,7 @@ impl Stage {
                 repeats: !once,
                 source: Some(name(MONITOR)?),
                 group: None,
+                annotations: None,
             };
             self.take(&of_world(claim, SignalChange::Raised { signal: Arc::new(signal) }))?;
         }

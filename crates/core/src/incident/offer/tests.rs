@@ -42,6 +42,7 @@ fn after(events: &[IncidentEvent]) -> Incident {
         repeats: false,
         source: None,
         group: None,
+        annotations: None,
     };
     let policy = EscalationPolicy {
         id: "p".parse().unwrap(),

@@ -530,3 +530,69 @@ async fn instants_are_read_the_same_on_both() {
     }
     both.deck.finish().await;
 }
+
+/// Pieces of texts that somebody might shorten, trim, escape or sort.
+const TEXTS: &[&str] = &[
+    "",
+    " ",
+    "\n",
+    "\r\n",
+    "\t",
+    "a",
+    "Z",
+    "é",
+    "e\u{301}",
+    "\u{1F600}",
+    "\u{200b}",
+    "\"",
+    "\\",
+    "<b>",
+    "{{ $value }}",
+    "%",
+    "0",
+    "\u{1}",
+    "\u{fffd}",
+];
+
+#[tokio::test]
+async fn alerts_are_given_back_as_they_were_posted_on_both() {
+    let Some(both) = both().await else { return };
+    let mut state = 7;
+    let mut text = |most: usize| {
+        let pieces = draw(&mut state, most + 1);
+        (0..pieces).map(|_| TEXTS[draw(&mut state, TEXTS.len())]).collect::<String>()
+    };
+    let names = ["summary", "title", "description", "message", "runbook_url", "value", "_x", "Summary"];
+    for nth in 0..200 {
+        let mut labels = json!({"id": format!("n{nth}"), "severity": "info", "empty": ""});
+        let mut annotations = json!({});
+        for name in names {
+            let (label, annotation) = (text(6), text(40));
+            if label.len() % 3 == 1 {
+                labels[name] = json!(label);
+            }
+            if annotation.len() % 4 != 1 {
+                annotations[name] = json!(annotation);
+            }
+        }
+        let mut alert = json!({"labels": labels, "startsAt": "2026-11-01T10:00:00.123Z", "endsAt": "2097-01-01T00:00:00Z",
+            "generatorURL": format!("http://vm:9090/graph?g0.expr=up%20%3D%3D%20{nth}&g0.tab=1")});
+        if nth % 5 > 0 {
+            alert["annotations"] = annotations;
+        }
+        let mut found = Vec::new();
+        for side in [&both.ours, &both.theirs] {
+            assert_eq!(
+                side.ask(reqwest::Method::POST, "/api/v2/alerts", Some(&json!([alert]))).await.0,
+                200,
+                "{alert}"
+            );
+            let given = side.get("/api/v2/alerts", &[("filter", &format!("id=n{nth}"))]).await.1;
+            let [one] = given.as_array().unwrap().as_slice() else { panic!("{given}") };
+            let of = |name: &str| one[name].clone();
+            found.push(["labels", "annotations", "generatorURL", "fingerprint", "startsAt", "endsAt"].map(of));
+        }
+        assert_eq!(found[0], found[1], "{alert}");
+    }
+    both.deck.finish().await;
+}
