@@ -232,6 +232,51 @@ pub fn heard_again(source: &SourceId, now: Timestamp) -> SignalChange {
     SignalChange::Ended { fingerprint: fingerprint(source, &[b"heartbeat"]), at: now }
 }
 
+/// The claim that our own certificate runs out at `ends`. `since`: when it was to be said, so that it is one claim however often it is.
+pub fn runs_out(ends: Timestamp, since: Timestamp, loudness: Loudness, now: Timestamp) -> SignalChange {
+    let nobody = |_: &ServiceId| false;
+    let source = own_source();
+    let hearing = Hearing {
+        source: &source,
+        now,
+        wall: now,
+        resolve_timeout: Duration::ZERO,
+        words: NO_WORDS,
+        group_by: None,
+        is_service: &nobody,
+    };
+    let title = if ends <= now {
+        "our certificate has run out: nobody reaches us any more".to_owned()
+    } else {
+        format!("our certificate runs out in {}", human_span(ends.since(now)))
+    };
+    let text = format!(
+        "The certificate of [tls] holds until {ends}. After that monitors and people are turned away by their own programs. Renew it and \
+         have the configuration read anew (`quarterdeck reload`); that ends this."
+    );
+    let claim = Report {
+        detector: CERTIFICATE,
+        loudness,
+        title,
+        text,
+        ..Report::new(&hearing, &[CERTIFICATE.as_bytes()], since)
+    };
+    claim.raised(&hearing, None).change
+}
+
+/// The end of that claim: another one is in force.
+pub fn renewed(now: Timestamp) -> SignalChange {
+    SignalChange::Ended { fingerprint: fingerprint(&own_source(), &[CERTIFICATE.as_bytes()]), at: now }
+}
+
+/// Who says that our certificate runs out.
+const CERTIFICATE: &str = "certificate";
+
+#[expect(clippy::expect_used, reason = "the name is a constant, used by a test")]
+fn own_source() -> SourceId {
+    SourceId::new("quarterdeck").expect("invariant: it is a name")
+}
+
 /// The claim's identity among all sources.
 pub(crate) fn fingerprint(source: &SourceId, key: &[&[u8]]) -> Fingerprint {
     let parts: Vec<&[u8]> =

@@ -485,6 +485,8 @@ impl House {
         let steps = Arc::new(Steps::default());
         let (engine, clock) = (self.engine.clone(), Arc::clone(&self.clock));
         self.early.spawn(loops::steps::run(Arc::clone(&steps), engine, clock, last, self.stopping.clone()));
+        let (engine, live, clock) = (self.engine.clone(), Arc::clone(&self.live), Arc::clone(&self.clock));
+        self.early.spawn(loops::certificate::run(engine, live, clock, self.stopping.clone()));
         steps
     }
 

@@ -142,7 +142,7 @@ impl Visit {
         let paced = Paced::new(stream, Arc::clone(&self.taken.seat), self.behind.pace);
         match (self.behind.encryption)() {
             None => self.talk(paced).await,
-            Some(Encryption(config)) => {
+            Some(Encryption { config, .. }) => {
                 let greeting = tokio::time::timeout(self.behind.pace.head, TlsAcceptor::from(config).accept(paced));
                 let greeted = tokio::select! {
                     greeted = greeting => greeted,

@@ -13,6 +13,7 @@ pub mod need;
 pub mod publish;
 pub mod retain;
 pub mod steps;
+pub mod certificate;
 pub mod watchdog;
 pub mod pulse;
 pub mod tried;

@@ -65,6 +65,7 @@ pub(super) struct Server {
 pub(super) struct TlsSection {
     pub(super) certificate: String,
     pub(super) key: String,
+    pub(super) remind_days: Option<Vec<u32>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -12,7 +12,7 @@ use quarterdeck_core::{board::OverBound, id::SourceId, time::human_span};
 use std::time::Duration;
 
 use super::{Shared, Viewer};
-use crate::{engine::read, reaching::Shown};
+use crate::{engine::read, loops::certificate, reaching::Shown};
 use quarterdeck_sources::SourceHealth;
 
 /// A watchdog that has not looked for this long is itself a fault.
@@ -76,6 +76,7 @@ pub fn state(app: &Shared) -> Health {
     faults.extend(board.damage());
     faults.extend(app.audited.finding().map(|finding| format!("the log was read whole and compared: {finding}")));
     let in_force = app.live.now();
+    faults.extend(certificate::fault(in_force.encryption.as_ref(), now));
     // First of all: that people are not reached.
     faults.splice(0..0, app.reaching.faults(&board, &in_force.setting.roster, now));
     Health {

@@ -2,6 +2,9 @@
 
 use std::{path::Path, process::Command, time::Duration};
 
+use quarterdeck_core::{incident::Actor, signal::Loudness};
+use quarterdeck_host::clock::Clock as _;
+use quarterdeck_server::loops::certificate;
 use reqwest::{Certificate, Client};
 
 use crate::harness::{ADMIN, Deck, VIEWER, left_out};
@@ -41,7 +44,7 @@ async fn a_certificate_is_served_and_a_new_one_from_a_reload_on() {
 
     // Another certificate under the same name; then one that does not go with its key, which changes nothing.
     let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "90"])
         .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"])
         .args(["-addext", "basicConstraints=critical,CA:false", "-keyout", "key.pem", "-out", "certificate.pem"])
         .current_dir(folder.path())
@@ -84,4 +87,56 @@ async fn a_greeting_that_never_ends_keeps_nobody_out_and_holds_nobody_up() {
     // Stopping does not wait for them.
     deck.finish().await;
     drop(silent);
+}
+
+/// A certificate of this many days in the folder; none: this machine has no openssl.
+fn make(folder: &Path, days: &str) -> Option<()> {
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", days])
+        .args(["-subj", "/CN=localhost", "-keyout", "key.pem", "-out", "certificate.pem"])
+        .current_dir(folder)
+        .output();
+    let made = made.is_ok_and(|made| made.status.success());
+    if !made {
+        left_out("a certificate that runs out (no openssl to make one)");
+    }
+    made.then_some(())
+}
+
+#[tokio::test]
+async fn a_certificate_that_runs_out_is_told_ever_louder_and_its_renewal_ends_that() {
+    let folder = tempfile::tempdir().unwrap();
+    if make(folder.path(), "30").is_none() {
+        return;
+    }
+    let deck = Deck::start().await;
+    let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
+    let section = format!("\n[tls]\ncertificate = \"{}\"\nkey = \"{}\"\n", certificate.display(), key.display());
+    deck.configure(|text| text + &section).await;
+    let ends = deck.running.live.now().encryption.clone().unwrap().ends;
+    let live =
+        |deck: &Deck| deck.running.engine.published().board().incidents().map(|one| one.live_signals()).sum::<usize>();
+    assert_eq!(live(&deck), 0, "30 days are enough");
+    let day = Duration::from_hours(24);
+    for (days, loud) in [(20, Loudness::Warning), (6, Loudness::Error), (0, Loudness::Critical)] {
+        let left = ends.since(deck.clock.now());
+        deck.clock.forward(left.saturating_sub(day * days + Duration::from_hours(1)));
+        deck.until("the reminder", |board| {
+            let mut signals = board.incidents().flat_map(|one| one.signals().values());
+            signals.any(|one| {
+                one.is_live() && one.signal.detector.as_str() == "certificate" && one.signal.loudness == loud
+            })
+        })
+        .await;
+        let page = deck.receiver.next().await;
+        assert!(page.text("title").contains("our certificate runs out in"), "{page:?}");
+        deck.settled().await;
+        let said = certificate::fault(deck.running.live.now().encryption.as_ref(), deck.clock.now());
+        assert!(said.is_some_and(|fault| fault.contains("the certificate of [tls] runs out in")));
+    }
+    make(folder.path(), "120").unwrap();
+    deck.running.reloader.reload(Actor::System).await.unwrap();
+    deck.until("its end", |board| board.incidents().all(|one| one.live_signals() == 0)).await;
+    assert_eq!(certificate::fault(deck.running.live.now().encryption.as_ref(), deck.clock.now()), None);
+    deck.running.stop().await;
 }

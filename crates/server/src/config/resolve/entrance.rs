@@ -1,7 +1,7 @@
 //! Where we listen, and what protects it: nothing is open to others, and unencrypted, unless somebody says that a proxy stands in
 //! front. Tests: below, and `tests/it/encryption.rs`.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use super::Mistakes;
 use crate::{config::shape::File, doors::tls::Encryption};
@@ -49,7 +49,28 @@ fn encryption(file: &File, mistakes: &mut Mistakes<'_>) -> Option<Encryption> {
     }
     let remedy = "name PEM files: the certificate followed by those up to its authority, and its key; paths are relative to \
                   this file";
-    mistakes.take(Encryption::read(&certificate, &key), ("tls", 0, "certificate"), remedy)
+    let remind = remind(section.remind_days.as_deref().unwrap_or(REMIND_DAYS), mistakes);
+    mistakes.take(Encryption::read(&certificate, &key, remind), ("tls", 0, "certificate"), remedy)
+}
+
+/// When to tell that a certificate runs out: time to order one, to get one, and to run.
+const REMIND_DAYS: &[u32] = &[21, 7, 1];
+/// Reminders at most: each is a page.
+const REMINDERS_MAX: usize = 10;
+/// Days before at most: public certificates hold for about a year.
+const REMIND_DAYS_MAX: u32 = 365;
+
+fn remind(days: &[u32], mistakes: &mut Mistakes<'_>) -> Vec<Duration> {
+    let fits =
+        |days: &[u32]| days.len() <= REMINDERS_MAX && days.iter().all(|days| (1..=REMIND_DAYS_MAX).contains(days));
+    if days.is_empty() || !fits(days) {
+        let what = format!("`{days:?}`: want 1 to {REMINDERS_MAX} numbers of days, each 1 to {REMIND_DAYS_MAX}");
+        mistakes.add("tls", 0, "remind_days", what, "for example `remind_days = [21, 7, 1]`");
+    }
+    let mut days = days.to_vec();
+    days.sort_unstable_by(|one, other| other.cmp(one));
+    days.dedup();
+    days.into_iter().map(|days| Duration::from_hours(24 * u64::from(days))).collect()
 }
 
 #[cfg(test)]
@@ -97,6 +118,19 @@ fallback = "ana"
         }
         for listen in ["127.0.0.1:7117", "127.8.9.1:7117", "[::1]:7117", "[::ffff:127.0.0.1]:7117"] {
             assert_eq!(said(&format!("[server]\nlisten = \"{listen}\"\n")), Ok(format!("http://{listen}")));
+        }
+    }
+
+    #[test]
+    fn reminders_are_days_within_bounds() {
+        let tls = "[tls]\ncertificate = \"loopback.cert.pem\"\nkey = \"loopback.key.pem\"\nremind_days = ";
+        assert!(said(&format!("{tls}[30, 3]\n")).is_ok());
+        for wrong in ["[]", "[0]", "[366]", "[1,2,3,4,5,6,7,8,9,10,11]"] {
+            let mistakes = said(&format!("{tls}{wrong}\n")).unwrap_err();
+            assert!(
+                matches!(mistakes.as_slice(), [(4, what)] if what.contains("want 1 to 10")),
+                "{wrong}: {mistakes:?}"
+            );
         }
     }
 
