@@ -56,7 +56,11 @@ async fn main() -> Outcome<()> {
         let mut connection = Connection::open(&program.address).await?;
         let (_, health) = connection.ask("GET", "/api/v1/health", TOKEN, b"").await?;
         let health: Value = serde_json::from_slice(&health)?;
-        println!("{name}: {} incidents open, {} MiB resident", health["open_incidents"], program.resident_mib()?);
+        println!(
+            "{name}: {} incidents open, {} MiB resident",
+            health.get("open_incidents").unwrap_or(&Value::Null),
+            program.resident_mib()?
+        );
     }
     Ok(())
 }

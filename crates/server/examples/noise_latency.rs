@@ -30,7 +30,7 @@ const BETWEEN: Duration = Duration::from_secs(1);
 /// How long the channel that works takes for a page.
 const WORKS_AFTER: Duration = Duration::from_millis(300);
 /// How long the dead channels may take to be known as dead: one attempt that hangs, and some time.
-const KNOWN_AFTER: Duration = Duration::from_secs(60);
+const KNOWN_AFTER: Duration = Duration::from_mins(1);
 /// How long a page may take before it counts as lost.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// In this order a person is paged by them.
@@ -180,8 +180,8 @@ fn configuration(receiver: &str, hangs: &str) -> String {
     for nth in 0..PROBES {
         add(format!("[[service]]\nid = \"vault{nth}\"\nusers = 1\npolicy = \"money\""));
     }
-    for nth in 0..NOISE {
-        add(format!("[[service]]\nid = \"s{nth}\"\nusers = 1\npolicy = \"{}\"", CHANNELS[nth % CHANNELS.len()]));
+    for (nth, channel) in (0..NOISE).zip(CHANNELS.iter().cycle()) {
+        add(format!("[[service]]\nid = \"s{nth}\"\nusers = 1\npolicy = \"{channel}\""));
     }
     text
 }

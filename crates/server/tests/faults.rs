@@ -6,7 +6,7 @@
 //! A seed that fails tells its story, and can be run again: `QUARTERDECK_SEED=7 cargo test -p quarterdeck-server --test faults`.
 //! `QUARTERDECK_SEEDS` says how many there are.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
 #[path = "faults/channels.rs"]
 mod channels;
@@ -153,7 +153,9 @@ fn whatever_goes_wrong_nothing_is_lost_forgotten_or_untrue() {
         }
     }
     println!("{count} seeds in {:.1} s", begun.elapsed().as_secs_f64());
-    counts.iter().for_each(|(what, times)| println!("{times:>9}  {what}"));
+    for (what, times) in &counts {
+        println!("{times:>9}  {what}");
+    }
     assert!(failed.is_empty(), "{} of {count} seeds: {failed:#?}", failed.len());
 }
 

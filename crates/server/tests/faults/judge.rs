@@ -175,8 +175,10 @@ impl<'a> Told<'a> {
     fn sort(&mut self, place: u64, recorded: &Recorded) {
         let incident = recorded.stream.incident();
         match &recorded.body {
-            Body::Incident(IncidentEvent::Life(LifeEvent::Opened { signal, .. }))
-            | Body::Incident(IncidentEvent::Claims(ClaimsEvent::SignalAttached { signal }))
+            Body::Incident(
+                IncidentEvent::Life(LifeEvent::Opened { signal, .. })
+                | IncidentEvent::Claims(ClaimsEvent::SignalAttached { signal }),
+            )
             | Body::Journal(JournalEvent::SignalNoted { signal, .. }) => {
                 self.signals.insert(signal.title.clone(), signal.id);
                 self.titles.insert(signal.id, signal.title.clone());
@@ -189,7 +191,8 @@ impl<'a> Told<'a> {
                 self.requested.insert(*page, (place, incident.unwrap()));
             }
             Body::Incident(IncidentEvent::Paging(PagingEvent::PageSettled { page, outcome, .. })) => {
-                if self.settled.insert(*page, (place, outcome.clone())).is_some() {
+                let before = self.settled.insert(*page, (place, outcome.clone()));
+                if before.is_some() {
                     self.outside.object(format!("{page} was settled twice"));
                 }
             }
@@ -321,7 +324,7 @@ impl<'a> Told<'a> {
                 MessageKind::Notice => {}
                 MessageKind::Resolved if self.over.contains(&arrival.incident) => {}
                 MessageKind::Resolved => {
-                    self.outside.object(format!("people hear that {} is over, which it is not", arrival.incident))
+                    self.outside.object(format!("people hear that {} is over, which it is not", arrival.incident));
                 }
             }
         }
@@ -334,7 +337,7 @@ impl<'a> Told<'a> {
                 .iter()
                 .enumerate()
                 .skip(1)
-                .find(|(nth, arrival)| !arrival.repeat && arrivals[..*nth].iter().any(|before| known(before)));
+                .find(|(nth, arrival)| !arrival.repeat && arrivals[..*nth].iter().any(&known));
             if let Some((_, again)) = again {
                 self.outside.object(format!("{page} arrived again at {:?} and does not say so", again.at));
             }

@@ -104,7 +104,9 @@ pub(crate) async fn forge(house: Arc<House>) {
     while house.weather.lie == Some(Lie::Forged) {
         tokio::time::sleep(Duration::from_secs(30)).await;
         let board = house.life().map(|life| life.published.board());
-        let open = board.and_then(|board| board.incidents().find(|it| it.wants_answer()).map(|it| it.id()));
+        let open = board.and_then(|board| {
+            board.incidents().find(|it| it.wants_answer()).map(quarterdeck_core::incident::Incident::id)
+        });
         if let Some(id) = open {
             drop(request(&house, "dee", id, "acknowledge", &json!({})).await);
         }

@@ -243,11 +243,15 @@ fn step(house: &House, by_ms: i64) {
 
 async fn behave(house: &House, names: &[&str], manner: Manner, wait: impl Future<Output = ()>) {
     let ids: Vec<ChannelId> = names.iter().map(|name| name.parse().unwrap()).collect();
-    ids.iter().for_each(|id| house.weather.set_manner(id, manner));
+    for id in &ids {
+        house.weather.set_manner(id, manner);
+    }
     house.outside.tell(format!("{} {}", names.join(", "), manner.word()));
     house.outside.count(&format!("  a channel that {}", manner.word()));
     wait.await;
-    ids.iter().for_each(|id| house.weather.set_manner(id, Manner::Works));
+    for id in &ids {
+        house.weather.set_manner(id, Manner::Works);
+    }
 }
 
 async fn second(house: &House) {
@@ -360,17 +364,14 @@ async fn torn(house: &House, newest: &Image, dice: &mut Dice) {
         return;
     }
     house.put_back(&torn);
-    match house.start(None).await {
-        Err(error) => {
-            house.outside.tell(format!("it refuses a torn store: {error}"));
-            house.settled().await;
-            house.put_back(newest);
-        }
-        Ok(()) => {
-            let has = house.life().map_or(0, |life| length(&life));
-            if has < newest.size {
-                house.outside.object(format!("it goes on with {has} of {} events of a torn store", newest.size));
-            }
+    if let Err(error) = house.start(None).await {
+        house.outside.tell(format!("it refuses a torn store: {error}"));
+        house.settled().await;
+        house.put_back(newest);
+    } else {
+        let has = house.life().map_or(0, |life| length(&life));
+        if has < newest.size {
+            house.outside.object(format!("it goes on with {has} of {} events of a torn store", newest.size));
         }
     }
 }

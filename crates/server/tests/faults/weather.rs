@@ -148,7 +148,7 @@ impl Weather {
     pub(crate) fn loses(&self) -> Option<Lost> {
         let mut state = self.state.lock().unwrap();
         state.appends += 1;
-        state.disk.loses.filter(|_| state.appends % 2 == 0)
+        state.disk.loses.filter(|_| state.appends.is_multiple_of(2))
     }
 
     /// Whether the store was ever unwell.

@@ -114,8 +114,15 @@ async fn a_certificate_that_runs_out_is_told_ever_louder_and_its_renewal_ends_th
     let section = format!("\n[tls]\ncertificate = \"{}\"\nkey = \"{}\"\n", certificate.display(), key.display());
     deck.configure(|text| text + &section).await;
     let ends = deck.running.live.now().encryption.clone().unwrap().ends;
-    let live =
-        |deck: &Deck| deck.running.engine.published().board().incidents().map(|one| one.live_signals()).sum::<usize>();
+    let live = |deck: &Deck| {
+        deck.running
+            .engine
+            .published()
+            .board()
+            .incidents()
+            .map(quarterdeck_core::incident::Incident::live_signals)
+            .sum::<usize>()
+    };
     assert_eq!(live(&deck), 0, "30 days are enough");
     let day = Duration::from_hours(24);
     for (days, loud) in [(20, Loudness::Warning), (6, Loudness::Error), (0, Loudness::Critical)] {

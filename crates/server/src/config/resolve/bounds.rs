@@ -74,12 +74,11 @@ fn facts(nth: usize, words: &[String], mistakes: &mut Mistakes<'_>) -> BTreeSet<
     let known: Vec<&str> = FactKind::ALL.iter().map(|kind| kind.word()).collect();
     let mut found = BTreeSet::new();
     for word in words {
-        match FactKind::ALL.into_iter().find(|kind| kind.word() == word) {
-            Some(kind) => drop(found.insert(kind)),
-            None => {
-                let remedy = near::remedy(word, &known, &format!("write some of: {}", known.join(", ")));
-                mistakes.add("integration", nth, "facts", format!("`{word}` is no fact"), &remedy);
-            }
+        if let Some(kind) = FactKind::ALL.into_iter().find(|kind| kind.word() == word) {
+            found.insert(kind);
+        } else {
+            let remedy = near::remedy(word, &known, &format!("write some of: {}", known.join(", ")));
+            mistakes.add("integration", nth, "facts", format!("`{word}` is no fact"), &remedy);
         }
     }
     found
