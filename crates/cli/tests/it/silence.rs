@@ -116,5 +116,5 @@ async fn a_silence_from_its_setting_to_its_end() {
     assert!(ask(VIEWER, &["list", "--all"]).await.1.contains(id));
     running.stop().await;
     let (code, _, err) = ask(VIEWER, &["list"]).await;
-    assert!(code == Some(1) && err.contains("reach"), "{err}");
+    assert!(code == Some(1) && err.contains("nobody answers at"), "{err}");
 }

@@ -367,18 +367,23 @@ impl EvmReader {
         let hashes: Vec<B256> = block.transactions.iter().map(|transaction| transaction.hash).collect();
         let (first, rest) = hashes.split_first()?;
         // Whether it is offered at all one question tells.
-        let mut given = match self.single_traces(std::slice::from_ref(first)).await {
+        let asked = self.single_traces(std::slice::from_ref(first)).await;
+        let mut given = match asked {
+            Err(error) => vec![Err(error)],
             Ok(given) => given,
-            Err(error) => return Some(Err(error)),
         };
-        if let Some(Err(error @ (RpcError::NoMethod { .. } | RpcError::Refused { .. }))) = given.first() {
-            let mut offers = self.offers();
-            offers.single_trace.refused(error, block.hash);
-            return offers.single_trace.is_open().then(|| Err(error.to_string()));
+        match given.first() {
+            Some(Err(error @ (RpcError::NoMethod { .. } | RpcError::Refused { .. }))) => {
+                let mut offers = self.offers();
+                offers.single_trace.refused(error, block.hash);
+                return offers.single_trace.is_open().then(|| Err(error.to_string()));
+            }
+            Some(Err(error)) => return Some(Err(error.to_string())),
+            Some(Ok(_)) | None => {}
         }
         match self.single_traces(rest).await {
             Ok(more) => given.extend(more),
-            Err(error) => return Some(Err(error)),
+            Err(error) => return Some(Err(error.to_string())),
         }
         let with_hash = |(hash, one): (&B256, Result<String, RpcError>)| {
             one.map(|result| format!("{{\"txHash\":\"{hash}\",\"result\":{result}}}"))
@@ -394,9 +399,9 @@ impl EvmReader {
         Some(attached)
     }
 
-    async fn single_traces(&self, transactions: &[B256]) -> Result<Vec<Result<String, RpcError>>, String> {
+    async fn single_traces(&self, transactions: &[B256]) -> Result<Vec<Result<String, RpcError>>, RpcError> {
         let params: Vec<Value> = transactions.iter().map(|hash| json!([hash, {"tracer": "callTracer"}])).collect();
-        self.node.many("debug_traceTransaction", &params).await.map_err(|error| error.to_string())
+        self.node.many("debug_traceTransaction", &params).await
     }
 
     fn offers(&self) -> MutexGuard<'_, Offers> {
