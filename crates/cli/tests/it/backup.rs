@@ -157,8 +157,9 @@ fn all_signals(address: &str) -> String {
         assert_eq!(status, 200);
         let list: serde_json::Value = serde_json::from_str(&page).unwrap();
         all.push_str(&page);
-        let Some(last) = list.as_array().and_then(|list| list.last()) else { return all };
-        before = format!("&before={}&before_id={}", last["observed"].as_str().unwrap(), last["id"].as_str().unwrap());
+        let Some(oldest) = list.as_array().and_then(|page| page.last()) else { return all };
+        before =
+            format!("&before={}&before_id={}", oldest["observed"].as_str().unwrap(), oldest["id"].as_str().unwrap());
     }
 }
 
