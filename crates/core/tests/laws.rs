@@ -549,6 +549,8 @@ fn check_place(events: &[(Timestamp, &IncidentEvent)]) {
                 }
                 waits = *next;
             }
+            // Where nobody could be reached everybody is tried again sooner than the step would have been due.
+            IncidentEvent::Paging(PagingEvent::NobodyReached { next, .. }) => waits = *next,
             IncidentEvent::Life(
                 LifeEvent::Acknowledged { .. }
                 | LifeEvent::Mitigated { .. }
