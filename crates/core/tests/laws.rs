@@ -562,16 +562,18 @@ fn check_place(events: &[(Timestamp, &IncidentEvent)]) {
     }
 }
 
-/// A person gets at most one first page for a step, and each of their contacts at most one page of a chain.
+/// A person gets at most one first page for a step, and at most one that says it is worse; and each of their contacts at most one page of
+/// a chain. Who was told that it is worse can still be paged as the fallback: that the others cannot be reached is news.
 fn check_pages(incident: &Incident, events: &[(Timestamp, &IncidentEvent)]) {
-    let mut paged: BTreeSet<PersonId> = BTreeSet::new();
+    let mut paged: BTreeSet<(PersonId, bool)> = BTreeSet::new();
     for (_, event) in events {
         match event {
             IncidentEvent::Paging(PagingEvent::Escalated { .. }) => paged.clear(),
             // Whoever was told less is told again.
             IncidentEvent::Claims(ClaimsEvent::SeverityChanged(change)) if change.to > change.from => paged.clear(),
-            IncidentEvent::Paging(PagingEvent::PageRequested { person, repeat_of: None, .. }) => {
-                assert!(paged.insert(person.clone()), "{person} was paged twice for one step");
+            IncidentEvent::Paging(PagingEvent::PageRequested { person, repeat_of: None, reason, .. }) => {
+                let is_worse = *reason == PageReason::SeverityRose;
+                assert!(paged.insert((person.clone(), is_worse)), "{person} was paged twice for one step: {reason:?}");
             }
             _ => {}
         }
