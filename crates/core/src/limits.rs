@@ -59,8 +59,8 @@ pub const BUNDLE_WINDOW: Duration = Duration::from_secs(30);
 pub const WORST_AT_ONCE: usize = 5;
 /// The span that SEV1 pages are counted in.
 pub const WORST_SPAN: Duration = Duration::from_mins(1);
-/// Between two messages that name several SEV1: a person reads the first meanwhile.
-pub const WORST_PAUSE: Duration = Duration::from_secs(5);
+/// After those the next go together, so far apart: whoever is woken has each within a second, and a flood is two messages a second.
+pub const WORST_PAUSE: Duration = Duration::from_millis(500);
 /// Services whose first page goes at once within a window.
 pub const FIRSTS_MAX: usize = 10;
 /// Deliveries in one message: what a mail can name. More are another message.

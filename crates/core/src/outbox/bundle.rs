@@ -3,8 +3,8 @@
 //!
 //! - The first page about each service goes at once. What follows to the same contact within a short window waits for the window's
 //!   end and goes as one message that names all of it, the worst first.
-//! - A SEV1 goes at once, whatever else waits. Only after several of them within a minute do further ones go together, at most a few
-//!   seconds later.
+//! - A SEV1 goes at once, whatever else waits. Only after several of them within a minute do further ones go together, at most half
+//!   a second later.
 //! - What somebody asked for, what is worse than they were told, and what failed by another way waits for nothing.
 //! - Pages, pages of exercises, and words that something is over are never in one message.
 //!
@@ -230,8 +230,9 @@ mod tests {
             assert_eq!(pacing.leave(&worst, BUNDLE_WINDOW, at(1)), Leave::Now);
         }
         assert_eq!(pacing.leave(&worst, BUNDLE_WINDOW, at(1)), Leave::Together);
-        assert_eq!(pacing.leave(&worst, BUNDLE_WINDOW, at(2)), Leave::Later(at(6)));
-        assert_eq!(pacing.leave(&worst, BUNDLE_WINDOW, at(6)), Leave::Together);
+        let half = at(1).plus(Duration::from_millis(500));
+        assert_eq!(pacing.leave(&worst, BUNDLE_WINDOW, at(1)), Leave::Later(half), "never as much as a second");
+        assert_eq!(pacing.leave(&worst, BUNDLE_WINDOW, half), Leave::Together);
         assert_eq!(pacing.leave(&worst, BUNDLE_WINDOW, at(61)), Leave::Now);
     }
 

@@ -49,8 +49,10 @@ use quarterdeck_store::{Outgoing, Store, StoreError};
 
 /// The pause before the second attempt on a channel that said nothing about when; doubles with each attempt.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest sleep between two looks at what waits: a page put back for later is due at most this much late.
+/// The longest sleep between two looks at what waits: a clock that jumped forward is noticed this soon.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_millis(500);
+/// The shortest: an instant that is not reached yet by less than the clock can tell is not asked for again and again.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
 /// How often the outbox is compared with what is in memory: nothing in it may be forgotten for longer.
 const READ_EVERY: Duration = Duration::from_secs(30);
 /// Deliveries read at once then: some milliseconds' work. What is left is read when these are gone.
@@ -166,14 +168,21 @@ impl Deliver {
             if handed_out {
                 continue;
             }
+            let pause = self.pause(&desk);
             tokio::select! {
                 biased;
                 Some(back) = desk.tasks.join_next(), if !desk.tasks.is_empty() => self.take_back(&mut desk, back),
                 () = published.outbox.notified() => {}
-                () = tokio::time::sleep(LOOK_AT_LEAST_EVERY) => {}
+                () = tokio::time::sleep(pause) => {}
                 _ = stop.changed(), if last_call.is_none() => {}
             }
         }
+    }
+
+    /// How long to wait for something to do: until what was put back may leave.
+    fn pause(&self, desk: &Desk) -> Duration {
+        let next = desk.queue.next_wake().map_or(LOOK_AT_LEAST_EVERY, |at| at.since(self.clock.now()));
+        next.clamp(SHORTEST_PAUSE, LOOK_AT_LEAST_EVERY)
     }
 
     /// Whether nothing is due or under way any more.

@@ -128,6 +128,11 @@ impl Queue {
         }
     }
 
+    /// When the next of those that wait outside the lines may be tried.
+    pub(super) fn next_wake(&self) -> Option<Timestamp> {
+        self.later.first().map(|(at, _)| *at)
+    }
+
     /// Channels for which something may be tried now.
     pub(super) fn channels(&self) -> Vec<ChannelId> {
         self.lines.keys().cloned().collect()
@@ -305,8 +310,9 @@ mod tests {
         queue.insert(waiting(20, "mail", 5), Urgency(0), at(4));
         assert_eq!(line(&mut queue, "sms"), [0; 0]);
         assert_eq!(queue.lengths().values().sum::<usize>(), 2);
+        assert_eq!(queue.next_wake(), Some(at(5)));
         queue.wake(at(5));
-        assert_eq!(line(&mut queue, "sms"), [10]);
+        assert_eq!((line(&mut queue, "sms"), queue.next_wake()), (vec![10], None));
         queue.insert(waiting(30, "mail", 50), Urgency(0), at(5));
         assert_eq!(numbers(queue.take_pages(&"mail".parse().unwrap())), [20, 30]);
         assert!(queue.lengths().values().all(|length| *length == 0) && queue.incidents().is_empty());
