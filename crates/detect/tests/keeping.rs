@@ -20,6 +20,7 @@ use quarterdeck_core::{
 use quarterdeck_detect::{
     detector::DetectorKind,
     detectors::{
+        DETECTORS,
         account::{sudden_outflow::SuddenOutflow, unusual_size::UnusualSize},
         any::{observation_loss::ObservationLoss, reorganization::Reorganization},
     },
@@ -363,4 +364,39 @@ fn what_did_not_change_is_not_stored_again() {
     program.follow(&world.chain, &mut store, None);
     let some: Vec<String> = program.keeping.changed(&program.pipeline).into_keys().collect();
     assert!(some.contains(&"detector/unusual_size".to_owned()) && !some.contains(&"pipeline".to_owned()), "{some:?}");
+}
+
+/// A reload changes a parameter: what was learned is taken up by every detector with any value that its parameter may have, is heard with, and
+/// is taken up again when the parameter is set back.
+#[test]
+fn what_was_learned_outlives_a_change_of_any_parameter() {
+    let with = |given: &GivenParams| Pipeline::new(DETECTORS, given, &rehearsal::knowledge()).unwrap();
+    let mut chain = Rehearsal::from_height(100);
+    let mut blocks: Vec<Arc<Block>> = (0..80_u64)
+        .map(|n| chain.block(vec![rehearsal::coin(HOT, COLD, 1_000 + n), rehearsal::coin(COLD, HOT, 900 + n)]))
+        .collect();
+    let later = blocks.split_off(60);
+    let mut told = Vec::new();
+    let mut before = with(&GivenParams::new());
+    blocks.iter().for_each(|block| before.observe(&ChainEvent::Block(Arc::clone(block).into()), &mut told));
+    let learned = before.snapshot();
+    let mut tried = 0;
+    for kind in DETECTORS {
+        for spec in kind.params() {
+            for value in [spec.min, spec.max].into_iter().filter(|value| *value != spec.default) {
+                let given: GivenParams = [(kind.id().to_owned(), [(spec.name.to_owned(), value)].into())].into();
+                // Some values are refused together with the others: then nothing is changed.
+                let Ok(mut changed) = Pipeline::new(DETECTORS, &given, &rehearsal::knowledge()) else { continue };
+                tried += 1;
+                let what = format!("{} with {} = {value}", kind.id(), spec.name);
+                assert!(changed.restore(&learned).is_empty(), "{what}");
+                let names = |parts: &Pieces| parts.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+                assert_eq!(names(&changed.snapshot()), names(&learned), "{what}");
+                let mut told = Vec::new();
+                later.iter().for_each(|block| changed.observe(&ChainEvent::Block(Arc::clone(block).into()), &mut told));
+                assert!(with(&GivenParams::new()).restore(&changed.snapshot()).is_empty(), "back from {what}");
+            }
+        }
+    }
+    assert!(tried > 20, "{tried} values");
 }

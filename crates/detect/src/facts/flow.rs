@@ -137,10 +137,11 @@ pub fn argument(call: &Call, place: usize) -> Option<U256> {
     U256::try_from_be_slice(call.input.get(start..start.checked_add(32)?)?)
 }
 
-/// The argument at `place` of a call, as an address; none where its upper bytes are not zero.
+/// The argument at `place` of a call, as an address: the lower twenty bytes, whatever stands above them. Tokens that check them fail the
+/// call; the older ones, which hold most of the money, cut them off and pay, and so do topics of logs. A payment that is hidden behind a
+/// dirty word is a payment.
 pub fn address_argument(call: &Call, place: usize) -> Option<Address> {
-    let word = B256::from(argument(call, place)?);
-    word.get(..12)?.iter().all(|byte| *byte == 0).then(|| Address::from_word(word))
+    argument(call, place).map(|word| Address::from_word(B256::from(word)))
 }
 
 /// What a successful call to a token moved, by its function; none for any other call.

@@ -73,6 +73,17 @@ fn what_contradicts_itself_is_refused() {
     assert!(error.contains("full transactions, not hashes"), "{error}");
 }
 
+/// hardhat gives a pending block a hash and no number, ganache the other way round; neither is on the chain.
+#[test]
+fn a_pending_block_is_no_block() {
+    let with =
+        |from: String, to: &str| decode_block(body().replacen(&from, to, 1).as_bytes(), None).unwrap_err().to_string();
+    let no_number = with(r#""number":"0x10""#.to_owned(), r#""number":null"#);
+    assert!(no_number.contains("`number`"), "{no_number}");
+    let no_hash = with(format!(r#""hash":"{HASH_A}""#), r#""hash":null"#);
+    assert!(no_hash.contains("`hash`"), "{no_hash}");
+}
+
 /// The body with one thing in its transaction changed: the block that comes of it.
 fn odd(from: &str, to: &str) -> Block {
     assert!(body().contains(from), "{from}");

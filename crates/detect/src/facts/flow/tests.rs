@@ -105,6 +105,34 @@ fn some_items_of_one_number_are_the_same_from_a_log_and_from_the_trace() {
     assert_eq!(flows(&block, &transaction), [moved(Some(DAI), 4)]);
 }
 
+/// A word is wider than an address. What stands above it is cut, as the older tokens cut it: from the call, from the topics of a log, and
+/// where the call data alone is known.
+#[test]
+fn what_stands_above_an_address_hides_no_payment() {
+    let dirty = |address: Address| word(address) | (U256::from(0xdead_u64) << 160);
+    let transfer = with_words([0xa9, 0x05, 0x9c, 0xbb], &[dirty(B), U256::from(5)]);
+    let (mut block, transaction) = traced(vec![call(A, DAI, 0, &transfer)]);
+    assert_eq!(flows(&block, &transaction), [moved(Some(DAI), 5)]);
+    let taken = with_words([0x23, 0xb8, 0x72, 0xdd], &[dirty(A), dirty(B), U256::from(5)]);
+    let (_, transaction) = traced(vec![call(B, DAI, 0, &taken)]);
+    assert_eq!(flows(&block, &transaction), [moved(Some(DAI), 5)]);
+    // A token that checks refuses, and then nothing moved.
+    let refused = Call { reverted: true, ..call(B, DAI, 0, &taken) };
+    let (_, transaction) = traced(vec![call(A, B, 0, &[]), refused]);
+    assert_eq!(flows(&block, &transaction), []);
+    let plain = Transaction { from: A, to: Some(DAI), input: Bytes::from(transfer), ..Transaction::default() };
+    assert_eq!(flows(&block, &plain), [moved(Some(DAI), 5)]);
+    block.has_receipts = true;
+    let topic = |address| B256::from(dirty(address));
+    let told = Transaction {
+        from: A,
+        to: Some(B),
+        logs: vec![log(DAI, vec![TRANSFER, topic(A), topic(B)], 5)],
+        ..Transaction::default()
+    };
+    assert_eq!(flows(&block, &told), [moved(Some(DAI), 5)]);
+}
+
 /// A contract can write any log; what does not have the parts of its signature is none.
 #[test]
 fn a_log_of_another_shape_is_no_movement() {
