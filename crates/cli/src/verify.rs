@@ -9,7 +9,7 @@ use quarterdeck_ledger::{
     folder::Files as _,
     note::{NOTE_BYTES_MAX, Note, VerifierKey},
     tiles::FileKind,
-    verify::{KeptHead, Report, verify_folder_since},
+    verify::{Ahead, KeptHead, Report, verify_folder_since},
 };
 use quarterdeck_server::{
     log_files::{DiskFiles, is_log, log_near},
@@ -129,6 +129,7 @@ fn folder(args: &Verify, key: Option<&VerifierKey>) -> anyhow::Result<Exit> {
             "key_trusted": trusted,
             "erased": report.erased,
             "after": known.iter().zip(&heads).map(|(head, kept)| json!({ "file": kept.name, "size": head.size() })).collect::<Vec<_>>(),
+            "ahead": { "files": report.ahead.files, "entries": report.ahead.entries },
             "findings": findings,
             "findings_left_out": report.findings_left_out,
         }))?;
@@ -144,7 +145,7 @@ fn folder(args: &Verify, key: Option<&VerifierKey>) -> anyhow::Result<Exit> {
 }
 
 /// The report on a folder at rest. A running program publishes every half second, files first and the checkpoint last: whoever
-/// looks in between sees files beyond the checkpoint. So a folder that does not hold is looked at again as soon as its
+/// looks in between sees files beyond the checkpoint. So a folder that has any, or does not hold, is looked at again as soon as its
 /// checkpoint has moved; if it does not move, it is at rest and the findings stand.
 fn settled(path: &Path, key: Option<&VerifierKey>, kept: &[KeptHead]) -> Report {
     let files = DiskFiles::new(path);
@@ -153,7 +154,7 @@ fn settled(path: &Path, key: Option<&VerifierKey>, kept: &[KeptHead]) -> Report 
     for _ in 0..TRIES {
         let before = checkpoint();
         let report = verify_folder_since(&files, key, kept);
-        if report.holds() {
+        if report.holds() && report.ahead == Ahead::default() {
             return report;
         }
         let moved = (0..LOOKS).any(|_| {

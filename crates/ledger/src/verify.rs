@@ -12,7 +12,7 @@ mod report;
 mod run;
 mod slices;
 
-pub use report::{Checked, Contents, FINDINGS_MAX, FINDINGS_SHOWN, Finding, KeySource, Place, Report, What};
+pub use report::{Ahead, Checked, Contents, FINDINGS_MAX, FINDINGS_SHOWN, Finding, KeySource, Place, Report, What};
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ use run::{Dispute, Run, Side};
 
 use crate::{
     checkpoint::Checkpoint,
-    folder::{Files, TileHashes},
+    folder::{Files, TileHashes, bytes_max},
     hash::Hash,
     leaf::Fields,
     note::VerifierKey,
@@ -279,16 +279,37 @@ impl Run<'_> {
         }
     }
 
-    /// Names the files that cover more than the head does.
+    /// Counts the files that cover more than the head does. What the head covers of them must be what is in the files that it demands; of
+    /// the rest nothing is known.
     fn beyond(&mut self, size: u64) {
         for kind in &self.listed {
-            let end = match kind {
+            let (slice, covered) = match kind {
                 FileKind::Checkpoint | FileKind::Key => continue,
-                FileKind::Entries(slice) | FileKind::Bodies(slice) => slice.end() > size,
-                FileKind::Tile(level, slice) => slice.end() > tile_hashes(*level, size),
+                FileKind::Entries(slice) | FileKind::Bodies(slice) => (slice, size),
+                FileKind::Tile(level, slice) => (slice, tile_hashes(*level, size)),
             };
-            if end {
+            if slice.end() <= covered {
+                continue;
+            }
+            let width = u16::try_from(covered.saturating_sub(slice.begin())).unwrap_or(u16::MAX);
+            let signed = Slice::new(slice.index(), width).map(|slice| match kind {
+                FileKind::Bodies(_) => FileKind::Bodies(slice),
+                FileKind::Tile(level, _) => FileKind::Tile(*level, slice),
+                FileKind::Entries(_) | FileKind::Checkpoint | FileKind::Key => FileKind::Entries(slice),
+            });
+            let read = |kind: FileKind| self.files.read(&kind.to_string(), bytes_max(kind));
+            // What the head demands and cannot be read has its own finding.
+            let begins = match signed.map(read) {
+                Some(Ok(Some(signed))) => matches!(read(*kind), Ok(Some(bytes)) if bytes.starts_with(&signed)),
+                Some(Ok(None) | Err(_)) | None => true,
+            };
+            if !begins {
                 self.report.note(kind, Place::default(), What::BeyondHead { size });
+                continue;
+            }
+            self.report.ahead.files += 1;
+            if let FileKind::Entries(slice) = kind {
+                self.report.ahead.entries = self.report.ahead.entries.max(slice.end() - size);
             }
         }
     }

@@ -33,6 +33,8 @@ pub struct Report {
     pub checked: Checked,
     /// Indices of the entries whose bodies are erased.
     pub erased: Vec<u64>,
+    /// What is there beyond the head: nobody signed for it.
+    pub ahead: Ahead,
     /// What is wrong, at most [`FINDINGS_MAX`].
     pub findings: Vec<Finding>,
     /// Findings beyond those listed.
@@ -101,6 +103,16 @@ pub struct Checked {
     pub older_heads: u64,
 }
 
+/// Files beyond the head. A publisher that is stopped before it has written the head leaves them, and writes them again when it goes on.
+/// An older head put in the place of the latest looks the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ahead {
+    /// How many files.
+    pub files: u64,
+    /// Up to how many entries more than the head has.
+    pub entries: u64,
+}
+
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -143,7 +155,7 @@ pub enum What {
     MissingMore(u64),
     /// The file could not be read.
     Unreadable(String),
-    /// The file covers leaves that the head does not: the head was set back, or a publisher is at work.
+    /// The file covers leaves that the head does not, and does not begin with what the head covers.
     BeyondHead {
         /// Leaves of the head.
         size: u64,
@@ -254,6 +266,14 @@ impl fmt::Display for Report {
             };
             writeln!(f, "it extends {count} {heads} kept")?;
         }
+        if self.ahead.files > 0 {
+            let Ahead { files, entries } = self.ahead;
+            writeln!(
+                f,
+                "{files} files go up to {entries} entries beyond the checkpoint, and nobody signed for those: the program was stopped while it \
+                 published, and goes on from there; or an older checkpoint was put in the place of the latest"
+            )?;
+        }
         if self.key_source == KeySource::Folder {
             writeln!(f, "checked with the folder's own key: it agrees with itself, nothing more")?;
         }
@@ -293,7 +313,9 @@ impl fmt::Display for What {
             Self::Missing => f.write_str("the file is missing"),
             Self::MissingMore(more) => write!(f, "the files of {more} more bundles are missing"),
             Self::Unreadable(reason) => write!(f, "the file cannot be read: {reason}"),
-            Self::BeyondHead { size } => write!(f, "covers more than the {size} leaves of the checkpoint"),
+            Self::BeyondHead { size } => {
+                write!(f, "covers more than the {size} leaves of the checkpoint, and does not begin as these do")
+            }
             Self::NoKey => write!(f, "no key to check it with: none was given and `{}` holds none", FileKind::Key),
             Self::Key(error) => error.fmt(f),
             Self::OtherKey(key) => write!(f, "another key than the trusted one: {key}"),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::report::{Checked, Contents, KeySource, Place, Report, What};
+use super::report::{Ahead, Checked, Contents, KeySource, Place, Report, What};
 use crate::{
     folder::{Files, bytes_max},
     hash::Hash,
@@ -64,6 +64,7 @@ impl<'a> Run<'a> {
             contents: Contents::EntriesOnly,
             checked: Checked::default(),
             erased: Vec::new(),
+            ahead: Ahead::default(),
             findings: Vec::new(),
             findings_left_out: 0,
         };

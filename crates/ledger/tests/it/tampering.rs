@@ -7,7 +7,7 @@ use quarterdeck_ledger::{
     hash::Hash,
     leaf::Entry,
     tiles::FileKind,
-    verify::{Contents, KeySource, Report, What, verify_folder, verify_folder_after},
+    verify::{Ahead, Contents, KeySource, Report, What, verify_folder, verify_folder_after},
 };
 
 use crate::world::{Folder, World, signer};
@@ -215,17 +215,46 @@ fn a_body_erased_in_one_file_and_kept_in_another_is_found() {
 fn a_log_set_back_is_found() {
     let world = World::new(300);
     let known = Checkpoint::open(&world.published_at(&[300])["checkpoint"], signer().verifier()).unwrap();
-    // With the old checkpoint put back, the files that it does not cover give it away.
+    // With the old checkpoint put back, the files that it does not cover are told: a publisher that was stopped leaves the same.
     let mut folder = world.published_at(&[260, 300]);
     let old = world.published_at(&[260]);
     folder.insert("checkpoint".into(), old["checkpoint"].clone());
     let report = verify(&folder);
-    assert!(report.findings.iter().all(|finding| finding.what == What::BeyondHead { size: 260 }), "{report}");
-    assert_eq!(report.findings.len(), 3);
-    // With the files removed too, only somebody who has seen the newer head can tell.
-    assert!(verify(&old).holds());
+    assert!(report.holds() && report.ahead == Ahead { files: 3, entries: 40 }, "{report}");
+    assert!(report.to_string().contains("3 files go up to 40 entries beyond the checkpoint"), "{report}");
+    // With the files removed too, there is nothing to tell.
+    assert!(verify(&old).holds() && verify(&old).ahead == Ahead::default());
+    // Only somebody who has seen the newer head can tell for sure.
     let report = verify_folder_after(&old, Some(signer().verifier()), &[known]);
     assert_eq!(report.findings[0].what, What::SetBack { known: 300, size: 260 });
+}
+
+#[test]
+fn what_a_stopped_publisher_leaves_begins_as_what_is_signed() {
+    let world = World::new(600);
+    for (signed, written) in [(100, 600), (256, 600), (260, 512), (300, 301)] {
+        let mut folder = world.published_at(&[signed, written]);
+        let head = world.published_at(&[signed])["checkpoint"].clone();
+        folder.insert("checkpoint".into(), head);
+        let report = verify(&folder);
+        assert!(report.holds() && report.ahead.entries == written - signed, "{signed} of {written}: {report}");
+        assert_eq!(report.checked.entries, signed);
+        // Any byte of what is signed for counts, also in a file that goes beyond it.
+        let ahead: Vec<String> =
+            folder.keys().filter(|path| !world.published_at(&[signed]).contains_key(*path)).cloned().collect();
+        let overlaps = |path: &&String| {
+            let at = |size: u64| world.published_at(&[size]);
+            at(signed).keys().any(|own| own.starts_with(&format!("{}.p/", path.split(".p/").next().unwrap())))
+        };
+        for path in ahead.iter().filter(overlaps) {
+            let mut changed = folder.clone();
+            changed.get_mut(path).unwrap()[0] ^= 1;
+            let report = verify(&changed);
+            let found =
+                report.findings.iter().any(|one| one.file == *path && one.what == What::BeyondHead { size: signed });
+            assert!(found, "{path} of {signed}: {report}");
+        }
+    }
 }
 
 #[test]
