@@ -12,7 +12,7 @@ use quarterdeck_api::{
 use quarterdeck_core::priority::in_short;
 
 use self::{asking::Asking, many::ManyArgs};
-use crate::output::{Exit, Misuse, print, print_json, say, table};
+use crate::output::{Exit, Misuse, print, print_json, say, table, write_file};
 
 /// Which Quarterdeck, and who asks.
 #[derive(Args, Clone)]
@@ -162,8 +162,7 @@ pub(crate) fn run(args: &IncidentArgs) -> anyhow::Result<Exit> {
                 }
             }
             Verb::Read(Reading::Bundle { id, file }) => {
-                std::fs::write(file, client.bundle(id).await?)
-                    .with_context(|| format!("write `{}`", file.display()))?;
+                write_file(file, &client.bundle(id).await?)?;
                 print(&file.display().to_string())?;
             }
             Verb::Read(Reading::Many(wanted)) => return many::run(&client, wanted, json).await,

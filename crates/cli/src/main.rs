@@ -114,3 +114,42 @@ fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use quarterdeck_sim::demo::live::to_try;
+
+    use super::*;
+
+    /// The words of a line, as a shell hands them to a program.
+    fn words(line: &str) -> Vec<String> {
+        let script = format!("for word in {line}; do printf '%s\\n' \"$word\"; done");
+        let done = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+        assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap().lines().map(ToOwned::to_owned).collect()
+    }
+
+    #[test]
+    fn what_the_demo_prints_can_be_pasted() {
+        let incident = "inc_02081040g2081040g2081040g2";
+        for (program, log) in [
+            ("/usr/bin/quarterdeck", "/tmp/quarterdeck-demo-7-flash-loan/log"),
+            ("/home/bo's things/build (1)/quarterdeck", "/tmp/$HOME/a;b & c/log"),
+        ] {
+            let lines = to_try(Path::new(program), incident, Path::new(log));
+            for line in &lines {
+                let words = words(line);
+                assert_eq!(words[0], program, "{line}");
+                let read = Cli::try_parse_from(&words).unwrap_or_else(|error| panic!("{line}: {error}"));
+                match read.command {
+                    Command::Incident(_) | Command::Review(_) => assert_eq!(words.last().unwrap(), incident),
+                    Command::Verify(_) => assert_eq!(words.last().unwrap(), log),
+                    _ => panic!("{line}"),
+                }
+            }
+            assert_eq!(lines.len(), 4);
+        }
+    }
+}

@@ -1,7 +1,8 @@
 //! What goes where: findings to stdout, all else to stderr.
 
-use std::io::Write as _;
+use std::{io::Write as _, path::Path};
 
+use anyhow::Context as _;
 use quarterdeck_api::client::ClientError;
 use quarterdeck_server::config::ConfigError;
 use serde::Serialize;
@@ -82,6 +83,20 @@ pub(crate) fn say(text: &str) {
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     writeln!(std::io::stdout(), "{text}")?;
     Ok(())
+}
+
+/// Writes a result into the file that somebody named.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let Err(error) = std::fs::write(path, bytes) else { return Ok(()) };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let hint = match folder {
+        _ if path.is_dir() => format!("`{}` is a folder: name a file in it", path.display()),
+        Some(folder) if !folder.is_dir() => {
+            format!("there is no folder `{}`: make it first, or name another", folder.display())
+        }
+        Some(_) | None => return Err(error).with_context(|| format!("write `{}`", path.display())),
+    };
+    Err(Misuse(format!("cannot write `{}`: {error}\nhint: {hint}", path.display())).into())
 }
 
 /// The result as one JSON document, on stdout.

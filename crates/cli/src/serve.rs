@@ -7,7 +7,7 @@ use quarterdeck_core::incident::Actor;
 use quarterdeck_host::{
     clock::SystemClock,
     randomness::DrawnIds,
-    stopping::{HangUps, until_told},
+    stopping::{HangUps, Stops},
     zones::Zones,
 };
 use quarterdeck_reach::notify::Parts;
@@ -29,8 +29,9 @@ pub(crate) struct Serve {
 pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        // Before anything else: a hang-up must never end the program.
+        // Before anything else: a hang-up must never end the program, and who wants it to stop wants that in order.
         let hang_ups = HangUps::listen()?;
+        let mut stops = Stops::listen()?;
         let clock = SystemClock::new();
         let (rules, _) = Zones::find().put_in_force();
         say(&format!("zone rules: {rules}"));
@@ -47,7 +48,14 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
             channels: std::collections::BTreeMap::new(),
         };
         let accepted = args.accept_lost_history.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
-        let running = match app::start_accepting(configuration, world, accepted.map(str::to_owned)).await {
+        let started = tokio::select! {
+            started = app::start_accepting(configuration, world, accepted.map(str::to_owned)) => started,
+            () = stops.told() => {
+                say("stopped before it had begun");
+                return Ok(Exit::Good);
+            }
+        };
+        let running = match started {
             Ok(running) => running,
             Err(error) => {
                 let hint = error.hint();
@@ -66,7 +74,7 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
         let reloader = Arc::clone(&running.reloader);
         let told = async {
             tokio::select! {
-                () = until_told() => {}
+                () = stops.told() => {}
                 () = reload_at(hang_ups, reloader) => {}
             }
         };

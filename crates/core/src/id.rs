@@ -14,40 +14,42 @@ use crate::limits::NAME_BYTES_MAX;
 pub trait Kind: 'static {
     /// The prefix in print, without the underscore; for names, the word used in error texts.
     const WORD: &'static str;
+    /// With its article, for people.
+    const THING: &'static str;
 }
 
 /// The kinds of identifier and name.
 pub mod kind {
     use super::Kind;
-    macro_rules! kinds { ($($(#[$doc:meta])* $name:ident = $word:literal),* $(,)?) => { $(
+    macro_rules! kinds { ($($(#[$doc:meta])* $name:ident = $word:literal, $thing:literal;)*) => { $(
         $(#[$doc])* #[derive(Debug, Clone, Copy)] pub enum $name {}
-        impl Kind for $name { const WORD: &'static str = $word; }
+        impl Kind for $name { const WORD: &'static str = $word; const THING: &'static str = $thing; }
     )* } }
     kinds! {
         /// An incident.
-        Incident = "inc",
+        Incident = "inc", "an incident";
         /// A signal.
-        Signal = "sig",
+        Signal = "sig", "a signal";
         /// A page.
-        Page = "pag",
+        Page = "pag", "a page";
         /// Something that is to reach somebody outside: a page, an all-clear.
-        Delivery = "dlv",
+        Delivery = "dlv", "a delivery";
         /// A silence.
-        Silence = "sil",
+        Silence = "sil", "a silence";
         /// A service of the catalogue.
-        Service = "service",
+        Service = "service", "a service";
         /// A person.
-        Person = "person",
+        Person = "person", "a person";
         /// An on-call schedule.
-        Schedule = "schedule",
+        Schedule = "schedule", "a schedule";
         /// An escalation policy.
-        Policy = "policy",
+        Policy = "policy", "a policy";
         /// A configured notifier.
-        Channel = "channel",
+        Channel = "channel", "a channel";
         /// A detector or an outside monitor.
-        Detector = "detector",
+        Detector = "detector", "a detector";
         /// A source of chain events or of monitor signals.
-        Source = "source",
+        Source = "source", "a source";
     }
 }
 
@@ -149,18 +151,22 @@ impl<K: Kind> fmt::Debug for Id<K> {
 
 /// Why a text is no identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no {word} identifier: want `{word}_` and 26 characters of 0-9 a-z without i l o u")]
+#[error(
+    "`{text}` is not the identifier of {thing}, which looks like `{word}_0n5x…`: `{word}_` and 26 characters of 0-9 and a-z without i, l, o and u"
+)]
 pub struct BadId {
     /// What was given, shortened.
     pub text: String,
     /// The prefix wanted.
     pub word: &'static str,
+    /// What it should have named.
+    pub thing: &'static str,
 }
 
 impl<K: Kind> FromStr for Id<K> {
     type Err = BadId;
     fn from_str(text: &str) -> Result<Self, BadId> {
-        let bad = || BadId { text: text.chars().take(40).collect(), word: K::WORD };
+        let bad = || BadId { text: text.chars().take(40).collect(), word: K::WORD, thing: K::THING };
         let digits = text.strip_prefix(K::WORD).and_then(|rest| rest.strip_prefix('_')).ok_or_else(bad)?;
         if digits.len() != TEXT_CHARS {
             return Err(bad());
@@ -235,12 +241,12 @@ pub type SourceId = Name<kind::Source>;
 
 /// Why a text is no name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no {word} name: want 1 to 64 of a-z 0-9 - _ .")]
+#[error("`{text}` cannot name {thing}: want 1 to 64 of a-z, 0-9, `-`, `_` and `.`")]
 pub struct BadName {
     /// What was given, shortened.
     pub text: String,
     /// What it should have named.
-    pub word: &'static str,
+    pub thing: &'static str,
 }
 
 impl<K: Kind> Name<K> {
@@ -252,7 +258,7 @@ impl<K: Kind> Name<K> {
         if good {
             Ok(Self(Arc::from(text), PhantomData))
         } else {
-            Err(BadName { text: text.chars().take(40).collect(), word: K::WORD })
+            Err(BadName { text: text.chars().take(40).collect(), thing: K::THING })
         }
     }
     /// The name of what nobody named.
@@ -328,6 +334,8 @@ mod tests {
         let id: IncidentId = Id::from_bytes(SeededIds::new(7).fresh());
         assert_eq!(id.to_string().parse::<IncidentId>(), Ok(id));
         assert!(id.to_string().parse::<PageId>().is_err());
+        let said = "foo".parse::<IncidentId>().unwrap_err().to_string();
+        assert!(said.starts_with("`foo` is not the identifier of an incident, which looks like `inc_"), "{said}");
     }
 
     #[test]

@@ -1,23 +1,24 @@
-//! When somebody tells the program to stop, or to look at its configuration again.
+//! When somebody tells the program to stop, or to look at its configuration again. Tests: `crates/cli/tests/it/doors.rs` on the program itself.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Until ctrl-C (SIGINT) or a polite kill (SIGTERM).
-pub async fn until_told() {
-    let mut terminate = match signal(SignalKind::terminate()) {
-        Ok(terminate) => terminate,
-        Err(error) => {
-            tracing::error!(%error, "cannot listen for SIGTERM: stopping");
-            return;
+/// Ctrl-C (SIGINT) and polite kills (SIGTERM). Without it one ends the program where it stands.
+pub struct Stops {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stops {
+    /// Listens from this call on.
+    pub fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+    /// Until somebody says so; at once if somebody did since it listens.
+    pub async fn told(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-    };
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => {
-            if let Err(error) = interrupted {
-                tracing::error!(%error, "cannot listen for ctrl-C: stopping");
-            }
-        }
-        _ = terminate.recv() => {}
     }
 }
 

@@ -211,6 +211,21 @@ fn half_a_request_holds_nobody_up_who_wants_to_stop() {
     drop((half_head, half_body));
 }
 
+#[test]
+fn a_wish_to_stop_is_heard_before_it_has_begun() {
+    let (receiver, _pages) = receiver();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("quarterdeck.toml");
+    fs::write(&file, configuration(&receiver)).unwrap();
+    for first in ["zone rules", "listening on http://"] {
+        let mut served = Served::start(&file);
+        served.line(first);
+        served.terminate();
+        served.line("stopped");
+        assert_eq!(served.child.wait().unwrap().code(), Some(0), "after `{first}`");
+    }
+}
+
 /// A monitor was told that its alert is taken, and in the same moment the program is told to stop: the page leaves first, and what
 /// became of it is written, whoever holds half a request open.
 #[test]

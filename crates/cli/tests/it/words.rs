@@ -90,5 +90,39 @@ fn what_somebody_else_has_already_is_told_with_what_to_do() {
         code == Some(1) && text.contains("is in use by process") && text.contains("hint: one program writes"),
         "{text}"
     );
+    let at = format!("http://{address}");
+    let (code, text) = said(&at, VIEWER, &["incident", "show", "foo"]);
+    let wanted = "`foo` is not the identifier of an incident, which looks like `inc_";
+    assert!(code == Some(1) && text.contains(wanted), "{text}");
+    served.stop();
+}
+
+#[test]
+fn where_nothing_can_be_written_the_folder_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("first.toml");
+    fs::write(&file, configuration("127.0.0.1:0", "data").replace("role = \"viewer\"", "role = \"responder\""))
+        .unwrap();
+    let mut served = Served::start(&file);
+    let address = served.address();
+    let claim = r#"{"title": "odd", "severity": "critical"}"#;
+    let (status, answer) = crate::served::ask(&address, "POST", "/ingest/webhook", VIEWER, claim).unwrap();
+    assert_eq!(status, 200, "{answer}");
+    let id = answer.split("inc_").nth(1).unwrap();
+    let id = format!("inc_{}", &id[..26]);
+    let at = format!("http://{address}");
+    let missing = folder.path().join("missing");
+    for (target, hint) in [
+        (missing.join("x.qdbundle"), format!("hint: there is no folder `{}`: make it first", missing.display())),
+        (file.join("x.qdbundle"), format!("hint: there is no folder `{}`: make it first", file.display())),
+        (folder.path().to_owned(), format!("hint: `{}` is a folder: name a file in it", folder.path().display())),
+    ] {
+        let (code, text) = said(&at, VIEWER, &["incident", "bundle", &id, target.to_str().unwrap()]);
+        assert!(code == Some(2) && text.contains(&hint), "{text}");
+    }
+    let into = file.join("backup");
+    let config = file.to_str().unwrap();
+    let (code, text) = said(&at, VIEWER, &["backup", "--config", config, into.to_str().unwrap()]);
+    assert!(code == Some(1) && text.contains(&format!("`{}`", into.display())) && text.contains("because: "), "{text}");
     served.stop();
 }

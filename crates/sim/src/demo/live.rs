@@ -4,6 +4,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -18,7 +19,7 @@ use axum::{
 };
 use quarterdeck_host::clock::{Clock, SystemClock};
 use quarterdeck_host::randomness::SystemIds;
-use quarterdeck_host::stopping::until_told;
+use quarterdeck_host::stopping::Stops;
 use quarterdeck_ledger::note::SignerKey;
 use quarterdeck_reach::notify::{self, Parts, Settings, webhook::verify_signature};
 use quarterdeck_server::{
@@ -52,6 +53,7 @@ pub fn run(plan: &Plan, port: u16, say: &dyn Fn(&str)) -> Result<(), DemoError> 
 }
 
 async fn play(plan: &Plan, port: u16, say: &dyn Fn(&str)) -> Result<(), DemoError> {
+    let mut stops = Stops::listen().map_err(|error| DemoError::Defect(format!("listen for signals: {error}")))?;
     for old in ["log", "quarterdeck.db", "quarterdeck.db-wal", "quarterdeck.db-shm"] {
         remove(&plan.data.join(old))?;
     }
@@ -87,7 +89,7 @@ async fn play(plan: &Plan, port: u16, say: &dyn Fn(&str)) -> Result<(), DemoErro
 
     tokio::select! {
         told = story(&running, &mut world, plan, &base, &token, say) => told?,
-        () = until_told() => {}
+        () = stops.told() => {}
     }
     running.stop().await;
     say("stopped");
@@ -149,28 +151,39 @@ async fn noticed(
         say(&format!("  page    to {} by {}", page.person, page.channel));
     }
     let review = write_review(running, &incident, &plan.data).await?;
-    let program = pasted(&std::env::current_exe().unwrap_or_else(|_| "quarterdeck".into()));
+    let program = std::env::current_exe().unwrap_or_else(|_| "quarterdeck".into());
     let log = std::path::absolute(&running.log_folder).unwrap_or_else(|_| running.log_folder.clone());
     let head = read(&running.engine.published().head).clone();
     say(&format!("  log     {} events, root {}", head.size, head.root));
-    say(&format!("  review  {} (as of now; `{program} review {id}` writes it anew)", review.display()));
+    say(&format!("  review  {} (as of now)", review.display()));
     say("\nTry, while nobody acknowledges (the second tier is paged after 90 s):");
     say(&format!("  open {base}/incidents/{id} and acknowledge"));
     say(&format!("  export QUARTERDECK_URL={base} QUARTERDECK_TOKEN={token}"));
-    say(&format!("  {program} incident show {id}"));
-    say(&format!("  {program} incident ack {id}"));
-    say(&format!("  {program} verify {}", pasted(&log)));
+    for line in to_try(&program, &id.to_string(), &log) {
+        say(&format!("  {line}"));
+    }
     Ok(())
 }
 
+/// Commands for the visitor, as a shell takes them.
+pub fn to_try(program: &Path, incident: &str, log: &Path) -> Vec<String> {
+    let program = pasted(program);
+    vec![
+        format!("{program} incident show {incident}"),
+        format!("{program} incident ack {incident}"),
+        format!("{program} verify {}", pasted(log)),
+        format!("{program} review {incident}"),
+    ]
+}
+
 /// A path as a shell takes it. Who runs the demo from a fresh clone has no `quarterdeck` in their path.
-fn pasted(path: &std::path::Path) -> String {
+fn pasted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+".contains(c);
     if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
-fn remove(path: &std::path::Path) -> Result<(), DemoError> {
+fn remove(path: &Path) -> Result<(), DemoError> {
     let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
     match removed {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
