@@ -7,7 +7,7 @@ use std::{
 };
 
 use quarterdeck_core::{
-    chain::{BlockRef, ChainId, Gap},
+    chain::{BlockRef, ChainId, Gap, GapKind},
     id::SourceId,
     time::{Timestamp, human_span},
 };
@@ -84,6 +84,18 @@ impl SourceHealth {
     /// What cannot be seen through it now, for a person; none: it sees what the node shows. A source that stands still in silence
     /// is not believed to be fine.
     pub fn unseen(&self, now: Timestamp) -> Option<String> {
+        let partly = || self.gaps.first().map(|gap| format!("does not show everything: {}", gap.detail));
+        self.stopped(now).or_else(partly)
+    }
+
+    /// Why nothing new is seen through it now: no detector hears anything by it. None: it shows blocks, though perhaps not all of them.
+    pub fn idle(&self, now: Timestamp) -> Option<String> {
+        let stale = || self.gaps.iter().find(|gap| gap.kind == GapKind::StaleHead);
+        let none_yet = || self.head.is_none().then(|| "has read no block yet".to_owned());
+        self.stopped(now).or_else(none_yet).or_else(|| stale().map(|gap| format!("shows no new block: {}", gap.detail)))
+    }
+
+    fn stopped(&self, now: Timestamp) -> Option<String> {
         let long = |since: Timestamp| now.since(since) > LOOKS_WITHIN;
         let detail = || self.gaps.first().map_or_else(String::new, |gap| format!(": {}", gap.detail));
         if self.state.is_dark() {
@@ -102,7 +114,7 @@ impl SourceHealth {
             let height = self.head.map_or(0, |block| block.number);
             return Some(format!("stands at block {height} for {}{}", human_span(now.since(last)), detail()));
         }
-        self.gaps.first().map(|gap| format!("does not show everything: {}", gap.detail))
+        None
     }
 }
 
@@ -157,7 +169,23 @@ mod tests {
         };
         assert_eq!(stands.unseen(at(150)), None, "it reads on");
         assert_eq!(stands.unseen(at(400)).as_deref(), Some("stands at block 7 for 5 min 0 s"));
-        let quiet = SourceHealth { state: SourceState::Live, node_head: Some(7), ..stands };
+        let quiet = SourceHealth { state: SourceState::Live, node_head: Some(7), ..stands.clone() };
         assert_eq!(quiet.unseen(at(400)), None, "a chain may be quiet: how long, the source says by a gap");
+        assert_eq!((quiet.idle(at(400)), stands.idle(at(400))), (None, stands.unseen(at(400))));
+        let gap = |kind, detail: &str| Gap {
+            source: "own".parse().unwrap(),
+            chain: ChainId::evm(1),
+            kind,
+            from_block: None,
+            to_block: None,
+            since: at(390),
+            closed: None,
+            detail: detail.to_owned(),
+        };
+        let stale = SourceHealth { gaps: vec![gap(GapKind::StaleHead, "no new head since then")], ..quiet.clone() };
+        assert_eq!(stale.idle(at(400)).as_deref(), Some("shows no new block: no new head since then"));
+        let partly = SourceHealth { gaps: vec![gap(GapKind::MissingTraces, "no traces")], ..quiet };
+        assert_eq!(partly.idle(at(400)), None, "what it shows is heard");
+        assert_eq!(SourceHealth::default().idle(at(0)).as_deref(), Some("has read no block yet"));
     }
 }

@@ -115,13 +115,9 @@ pub fn silent(app: &Shared) -> Option<String> {
     if sources.is_empty() {
         return Some("no source is watched".to_owned());
     }
-    let dark = |source: &SourceHealth| source.state.is_dark() || source.head.is_none();
-    let why = |(id, source): (&SourceId, &SourceHealth)| {
-        let why = source.unseen(now).unwrap_or_else(|| "has read no block yet".to_owned());
-        dark(source).then(|| format!("{id} {why}"))
-    };
-    let dark: Option<Vec<String>> = sources.iter().map(why).collect();
-    dark.map(|dark| dark.join("; "))
+    let why = |(id, source): (&SourceId, &SourceHealth)| source.idle(now).map(|why| format!("{id} {why}"));
+    let idle: Option<Vec<String>> = sources.iter().map(why).collect();
+    idle.map(|idle| idle.join("; "))
 }
 
 /// How every way to people does.

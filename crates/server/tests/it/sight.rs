@@ -5,6 +5,7 @@ use std::time::Duration;
 use quarterdeck_core::{
     chain::{B256, BlockRef, ChainId, Gap, GapKind},
     id::{Name, SourceId},
+    time::Timestamp,
 };
 use quarterdeck_host::clock::Clock as _;
 use quarterdeck_sources::SourceState;
@@ -25,20 +26,24 @@ async fn probe(deck: &Deck, path: &str) -> u16 {
     reqwest::get(url).await.unwrap().status().as_u16()
 }
 
+fn unreachable(name: &str, since: Timestamp) -> Gap {
+    Gap {
+        source: source(name),
+        chain: ChainId::evm(1),
+        kind: GapKind::Unreachable,
+        from_block: None,
+        to_block: None,
+        since,
+        closed: None,
+        detail: "connection refused".to_owned(),
+    }
+}
+
 fn blind(deck: &Deck, name: &str) {
     let since = deck.clock.now();
     deck.running.sources.update(&source(name), |health| {
         health.state = SourceState::Blind;
-        health.gaps = vec![Gap {
-            source: source(name),
-            chain: ChainId::evm(1),
-            kind: GapKind::Unreachable,
-            from_block: None,
-            to_block: None,
-            since,
-            closed: None,
-            detail: "connection refused".to_owned(),
-        }];
+        health.gaps = vec![unreachable(name, since)];
     });
 }
 
@@ -78,6 +83,19 @@ async fn a_detector_does_not_claim_to_hear_where_no_source_shows_anything() {
         health.head = Some(BlockRef { chain: ChainId::evm(1), number: 7, hash: B256::ZERO });
     });
     assert!(cannot_hear(&deck).await.iter().all(|(_, why)| why.is_null()));
+    // Nor does one that has stood still for too long.
+    let since = deck.clock.now();
+    deck.running.sources.update(&source("other"), |health| {
+        health.gaps = vec![Gap {
+            kind: GapKind::StaleHead,
+            detail: "no new block for 10 min".to_owned(),
+            ..unreachable("other", since)
+        }];
+    });
+    for (detector, why) in cannot_hear(&deck).await {
+        let said = json!("other shows no new block: no new block for 10 min; own-node is blind: connection refused");
+        assert_eq!(why, if detector == "observation_loss" { Value::Null } else { said }, "{detector}");
+    }
     deck.finish().await;
 }
 
