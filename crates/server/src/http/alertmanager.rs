@@ -188,7 +188,12 @@ fn silences_of(board: &Board, signal: &Signal, now: Timestamp) -> Vec<SilenceId>
 /// One without an end of its own is shown to end later than anybody will look again, as Alertmanager shows it.
 fn alert(app: &Shared, signal: &Signal, receivers: &[&str], status: AlertStatus, now: Timestamp) -> GettableAlert {
     let until = app.expiries.until(&signal.fingerprint).unwrap_or_else(|| now.plus(RESOLVE_TIMEOUT));
-    GettableAlert::of(signal, until, receivers, status)
+    let mut alert = GettableAlert::of(signal, until, receivers, status);
+    // What was erased stays so, whatever its monitor says of it.
+    if let Some(newest) = app.expiries.annotations(&signal.fingerprint).filter(|_| signal.annotations.is_some()) {
+        alert.annotations = (*newest).clone();
+    }
+    alert
 }
 
 /// Who we are and since when.

@@ -4,6 +4,8 @@
 //! Nothing is kept beside the signals themselves. Which signals end unless they are repeated follows from the format that they
 //! came in, and after a restart each is given one resolve timeout anew: while we were down nobody could repeat anything. Tests: `tests/it/expiry.rs`.
 
+mod newest;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -19,6 +21,8 @@ use quarterdeck_core::{
 use quarterdeck_formats::{FORMATS, heard::Heard};
 use tokio::sync::{RwLock, watch};
 
+pub use self::newest::Annotations;
+use self::newest::Newest;
 use crate::{
     engine::{EngineError, Published, signals::read_back},
     loops::engine::EngineHandle,
@@ -55,6 +59,7 @@ pub struct Expiries {
     /// Taken alone while claims are ended: one that is repeated at that moment is heard before its end, or after it, and never
     /// ended by a look that came before.
     turn: RwLock<()>,
+    newest: Mutex<Newest>,
 }
 
 /// Claims with the instants until which they hold.
@@ -105,6 +110,7 @@ impl Expiries {
                 }
             }
         }
+        self.note_newest(engine, &heard);
         let fates = engine.hear(heard.into_iter().map(|one| one.change).collect()).await?;
         let mut until = self.lock();
         for (place, claim, holds) in ended {
@@ -115,6 +121,28 @@ impl Expiries {
         }
         drop(until);
         Ok(fates)
+    }
+
+    fn note_newest(&self, engine: &EngineHandle, heard: &[Heard]) {
+        let board = engine.published().board();
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        for one in heard {
+            match &one.change {
+                SignalChange::Raised { signal } if signal.annotations.is_some() => {
+                    newest.hear(signal, board.signal(&signal.id).map(|known| &**known));
+                }
+                SignalChange::Ended { fingerprint, .. } => newest.forget(fingerprint),
+                SignalChange::Raised { .. }
+                | SignalChange::Silent { .. }
+                | SignalChange::Confirmed { .. }
+                | SignalChange::Retracted { .. } => {}
+            }
+        }
+    }
+
+    /// The annotations that a claim has now, where they are not those of the record.
+    pub fn annotations(&self, claim: &Fingerprint) -> Option<Arc<Annotations>> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).get(claim)
     }
 
     /// Until when a claim holds; none: until it is said to be over.

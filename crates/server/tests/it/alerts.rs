@@ -228,6 +228,34 @@ async fn an_event_that_is_refused_is_heard_of_and_a_foreign_word_of_severity_is_
     deck.finish().await;
 }
 
+/// A number that moves while an alert goes on is no news and no event; Alertmanager's own clients see it as it is now.
+#[tokio::test]
+async fn annotations_are_shown_as_they_were_posted_last() {
+    let deck = Deck::start().await;
+    let at = deck.clock.now().to_string();
+    let firing = |full: &str| {
+        json!([{"labels": {"alertname": "DiskFull", "service": "rpc", "severity": "critical"}, "startsAt": at,
+            "annotations": {"summary": format!("{full} % full"), "value": full}}])
+    };
+    deck.alert(&firing("81")).await;
+    deck.receiver.next().await;
+    deck.settled().await;
+    let events = deck.running.store.size().await.unwrap();
+    deck.alert(&firing("97")).await;
+    let shown = async || deck.get("/api/v2/alerts", VIEWER).await[0]["annotations"].clone();
+    assert_eq!(shown().await, json!({"summary": "97 % full", "value": "97"}));
+    let groups = deck.get("/api/v2/alerts/groups", VIEWER).await;
+    assert_eq!(groups[0]["alerts"][0]["annotations"]["value"], "97");
+    assert_eq!(
+        (deck.only_incident().await.signals[0].title.as_str(), deck.running.store.size().await.unwrap()),
+        ("81 % full", events)
+    );
+    deck.alert(&firing("81")).await;
+    assert_eq!(shown().await, json!({"summary": "81 % full", "value": "81"}));
+    deck.receiver.assert_empty().await;
+    deck.finish().await;
+}
+
 /// A warning that is told anew as a stolen key: news, and what every message says first.
 #[tokio::test]
 async fn what_makes_it_worse_leads_the_next_page() {

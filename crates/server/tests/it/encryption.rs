@@ -6,8 +6,9 @@ use quarterdeck_core::{incident::Actor, signal::Loudness};
 use quarterdeck_host::clock::Clock as _;
 use quarterdeck_server::loops::certificate;
 use reqwest::{Certificate, Client};
+use serde_json::{Value, json};
 
-use crate::harness::{ADMIN, Deck, VIEWER, left_out};
+use crate::harness::{ADMIN, Deck, KEY, VIEWER, left_out};
 
 /// A throw-away certificate for `localhost` and 127.0.0.1.
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../reach/tests/data");
@@ -87,6 +88,47 @@ async fn a_greeting_that_never_ends_keeps_nobody_out_and_holds_nobody_up() {
     // Stopping does not wait for them.
     deck.finish().await;
     drop(silent);
+}
+
+/// PagerDuty's own clients post to nothing but https. Bytes and headers as `pagerduty` 7.2.0 and `pdpyras` 5.4.1 sent them to a listener of ours
+/// with this certificate, on 2026-11-28.
+#[tokio::test]
+async fn events_of_pagerdutys_clients_are_taken_over_tls() {
+    let deck = Deck::start().await;
+    let section = format!("\n[tls]\ncertificate = \"{DATA}/loopback.cert.pem\"\nkey = \"{DATA}/loopback.key.pem\"\n");
+    deck.configure(|text| text + &section).await;
+    let client = trusting(&Path::new(DATA).join("loopback.cert.pem"));
+    let url = format!("https://{}/v2/enqueue", deck.running.address.unwrap());
+    let post = async |agent: &str, body: String| {
+        let request = client.post(&url).header("accept", "*/*").header("accept-encoding", "gzip, deflate");
+        let request = request.header("content-type", "application/json").header("user-agent", agent);
+        let answer = request.body(body).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    let clients = [
+        (
+            "python-pagerduty/7.2.0 httpx2/2.16.2 Python/3.11",
+            r#"{"event_action":"trigger","payload":{"summary":"signer 3 is down","source":"signer-3","severity":"critical"},"routing_key":"KEY"}"#,
+            r#"{"event_action":"resolve","dedup_key":"k1","routing_key":"KEY"}"#,
+        ),
+        (
+            "pdpyras/5.4.1 python-requests/2.34.2 Python/3.11",
+            r#"{"event_action": "trigger", "payload": {"summary": "signer 3 is down", "source": "signer-3", "severity": "critical"}, "routing_key": "KEY"}"#,
+            r#"{"event_action": "resolve", "dedup_key": "k1", "routing_key": "KEY"}"#,
+        ),
+    ];
+    for (agent, trigger, resolve) in clients {
+        let (status, said) = post(agent, trigger.replace("KEY", KEY)).await;
+        assert_eq!((status, &said["status"]), (202, &json!("success")), "{agent}: {said}");
+        let claim = said["dedup_key"].as_str().unwrap().to_owned();
+        assert_eq!(deck.receiver.next().await.text("title"), "signer 3 is down");
+        deck.settled().await;
+        let (status, said) = post(agent, resolve.replace("KEY", KEY).replace("k1", &claim)).await;
+        assert_eq!((status, said["dedup_key"].as_str()), (202, Some(claim.as_str())), "{agent}: {said}");
+        deck.until("its end", |board| board.incidents().all(|one| one.live_signals() == 0)).await;
+        deck.receiver.next_all_clear().await;
+    }
+    deck.finish().await;
 }
 
 /// A certificate of this many days in the folder; none: this machine has no openssl.
