@@ -1,7 +1,7 @@
-//! What one monitor may claim, how much of it, and what becomes of the rest.
+//! What one monitor or token may claim, how much of it, and what becomes of the rest.
 //!
 //! A monitor's key lies on many machines. Whoever has it may say a thing as often as they like, of whatever they like, and wake people
-//! with it; so every integration has bounds. What is beyond them is never lost: it opens nothing by itself and is gathered in one
+//! with it; so every integration has bounds, and so has every token, which a script may hold as well as a person. What is beyond them is never lost: it opens nothing by itself and is gathered in one
 //! incident, as bad as the worst of it, by whose own signal people hear that and why. Decides nothing about incidents: see
 //! [`crate::board`]. Tests: `board/tests/bounds.rs`.
 
@@ -57,7 +57,7 @@ impl FactKind {
     }
 }
 
-/// The bounds of one integration. The defaults trouble no ordinary house: see each.
+/// The bounds of one integration or token. The defaults trouble no ordinary house: see each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bounds {
     /// New signals in a minute; what stands and is only repeated is not counted. Default: 1,000, more than a Prometheus with a few
@@ -138,6 +138,27 @@ pub enum Beyond {
     Apart,
 }
 
+/// Begins the name of what a token posts. No integration may be called so.
+pub const TOKEN: &str = "token.";
+
+/// A source as people know it.
+struct Speaker<'a> {
+    /// What it is: the section of the configuration that names it.
+    kind: &'static str,
+    /// The key that names it there.
+    key: &'static str,
+    name: &'a str,
+}
+
+impl<'a> Speaker<'a> {
+    fn of(source: &'a SourceId) -> Self {
+        match source.as_str().strip_prefix(TOKEN) {
+            Some(name) => Self { kind: "token", key: "name", name },
+            None => Self { kind: "integration", key: "id", name: source.as_str() },
+        }
+    }
+}
+
 /// Who says that something was gathered because its source is over a bound, as detectors have names.
 pub const OVER_BOUND: &str = "over_bound";
 /// Who says that claims about no known service were gathered.
@@ -165,12 +186,13 @@ impl Beyond {
         let why = match self {
             Self::Rate => format!("More than {} new signals came from it within a minute", bounds.signals_a_minute),
             Self::Open => format!("{} incidents that it opened are open", bounds.open_incidents),
-            Self::Reach => "It claims what it may not: look who has its key".to_owned(),
+            Self::Reach => "It claims what it may not: look who has it".to_owned(),
             Self::Apart => format!("{} incidents about no known service are open that it opened", bounds.apart),
         };
+        let Speaker { kind, key, name } = Speaker::of(source);
         format!(
             "{why}. What more comes opens nothing by itself and is gathered here; this is as bad as the worst of it. The bounds are those \
-             of `[[integration]]` with `id = \"{source}\"`."
+             of `[[{kind}]]` with `{key} = \"{name}\"`."
         )
     }
 }
@@ -185,12 +207,13 @@ pub(crate) fn gathering(source: &SourceId, service: Option<&ServiceId>, why: Bey
 /// Our own signal that says so.
 pub(crate) fn gatherer(source: &SourceId, first: &Signal, why: Beyond, bounds: &Bounds, now: Timestamp) -> Arc<Signal> {
     let fingerprint = gathering(source, first.service.as_ref(), why, first.drill);
+    let Speaker { kind, name, .. } = Speaker::of(source);
     let title = match why {
-        Beyond::Rate | Beyond::Open => format!("integration {source} is over its bound"),
-        Beyond::Reach => format!("integration {source} claims what it may not"),
+        Beyond::Rate | Beyond::Open => format!("{kind} {name} is over its bound"),
+        Beyond::Reach => format!("{kind} {name} claims what it may not"),
         Beyond::Apart => format!("many things about no known service, says {source}"),
     };
-    let labels = [("alertname", why.detector()), ("integration", source.as_str())];
+    let labels = [("alertname", why.detector()), (kind, name)];
     let labels = labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     Arc::new(Signal {
         id: Id::digest(&[fingerprint.bytes(), &now.as_ms().to_be_bytes()]),

@@ -3,7 +3,8 @@
 use std::{fmt, str::FromStr};
 
 use quarterdeck_core::{
-    id::PersonId,
+    bounds::TOKEN,
+    id::{PersonId, SourceId},
     incident::{Actor, offer::Right},
 };
 use sha2::{Digest, Sha256};
@@ -88,6 +89,17 @@ pub struct Token {
     pub person: Option<PersonId>,
     /// SHA-256 of the token: the token itself is nowhere.
     pub digest: [u8; 32],
+}
+
+/// Characters of a token's name that make the name of its source.
+const NAME_CHARS: usize = 48;
+
+/// The source of what the token of this name claims. Claims of two tokens are not the same claim, nor those of a token and an
+/// integration.
+pub fn source_of(name: &str) -> SourceId {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let name: String = name.chars().map(|c| plain(c).to_ascii_lowercase()).take(NAME_CHARS).collect();
+    SourceId::new(&format!("{TOKEN}{name}")).unwrap_or_else(|_| SourceId::unnamed())
 }
 
 impl Token {

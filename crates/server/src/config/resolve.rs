@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use quarterdeck_core::{chain::ChainId, limits::HEARTBEAT_MIN};
+use quarterdeck_core::{bounds::TOKEN, chain::ChainId, limits::HEARTBEAT_MIN};
 use sha2::{Digest, Sha256};
 
 pub use self::entrance::LISTEN;
@@ -263,6 +263,10 @@ fn integrations(
     let mut integrations = Vec::new();
     for (nth, section) in sections.iter().enumerate() {
         let id = mistakes.name(section.id.get_ref(), ("integration", nth, "id"));
+        if section.id.get_ref().starts_with(TOKEN) {
+            let what = format!("`{}` is how what a token posts is called", section.id.get_ref());
+            mistakes.add("integration", nth, "id", what, &format!("a name that does not begin with `{TOKEN}`"));
+        }
         let Some(key) = mistakes.secret(&section.key, ("integration", nth, "key")) else { continue };
         long_enough(&key, ("integration", nth, "key"), mistakes);
         let digest = auth::digest(&key);

@@ -110,6 +110,12 @@ pub(super) struct TokenSection {
     pub(super) person: Option<String>,
     pub(super) sha256: Option<String>,
     pub(super) token: Option<String>,
+    pub(super) signals_a_minute: Option<u32>,
+    pub(super) open_incidents: Option<u32>,
+    pub(super) apart: Option<u32>,
+    pub(super) services: Option<Vec<String>>,
+    pub(super) facts: Option<Vec<String>>,
+    pub(super) loudest: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -13,7 +13,7 @@ use quarterdeck_core::{id::SourceId, incident::Actor, signal::Signal};
 use quarterdeck_formats::heard::is_claim_of;
 
 use super::{App, Presented, Refused, Shared, access::came_from, caller, holder, integration, presented, with_role};
-use crate::auth::{Caller, Role};
+use crate::auth::{Caller, Role, source_of};
 
 /// Somebody who speaks a foreign format.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,16 +25,11 @@ pub enum Guest {
 }
 
 impl Guest {
-    /// The source of what they claim. Claims of two tokens are not the same claim, nor those of a token and an integration.
+    /// The source of what they claim.
     pub fn source(&self) -> SourceId {
         match self {
             Self::Integration(id) => id.clone(),
-            Self::Caller(caller) => {
-                let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
-                let name: String =
-                    caller.token.chars().map(|c| plain(c).to_ascii_lowercase()).take(NAME_CHARS).collect();
-                SourceId::new(&format!("token.{name}")).unwrap_or_else(|_| SourceId::unnamed())
-            }
+            Self::Caller(caller) => source_of(&caller.token),
         }
     }
     /// Whether they may read this claim: a monitor reads its own, and nobody else's.
@@ -52,9 +47,6 @@ impl Guest {
         }
     }
 }
-
-/// Characters of a token's name that make the name of its source.
-const NAME_CHARS: usize = 48;
 
 /// Who is asking, if their key is right, or their token may do what `least` may. A key is looked at whatever else came from its
 /// address: what a monitor says must not be lost because somebody guesses beside it.

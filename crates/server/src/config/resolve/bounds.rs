@@ -1,4 +1,4 @@
-//! What each integration may claim, and how much.
+//! What each integration and each token may claim, and how much.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,67 +10,105 @@ use quarterdeck_core::{
 };
 
 use super::{mistakes::Mistakes, word::word};
-use crate::config::{
-    near,
-    shape::{File, IntegrationSection},
+use crate::{
+    auth::source_of,
+    config::{
+        near,
+        shape::{File, IntegrationSection},
+    },
 };
 
-/// The bounds of every integration, by its name.
+/// What a section says of bounds, and where it stands.
+struct Said<'a> {
+    header: &'static str,
+    nth: usize,
+    signals_a_minute: Option<u32>,
+    open_incidents: Option<u32>,
+    apart: Option<u32>,
+    services: Option<&'a [String]>,
+    facts: Option<&'a [String]>,
+    loudest: Option<&'a String>,
+}
+
+/// The bounds of every integration and token, by the name of what it posts.
 pub(super) fn bounds(file: &File, mistakes: &mut Mistakes<'_>) -> BTreeMap<SourceId, Bounds> {
     let mut all = BTreeMap::new();
     for (nth, section) in file.integration.iter().enumerate() {
-        let one = of(file, nth, section, mistakes);
+        let said = Said {
+            header: "integration",
+            nth,
+            signals_a_minute: section.signals_a_minute,
+            open_incidents: section.open_incidents,
+            apart: section.apart,
+            services: section.services.as_deref(),
+            facts: section.facts.as_deref(),
+            loudest: section.loudest.as_ref(),
+        };
+        let one = of(file, &said, mistakes);
         // A name that is none is told where integrations are read.
         all.extend(SourceId::new(section.id.get_ref()).ok().map(|id| (id, one)));
+    }
+    for (nth, section) in file.token.iter().enumerate() {
+        let said = Said {
+            header: "token",
+            nth,
+            signals_a_minute: section.signals_a_minute,
+            open_incidents: section.open_incidents,
+            apart: section.apart,
+            services: section.services.as_deref(),
+            facts: section.facts.as_deref(),
+            loudest: section.loudest.as_ref(),
+        };
+        all.insert(source_of(section.name.get_ref()), of(file, &said, mistakes));
     }
     all
 }
 
-fn of(file: &File, nth: usize, section: &IntegrationSection, mistakes: &mut Mistakes<'_>) -> Bounds {
+fn of(file: &File, said: &Said<'_>, mistakes: &mut Mistakes<'_>) -> Bounds {
     let usual = Bounds::default();
-    let place = |key| ("integration", nth, key);
+    let (header, nth) = (said.header, said.nth);
     let mut count = |key, given: Option<u32>, usual: u32| {
         if given == Some(0) {
-            mistakes.add(
-                "integration",
-                nth,
-                key,
-                "a bound is at least 1",
-                "leave it out for the usual one, or remove the integration",
-            );
+            let remedy = format!("leave it out for the usual one, or remove the {header}");
+            mistakes.add(header, nth, key, "a bound is at least 1", &remedy);
         }
         given.unwrap_or(usual)
     };
-    let signals_a_minute = count("signals_a_minute", section.signals_a_minute, usual.signals_a_minute);
+    let signals_a_minute = count("signals_a_minute", said.signals_a_minute, usual.signals_a_minute);
     let open_incidents =
-        count("open_incidents", section.open_incidents, u32::try_from(usual.open_incidents).unwrap_or(u32::MAX));
-    let apart = count("apart", section.apart, u32::try_from(usual.apart).unwrap_or(u32::MAX));
-    let loudest = section.loudest.as_ref().and_then(|text| word::<Loudness>(text, place("loudest"), mistakes));
+        count("open_incidents", said.open_incidents, u32::try_from(usual.open_incidents).unwrap_or(u32::MAX));
+    let apart = count("apart", said.apart, u32::try_from(usual.apart).unwrap_or(u32::MAX));
+    let loudest = said.loudest.and_then(|text| word::<Loudness>(text, (header, nth, "loudest"), mistakes));
     let whole = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
     Bounds {
         signals_a_minute,
         open_incidents: whole(open_incidents),
         apart: whole(apart),
-        services: section.services.as_ref().map(|names| services(file, nth, names, mistakes)),
-        facts: section.facts.as_ref().map_or(usual.facts, |words| facts(nth, words, mistakes)),
+        services: said.services.map(|names| services(file, (header, nth), names, mistakes)),
+        facts: said.facts.map_or(usual.facts, |words| facts((header, nth), words, mistakes)),
         loudest: loudest.unwrap_or(usual.loudest),
     }
 }
 
-fn services(file: &File, nth: usize, names: &[String], mistakes: &mut Mistakes<'_>) -> BTreeSet<ServiceId> {
+fn services(
+    file: &File,
+    (header, nth): (&'static str, usize),
+    names: &[String],
+    mistakes: &mut Mistakes<'_>,
+) -> BTreeSet<ServiceId> {
     let known: Vec<&str> = file.service.iter().map(|service| service.id.get_ref().as_str()).collect();
     let mut found = BTreeSet::new();
     for name in names {
         if !known.contains(&name.as_str()) {
             let remedy = near::remedy(name, &known, "add a `[[service]]`");
-            mistakes.add("integration", nth, "services", format!("no service `{name}` is configured"), &remedy);
+            mistakes.add(header, nth, "services", format!("no service `{name}` is configured"), &remedy);
         }
         found.extend(ServiceId::new(name).ok());
     }
     found
 }
 
-fn facts(nth: usize, words: &[String], mistakes: &mut Mistakes<'_>) -> BTreeSet<FactKind> {
+fn facts((header, nth): (&'static str, usize), words: &[String], mistakes: &mut Mistakes<'_>) -> BTreeSet<FactKind> {
     let known: Vec<&str> = FactKind::ALL.iter().map(|kind| kind.word()).collect();
     let mut found = BTreeSet::new();
     for word in words {
@@ -78,7 +116,7 @@ fn facts(nth: usize, words: &[String], mistakes: &mut Mistakes<'_>) -> BTreeSet<
             found.insert(kind);
         } else {
             let remedy = near::remedy(word, &known, &format!("write some of: {}", known.join(", ")));
-            mistakes.add("integration", nth, "facts", format!("`{word}` is no fact"), &remedy);
+            mistakes.add(header, nth, "facts", format!("`{word}` is no fact"), &remedy);
         }
     }
     found
