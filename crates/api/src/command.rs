@@ -14,6 +14,11 @@ use crate::IncidentSummary;
 pub enum Command {
     /// You are on it: the escalation stops until the acknowledgement runs out.
     Acknowledge {},
+    /// You are on one claim of it; the others go on paging.
+    AcknowledgeClaim {
+        /// A signal of the incident that goes on, `sig_…`.
+        signal: String,
+    },
     /// Add a line to the timeline.
     Note {
         /// The line.
@@ -148,7 +153,7 @@ pub struct Field {
     pub name: String,
     /// What a person is asked.
     pub ask: String,
-    /// `text`, `choice`, `person`, `incident`, `cents`, `count`, `flag`.
+    /// `text`, `choice`, `person`, `incident`, `signal`, `cents`, `count`, `flag`.
     pub kind: String,
     /// The words of a `choice`.
     pub choices: Vec<String>,

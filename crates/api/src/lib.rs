@@ -154,6 +154,12 @@ pub struct Signal {
     pub fingerprint: String,
     /// Who says so.
     pub detector: String,
+    /// The integration or token that posted it; none: a detector of ours, or it came before that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// What it is grouped by where it is about no known service: values of its labels. None: its kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// `provisional`, `confirmed`, `retracted`, `ended`.
     pub status: String,
     /// `info`, `warning`, `error`, `critical`.
@@ -204,6 +210,12 @@ pub struct Signal {
     /// Who says that somebody at the source's end works on it. That acknowledges nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_up_by: Option<String>,
+    /// Who is on this one claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged_by: Option<String>,
+    /// Until when that holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged_until: Option<String>,
     /// How often the same claim came again, as of the last doubling.
     pub repeats: u64,
     /// In a list: why nothing more of it is shown than its place. What is stored of it is not what was written.

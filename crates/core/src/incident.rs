@@ -44,7 +44,7 @@ pub mod offer;
 
 pub use self::{
     actor::Actor,
-    claims::Attached,
+    claims::{Attached, Taken},
     command::{ClaimsCommand, Command, Ctx, LifeCommand, PagingCommand, RoomCommand},
     event::{
         ClaimsEvent, ERASED, Family, IncidentEvent, LifeEvent, PageOutcome, PageReason, PagingEvent, RoomEvent,

@@ -51,6 +51,9 @@ pub const DELIVERIES_IN_FLIGHT_MAX: usize = 64;
 pub const DELIVERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Attempts on one channel before the page moves to the person's next channel.
 pub const ATTEMPTS_PER_CHANNEL_MAX: u32 = 3;
+/// Attempts to say that something is over, or that a silence ends: there is one way only, nobody is woken by it, and a channel that is away
+/// often returns within minutes. With pauses that double up to [`RETRY_AFTER_MAX`] that is about an hour.
+pub const WORD_ATTEMPTS_MAX: u32 = 64;
 /// The longest delay that a provider's `Retry-After` can impose on a page: longer, and another channel is better.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_mins(1);
 /// How long pages of one contact wait for each other, unless the configuration says otherwise: shorter than it takes to read the first.
@@ -84,6 +87,10 @@ pub const TIER_DELAY_MIN: Duration = Duration::from_secs(10);
 pub const UNREACHED_PAUSE: Duration = Duration::from_secs(15);
 /// How often that pause doubles at most: four hours, more than a page should ever wait; a policy's delay ends it sooner.
 pub const UNREACHED_DOUBLINGS_MAX: u32 = 10;
+/// How long somebody who is on an incident is left alone with what joined it before they are told of more: time to read the first.
+pub const NEWS_PAUSE: Duration = Duration::from_mins(1);
+/// How often that pause doubles, while more comes: up to an hour.
+pub const NEWS_DOUBLINGS_MAX: u32 = 6;
 /// Words spoken in need that are kept until the store takes them: two days of one every ten minutes.
 pub const SAID_IN_NEED_MAX: usize = 256;
 /// The longest delay between tiers.

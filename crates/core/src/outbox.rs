@@ -156,12 +156,14 @@ fn all_clear(incident: &Incident, roster: &Roster) -> Vec<Delivery> {
 }
 
 /// Whether a delivery is still wanted now. Somebody may have answered, or it may be over, or not over after all, while it waited
-/// for its turn or for another attempt. A page that somebody asked for is wanted as long as the incident is open.
+/// for its turn or for another attempt. A page that somebody asked for is wanted as long as the incident is open, and so is one that
+/// tells whoever is on it of more, until they answer anew.
 pub fn wanted(incident: &Incident, delivery: &Delivery) -> Result<(), Unwanted> {
     match delivery.kind {
         DeliveryKind::Page => {
-            let record = delivery.page().and_then(|page| incident.pages().get(&page));
-            let asked = record.is_some_and(|record| record.reason == PageReason::Asked) && incident.is_open();
+            // What repeats a page that was asked for is asked for as well.
+            let asked = |page| incident.first_reason(page) == Some(&PageReason::Asked) || incident.tells_news(page);
+            let asked = incident.is_open() && delivery.page().is_some_and(asked);
             if asked || incident.wants_answer() { Ok(()) } else { Err(Unwanted::Answered) }
         }
         DeliveryKind::Notice => Ok(()),

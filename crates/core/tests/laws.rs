@@ -128,6 +128,7 @@ struct Claim {
 #[derive(Debug, Clone)]
 enum Asked {
     Acknowledge,
+    AcknowledgeClaim(prop::sample::Index),
     Mitigate,
     Resolve,
     Reopen,
@@ -209,6 +210,7 @@ fn outcome() -> impl Strategy<Value = PageOutcome> {
 fn asked() -> impl Strategy<Value = Asked> {
     prop_oneof![
         4 => Just(Asked::Acknowledge),
+        3 => any::<prop::sample::Index>().prop_map(Asked::AcknowledgeClaim),
         1 => Just(Asked::Mitigate),
         1 => Just(Asked::Resolve),
         1 => Just(Asked::Reopen),
@@ -318,7 +320,8 @@ impl World {
             Happening::Settle(which, outcome) => self.settle(which, &outcome),
             Happening::Ask(which, asked) => {
                 if let Some(id) = self.incident(which) {
-                    self.ask(id, command(asked));
+                    let signals: Vec<SignalId> = self.board.incident(id).unwrap().signals().keys().copied().collect();
+                    self.ask(id, command(asked, &signals));
                 }
             }
             Happening::Merge(one, other) => {
@@ -433,8 +436,19 @@ impl World {
     fn check_told(&self, incident: &Incident) {
         let events = self.recorded.iter().filter(|one| one.stream == Stream::Incident(incident.id()));
         let mut told: BTreeMap<PersonId, Severity> = BTreeMap::new();
+        let mut severity = Severity::Sev5;
         for one in events {
             match &one.body {
+                Body::Incident(IncidentEvent::Life(LifeEvent::Opened { score, .. })) => severity = score.severity,
+                Body::Incident(IncidentEvent::Claims(ClaimsEvent::SeverityChanged(change))) => severity = change.to,
+                // Whoever says that they are on a claim knows how bad it is.
+                Body::Incident(IncidentEvent::Claims(ClaimsEvent::SignalAcknowledged {
+                    by: Actor::Person(person),
+                    ..
+                })) => {
+                    let worst = told.entry(person.clone()).or_insert(severity);
+                    *worst = (*worst).max(severity);
+                }
                 Body::Incident(IncidentEvent::Paging(PagingEvent::PageRequested { person, severity, .. })) => {
                     let worst = told.entry(person.clone()).or_insert(Severity::Sev5);
                     *worst = (*worst).max(severity.expect("a page says how bad it was"));
@@ -481,10 +495,13 @@ fn ann() -> Actor {
     Actor::Person(name("ann"))
 }
 
-fn command(asked: Asked) -> Command {
+fn command(asked: Asked, signals: &[SignalId]) -> Command {
     let by = ann();
     match asked {
         Asked::Acknowledge => Command::Life(LifeCommand::Acknowledge { by }),
+        Asked::AcknowledgeClaim(which) => {
+            Command::Claims(ClaimsCommand::Acknowledge { by, signal: *which.get(signals) })
+        }
         Asked::Mitigate => Command::Life(LifeCommand::Mitigate { by, note: String::new() }),
         Asked::Resolve => Command::Life(LifeCommand::Resolve { by, note: "done".to_owned() }),
         Asked::Reopen => Command::Life(LifeCommand::Reopen { by, reason: "again".to_owned() }),
@@ -499,12 +516,15 @@ fn command(asked: Asked) -> Command {
 }
 
 /// The silence law, read from the events alone and not from the state: after an acknowledgement nobody is paged until it has run
-/// out, a severity above the acknowledged one came, it was reopened, or a person asked. And nobody is paged about what is
+/// out, a severity above the acknowledged one came, something that it does not cover came, it was reopened, or a person asked. Whoever
+/// acknowledged is told of what they did not know, once for each such claim at most. And nobody is paged about what is
 /// mitigated, over or merged.
 fn check_silence(events: &[(Timestamp, &IncidentEvent)]) {
     let mut severity = Severity::Sev5;
     let mut quiet: Option<(Option<Timestamp>, Severity)> = None;
     let mut asked = false;
+    let mut news: BTreeSet<&PersonId> = BTreeSet::new();
+    let mut untold: BTreeMap<&PersonId, usize> = BTreeMap::new();
     for (at, event) in events {
         match event {
             IncidentEvent::Life(LifeEvent::Opened { score, .. }) => severity = score.severity,
@@ -528,6 +548,19 @@ fn check_silence(events: &[(Timestamp, &IncidentEvent)]) {
                 (quiet, asked) = (Some((None, severity)), false);
             }
             IncidentEvent::Life(LifeEvent::Reopened { .. }) => quiet = None,
+            IncidentEvent::Claims(ClaimsEvent::SignalUnanswered { to: None, .. }) => quiet = None,
+            IncidentEvent::Claims(ClaimsEvent::SignalUnanswered { to: Some(person), .. }) => {
+                *untold.entry(person).or_default() += 1;
+            }
+            IncidentEvent::Paging(PagingEvent::PageRequested { reason: PageReason::AnotherClaim, person, .. })
+                if quiet.is_some() =>
+            {
+                let left = untold.get_mut(person).expect("they are told of something");
+                *left = left.checked_sub(1).expect("they are told of something new");
+                news.insert(person);
+            }
+            IncidentEvent::Paging(PagingEvent::PageRequested { repeat_of: Some(_), person, .. })
+                if news.contains(person) => {}
             IncidentEvent::Paging(PagingEvent::Escalated { reason: PageReason::Asked, .. }) => asked = true,
             IncidentEvent::Paging(PagingEvent::PageRequested { .. }) => {
                 assert!(quiet.is_none() || asked, "silence: {event:?}");
@@ -571,6 +604,8 @@ fn check_pages(incident: &Incident, events: &[(Timestamp, &IncidentEvent)]) {
             IncidentEvent::Paging(PagingEvent::Escalated { .. }) => paged.clear(),
             // Whoever was told less is told again.
             IncidentEvent::Claims(ClaimsEvent::SeverityChanged(change)) if change.to > change.from => paged.clear(),
+            // And whoever is on it, of what they did not know.
+            IncidentEvent::Claims(ClaimsEvent::SignalUnanswered { .. }) => paged.clear(),
             IncidentEvent::Paging(PagingEvent::PageRequested { person, repeat_of: None, reason, .. }) => {
                 let is_worse = *reason == PageReason::SeverityRose;
                 assert!(paged.insert((person.clone(), is_worse)), "{person} was paged twice for one step: {reason:?}");

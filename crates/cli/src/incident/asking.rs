@@ -46,7 +46,7 @@ fn argument(field: &Field) -> Arg {
     let in_its_place = field.required || field.kind == FieldKind::Text;
     let argument = if in_its_place { named.required(field.required) } else { named.long(spelled(field.name)) };
     match field.kind {
-        FieldKind::Text | FieldKind::Person | FieldKind::Incident => argument,
+        FieldKind::Text | FieldKind::Person | FieldKind::Incident | FieldKind::Signal => argument,
         FieldKind::Choice(words) => argument.value_parser(words.to_vec()),
         FieldKind::Cents | FieldKind::Count => argument.value_parser(value_parser!(u64)),
         FieldKind::Flag => argument.action(ArgAction::SetTrue),
@@ -71,7 +71,7 @@ pub(super) fn read(matches: &ArgMatches) -> Result<Option<Asking>, clap::Error> 
 
 fn value(field: &Field, given: &ArgMatches) -> Option<Value> {
     match field.kind {
-        FieldKind::Text | FieldKind::Choice(_) | FieldKind::Person | FieldKind::Incident => {
+        FieldKind::Text | FieldKind::Choice(_) | FieldKind::Person | FieldKind::Incident | FieldKind::Signal => {
             given.get_one::<String>(field.name).map(|text| json!(text))
         }
         FieldKind::Cents | FieldKind::Count => given.get_one::<u64>(field.name).map(|number| json!(number)),
@@ -100,6 +100,7 @@ mod tests {
     fn what_is_typed_is_the_request_of_the_api() {
         assert_eq!(asked("ack inc_1"), Command::Acknowledge {});
         assert_eq!(asked("acknowledge inc_1"), Command::Acknowledge {});
+        assert_eq!(asked("acknowledge-claim inc_1 sig_1"), Command::AcknowledgeClaim { signal: "sig_1".to_owned() });
         assert_eq!(asked("note inc_1 seen"), Command::Note { text: "seen".to_owned() });
         assert_eq!(asked("resolve inc_1"), Command::Resolve { note: String::new() });
         assert_eq!(asked("merge inc_1 inc_2"), Command::Merge { into: "inc_2".to_owned() });

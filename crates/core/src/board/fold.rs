@@ -82,6 +82,8 @@ impl Board {
                 | ClaimsEvent::EndingLate { .. }
                 | ClaimsEvent::SignalSilent { .. }
                 | ClaimsEvent::SignalTakenUp { .. }
+                | ClaimsEvent::SignalAcknowledged { .. }
+                | ClaimsEvent::SignalUnanswered { .. }
                 | ClaimsEvent::SeverityChanged(_)
                 | ClaimsEvent::FactsStated { .. }
                 | ClaimsEvent::MergedFrom { .. },

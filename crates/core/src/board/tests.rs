@@ -7,6 +7,7 @@ mod correlation;
 mod kept;
 mod list;
 mod outbox;
+mod cover;
 mod paging;
 
 use std::{collections::BTreeMap, time::Duration};

@@ -5,8 +5,8 @@
 use crate::{
     id::IncidentId,
     incident::{
-        ClaimsEvent, IllegalHistory, Incident, IncidentEvent, LifeEvent, PageReason, PagingEvent, claims::Claims,
-        life::Life, paging::Paging, refusal::Named, room::Room,
+        ClaimsEvent, IllegalHistory, Incident, IncidentEvent, LifeEvent, PageReason, PagingEvent, Phase,
+        claims::Claims, life::Life, paging::Paging, refusal::Named, room::Room,
     },
     time::Timestamp,
 };
@@ -100,6 +100,9 @@ impl Incident {
             }
             IncidentEvent::Claims(event) => {
                 self.claims.apply(at, event);
+                if let ClaimsEvent::SignalAcknowledged { by, .. } = event {
+                    self.paging.knows(by, self.claims.severity);
+                }
                 return self.outgrow(event);
             }
             IncidentEvent::Paging(event) => self.paging.apply(at, event, wanted),
@@ -108,16 +111,28 @@ impl Incident {
         PageReason::Opened
     }
 
-    /// An acknowledgement is for a severity: where it rises above that, and is bad enough to page, nobody is on it any more.
+    /// An acknowledgement is for a severity: where it rises above that, and is bad enough to page, nobody is on it any more. And it is for
+    /// what was known: where something came that it does not cover and nobody could be told of, nobody is on that either.
     fn outgrow(&mut self, event: &ClaimsEvent) -> PageReason {
-        let ClaimsEvent::SeverityChanged(change) = event else { return PageReason::Opened };
-        if change.to < self.paging.escalation.policy.page_at || !self.life.is_outgrown(change.to) {
-            return PageReason::Opened;
-        }
+        let reason = match event {
+            ClaimsEvent::SeverityChanged(change)
+                if change.to >= self.paging.escalation.policy.page_at && self.life.is_outgrown(change.to) =>
+            {
+                PageReason::SeverityRose
+            }
+            ClaimsEvent::SignalUnanswered { signal, to } => {
+                self.paging.surprise(*signal, to.as_ref());
+                if to.is_some() || self.life.phase != Phase::Acknowledged {
+                    return PageReason::Opened;
+                }
+                PageReason::AnotherClaim
+            }
+            _ => return PageReason::Opened,
+        };
         self.life.void();
         self.claims.held = false;
         self.paging.turned();
-        PageReason::SeverityRose
+        reason
     }
 
     fn follow(&mut self, wanted: bool, at: Timestamp, why: PageReason) {

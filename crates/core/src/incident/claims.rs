@@ -18,6 +18,15 @@ use crate::{
     time::Timestamp,
 };
 
+/// Somebody's word that they are on one claim, and not on the whole incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taken {
+    /// Who gave it.
+    pub by: Actor,
+    /// Until when it holds.
+    pub until: Timestamp,
+}
+
 /// A signal as the incident knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attached {
@@ -35,6 +44,9 @@ pub struct Attached {
     pub silent: Option<Timestamp>,
     /// Who said that somebody at the source's end works on it.
     pub taken_up: Option<Actor>,
+    /// Who is on this one claim, as long as it does not get worse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Taken>,
     /// Whether its facts count for the severity; not once a person stated facts instead of them, nor when retracted.
     pub counts: bool,
     /// Why it was retracted, if it was.
@@ -46,6 +58,10 @@ impl Attached {
     /// Whether what it claims still goes on, as far as anyone said.
     pub const fn is_live(&self) -> bool {
         self.status.is_live()
+    }
+    /// Who is on this one claim at `now`.
+    pub fn taken_at(&self, now: Timestamp) -> Option<&Taken> {
+        self.acknowledged.as_ref().filter(|taken| self.is_live() && taken.until > now)
     }
     /// Whether a monitor says that it goes on: live, and of a source that repeats itself and has not fallen silent. Who says a thing once
     /// does not say later that it goes on, and what a block shows is no monitor's word.
@@ -132,6 +148,7 @@ impl Claims {
             | ClaimsEvent::EndingLate { .. }
             | ClaimsEvent::SignalSilent { .. }
             | ClaimsEvent::SignalTakenUp { .. } => true,
+            ClaimsEvent::SignalAcknowledged { .. } | ClaimsEvent::SignalUnanswered { .. } => phase.is_unsettled(),
         }
     }
 
@@ -144,6 +161,8 @@ impl Claims {
             | ClaimsEvent::EndingLate { signal, .. }
             | ClaimsEvent::SignalSilent { signal, .. }
             | ClaimsEvent::SignalTakenUp { signal, .. }
+            | ClaimsEvent::SignalAcknowledged { signal, .. }
+            | ClaimsEvent::SignalUnanswered { signal, .. }
             | ClaimsEvent::SignalsAbsorbed { signal: Some(signal), .. } => {
                 (!self.signals.contains_key(signal)).then_some(Named::Signal(*signal))
             }
@@ -186,6 +205,13 @@ impl Claims {
                     attached.taken_up = Some(by.clone());
                 }
             }
+            ClaimsEvent::SignalAcknowledged { signal, by, until } => {
+                if let Some(attached) = self.signals.get_mut(signal) {
+                    attached.acknowledged = Some(Taken { by: by.clone(), until: *until });
+                }
+            }
+            // Whom it is news to is kept by paging.
+            ClaimsEvent::SignalUnanswered { .. } => {}
             ClaimsEvent::SeverityChanged(change) => {
                 if change.to > self.severity {
                     self.leads = news.or_else(|| self.strongest()).unwrap_or_else(|| self.leads.clone());
@@ -220,6 +246,12 @@ impl Claims {
         if let LifeEvent::Reopened { by, .. } = event {
             self.stands = true;
             self.held = *by != Actor::System;
+            let taken = self.signals.values().filter(|one| one.acknowledged.is_some()).map(|one| one.signal.id);
+            for id in taken.collect::<Vec<_>>() {
+                if let Some(attached) = self.signals.get_mut(&id) {
+                    attached.acknowledged = None;
+                }
+            }
         }
     }
 
@@ -253,10 +285,13 @@ impl Claims {
     }
 
     fn attach(&mut self, signal: &Arc<Signal>, at: Timestamp) {
-        let (mut repeats, mut late) = (0, None);
+        let (mut repeats, mut late, mut acknowledged) = (0, None, None);
         if let Some(before) = self.signals.get(&signal.id) {
             // Undone or over, and back again.
             (repeats, late) = (before.repeats, before.late);
+            // Whoever is on it is on what they knew, and not on something worse.
+            let same = before.signal.facts == signal.facts && before.signal.loudness == signal.loudness;
+            acknowledged = before.acknowledged.clone().filter(|_| before.is_live() && same);
             self.live = self.live.saturating_sub(usize::from(before.is_live()));
             self.counted = self.counted.saturating_sub(usize::from(before.counts));
         }
@@ -269,6 +304,7 @@ impl Claims {
             late,
             silent: None,
             taken_up: None,
+            acknowledged,
             counts: true,
             undone: None,
         };
@@ -334,7 +370,11 @@ impl ClaimsCommand {
     pub(super) const fn survives_length(&self) -> bool {
         match self {
             Self::Signal(_) => true,
-            Self::Count { .. } | Self::TakeUp { .. } | Self::StateFacts { .. } | Self::Absorb { .. } => false,
+            Self::Count { .. }
+            | Self::TakeUp { .. }
+            | Self::Acknowledge { .. }
+            | Self::StateFacts { .. }
+            | Self::Absorb { .. } => false,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod reach;
 pub(crate) mod paging;
+mod cover;
 mod life;
 pub mod claims;
 mod room;

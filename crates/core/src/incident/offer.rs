@@ -44,6 +44,8 @@ pub enum FieldKind {
     Person,
     /// Another incident.
     Incident,
+    /// A signal of the incident that goes on.
+    Signal,
     /// Whole US cents.
     Cents,
     /// A whole number.
@@ -60,6 +62,7 @@ impl FieldKind {
             Self::Choice(_) => "choice",
             Self::Person => "person",
             Self::Incident => "incident",
+            Self::Signal => "signal",
             Self::Cents => "cents",
             Self::Count => "count",
             Self::Flag => "flag",
@@ -203,6 +206,16 @@ pub static COMMANDS: &[CommandKind] = &[
         done: |incident| incident.acknowledgement().is_some(),
         however_long: true,
         make: |by, _| Ok(Command::Life(LifeCommand::Acknowledge { by })),
+        ..PLAIN
+    },
+    CommandKind {
+        word: "acknowledge_claim",
+        title: "Acknowledge one claim",
+        doc: "You are on this one claim; the others go on paging",
+        right: Right::Respond,
+        fields: &[needed("signal", FieldKind::Signal, "Which claim you are on")],
+        fits: |incident| is_unanswered(incident) && incident.live_signals() > 0,
+        make: |by, given| Ok(Command::Claims(ClaimsCommand::Acknowledge { by, signal: given.needed("signal")? })),
         ..PLAIN
     },
     CommandKind {

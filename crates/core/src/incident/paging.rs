@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use self::{command::PagingCommand, event::PagingEvent};
 use crate::{
-    id::{ChannelId, PageId, PersonId},
+    id::{ChannelId, PageId, PersonId, SignalId},
     incident::{Actor, PageOutcome, PageReason, Phase, Severity, refusal::Named},
+    limits::{NEWS_DOUBLINGS_MAX, NEWS_PAUSE},
     policy::EscalationPolicy,
     time::Timestamp,
 };
@@ -75,6 +76,27 @@ const fn is_none(passes: &u32) -> bool {
     *passes == 0
 }
 
+/// What somebody who is on it has not heard yet: claims that their word does not cover.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub(super) struct News {
+    /// Whether they are to be told.
+    owed: bool,
+    /// When they were told last.
+    told: Option<Timestamp>,
+    /// How often they were told.
+    times: u32,
+    /// The page that told them last.
+    page: Option<PageId>,
+}
+
+impl News {
+    /// When they are to be told; none: they know. `at` is when what they do not know came, or later.
+    fn due(&self, at: Timestamp) -> Option<Timestamp> {
+        let pause = NEWS_PAUSE.saturating_mul(1 << self.times.saturating_sub(1).min(NEWS_DOUBLINGS_MAX));
+        self.owed.then(|| self.told.map_or(at, |told| told.plus(pause)))
+    }
+}
+
 /// Whom it tried to reach.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Paging {
@@ -88,6 +110,12 @@ pub(super) struct Paging {
     pub(super) told: BTreeMap<PersonId, Severity>,
     /// Who asked for the last step, and what for; none: it came in its time.
     pub(super) asker: Option<(Actor, String)>,
+    /// What people who are on it do not know yet.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) news: BTreeMap<PersonId, News>,
+    /// The last claim that nobody had answered for when it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) unanswered: Option<SignalId>,
 }
 
 impl Paging {
@@ -96,8 +124,16 @@ impl Paging {
         let (policy, why) = (Arc::new(policy.clone()), PageReason::Opened);
         let (next, stood_down, stepped) = (None, None, None);
         let escalation = Escalation { policy, tier: None, round: 1, next, stood_down, why, stepped, unreached: 0 };
-        let told = BTreeMap::new();
-        Self { escalation, pages: OrdMap::new(), owed: BTreeSet::new(), asked: BTreeSet::new(), told, asker: None }
+        Self {
+            escalation,
+            pages: OrdMap::new(),
+            owed: BTreeSet::new(),
+            asked: BTreeSet::new(),
+            told: BTreeMap::new(),
+            asker: None,
+            news: BTreeMap::new(),
+            unanswered: None,
+        }
     }
 
     /// Whether this could happen in this phase.
@@ -156,6 +192,12 @@ impl Paging {
                     outcome: None,
                     settled: None,
                 };
+                if let Some(news) = self.news.get_mut(person) {
+                    let tells = *reason == PageReason::AnotherClaim;
+                    news.times = news.times.saturating_add(u32::from(tells));
+                    (news.owed, news.told) = (false, Some(at));
+                    news.page = if tells { Some(*page) } else { news.page };
+                }
                 self.pages.insert(*page, record);
                 if !wanted {
                     self.asked.insert(*page);
@@ -165,6 +207,7 @@ impl Paging {
                 let pages = &self.pages;
                 self.owed.retain(|id| pages.get(id).is_some_and(|page| page.person != *person));
                 self.told.remove(person);
+                self.news.get_mut(person).map(|news| std::mem::take(&mut news.owed));
             }
             PagingEvent::PageImpossible { person: None, .. } => {}
             PagingEvent::PageSettled { page, outcome, .. } => {
@@ -197,12 +240,41 @@ impl Paging {
     pub(super) fn turned(&mut self) {
         self.owed.clear();
         self.asked.clear();
+        self.news.clear();
         self.escalation.unreached = 0;
+    }
+
+    /// A claim came for which nobody has answered; `to` is to be told of it.
+    pub(super) fn surprise(&mut self, signal: SignalId, to: Option<&PersonId>) {
+        self.unanswered = Some(signal);
+        if let Some(person) = to {
+            self.news.entry(person.clone()).or_default().owed = true;
+        }
+    }
+
+    /// Whoever said that they are on one claim knows how bad it is.
+    pub(super) fn knows(&mut self, by: &Actor, severity: Severity) {
+        if let Actor::Person(person) = by {
+            let told = self.told.entry(person.clone()).or_insert(severity);
+            *told = (*told).max(severity);
+        }
+    }
+
+    /// Who is to be told of what they do not know, and when.
+    pub(super) fn untold(&self, last_event: Timestamp) -> impl Iterator<Item = (&PersonId, Timestamp)> {
+        self.news.iter().filter_map(move |(person, news)| Some((person, news.due(last_event)?)))
+    }
+
+    /// Whether this page, or the one that it repeats, tells somebody who is on it of more.
+    pub(super) fn tells_news(&self, page: PageId) -> bool {
+        let first = self.chain(page).last().map(|page| page.id);
+        first.is_some() && self.news.values().any(|news| news.page == first)
     }
 
     /// What people were told is forgotten when it is over, or begins again.
     pub(super) fn forget_told(&mut self) {
         self.told.clear();
+        self.unanswered = None;
     }
 
     /// Sets the escalation going, or stops it, where an event changed whether somebody must be reached: it was `wanted` before, and

@@ -7,7 +7,7 @@ use imbl::OrdMap;
 use crate::{
     id::{IncidentId, PageId, PersonId, ServiceId, SignalId, SourceId},
     incident::{
-        Acknowledgement, Actor, Attached, Escalation, Incident, PageRecord, Phase, ResponseRole, Severity,
+        Acknowledgement, Actor, Attached, Escalation, Incident, PageReason, PageRecord, Phase, ResponseRole, Severity,
         claims::Leads, text::shortened,
     },
     limits::EVENTS_PER_INCIDENT_MAX,
@@ -45,6 +45,18 @@ impl Incident {
     /// Who asked for the last step of the escalation, and what for; none: it came in its time.
     pub const fn asker(&self) -> Option<&(Actor, String)> {
         self.paging.asker.as_ref()
+    }
+    /// The last claim that nobody had answered for when it joined what somebody is on.
+    pub fn unanswered(&self) -> Option<&Attached> {
+        self.claims.signals.get(&self.paging.unanswered?)
+    }
+    /// Whether this page, or the one that it repeats, tells somebody who is on it of more.
+    pub fn tells_news(&self, page: PageId) -> bool {
+        self.paging.tells_news(page)
+    }
+    /// Why a page was owed, or the first of those that it repeats.
+    pub fn first_reason(&self, page: PageId) -> Option<&PageReason> {
+        self.paging.chain(page).last().map(|page| &page.reason)
     }
     /// Who said last that it was not over, and why.
     pub const fn reopened_by(&self) -> Option<&(Actor, String)> {

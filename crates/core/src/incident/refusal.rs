@@ -60,6 +60,14 @@ pub enum Refusal {
         /// What was asked for.
         page: PageId,
     },
+    /// No such claim here, or it is over.
+    #[error("incident {id} has no signal {signal} that goes on")]
+    NoSuchClaim {
+        /// Which incident.
+        id: IncidentId,
+        /// What was asked for.
+        signal: SignalId,
+    },
     /// The page has an outcome already.
     #[error("page {page} is settled already")]
     PageSettled {
@@ -162,6 +170,7 @@ impl Refusal {
             Self::BadField { .. } => "bad_request",
             Self::NoSuchPerson { .. } => "no_such_person",
             Self::NoSuchPage { .. } => "no_such_page",
+            Self::NoSuchClaim { .. } => "no_such_signal",
             Self::PageSettled { .. } => "page_settled",
             Self::BadMerge { .. } => "bad_merge",
             Self::WentOn { .. } => "went_on",

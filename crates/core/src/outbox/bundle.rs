@@ -92,7 +92,8 @@ const fn presses(reason: &PageReason) -> bool {
         | PageReason::Fallback
         | PageReason::Failed
         | PageReason::MayHaveArrived
-        | PageReason::NobodyReached => true,
+        | PageReason::NobodyReached
+        | PageReason::AnotherClaim => true,
         PageReason::Opened
         | PageReason::NotAcknowledged
         | PageReason::AcknowledgementExpired

@@ -197,10 +197,19 @@ impl<'a> Fold<'a> {
                 self.notes.push(NoteRow { at, log_index: index, by: self.names.actor(by), text: text.clone() });
             }
             IncidentEvent::Life(event) => self.live(at, index, event),
+            IncidentEvent::Claims(ClaimsEvent::SignalUnanswered { to: None, .. }) => {
+                if self.phase == Phase::Acknowledged {
+                    self.phase = Phase::Triggered;
+                }
+            }
             // Its pages are events of their own; what a source said late or not at all changes no figure.
             IncidentEvent::Paging(PagingEvent::Escalated { .. })
             | IncidentEvent::Claims(
-                ClaimsEvent::EndingLate { .. } | ClaimsEvent::SignalSilent { .. } | ClaimsEvent::SignalTakenUp { .. },
+                ClaimsEvent::EndingLate { .. }
+                | ClaimsEvent::SignalSilent { .. }
+                | ClaimsEvent::SignalTakenUp { .. }
+                | ClaimsEvent::SignalAcknowledged { .. }
+                | ClaimsEvent::SignalUnanswered { to: Some(_), .. },
             ) => {}
         }
     }

@@ -49,6 +49,7 @@ pub(super) const fn reason(reason: &PageReason) -> &'static str {
         PageReason::MayHaveArrived => "the page before may not have arrived",
         PageReason::Reopened => "it was reopened",
         PageReason::NobodyReached => "no page before is known to have reached anybody",
+        PageReason::AnotherClaim => "something that nobody had answered for joined it",
     }
 }
 
@@ -138,6 +139,15 @@ fn of_claims(event: &ClaimsEvent, names: &Names<'_>) -> String {
                 names.actor(by)
             )
         }
+        ClaimsEvent::SignalAcknowledged { signal, by, until } => {
+            format!("{} is on signal {signal}, until {until}; other claims go on paging", names.actor(by))
+        }
+        ClaimsEvent::SignalUnanswered { signal, to: Some(person) } => {
+            format!("Signal {signal} is more than was answered for: {} is told", names.person(person))
+        }
+        ClaimsEvent::SignalUnanswered { signal, to: None } => {
+            format!("Nobody has answered for signal {signal}: the acknowledgement does not cover it and is void")
+        }
         ClaimsEvent::SeverityChanged(change) if change.from == change.to => {
             format!("Score is now {}", change.score)
         }
@@ -205,6 +215,8 @@ pub(super) fn readings(event: &IncidentEvent) -> Vec<Reading> {
             | ClaimsEvent::SignalConfirmed { .. }
             | ClaimsEvent::SignalSilent { .. }
             | ClaimsEvent::SignalTakenUp { .. }
+            | ClaimsEvent::SignalAcknowledged { .. }
+            | ClaimsEvent::SignalUnanswered { .. }
             | ClaimsEvent::SignalRetracted { .. }
             | ClaimsEvent::SeverityChanged(_)
             | ClaimsEvent::FactsStated { .. }

@@ -42,6 +42,8 @@ pub(crate) const CLAIMS: Cases<IncidentEvent> = &[
     ("ending_late.v1", |d| C::EndingLate { signal: any(d), at: any(d) }.into()),
     ("signal_silent.v1", |d| C::SignalSilent { signal: any(d), at: any(d) }.into()),
     ("signal_taken_up.v1", |d| C::SignalTakenUp { signal: any(d), by: any(d) }.into()),
+    ("signal_acknowledged.v1", |d| C::SignalAcknowledged { signal: any(d), by: any(d), until: any(d) }.into()),
+    ("signal_unanswered.v1", |d| C::SignalUnanswered { signal: any(d), to: any(d) }.into()),
     ("severity_changed.v1", |d| C::SeverityChanged(SeverityChange { from: any(d), to: any(d), score: any(d) }).into()),
     ("facts_stated.v1", |d| C::FactsStated { by: any(d), facts: any(d), replace: any(d) }.into()),
     ("merged_from.v1", |d| C::MergedFrom { by: any(d), from: any(d), facts: any(d) }.into()),

@@ -223,6 +223,10 @@ fn because<'a>(incident: &'a Incident, record: &PageRecord, setting: &'a Setting
             Cow::Owned(format!("it was reopened, because {}", why.trim_end_matches('.')))
         }
         (PageReason::Reopened, _, Some(reopened)) => said("reopened it", reopened),
+        (PageReason::AnotherClaim, ..) => {
+            let title = incident.unanswered().map(|claim| format!(": {}", claim.signal.title));
+            Cow::Owned(format!("{}{}", why(&record.reason), title.unwrap_or_default()))
+        }
         (reason, ..) => Cow::Borrowed(why(reason)),
     }
 }
@@ -240,6 +244,7 @@ pub fn why(reason: &PageReason) -> &'static str {
         PageReason::MayHaveArrived => "it is unknown whether the page before arrived",
         PageReason::Reopened => "it was reopened",
         PageReason::NobodyReached => "nobody is known to have been reached before, so everybody is tried again",
+        PageReason::AnotherClaim => "something that nobody has answered for joined it",
     }
 }
 

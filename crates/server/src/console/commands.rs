@@ -118,7 +118,9 @@ fn value(field: &Field, text: &str) -> Result<Option<Value>, Refused> {
     Ok(match field.kind {
         // Browsers end lines in forms with CR LF; the log keeps what people typed.
         FieldKind::Text => Some(json!(text.replace("\r\n", "\n"))),
-        FieldKind::Choice(_) | FieldKind::Person | FieldKind::Incident => (!text.is_empty()).then(|| json!(text)),
+        FieldKind::Choice(_) | FieldKind::Person | FieldKind::Incident | FieldKind::Signal => {
+            (!text.is_empty()).then(|| json!(text))
+        }
         FieldKind::Cents => {
             let money = dollars(text).ok_or_else(|| {
                 wrong(format!("`{short}` is no amount of US dollars")).hint("write it like 2500000 or 2,500,000.50")

@@ -26,7 +26,7 @@ use crate::{
 
 /// Signals shown on the incident's own page: what a person can read; all of them are among the signals.
 const SIGNALS_SHOWN: usize = 50;
-/// Incidents offered to merge into: what a list can hold.
+/// Incidents offered to merge into, and claims to be on: what a list can hold.
 const OTHERS_SHOWN: usize = 200;
 
 /// Its route.
@@ -79,6 +79,7 @@ pub(super) async fn render(
         people: people(app),
         me: visitor.person.as_ref().map(ToString::to_string).unwrap_or_default(),
         others: others(app, &it.summary.id),
+        claims: claims(&it),
     };
     let template = pages::Incident {
         frame: frame(app, Some(visitor), "incidents"),
@@ -109,11 +110,24 @@ fn others(app: &Shared, this: &str) -> Vec<Choice> {
     others.map(|other| Choice { label: format!("{} {}", other.severity, other.title), value: other.id }).collect()
 }
 
-/// The choices that the configuration and the board give.
+/// Claims that go on as a form offers them, those that nobody is on first.
+fn claims(it: &api::Incident) -> Vec<Choice> {
+    let mut live: Vec<&api::Signal> =
+        it.signals.iter().filter(|one| matches!(one.status.as_str(), "provisional" | "confirmed")).collect();
+    live.sort_by_key(|one| one.acknowledged_by.is_some());
+    let choice = |one: &api::Signal| {
+        let on_it = one.acknowledged_by.as_ref().map_or_else(String::new, |by| format!(" ({by} is on it)"));
+        Choice { value: one.id.clone(), label: format!("{}{on_it}", one.title) }
+    };
+    live.into_iter().take(OTHERS_SHOWN).map(choice).collect()
+}
+
+/// The choices that the configuration, the board and the incident give.
 struct Choices {
     people: Vec<Choice>,
     me: String,
     others: Vec<Choice>,
+    claims: Vec<Choice>,
 }
 
 /// The forms of what the visitor is offered. One whose content was refused stays, so that the words are not lost.
@@ -144,6 +158,7 @@ fn act(offer: &api::Offer, typed: Option<&Typed>, choices: &Choices) -> Act {
         let options = match field.kind.as_str() {
             "person" => choices.people.clone(),
             "incident" => choices.others.clone(),
+            "signal" => choices.claims.clone(),
             _ => field.choices.iter().map(|word| Choice { value: word.clone(), label: word.clone() }).collect(),
         };
         Input { it: field.clone(), content: known.unwrap_or_default(), options }
@@ -163,7 +178,12 @@ mod tests {
 
     fn choices() -> Choices {
         let choice = |value: &str| Choice { value: value.to_owned(), label: value.to_uppercase() };
-        Choices { people: vec![choice("ana"), choice("bo")], me: "bo".to_owned(), others: vec![choice("inc_2")] }
+        Choices {
+            people: vec![choice("ana"), choice("bo")],
+            me: "bo".to_owned(),
+            others: vec![choice("inc_2")],
+            claims: vec![choice("sig_1")],
+        }
     }
 
     fn field(kind: &str, value: Option<&str>) -> api::Field {
@@ -198,6 +218,7 @@ mod tests {
         let person = input("person", None, None);
         assert_eq!((person.content.as_str(), person.options.len()), ("bo", 2));
         assert_eq!(input("incident", None, None).options[0].value, "inc_2");
+        assert_eq!(input("signal", None, None).options[0].value, "sig_1");
         assert_eq!(input("choice", None, None).options[0].value, "red");
     }
 }

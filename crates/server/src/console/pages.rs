@@ -243,7 +243,12 @@ fn group(kind: &str) -> &'static str {
     match kind {
         "opened" | "signal_attached" | "signals_absorbed" | "signal_confirmed" | "signal_retracted"
         | "signal_ended" | "ending_late" | "signal_silent" | "signal_taken_up" => "signals",
-        "escalated" | "page_requested" | "page_impossible" | "page_settled" | "acknowledgement_expired" => "pages",
+        "escalated"
+        | "page_requested"
+        | "page_impossible"
+        | "page_settled"
+        | "acknowledgement_expired"
+        | "signal_unanswered" => "pages",
         "severity_changed" => "severity",
         _ => "people",
     }

@@ -94,6 +94,7 @@ async fn refused(app: &Shared, caller: &Caller, refusal: Refusal) -> Refused {
         | Refusal::BadField { .. }
         | Refusal::NoSuchPerson { .. }
         | Refusal::NoSuchPage { .. }
+        | Refusal::NoSuchClaim { .. }
         | Refusal::PageSettled { .. }
         | Refusal::SetAside { .. }
         | Refusal::BadMerge { .. }

@@ -81,9 +81,10 @@ impl IntoResponse for Refused {
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
         let status = match &refusal {
-            Refusal::NoSuchIncident { .. } | Refusal::NoSuchPage { .. } | Refusal::NoSuchSilence { .. } => {
-                StatusCode::NOT_FOUND
-            }
+            Refusal::NoSuchIncident { .. }
+            | Refusal::NoSuchPage { .. }
+            | Refusal::NoSuchClaim { .. }
+            | Refusal::NoSuchSilence { .. } => StatusCode::NOT_FOUND,
             Refusal::BadField { .. } => StatusCode::BAD_REQUEST,
             Refusal::BadText { .. }
             | Refusal::NoSuchPerson { .. }

@@ -71,6 +71,9 @@ pub async fn incident(
                 view.fate = attached.undone.clone().unwrap_or_default();
                 view.silent_since = attached.silent.map(|at| at.to_string());
                 view.taken_up_by = attached.taken_up.as_ref().map(ToString::to_string);
+                let taken = attached.acknowledged.as_ref().filter(|_| attached.is_live());
+                view.acknowledged_by = taken.map(|taken| taken.by.to_string());
+                view.acknowledged_until = taken.map(|taken| taken.until.to_string());
                 view
             })
             .collect(),
@@ -110,6 +113,7 @@ pub fn offer(offer: &Offer) -> api::Offer {
             FieldKind::Text
             | FieldKind::Person
             | FieldKind::Incident
+            | FieldKind::Signal
             | FieldKind::Cents
             | FieldKind::Count
             | FieldKind::Flag => Vec::new(),
@@ -197,6 +201,8 @@ pub fn signal(signal: &Signal, status: SignalStatus) -> api::Signal {
         id: signal.id.to_string(),
         fingerprint: signal.fingerprint.to_string(),
         detector: signal.detector.to_string(),
+        source: signal.source.as_ref().map(ToString::to_string),
+        group: signal.group.clone(),
         status: status.word().to_owned(),
         loudness: signal.loudness.word().to_owned(),
         service: signal.service.as_ref().map(ToString::to_string),
@@ -229,6 +235,8 @@ pub fn signal(signal: &Signal, status: SignalStatus) -> api::Signal {
         silence: None,
         silent_since: None,
         taken_up_by: None,
+        acknowledged_by: None,
+        acknowledged_until: None,
         repeats: 0,
         unreadable: None,
     }

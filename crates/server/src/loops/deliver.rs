@@ -23,7 +23,7 @@ use quarterdeck_core::{
     id::{ChannelId, DeliveryId, SilenceId},
     incident::{ClaimsEvent, IncidentEvent, PageOutcome},
     journal::{Body, Recorded},
-    limits::{ATTEMPTS_PER_CHANNEL_MAX, DELIVERY_TIMEOUT, RETRY_AFTER_MAX},
+    limits::{ATTEMPTS_PER_CHANNEL_MAX, DELIVERY_TIMEOUT, RETRY_AFTER_MAX, WORD_ATTEMPTS_MAX},
     outbox::{self, Audience, DeliveryKind, Unwanted, bundle::Pacing},
     time::Timestamp,
 };
@@ -363,6 +363,7 @@ impl Deliver {
     async fn follow(&self, waiting: Waiting, attempt: Result<String, Missed>, silence: Silence) -> Back {
         let (attempts, is_page) = (waiting.row.attempts, waiting.row.delivery.kind == DeliveryKind::Page);
         let is_long = |after: Option<Duration>| after.is_some_and(|after| after > PATIENT_FOR);
+        let most = if is_page { ATTEMPTS_PER_CHANNEL_MAX } else { WORD_ATTEMPTS_MAX };
         let id = waiting.row.delivery.id;
         let outcome = match attempt {
             Ok(receipt) => PageOutcome::Delivered { receipt },
@@ -375,8 +376,7 @@ impl Deliver {
                 SendError::Unknown { reason } => PageOutcome::Unknown { error: tries(reason, attempts) },
                 // A page that went and saw in vain, or that is to wait long, goes another way at once.
                 SendError::Retry { reason, after }
-                    if attempts >= ATTEMPTS_PER_CHANNEL_MAX
-                        || is_page && (silence == Silence::Again || is_long(after)) =>
+                    if attempts >= most || is_page && (silence == Silence::Again || is_long(after)) =>
                 {
                     PageOutcome::Failed { error: tries(reason, attempts) }
                 }

@@ -2,10 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Deck, KEY, VIEWER};
+use crate::harness::{Deck, KEY, RESPONDER, VIEWER};
 
 async fn post(deck: &Deck, claims: &Value) -> Vec<String> {
-    let (status, body) = deck.post("/ingest/webhook", KEY, claims.to_string()).await;
+    post_by(deck, KEY, claims).await
+}
+
+async fn post_by(deck: &Deck, secret: &str, claims: &Value) -> Vec<String> {
+    let (status, body) = deck.post("/ingest/webhook", secret, claims.to_string()).await;
     assert_eq!(status, 200, "{body}");
     let accepted: Vec<Value> = serde_json::from_str(&body).unwrap();
     accepted.iter().map(|one| one["fate"].as_str().unwrap().to_owned()).collect()
@@ -43,6 +47,41 @@ async fn five_thousand_of_the_worst_from_one_key_are_a_few_incidents_and_are_all
 }
 
 #[tokio::test]
+async fn what_a_token_posts_has_the_bounds_of_a_key() {
+    let deck = Deck::start().await;
+    let claims = |words: &[&str]| {
+        let claim = |word: &&str| json!({"title": *word, "severity": "critical", "facts": {"key_compromise": true}});
+        Value::Array(words.iter().map(claim).collect())
+    };
+    deck.configure(|text| {
+        text.replace(
+            &format!("token = \"{RESPONDER}\"\n"),
+            &format!("token = \"{RESPONDER}\"\nopen_incidents = 2\nfacts = [\"users\", \"key_compromise\"]\n"),
+        )
+    })
+    .await;
+    let fates = post_by(&deck, RESPONDER, &claims(&["a", "b", "c", "d"])).await;
+    let words: Vec<&str> = fates.iter().map(|fate| fate.split(' ').next().unwrap()).collect();
+    assert_eq!(words, ["opened", "opened", "gathered", "gathered"]);
+    let health = deck.get("/api/v1/health", VIEWER).await;
+    assert!(health["faults"][0].as_str().unwrap().starts_with("token responder is over its bound: "), "{health}");
+    let open = deck.client(VIEWER).incidents(false).await.unwrap();
+    let one = open.iter().find(|one| one.signals == 3).unwrap();
+    let shown = deck.client(VIEWER).incident(&one.id).await.unwrap();
+    assert!(shown.signals.iter().any(|one| one.explanation.contains("`[[token]]` with `name = \"responder\"`")));
+    // Who posted it is shown with each.
+    assert_eq!(shown.signals.iter().filter(|one| one.source.as_deref() == Some("token.responder")).count(), 2);
+    let fates =
+        post_by(&deck, RESPONDER, &json!({"title": "e", "severity": "warning", "facts": {"theft": true}})).await;
+    assert!(fates[0].starts_with("gathered in"), "{fates:?}");
+    // The bounds are its own: the monitor's claims open as before.
+    assert!(post(&deck, &claims(&["f"])).await[0].starts_with("opened"));
+    deck.settled().await;
+    deck.receiver.rest().await;
+    deck.finish().await;
+}
+
+#[tokio::test]
 async fn a_key_speaks_of_its_own_services_and_groups_by_its_own_labels() {
     let deck = Deck::start().await;
     deck.configure(|text| text.replace("apart = 1000000\n", "services = [\"rpc\"]\ngroup_by = [\"job\"]\n")).await;
@@ -54,6 +93,9 @@ async fn a_key_speaks_of_its_own_services_and_groups_by_its_own_labels() {
     let fates = post(&deck, &json!([labelled("a", "node"), labelled("b", "node"), labelled("c", "db")])).await;
     let words: Vec<&str> = fates.iter().map(|fate| fate.split(' ').next().unwrap()).collect();
     assert_eq!(words, ["opened", "joined", "opened"]);
+    let signals = deck.get("/api/v1/signals", VIEWER).await;
+    let shown = signals.as_array().unwrap().iter().find(|one| one["title"] == "b").unwrap();
+    assert_eq!((&shown["source"], &shown["group"]), (&json!("monitor"), &json!("monitor: job=node")), "{shown}");
     let open = deck.client(VIEWER).incidents(false).await.unwrap();
     assert!(open.iter().all(|one| one.service.as_deref() != Some("bridge")), "{open:?}");
     deck.settled().await;

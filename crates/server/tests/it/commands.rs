@@ -18,6 +18,7 @@ fn example(kind: &CommandKind) -> Command {
             FieldKind::Choice(words) => json!(words[0]),
             FieldKind::Person => json!("ana"),
             FieldKind::Incident => json!("inc_00000000000000000000000000"),
+            FieldKind::Signal => json!("sig_00000000000000000000000000"),
             FieldKind::Cents | FieldKind::Count => json!(5),
             FieldKind::Flag => json!(true),
         };
@@ -109,7 +110,7 @@ async fn an_answer_says_what_was_logged_and_what_comes_next() {
     let done = client.command(&id, &Command::Acknowledge {}).await.unwrap();
     assert_eq!((done.summary.phase.as_str(), done.log_index), ("acknowledged", Some(before)));
     let offered: Vec<&str> = done.offers.iter().map(|offer| offer.command.as_str()).collect();
-    assert_eq!(offered, ["acknowledge", "note", "escalate", "take_role"]);
+    assert_eq!(offered, ["acknowledge", "acknowledge_claim", "note", "escalate", "take_role"]);
     assert_eq!(done.offers[0].title, "Acknowledge again");
 
     let scribe = Command::TakeRole { role: "scribe".to_owned(), person: None };
@@ -121,6 +122,46 @@ async fn an_answer_says_what_was_logged_and_what_comes_next() {
     assert_eq!(shown.timeline.last().unwrap().log_index, before + 1);
     assert_eq!(shown.roles["scribe"], "ana");
     assert!(deck.client(VIEWER).incident(&id).await.unwrap().offers.is_empty());
+
+    // Who had a role is still to be seen when it is over, and that it was then.
+    let after = deck.ask(COMMANDER, &id, &resolve("done")).await;
+    deck.receiver.next_all_clear().await;
+    assert_eq!(after.roles["scribe"], "ana");
+    let page = deck.http.get(format!("{}/incidents/{id}", deck.base)).bearer_auth(VIEWER);
+    let page = page.header("accept", "text/html").send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("When it was over:") && page.contains("<dd>ana</dd>"), "{page}");
+    deck.finish().await;
+}
+
+#[tokio::test]
+async fn somebody_is_on_one_claim_and_then_on_the_other() {
+    let deck = Deck::start().await;
+    deck.alert(&json!([alert("rpc", "NodeDown", "eth-1"), alert("rpc", "DiskFull", "eth-1")])).await;
+    deck.receiver.next().await;
+    deck.settled().await;
+    let incident = deck.only_incident().await;
+    let id = incident.summary.id;
+    let [one, other] = incident.signals.as_slice() else { panic!("{:?}", incident.signals) };
+    let on = |signal: &str| Command::AcknowledgeClaim { signal: signal.to_owned() };
+    let after = deck.ask(RESPONDER, &id, &on(&one.id)).await;
+    assert_eq!((after.summary.phase.as_str(), after.summary.next_step.is_some()), ("triggered", true));
+    let taken = after.signals.iter().find(|signal| signal.id == one.id).unwrap();
+    assert_eq!(taken.acknowledged_by.as_deref(), Some("ana"));
+    assert!(taken.acknowledged_until.is_some() && taken.source.as_deref() == Some("monitor"));
+    assert!(after.timeline.last().unwrap().text.contains("is on signal"), "{:?}", after.timeline.last());
+    let page = deck.http.get(format!("{}/incidents/{id}", deck.base)).bearer_auth(RESPONDER);
+    let page = page.header("accept", "text/html").send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("ana is on this claim") && page.contains("<dt>Posted by</dt><dd>monitor</dd>"), "{page}");
+    assert!(page.contains(&format!("<option value=\"{}\"", other.id)), "a form offers it: {page}");
+
+    let after = deck.ask(COMMANDER, &id, &on(&other.id)).await;
+    assert_eq!((after.summary.phase.as_str(), after.summary.acknowledged_by.as_deref()), ("acknowledged", Some("bo")));
+    let nowhere = on("sig_00000000000000000000000000");
+    match deck.client(RESPONDER).command(&id, &nowhere).await {
+        Err(ClientError::Refused { status: 404, code, .. }) => assert_eq!(code, "no_such_signal"),
+        other => panic!("{other:?}"),
+    }
+    deck.receiver.assert_empty().await;
     deck.finish().await;
 }
 

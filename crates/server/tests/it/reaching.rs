@@ -1,9 +1,11 @@
 //! A page that reaches nobody is told wherever somebody may look, the next way is tried at once, and what is mended is noticed.
 
+use std::time::Duration;
+
 use quarterdeck_api::{Command, Health};
 use serde_json::json;
 
-use crate::harness::{ADMIN, Deck, RESPONDER, VIEWER, alert};
+use crate::harness::{ADMIN, COMMANDER, Deck, RESPONDER, VIEWER, alert, resolve};
 
 /// Where nobody listens: connections are refused at once.
 const NOBODY: &str = "http://127.0.0.1:1/";
@@ -98,5 +100,25 @@ async fn a_contact_that_is_refused_is_a_fault_until_it_is_reached_or_gone() {
     assert_eq!(faults.len(), 1, "the contact is gone: {faults:?}");
     let incident = deck.only_incident().await;
     deck.ask(RESPONDER, &incident.summary.id, &Command::Acknowledge {}).await;
+    deck.finish().await;
+}
+
+#[tokio::test]
+async fn that_it_is_over_is_told_when_the_channel_is_back() {
+    let deck = Deck::start().await;
+    deck.alert(&json!([alert("rpc", "NodeDown", "eth-1")])).await;
+    deck.receiver.next().await;
+    deck.settled().await;
+    let id = deck.only_incident().await.summary.id;
+    deck.receiver.be_away(true);
+    deck.ask(COMMANDER, &id, &resolve("the node is back")).await;
+    // There is no next way: it is tried for longer than a page would be.
+    for times in 1..=4 {
+        deck.receiver.tried(times).await;
+        deck.clock.forward(Duration::from_mins(1));
+    }
+    deck.receiver.be_away(false);
+    deck.clock.forward(Duration::from_mins(1));
+    assert_eq!(deck.receiver.next_all_clear().await.text("address"), "ana");
     deck.finish().await;
 }

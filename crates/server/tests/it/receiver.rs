@@ -19,7 +19,7 @@ use axum::{
 use quarterdeck_host::clock::Clock;
 use quarterdeck_reach::notify::webhook::verify_signature;
 use serde_json::Value;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, watch};
 
 /// What it shares with the program.
 pub(crate) const SECRET: &str = "a secret of the test's own";
@@ -49,6 +49,8 @@ struct Shared {
     silent: AtomicBool,
     /// Paths that refuse for good.
     refused: std::sync::Mutex<BTreeSet<String>>,
+    /// How often it was tried while it is away; none: it is there.
+    away: watch::Sender<Option<u32>>,
 }
 
 /// The receiver.
@@ -71,6 +73,7 @@ impl Receiver {
             all_clears: clears,
             silent: AtomicBool::new(false),
             refused: std::sync::Mutex::default(),
+            away: watch::Sender::new(None),
         });
         let app = Router::new().fallback(take).with_state(Arc::clone(&shared));
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
@@ -90,6 +93,18 @@ impl Receiver {
         } else {
             paths.remove(path)
         };
+    }
+
+    /// Whether it says that it cannot now.
+    pub(crate) fn be_away(&self, away: bool) {
+        self.shared.away.send_replace(away.then_some(0));
+    }
+
+    /// Waits until it was tried so often while it is away.
+    pub(crate) async fn tried(&self, times: u32) {
+        let mut away = self.shared.away.subscribe();
+        let tried = away.wait_for(|tries| tries.is_some_and(|tries| tries >= times));
+        tokio::time::timeout(PATIENCE, tried).await.expect("it is not tried").unwrap();
     }
 
     /// The next page.
@@ -121,6 +136,14 @@ async fn take(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap, b
     let signed = verify_signature(SECRET.as_bytes(), &headers, &body, shared.clock.wall());
     assert_eq!(signed, Ok(()), "a page without a good signature");
     let path = uri.path().to_owned();
+    let mut is_away = false;
+    shared.away.send_modify(|tries| {
+        is_away = tries.is_some();
+        *tries = tries.map(|tries| tries + 1);
+    });
+    if is_away {
+        return StatusCode::SERVICE_UNAVAILABLE;
+    }
     let silent = path == "/hook" && shared.silent.load(Ordering::SeqCst);
     if shared.refused.lock().unwrap().contains(&path) {
         return StatusCode::GONE;

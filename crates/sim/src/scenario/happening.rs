@@ -48,6 +48,7 @@ pub(super) struct Subject {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Deed {
     Acknowledges,
+    AcknowledgesOne(Subject),
     Mitigates(String),
     Resolves(String),
     Reopens(String),
@@ -169,7 +170,12 @@ fn person(mut words: Words) -> Result<Option<Happening>, String> {
         return Ok(None);
     }
     let deed = match verb.as_str() {
-        "acknowledges" => Deed::Acknowledges,
+        "acknowledges" if words.is_over() || words.peek(0).starts_with('#') => Deed::Acknowledges,
+        "acknowledges" => {
+            let name = words.next("the name of what the monitor watches")?;
+            let service = if words.takes("on") { Some(words.next("a service")?) } else { None };
+            Deed::AcknowledgesOne(Subject { name, service, drill: false })
+        }
         "mitigates" => Deed::Mitigates(text(&mut words, false)?),
         "resolves" => Deed::Resolves(text(&mut words, false)?),
         "reviews" => Deed::Reviews(text(&mut words, false)?),

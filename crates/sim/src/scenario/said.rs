@@ -39,6 +39,13 @@ pub(super) fn of_incident(
         E::Claims(ClaimsEvent::SignalTakenUp { signal, .. }) => {
             format!("{} taken up", signal_of(board, incident, *signal))
         }
+        E::Claims(ClaimsEvent::SignalAcknowledged { signal, .. }) => {
+            format!("{} acknowledged", signal_of(board, incident, *signal))
+        }
+        E::Claims(ClaimsEvent::SignalUnanswered { signal, to }) => {
+            let name = signal_of(board, incident, *signal);
+            to.as_ref().map_or_else(|| format!("nobody answered for {name}"), |to| format!("{name} is news to {to}"))
+        }
         E::Claims(ClaimsEvent::SeverityChanged(change)) if change.from == change.to => return None,
         E::Claims(ClaimsEvent::SeverityChanged(change)) => format!("{} to {}", change.from, change.to),
         E::Claims(ClaimsEvent::FactsStated { .. }) => "facts stated".to_owned(),
@@ -55,7 +62,8 @@ pub(super) fn of_incident(
                 | PageReason::Asked
                 | PageReason::Failed
                 | PageReason::Reopened
-                | PageReason::NobodyReached => "",
+                | PageReason::NobodyReached
+                | PageReason::AnotherClaim => "",
             };
             format!("paged {person} by {channel}{why}")
         }

@@ -314,6 +314,9 @@ impl Stage {
         if let Deed::Silences { matchers, span } = deed {
             return self.silence(who, matchers, *span);
         }
+        if let Deed::AcknowledgesOne(claim) = deed {
+            return self.acknowledges_one(who, claim);
+        }
         if *deed == Deed::EndsSilence {
             let by = self.actor(who, None)?;
             let last = self.silences.pop().ok_or("there is no silence to end")?;
@@ -338,9 +341,19 @@ impl Stage {
                 Command::Claims(ClaimsCommand::StateFacts { by, facts, replace: instead })
             }
             Deed::MergesInto(other) => Command::Life(LifeCommand::MergeInto { by, into: self.which(Some(other))? }),
-            Deed::Silences { .. } | Deed::EndsSilence => return Ok(()),
+            Deed::AcknowledgesOne(_) | Deed::Silences { .. } | Deed::EndsSilence => return Ok(()),
         };
         self.command(id, command)
+    }
+
+    fn acknowledges_one(&mut self, who: &str, claim: &Subject) -> Result<(), String> {
+        let fingerprint = fingerprint(claim, 1);
+        let incident = self.board.incident_of_claim(&fingerprint).and_then(|id| self.board.incident(id));
+        let incident = incident.ok_or_else(|| format!("no incident holds `{}`", claim.name))?;
+        let signal = incident.of_claim(fingerprint).last().map(|attached| attached.signal.id);
+        let (id, signal) = (incident.id(), signal.ok_or_else(|| format!("no signal claims `{}`", claim.name))?);
+        let by = self.actor(who, Some(id))?;
+        self.command(id, Command::Claims(ClaimsCommand::Acknowledge { by, signal }))
     }
 
     fn silence(&mut self, who: &str, matchers: &[(String, String)], span: Duration) -> Result<(), String> {

@@ -73,6 +73,13 @@ fn a_page_that_somebody_asked_for_is_wanted_although_somebody_answered() {
     let asked = desk.leaving(id, before);
     assert_eq!(whom(&asked), ["Page to bob by push at bob@push"]);
     assert_eq!(outbox::wanted(desk.incident(id), &asked[0]), Ok(()));
+    // And so is the next way, where the first one fails.
+    let before = desk.recorded.len();
+    desk.ask(id, Command::Paging(PagingCommand::Escalate { by: ann(), reason: "and you".to_owned() }));
+    assert!(desk.settle(id, &failed()).contains("page ann by mail (Failed, a repeat)"));
+    let asked = desk.leaving(id, before);
+    assert_eq!(whom(&asked), ["Page to ann by push at ann@push", "Page to ann by mail at ann@mail"]);
+    assert!(asked.iter().all(|page| outbox::wanted(desk.incident(id), page) == Ok(())));
     desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "fixed".to_owned() }));
     assert_eq!(outbox::wanted(desk.incident(id), &asked[0]), Err(Unwanted::Answered));
 }

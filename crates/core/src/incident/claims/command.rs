@@ -27,6 +27,13 @@ pub enum ClaimsCommand {
         /// The source.
         by: Actor,
     },
+    /// Somebody is on one claim of several.
+    Acknowledge {
+        /// Who is on it.
+        by: Actor,
+        /// A signal that makes the claim.
+        signal: SignalId,
+    },
     /// A person states facts about impact; with `replace`, instead of what signals claimed.
     StateFacts {
         /// Who states them.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{IncidentId, SignalId},
+    id::{IncidentId, PersonId, SignalId},
     incident::{
         Actor, Severity,
         family::{Family, erased},
@@ -91,6 +91,24 @@ pub enum ClaimsEvent {
         /// Which source, or who, says so.
         by: Actor,
     },
+    /// Somebody is on this one claim. The others, and what raised them, go on paging.
+    #[serde(rename = "signal_acknowledged.v1")]
+    SignalAcknowledged {
+        /// The signal, attached before.
+        signal: SignalId,
+        /// Who is on it.
+        by: Actor,
+        /// Until when that holds.
+        until: Timestamp,
+    },
+    /// What somebody answered for does not cover this claim.
+    #[serde(rename = "signal_unanswered.v1")]
+    SignalUnanswered {
+        /// The signal, attached before.
+        signal: SignalId,
+        /// Who is on what it joined, and is told of it; none: nobody is on it, the acknowledgement is void.
+        to: Option<PersonId>,
+    },
     /// The severity, or only the score, changed.
     #[serde(rename = "severity_changed.v1")]
     SeverityChanged(SeverityChange),
@@ -126,6 +144,8 @@ impl Family for ClaimsEvent {
         "ending_late.v1",
         "signal_silent.v1",
         "signal_taken_up.v1",
+        "signal_acknowledged.v1",
+        "signal_unanswered.v1",
         "severity_changed.v1",
         "facts_stated.v1",
         "merged_from.v1",
@@ -141,6 +161,8 @@ impl Family for ClaimsEvent {
             Self::EndingLate { .. } => "ending_late.v1",
             Self::SignalSilent { .. } => "signal_silent.v1",
             Self::SignalTakenUp { .. } => "signal_taken_up.v1",
+            Self::SignalAcknowledged { .. } => "signal_acknowledged.v1",
+            Self::SignalUnanswered { .. } => "signal_unanswered.v1",
             Self::SeverityChanged(_) => "severity_changed.v1",
             Self::FactsStated { .. } => "facts_stated.v1",
             Self::MergedFrom { .. } => "merged_from.v1",
@@ -157,6 +179,8 @@ impl Family for ClaimsEvent {
             | Self::EndingLate { signal: _, at: _ }
             | Self::SignalSilent { signal: _, at: _ }
             | Self::SignalTakenUp { signal: _, by: _ }
+            | Self::SignalAcknowledged { signal: _, by: _, until: _ }
+            | Self::SignalUnanswered { signal: _, to: _ }
             | Self::SeverityChanged(SeverityChange { from: _, to: _, score: _ })
             | Self::FactsStated { by: _, facts: _, replace: _ }
             | Self::MergedFrom { by: _, from: _, facts: _ } => self.clone(),

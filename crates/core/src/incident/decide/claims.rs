@@ -46,6 +46,7 @@ impl Incident {
             ClaimsCommand::Signal(change) => self.signal(change, ctx),
             ClaimsCommand::Count { signal, count } => self.counted(signal, count),
             ClaimsCommand::TakeUp { claim, by } => Ok(self.taken_up(claim, &by)),
+            ClaimsCommand::Acknowledge { by, signal } => self.acknowledge_claim(&by, signal, ctx),
             ClaimsCommand::StateFacts { by, facts, replace } => self.facts_stated(by, facts, replace, ctx),
             ClaimsCommand::Absorb { by, from, facts, signals } => self.absorb(by, from, &facts, signals, ctx),
         }
@@ -59,7 +60,7 @@ impl Incident {
             },
             SignalChange::Confirmed { id } => self.confirm(id),
             SignalChange::Retracted { id, reason } => self.retract(id, &reason, ctx),
-            SignalChange::Ended { fingerprint, at } => self.end(fingerprint, at),
+            SignalChange::Ended { fingerprint, at } => self.end(fingerprint, at, ctx.now),
             SignalChange::Silent { fingerprint, at } => self.fell_silent(fingerprint, at),
         })
     }
@@ -186,7 +187,9 @@ impl Incident {
         } else {
             IncidentEvent::Claims(ClaimsEvent::SignalAttached { signal: Arc::clone(signal) })
         });
+        let news = if asleep || full { None } else { self.uncovered(signal, change.as_ref(), ctx) };
         events.extend(change);
+        events.extend(news);
         Ok(Reception::New(events))
     }
 
@@ -244,25 +247,27 @@ impl Incident {
         if known.is_live() {
             let ended = self.claims.signals.values().any(|other| other.status == SignalStatus::Ended);
             events.extend(self.closing(self.claims.live.saturating_sub(1), ended));
+            events.extend(self.covered_without(&[id], ctx.now));
         }
         events
     }
 
     /// A claim was true and is over. What began after that end is another episode of it, and goes on.
-    fn end(&self, fingerprint: Fingerprint, at: Timestamp) -> Vec<IncidentEvent> {
+    fn end(&self, fingerprint: Fingerprint, at: Timestamp, now: Timestamp) -> Vec<IncidentEvent> {
         let mut events: Vec<IncidentEvent> = Vec::new();
-        let mut ended = 0;
+        let mut ended = Vec::new();
         for attached in self.of_claim(fingerprint).filter(|attached| attached.is_live()) {
             let signal = attached.signal.id;
             if !attached.signal.began_after(at) {
-                ended += 1;
+                ended.push(signal);
                 events.push(ClaimsEvent::SignalEnded { signal, at }.into());
             } else if attached.late < Some(at) {
                 events.push(ClaimsEvent::EndingLate { signal, at }.into());
             }
         }
-        if ended > 0 {
-            events.extend(self.closing(self.claims.live.saturating_sub(ended), true));
+        if !ended.is_empty() {
+            events.extend(self.closing(self.claims.live.saturating_sub(ended.len()), true));
+            events.extend(self.covered_without(&ended, now));
         }
         events
     }

@@ -7,8 +7,8 @@ use super::reach::{self, Reach, next_contact, reach};
 use crate::{
     id::{PageId, PersonId},
     incident::{
-        Actor, Ctx, Escalation, Incident, IncidentEvent, LifeEvent, PageOutcome, PageReason, PageRecord, PagingCommand,
-        PagingEvent, Refusal, RoomEvent, text::sentence,
+        Actor, ClaimsEvent, Ctx, Escalation, Incident, IncidentEvent, LifeEvent, PageOutcome, PageReason, PageRecord,
+        PagingCommand, PagingEvent, Phase, Refusal, RoomEvent, text::sentence,
     },
     limits::{TIER_DELAY_MIN, UNREACHED_DOUBLINGS_MAX, UNREACHED_PAUSE},
     policy::{Contact, EscalationPolicy, Roster},
@@ -34,7 +34,7 @@ pub enum PagingDuty {
     Step(Step),
     /// Nobody of the last step can be reached any more: page the fallback beside it.
     Fallback,
-    /// It is worse than this person was told.
+    /// It is worse than this person was told, or there is more than they answered for.
     Tell(PersonId),
     /// The fallback cannot be reached either: say so, and set the time at which everybody is tried again.
     NobodyReached,
@@ -101,6 +101,8 @@ impl Incident {
             duties.push(instead(self));
         }
         duties.extend(self.told_less(self.wants_answer()));
+        let untold = self.paging.untold(self.last_event).filter(|(_, at)| *at <= now);
+        duties.extend(untold.map(|(person, _)| PagingDuty::Tell(person.clone())));
         duties
     }
 
@@ -114,7 +116,8 @@ impl Incident {
     pub(crate) fn paging_deadline(&self) -> Option<Timestamp> {
         let untold = self.told_less(self.wants_answer()).next().is_some();
         let retry = (untold || !self.paging.owed.is_empty()).then_some(self.last_event);
-        [retry, self.paging.escalation.next, self.stands_down()].into_iter().flatten().min()
+        let news = self.paging.untold(self.last_event).map(|(_, at)| at).min();
+        [retry, self.paging.escalation.next, self.stands_down(), news].into_iter().flatten().min()
     }
 
     /// When it resolves by itself, if nothing comes back: all was undone while a page waited for its answer.
@@ -133,6 +136,9 @@ impl Incident {
                     tier: page.tier,
                 });
                 events.extend(given_up.map(IncidentEvent::Paging));
+                if self.paging.tells_news(page) {
+                    self.unheard(ctx, events);
+                }
             }
             PagingDuty::Step(step) => {
                 // An asked-for step that failed while somebody is on it starts no clock.
@@ -186,10 +192,29 @@ impl Incident {
         let escalation = &self.paging.escalation;
         let own = (escalation.policy.place(escalation.tier), escalation.round);
         let place = last.map_or(own, |page| (page.tier, page.round));
-        events.push(match reach::person(whom, &ctx.setting.roster) {
-            Reach::Person(person, contact) => self.requested(ctx, person, contact, PageReason::SeverityRose, place),
-            Reach::Nobody(person, reason) => PagingEvent::PageImpossible { person, reason, tier: place.0 }.into(),
-        });
+        let is_news = self.paging.untold(self.last_event).any(|(person, _)| person == whom);
+        let why = if is_news { PageReason::AnotherClaim } else { PageReason::SeverityRose };
+        match reach::person(whom, &ctx.setting.roster) {
+            Reach::Person(person, contact) => events.push(self.requested(ctx, person, contact, why, place)),
+            Reach::Nobody(person, reason) => {
+                events.push(PagingEvent::PageImpossible { person, reason, tier: place.0 }.into());
+                if is_news {
+                    self.unheard(ctx, events);
+                }
+            }
+        }
+    }
+
+    /// Whoever is on it cannot be told of what joined it: nobody is on that, so everybody is paged anew.
+    fn unheard(&self, ctx: &mut Ctx<'_>, events: &mut Vec<IncidentEvent>) {
+        let said = |event: &IncidentEvent| matches!(event, IncidentEvent::Claims(ClaimsEvent::SignalUnanswered { .. }));
+        if self.life.phase == Phase::Acknowledged
+            && let Some(signal) = self.paging.unanswered
+            && !events.iter().any(said)
+        {
+            events.push(ClaimsEvent::SignalUnanswered { signal, to: None }.into());
+            self.page_first_tier(PageReason::AnotherClaim, ctx, events);
+        }
     }
 
     fn retry(&self, page: PageId, contact: Contact, ctx: &mut Ctx<'_>, events: &mut Vec<IncidentEvent>) {
@@ -308,7 +333,8 @@ fn is_spent(incident: &Incident, duties: &[PagingDuty]) -> bool {
     let of_step = |page: &PageRecord| incident.escalation().asked_for(page);
     let lost = |duty: &PagingDuty| {
         let PagingDuty::GiveUp { page } = duty else { return false };
-        incident.pages().get(page).is_some_and(of_step)
+        // One that told somebody of more is no page of a step.
+        !incident.tells_news(*page) && incident.pages().get(page).is_some_and(of_step)
     };
     if !duties.iter().any(lost) {
         return false;

@@ -94,6 +94,7 @@ fn example(kind: &CommandKind) -> Given {
         FieldKind::Choice(words) => json!(words[0]),
         FieldKind::Person => json!("ana"),
         FieldKind::Incident => json!(other().to_string()),
+        FieldKind::Signal => json!(crate::id::SignalId::from_bytes([1; 16]).to_string()),
         FieldKind::Cents | FieldKind::Count => json!(5),
         FieldKind::Flag => json!(true),
     };
@@ -109,7 +110,17 @@ fn words(offers: &[Offer]) -> Vec<&'static str> {
 fn what_is_offered_follows_right_and_phase() {
     let [triggered, acknowledged, mitigated, resolved, reviewed, merged, long] = stages().try_into().unwrap();
     let command = |incident: &Incident| words(&incident.offers(Right::Command));
-    let all_open = ["acknowledge", "note", "escalate", "mitigate", "resolve", "take_role", "state_facts", "merge"];
+    let all_open = [
+        "acknowledge",
+        "acknowledge_claim",
+        "note",
+        "escalate",
+        "mitigate",
+        "resolve",
+        "take_role",
+        "state_facts",
+        "merge",
+    ];
     assert_eq!(command(&triggered), all_open);
     assert_eq!(command(&acknowledged), all_open);
     assert_eq!(command(&mitigated), ["note", "resolve", "reopen", "take_role", "state_facts", "merge"]);
@@ -117,7 +128,10 @@ fn what_is_offered_follows_right_and_phase() {
     assert_eq!(command(&reviewed), ["note", "reopen", "take_role", "state_facts"]);
     assert_eq!(command(&merged), ["note"]);
     assert_eq!(command(&long), ["acknowledge", "resolve", "merge"]);
-    assert_eq!(words(&triggered.offers(Right::Respond)), ["acknowledge", "note", "escalate", "take_role"]);
+    assert_eq!(
+        words(&triggered.offers(Right::Respond)),
+        ["acknowledge", "acknowledge_claim", "note", "escalate", "take_role"]
+    );
     assert_eq!(words(&triggered.offers(Right::Read)), [""; 0]);
     assert_eq!(words(&triggered.offers(Right::Administer)), all_open);
 }

@@ -37,6 +37,8 @@ pub enum PageReason {
     Reopened,
     /// No page before is known to have reached anybody, so that everybody is tried again.
     NobodyReached,
+    /// Something that nobody has answered for joined what was acknowledged.
+    AnotherClaim,
 }
 
 /// What became of a page.
