@@ -11,6 +11,7 @@ mod demo;
 mod incident;
 mod key;
 mod erase;
+mod evaluate;
 mod reload;
 mod serve;
 mod silence;
@@ -44,6 +45,8 @@ enum Command {
     Check(check::Check),
     /// Run recorded blocks and traces through all detectors.
     Backtest(backtest::Backtest),
+    /// How good detectors are, on data with labels.
+    Evaluate(evaluate::Evaluate),
     /// Play scenarios and compare what happened with what they say.
     Simulate(simulate::Simulate),
     /// Copy what a program keeps, also while it runs.
@@ -92,6 +95,7 @@ fn main() -> ExitCode {
         Command::Reload(args) => reload::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Backtest(args) => backtest::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Verify(args) => verify::run(&args),

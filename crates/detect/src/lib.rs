@@ -11,6 +11,7 @@ pub mod detector;
 pub mod at_rest;
 pub mod memory;
 pub mod statistics;
+pub mod series;
 pub mod watch;
 pub mod claim;
 pub mod rehearsal;

@@ -5,6 +5,7 @@
 
 pub mod bounds;
 pub mod evm;
+pub mod series;
 pub mod severity;
 pub mod heard;
 pub mod format;

@@ -15,7 +15,9 @@ use quarterdeck_formats::evm::{DecodeError, Finished, Recording};
 /// Files read from one set of paths: a year of one chain's blocks in folders is about 2.6 million; that is for a node.
 const FILES_MAX: usize = 1_000_000;
 /// Endings of files that are about a recording and not part of it.
-const NOT_DATA: [&str; 4] = ["md", "csv", "txt", "sha256"];
+const NOT_DATA: &[&str] = &["md", "csv", "txt", "sha256"];
+/// The same for recorded metrics, which are tables.
+const NOT_METRICS: &[&str] = &["md", "txt", "sha256"];
 
 /// Why a recording cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -89,11 +91,26 @@ pub fn decode(files: &Unpacked, chain: ChainNumber) -> Loaded {
 
 /// Reads everything under these paths, unpacked. Folders in order of name.
 pub fn unpack(paths: &[PathBuf]) -> Result<Unpacked, RecordedError> {
-    let mut found = Vec::new();
+    let mut found = Found { files: Vec::new(), passed_over: NOT_DATA };
     for path in paths {
         visit(path, &mut found)?;
     }
-    Ok(found)
+    Ok(found.files)
+}
+
+/// Reads recorded metrics and their labels under a folder, unpacked. Names begin below the folder; an archive counts as a folder.
+pub fn unpack_metrics(folder: &Path) -> Result<Unpacked, RecordedError> {
+    let mut found = Found { files: Vec::new(), passed_over: NOT_METRICS };
+    visit(folder, &mut found)?;
+    let above = folder.to_string_lossy();
+    let below = |name: String| name.strip_prefix(&*above).unwrap_or(&name).trim_start_matches('/').to_owned();
+    Ok(found.files.into_iter().map(|(name, bytes)| (below(name), bytes)).collect())
+}
+
+/// What was found, and the endings that are passed over.
+struct Found {
+    files: Unpacked,
+    passed_over: &'static [&'static str],
 }
 
 fn failed(path: &Path) -> impl Fn(std::io::Error) -> RecordedError {
@@ -101,7 +118,7 @@ fn failed(path: &Path) -> impl Fn(std::io::Error) -> RecordedError {
     move |source| RecordedError::Read { path: path.clone(), source }
 }
 
-fn visit(path: &Path, found: &mut Unpacked) -> Result<(), RecordedError> {
+fn visit(path: &Path, found: &mut Found) -> Result<(), RecordedError> {
     if fs::metadata(path).map_err(failed(path))?.is_dir() {
         let mut inside = Vec::new();
         for item in fs::read_dir(path).map_err(failed(path))? {
@@ -122,10 +139,10 @@ fn visit(path: &Path, found: &mut Unpacked) -> Result<(), RecordedError> {
 }
 
 /// A tar's files, or the one file.
-fn contents(path: &Path, name: &str, reader: impl Read, found: &mut Unpacked) -> Result<(), RecordedError> {
+fn contents(path: &Path, name: &str, reader: impl Read, found: &mut Found) -> Result<(), RecordedError> {
     let Some(name) = name.strip_suffix(".tar") else { return add(path, name, reader, found) };
     let mut archive = tar::Archive::new(reader);
-    let mut inside = Vec::new();
+    let mut inside = Found { files: Vec::new(), passed_over: found.passed_over };
     for entry in archive.entries().map_err(failed(path))? {
         let entry = entry.map_err(failed(path))?;
         if entry.header().entry_type().is_file() {
@@ -133,17 +150,17 @@ fn contents(path: &Path, name: &str, reader: impl Read, found: &mut Unpacked) ->
             add(path, &inner, entry, &mut inside)?;
         }
     }
-    inside.sort();
-    found.append(&mut inside);
+    inside.files.sort();
+    found.files.append(&mut inside.files);
     Ok(())
 }
 
-fn add(path: &Path, name: &str, reader: impl Read, found: &mut Unpacked) -> Result<(), RecordedError> {
+fn add(path: &Path, name: &str, reader: impl Read, found: &mut Found) -> Result<(), RecordedError> {
     let ending = Path::new(name).extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    if NOT_DATA.contains(&ending) {
+    if found.passed_over.contains(&ending) {
         return Ok(());
     }
-    if found.len() >= FILES_MAX {
+    if found.files.len() >= FILES_MAX {
         return Err(RecordedError::TooMany);
     }
     let mut bytes = Vec::new();
@@ -152,6 +169,6 @@ fn add(path: &Path, name: &str, reader: impl Read, found: &mut Unpacked) -> Resu
     if bytes.len() > NODE_BODY_BYTES_MAX {
         return Err(RecordedError::TooLong { path: path.to_owned() });
     }
-    found.push((name.to_owned(), bytes));
+    found.files.push((name.to_owned(), bytes));
     Ok(())
 }

@@ -11,6 +11,8 @@ mod words;
 #[cfg(test)]
 mod doors;
 #[cfg(test)]
+mod evaluate;
+#[cfg(test)]
 mod key;
 #[cfg(test)]
 mod reload;

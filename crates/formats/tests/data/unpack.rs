@@ -22,7 +22,7 @@ pub(crate) fn folder() -> PathBuf {
     std::env::var("QUARTERDECK_DATA").map_or(beside, PathBuf::from)
 }
 
-/// The `.json` and `.jsonl` files of a `.tar.zst` or `.zst` under the folder. None, said aloud, where the data is missing; in
+/// The `.json`, `.jsonl` and `.csv` files of a `.tar.zst` or `.zst` under the folder. None, said aloud, where the data is missing; in
 /// CI that is a failure.
 #[expect(clippy::disallowed_methods, reason = "a test reads its data")]
 pub(crate) fn unpack(name: &str) -> Option<Files> {
@@ -41,7 +41,7 @@ pub(crate) fn unpack(name: &str) -> Option<Files> {
     for entry in tar::Archive::new(bytes.as_slice()).entries().unwrap() {
         let mut entry = entry.unwrap();
         let name = entry.path().unwrap().display().to_string();
-        if !name.ends_with(".json") && !name.ends_with(".jsonl") {
+        if ![".json", ".jsonl", ".csv"].iter().any(|ending| name.ends_with(ending)) {
             continue;
         }
         let mut body = Vec::new();
