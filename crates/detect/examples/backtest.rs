@@ -1,14 +1,19 @@
 //! Detectors over recorded attacks and ordinary blocks: what fired, what was missed, what was said without need.
 //!
-//! `cargo run -p quarterdeck-detect --example backtest [-- --watch-victims] [--without-outputs] [--fuller]`
+//! `cargo run -p quarterdeck-detect --example backtest [-- --watch-victims] [--without-outputs] [--fuller] [--signs] [--only NAME]`
 //!
 //! `--watch-victims` puts the victim of each attack into the catalogue, as its operator would have; `--without-outputs` drops what
-//! calls returned, since some sources do not have it; `--fuller` prints every signal. Reads `QUARTERDECK_DATA`.
+//! calls returned, since some sources do not have it; `--fuller` prints every signal; `--signs` what each transaction
+//! shows that shows anything; `--only NAME` one attack with what it moved. Reads `QUARTERDECK_DATA`.
 
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
+#[path = "backtest/classes.rs"]
+mod classes;
 #[path = "../../formats/tests/data/unpack.rs"]
 mod data;
+#[path = "../tests/data/documents.rs"]
+mod documents;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,98 +30,14 @@ use quarterdeck_core::{
 };
 use quarterdeck_detect::{
     detectors::DETECTORS,
+    facts::Evidence,
     pipeline::{GivenParams, Pipeline},
 };
-use quarterdeck_formats::evm::{Recorded, sniff};
-
-/// Attack class of an incident, by its public reviews.
-const CLASSES: &[(&str, &[&str])] = &[
-    (
-        "re-entrance",
-        &[
-            "TheDAO",
-            "SpankChain",
-            "Uniswap",
-            "Lendf.Me",
-            "OUSD",
-            "Akropolis",
-            "CreamFinance",
-            "XSURGE",
-            "Visor",
-            "Revest",
-            "DFXFinance",
-            "Opyn",
-        ],
-    ),
-    (
-        "price or share price",
-        &[
-            "Balancer",
-            "Harvest",
-            "CheeseBank",
-            "WarpFinance",
-            "ArrayFinance",
-            "xWinFinance",
-            "WaultFinance",
-            "InverseFinance",
-            "Ploutoz",
-            "Fortress",
-            "Indexed",
-            "Spartan",
-            "ApeRocket",
-            "Pancakehunny",
-            "Eminence",
-            "RariCapital",
-            "SaddleFinance",
-            "ImpossibleFinance",
-            "Nerve",
-            "EvoDefi",
-            "NimbusDAO",
-            "Health",
-            "Lever",
-            "Pinecone",
-            "VTFToken",
-            "SpaceGodzilla",
-            "ULMEToken",
-        ],
-    ),
-    (
-        "access",
-        &[
-            "Parity",
-            "PunkProtocol",
-            "DAOMaker",
-            "PolyNetwork",
-            "BentFinance",
-            "SandboxLAND",
-            "ChainSwap",
-            "Templedao",
-            "Ragnarok",
-            "THORChain",
-            "OlympusDAO",
-        ],
-    ),
-    ("approvals", &["Bancor", "DeFiSaver", "Multichain", "Rubic", "Brahma", "Numbers"]),
-    ("arithmetic", &["BeautyChain", "SmartMesh", "EDU&BAI", "Umbrella"]),
-    (
-        "logic",
-        &[
-            "Fomo3D",
-            "PopsicleFinance",
-            "ElevenFinance",
-            "KaoyaSwap",
-            "TeamFinance",
-            "SheepFarm",
-            "XCarnival",
-            "SanshuInu",
-            "Formation.Fi",
-            "EvoDefi",
-        ],
-    ),
-];
+use quarterdeck_formats::evm::{Recorded, Recording, sniff};
 
 struct Incident {
     name: String,
+    date: String,
     victim: Option<Address>,
 }
 
@@ -124,92 +45,230 @@ struct Options {
     watch: bool,
     outputs: bool,
     fuller: bool,
+    signs: bool,
+    only: Option<String>,
 }
 
 fn main() {
-    let given: BTreeSet<String> = std::env::args().skip(1).collect();
+    let given: Vec<String> = std::env::args().skip(1).collect();
+    let has = |flag: &str| given.iter().any(|one| one == flag);
     let options = Options {
-        watch: given.contains("--watch-victims"),
-        outputs: !given.contains("--without-outputs"),
-        fuller: given.contains("--fuller"),
+        watch: has("--watch-victims"),
+        outputs: !has("--without-outputs"),
+        fuller: has("--fuller"),
+        signs: has("--signs"),
+        only: given.iter().skip_while(|one| *one != "--only").nth(1).cloned(),
     };
     attacks(&options);
+    again(&options);
+    if options.only.is_some() {
+        return;
+    }
+    let mut all = Tally::default();
     for archive in [
         "evm-mainnet-blocks-traced/blocks.tar.zst",
         "evm-mainnet-blocks/blocks.tar.zst",
         "evm-preattack-blocks/blocks.tar.zst",
     ] {
-        ordinary(archive, &options);
+        all.take(report(archive, &ordinary(archive, &options), &options));
     }
-    let Some(files) = data::unpack("evm-congestion-may2023/blocks.jsonl.zst") else { return };
-    let mut recording = quarterdeck_formats::evm::Recording::new(Some(1));
-    let tables =
-        ["transactions", "logs"].iter().filter_map(|t| data::unpack(&format!("evm-congestion-may2023/{t}.jsonl.zst")));
-    for (name, bytes) in files.into_iter().chain(tables.flatten()) {
-        recording.add(&name, &bytes).unwrap_or_else(|error| println!("{name}: {error}"));
+    all.take(report("evm-congestion-may2023", &congestion(), &options));
+    for chain in ["ethereum", "linea", "scroll", "polygon", "optimism_base_arbitrum"] {
+        let archive = format!("evm-blocks-full/{chain}.tar.zst");
+        all.take(report(&archive, &documents::blocks(&archive), &options));
     }
-    report("evm-congestion-may2023 (with receipts)", &recording.finish().blocks, &options);
+    for half in ["receipts", "traces"] {
+        let archive = format!("evm-blocks-partial/{half}.tar.zst");
+        all.take(report(&archive, &documents::blocks(&archive), &options));
+    }
+    for archive in ["evm-labelled-actions/transactions.jsonl.zst", "evm-mev-labelled/transactions.jsonl.zst"] {
+        all.take(report(archive, &documents::lines(archive), &options));
+    }
+    println!(
+        "all ordinary sets: {} transactions, {} of them traced; {} named by a loud signal",
+        all.transactions, all.traced, all.named
+    );
+}
+
+/// What was said about ordinary transactions.
+#[derive(Default)]
+struct Tally {
+    transactions: usize,
+    traced: usize,
+    named: usize,
+}
+
+impl Tally {
+    fn take(&mut self, other: Self) {
+        self.transactions += other.transactions;
+        self.traced += other.traced;
+        self.named += other.named;
+    }
+}
+
+/// How many of how many, and which not.
+#[derive(Default)]
+struct Share {
+    found: usize,
+    all: usize,
+    missed: Vec<String>,
+}
+
+impl Share {
+    fn add(&mut self, name: &str, found: bool) {
+        self.all += 1;
+        self.found += usize::from(found);
+        if !found {
+            self.missed.push(name.to_owned());
+        }
+    }
+    fn print(&self, what: &str) {
+        println!("  {what:<22}{:>3} of {:<3} missed: {}", self.found, self.all, self.missed.join(", "));
+    }
 }
 
 fn attacks(options: &Options) {
     let Some(files) = data::unpack("evm-exploit-traces/call_traces.tar.zst") else { return };
     let incidents = incidents();
-    let mut by_class: BTreeMap<&str, (usize, usize, Vec<String>)> = BTreeMap::new();
+    let mut by_class: BTreeMap<&str, Share> = BTreeMap::new();
+    let mut by_year: BTreeMap<String, Share> = BTreeMap::new();
     let mut by_detector: BTreeMap<String, usize> = BTreeMap::new();
+    let mut all = Share::default();
     for (name, bytes) in &files {
         let Some(block) = read(name, bytes, options) else { continue };
         let hash = block.transactions.first().map(|t| t.hash.to_string()).unwrap_or_default();
         let Some(incident) = incidents.get(&hash) else { continue };
-        let knowledge = if options.watch { watching(&block, incident) } else { Knowledge::default() };
-        let signals = run(&[block], &knowledge);
-        let loud: BTreeSet<String> =
-            signals.iter().filter(|s| s.loudness > Loudness::Info).map(|s| s.detector.to_string()).collect();
-        let all: Vec<String> = signals.iter().map(|s| format!("{} {:?}", s.detector, s.loudness)).collect();
-        println!("{:<18} {}", incident.name, if all.is_empty() { "-".to_owned() } else { all.join(", ") });
-        if options.fuller {
-            for s in &signals {
-                println!("      {} | {}", s.title, s.explanation.text);
-            }
-        }
-        let class = CLASSES
-            .iter()
-            .find(|(_, names)| names.contains(&incident.name.as_str()))
-            .map_or("other", |(class, _)| class);
-        let (found, total, missed) = by_class.entry(class).or_default();
-        *total += 1;
-        *found += usize::from(!loud.is_empty());
-        if loud.is_empty() {
-            missed.push(incident.name.clone());
-        }
+        let Some(loud) = judge(&incident.name, incident.victim, &block, options) else { continue };
+        let year = incident.date.split('/').next().unwrap_or_default();
+        by_class.entry(classes::class(&incident.name)).or_default().add(&incident.name, !loud.is_empty());
+        by_year.entry(year.to_owned()).or_default().add(&incident.name, !loud.is_empty());
+        all.add(&incident.name, !loud.is_empty());
         for detector in loud {
             *by_detector.entry(detector).or_default() += 1;
         }
     }
     println!("\nshare of attacks with a warning or louder");
-    let (mut found, mut total) = (0, 0);
-    for (class, (some, all, missed)) in &by_class {
-        println!("  {class:<22}{some:>3} of {all:<3} missed: {}", missed.join(", "));
-        found += some;
-        total += all;
-    }
-    println!("  all                   {found:>3} of {total}   by detector {by_detector:?}\n");
+    by_class.iter().for_each(|(class, share)| share.print(class));
+    by_year.iter().for_each(|(year, share)| share.print(year));
+    all.print("all");
+    println!("  by detector {by_detector:?}\n");
 }
 
-fn ordinary(archive: &str, options: &Options) {
-    let Some(files) = data::unpack(archive) else { return };
+/// Attacks that others played again, with logs.
+fn again(options: &Options) {
+    let mut all = Share::default();
+    for (name, attack, block) in documents::reproductions("evm-attack-reproductions/reproductions.tar.zst") {
+        let Some(loud) = judge(&name, None, &block, options) else { continue };
+        if attack {
+            all.add(&name, !loud.is_empty());
+        }
+    }
+    println!("\nattacks played again, with logs (not for recall)");
+    all.print("all");
+    println!();
+}
+
+/// Prints what is said about an attack, and gives the detectors that were loud; none if it was not asked for.
+fn judge(name: &str, victim: Option<Address>, block: &Block, options: &Options) -> Option<BTreeSet<String>> {
+    if options.only.as_deref().is_some_and(|only| only != name) {
+        return None;
+    }
+    let knowledge = if options.watch { watching(block, name, victim) } else { Knowledge::default() };
+    let signals = run(std::slice::from_ref(block), &knowledge);
+    let all: Vec<String> = signals.iter().map(|s| format!("{} {:?}", s.detector, s.loudness)).collect();
+    signs(name, std::slice::from_ref(block), options);
+    println!("{name:<22} {}", if all.is_empty() { "-".to_owned() } else { all.join(", ") });
+    if options.fuller || options.only.is_some() {
+        for s in &signals {
+            println!("      {} | {}", s.title, s.explanation.text);
+        }
+    }
+    if options.only.is_some() {
+        show(block, &knowledge);
+    }
+    Some(signals.iter().filter(|s| s.loudness > Loudness::Info).map(|s| s.detector.to_string()).collect())
+}
+
+/// What a transaction moved, and who took what from whom.
+fn show(block: &Block, knowledge: &Knowledge) {
+    let event = ChainEvent::Block(Arc::new(block.clone()).into());
+    let evidence = Evidence::of(&event, &knowledge.catalogue);
+    for case in evidence.cases() {
+        println!("from {} to {:?}", case.transaction.from, case.transaction.to);
+        for flow in case.flows().iter().take(400) {
+            println!("  {:?} {} -> {} {}", flow.token, flow.from, flow.to, flow.amount);
+        }
+        println!("{:#?}", case.extraction());
+    }
+}
+
+fn congestion() -> Vec<Block> {
+    let mut recording = Recording::new(Some(1));
+    for table in ["blocks", "transactions", "logs"] {
+        for (name, bytes) in data::unpack(&format!("evm-congestion-may2023/{table}.jsonl.zst")).unwrap_or_default() {
+            recording.add(&name, &bytes).unwrap_or_else(|error| println!("{name}: {error}"));
+        }
+    }
+    recording.finish().blocks
+}
+
+fn ordinary(archive: &str, options: &Options) -> Vec<Block> {
+    let files = data::unpack(archive).unwrap_or_default();
     // 10921990 and 10921991 carry the same transactions: they count once.
     let files = files.iter().filter(|(name, _)| !name.contains("10921991"));
-    let blocks: Vec<Block> = files.filter_map(|(name, bytes)| read(name, bytes, options)).collect();
-    report(archive, &blocks, options);
+    files.filter_map(|(name, bytes)| read(name, bytes, options)).collect()
 }
 
-fn report(what: &str, blocks: &[Block], options: &Options) {
+/// One line for each transaction that shows anything.
+fn signs(what: &str, blocks: &[Block], options: &Options) {
+    for block in blocks.iter().filter(|_| options.signs) {
+        let event = ChainEvent::Block(Arc::new(block.clone()).into());
+        let catalogue = Catalogue::default();
+        let evidence = Evidence::of(&event, &catalogue);
+        for case in evidence.cases().filter(|case| case.transaction.calls.len() > 1) {
+            let found = case.extraction();
+            let s = &found.signs;
+            let robbed = found.victims.iter().filter(|victim| victim.one_sided).count();
+            println!(
+                "S {what} {} gain={} taken={} lost={} up={}/{} victims={}/{robbed} loans={} re={}{} pay={} pull={} help={} new={} appr={} posed={} create={}",
+                case.transaction.hash,
+                found.gain() / 100,
+                found.one_sided_loss() / 100,
+                found.profit.lost / 100,
+                found.profit.unpriced_gains,
+                found.profit.unpriced_losses,
+                found.victims.len(),
+                found.loans.len(),
+                s.reentries,
+                if s.same_function { "!" } else { "" },
+                s.payments,
+                s.pulls,
+                s.helpers,
+                s.newborn,
+                u8::from(s.approved_by.is_some()),
+                s.posed,
+                u8::from(found.by_creation),
+            );
+        }
+    }
+}
+
+fn report(what: &str, blocks: &[Block], options: &Options) -> Tally {
+    signs(what, blocks, options);
     let signals = run(blocks, &Knowledge::default());
-    let transactions: usize = blocks.iter().map(|block| block.transactions.len()).sum();
+    let each = || blocks.iter().flat_map(|block| &block.transactions);
     let loud: Vec<&Signal> = signals.iter().filter(|s| s.loudness > Loudness::Info).collect();
+    let named: BTreeSet<String> =
+        loud.iter().filter_map(|s| s.position.as_ref()?.transaction).map(|hash| hash.to_string()).collect();
+    let tally = Tally {
+        transactions: each().count(),
+        traced: each().filter(|transaction| !transaction.calls.is_empty()).count(),
+        named: named.len(),
+    };
     println!(
-        "{what}: {} blocks, {transactions} transactions, {} loud, {} recorded",
+        "{what}: {} blocks, {} transactions, {} loud, {} recorded",
         blocks.len(),
+        tally.transactions,
         loud.len(),
         signals.len() - loud.len()
     );
@@ -224,6 +283,7 @@ fn report(what: &str, blocks: &[Block], options: &Options) {
             signal.explanation.text
         );
     }
+    tally
 }
 
 fn run(blocks: &[Block], knowledge: &Knowledge) -> Vec<Signal> {
@@ -270,25 +330,22 @@ fn incidents() -> BTreeMap<String, Incident> {
         .skip(1)
         .filter_map(|line| {
             let fields: Vec<&str> = line.split(',').collect();
-            let (name, hash, victim) = (fields.first()?, fields.get(2)?, fields.get(4)?);
-            Some((hash.to_lowercase(), Incident { name: (*name).to_owned(), victim: victim.parse().ok() }))
+            let (name, date, hash, victim) = (fields.first()?, fields.get(1)?, fields.get(2)?, fields.get(4)?);
+            let (name, date) = ((*name).to_owned(), (*date).to_owned());
+            Some((hash.to_lowercase(), Incident { name, date, victim: victim.parse().ok() }))
         })
         .collect()
 }
 
-fn watching(block: &Block, incident: &Incident) -> Knowledge {
-    let (Some(victim), Ok(id), Ok(policy)) = (incident.victim, Name::new("victim"), Name::new("default")) else {
+fn watching(block: &Block, name: &str, victim: Option<Address>) -> Knowledge {
+    let (Some(victim), Ok(id), Ok(policy)) = (victim, Name::new("victim"), Name::new("default")) else {
         return Knowledge::default();
     };
-    let watched = WatchedAddress {
-        chain: block.chain,
-        address: victim.into(),
-        role: AddressRole::Vault,
-        label: incident.name.clone(),
-    };
+    let watched =
+        WatchedAddress { chain: block.chain, address: victim.into(), role: AddressRole::Vault, label: name.to_owned() };
     let service = Service {
         id,
-        title: incident.name.clone(),
+        title: name.to_owned(),
         criticality: Criticality::Critical,
         users: 0,
         revenue_per_hour: Usd::ZERO,

@@ -6,8 +6,13 @@
 pub mod selector;
 pub mod prices;
 pub mod flow;
+pub mod rates;
 pub mod sheet;
 pub mod openings;
+pub mod pools;
+pub mod side;
+pub mod loans;
+pub mod signs;
 pub mod extraction;
 
 use std::cell::OnceCell;

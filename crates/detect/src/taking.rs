@@ -58,10 +58,11 @@ pub fn loudness(found: &Extraction) -> Loudness {
 pub fn confidence(found: &Extraction) -> u16 {
     let signs = [
         !found.loans.is_empty(),
-        found.reentries > 0,
-        found.payments >= 3,
-        found.helpers > 0,
-        found.pulls > 0,
+        found.signs.reentries > 0,
+        found.signs.payments >= 3,
+        found.signs.helpers > 0,
+        found.signs.pulls > 0,
+        found.signs.newborn > 0,
         found.one_sided_loss() * 2 >= found.gain(),
     ];
     let shown = u16::try_from(signs.into_iter().filter(|sign| *sign).count()).unwrap_or(0);
@@ -76,6 +77,12 @@ pub fn watched_victim<'a>(
     loss_min: i128,
 ) -> Option<&'a Victim> {
     found.victims.iter().find(|victim| victim.loss >= loss_min && catalogue.watched(chain, victim.address).is_some())
+}
+
+/// Whoever lost most for nothing in return; where all traded, whoever lost most in trade. Never a lender that others stand before.
+pub fn victim(found: &Extraction) -> Option<&Victim> {
+    let robbed = found.victims.iter().filter(|victim| victim.one_sided).max_by_key(|victim| victim.loss);
+    robbed.or(found.victims.first())
 }
 
 /// Whether an address is one that holds other people's funds, by the operator's own word.
@@ -125,9 +132,13 @@ pub fn victims_text(catalogue: &Catalogue, chain: ChainId, found: &Extraction) -
         .iter()
         .take(NAMED_MAX)
         .map(|victim| {
-            let given = if victim.one_sided { "for nothing in return" } else { "in trades" };
+            let given = match (victim.one_sided, victim.lender) {
+                (true, _) => "for nothing in return",
+                (false, true) => "as a lender and in trades",
+                (false, false) => "in trades",
+            };
             let assets = assets_text(catalogue, chain, victim);
-            format!("{} lost {} {given} ({assets})", name(catalogue, chain, victim.address), usd(victim.loss))
+            format!("{} lost {} {given} ({assets})", name(catalogue, chain, victim.address), loss_text(victim))
         })
         .collect();
     if named.is_empty() {
@@ -173,10 +184,10 @@ pub fn numbers(found: &Extraction) -> Vec<Number> {
         Number::new("gain of the sender", found.gain() / 100, "USD"),
         Number::new("taken for nothing in return", found.one_sided_loss() / 100, "USD"),
         Number::new("losers", found.victims.len(), ""),
-        Number::new("calls into a waiting contract", found.reentries, ""),
-        Number::new("payments asked for again", found.payments, ""),
-        Number::new("helpers created", found.helpers, ""),
-        Number::new("payments by approval", found.pulls, ""),
+        Number::new("calls into a waiting contract", found.signs.reentries, ""),
+        Number::new("payments asked for again", found.signs.payments, ""),
+        Number::new("helpers created", found.signs.helpers, ""),
+        Number::new("payments by approval", found.signs.pulls, ""),
     ]
 }
 

@@ -1,13 +1,10 @@
-//! Who is richer and who is poorer after a transaction, and which addresses act for its sender. Tests: `flow/tests.rs`.
+//! Who is richer and who is poorer after a transaction. Tests: `flow/tests.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quarterdeck_core::{
-    catalogue::Catalogue,
-    chain::{Address, Block, Call, CallKind, ChainId, Transaction, U256},
-};
+use quarterdeck_core::chain::{Address, ChainId, U256};
 
-use super::{flow::Flow, prices};
+use super::{flow::Flow, prices, rates::Values};
 
 /// What one party got and gave of one asset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,6 +75,8 @@ pub struct Worth {
     pub gained: i128,
     /// Of the assets it has less of.
     pub lost: i128,
+    /// The part of it whose price only the pools of the transaction know: what was sold there was paid for there.
+    pub lost_by_estimate: i128,
     /// Assets without a price that it has more of.
     pub unpriced_gains: u32,
     /// Assets without a price that it has less of.
@@ -91,15 +90,17 @@ impl Worth {
     }
 }
 
-/// Adds up a party's sheet with the prices of the catalogue, or the reference prices where it has none.
-pub fn worth(catalogue: &Catalogue, chain: ChainId, sheet: &Sheet, party: Address) -> Worth {
+/// Adds up a party's sheet, as far as prices are known.
+pub fn worth(values: &Values<'_>, sheet: &Sheet, party: Address) -> Worth {
     let mut worth = Worth::default();
     for (asset, net) in sheet.of(party) {
-        let cents = |raw: U256| prices::value_in(catalogue, chain, asset, raw);
-        match (cents(net.gain()), cents(net.loss())) {
+        match (values.cents(asset, net.gain()), values.cents(asset, net.loss())) {
             (Some(gain), Some(loss)) => {
                 worth.gained = worth.gained.saturating_add(gain);
                 worth.lost = worth.lost.saturating_add(loss);
+                if values.estimates(asset) {
+                    worth.lost_by_estimate = worth.lost_by_estimate.saturating_add(loss);
+                }
             }
             _ if net.got > net.gave => worth.unpriced_gains += 1,
             _ if net.gave > net.got => worth.unpriced_losses += 1,
@@ -107,53 +108,4 @@ pub fn worth(catalogue: &Catalogue, chain: ChainId, sheet: &Sheet, party: Addres
         }
     }
     worth
-}
-
-/// The addresses that act for the sender: the sender, the contract it called, what these created in this transaction, and where
-/// they sent the proceeds.
-///
-/// The called contract is left out where the operator watches it or where it is poorer afterwards: then it is what was acted
-/// upon. A router that passes everything on stays in and changes nothing. An address that only receives, from this side only,
-/// and calls nobody is taken for the sender's own pocket: an ordinary payment then nets to nothing, and hidden proceeds come to light.
-pub fn sender_side(
-    catalogue: &Catalogue,
-    block: &Block,
-    transaction: &Transaction,
-    flows: &[Flow],
-) -> BTreeSet<Address> {
-    let chain = block.chain;
-    let mut side = BTreeSet::from([transaction.from]);
-    let created = |call: &&Call| call.kind == CallKind::Create && !call.reverted;
-    match transaction.to {
-        None if !transaction.is_creation() => {}
-        None => side.extend(transaction.calls.iter().filter(created).take(1).filter_map(|call| call.to)),
-        Some(called) if catalogue.watched(chain, called).is_none() => {
-            let alone = Sheet::new(chain, flows, &BTreeSet::new(), Address::ZERO);
-            if worth(catalogue, chain, &alone, called).net() >= 0 {
-                side.insert(called);
-            }
-        }
-        Some(_) => {}
-    }
-    // In the order of the trace, so that what a creature creates belongs to the side too.
-    for call in transaction.calls.iter().filter(created) {
-        if side.contains(&call.from) {
-            side.extend(call.to);
-        }
-    }
-    let mut outsiders: BTreeMap<Address, bool> = BTreeMap::new();
-    for flow in flows {
-        outsiders.insert(flow.from, false);
-        let only_from_us = outsiders.entry(flow.to).or_insert(true);
-        *only_from_us &= side.contains(&flow.from);
-    }
-    // What runs code of its own is no pocket but somebody's contract.
-    let busy: BTreeSet<Address> = transaction.calls.iter().map(|call| call.from).collect();
-    let is_pocket = |address: &Address| {
-        !address.is_zero() && !busy.contains(address) && catalogue.watched(chain, *address).is_none()
-    };
-    side.extend(
-        outsiders.into_iter().filter(|(address, only)| *only && is_pocket(address)).map(|(address, _)| address),
-    );
-    side
 }

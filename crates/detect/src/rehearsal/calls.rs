@@ -69,6 +69,11 @@ impl Story {
         inner(self);
         self.depth -= 1;
     }
+    /// Somebody makes a contract.
+    #[cfg(test)]
+    pub(crate) fn create(&mut self, maker: Address, made: Address) {
+        self.push(CallKind::Create, maker, made, U256::ZERO, Bytes::from_static(b"\x60\x80\x60\x40"));
+    }
     /// A token transfer.
     pub(crate) fn pay(&mut self, token: Address, from: Address, to: Address, amount: U256) {
         self.call(from, token, "transfer(address,uint256)", &[word(to), amount], |_| {});

@@ -134,7 +134,7 @@ impl Watch {
             Some(_) => Loudness::Error.max(taking::loudness(found)),
             None => self.unwatched(found)?,
         };
-        let victim = watched.or(found.victims.first())?;
+        let victim = watched.or_else(|| taking::victim(found))?;
         Some(self.claim(block, transaction, found, victim, loudness).raised())
     }
 
@@ -150,8 +150,11 @@ impl Watch {
         if bonus || found.closing || !is_gain || gain < self.profit_min {
             return Some(Loudness::Info);
         }
-        let emptied = found.victims.iter().any(|v| v.share_permille.is_some_and(|share| share >= EMPTIED_PERMILLE));
-        if taken * 2 >= gain || emptied || gain > self.arbitrage_max {
+        let lost_most = |v: &&Victim| v.share_permille.is_some_and(|share| share >= EMPTIED_PERMILLE);
+        // What is emptied to the profit of others was only moved between them.
+        let emptied = found.victims.iter().filter(lost_most).any(|v| v.loss <= gain.saturating_mul(EMPTIED_KEPT_PART));
+        let robbed = taken * 2 >= gain && found.kept_what_was_taken();
+        if robbed || emptied || gain > self.arbitrage_max {
             return Some(taking::loudness(found));
         }
         Some(Loudness::Info)
@@ -203,6 +206,8 @@ const RECORD_PART: i128 = 10;
 const LIQUIDATION_BONUS_PART: i128 = 5;
 /// A pool that lost this share of an asset was not merely brought back into line.
 const EMPTIED_PERMILLE: u32 = 500;
+/// And a tenth of its loss must be the sender's gain.
+const EMPTIED_KEPT_PART: i128 = 10;
 
 #[cfg(test)]
 mod tests;

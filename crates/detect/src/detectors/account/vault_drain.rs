@@ -77,7 +77,8 @@ const DOC: &str = "\
 ## What it watches
 Transactions that take assets out of a contract or an account and give nothing back, by a way no honest user goes: calling into \
 a contract that is still waiting for an answer, asking for the same payment again and again, through helper contracts made in \
-the same transaction, with other people's approvals, with a flash loan, or out of several markets at once. For watched vaults, \
+the same transaction, with other people's approvals, with a flash loan, or out of several markets at once. Where the way alone is \
+a machine's (contracts made on the spot, three payments and nothing given) little is enough, and so is what has no price. For watched vaults, \
 pools and bridges also any fall of the reserve by a fifth in one transaction or by a third over ten blocks.
 
 ## Why it matters
@@ -173,23 +174,11 @@ impl Watch {
         }
         let watched = taking::watched_victim(&self.catalogue, block.chain, found, self.watched_loss_min)
             .filter(|victim| victim.one_sided);
-        let (gain, taken) = (found.gain(), found.one_sided_loss());
-        let kept = gain >= self.loss_min
-            && ((found.gave_nothing() && taken * KEPT_PART >= gain) || (found.pulls > 0 && gave_nothing_at_all(found)));
-        // Whoever is called again while it waits is robbed even where the proceeds go astray.
-        let astray = found.reentries >= 2 && taken >= self.loss_min;
-        let unpriced = found.reentries > 0 && took_unpriced(found);
-        let at_least = if found.repaid_in_kind() { taken } else { gain };
-        let emptied = emptied_pools(found) >= POOLS_MIN && gave_nothing_at_all(found) && at_least >= self.loss_min;
-        let unwatched = kept || astray || unpriced || emptied;
-        if watched.is_none() && !unwatched {
+        if watched.is_none() && !self.unwatched(found) {
             return None;
         }
-        let reentered = Victim::unknown(found.reentered.unwrap_or_default());
-        let victim = watched
-            .or_else(|| found.victims.iter().find(|v| v.one_sided))
-            .or(found.victims.first())
-            .unwrap_or(&reentered);
+        let reentered = Victim::unknown(found.signs.reentered.unwrap_or_default());
+        let victim = watched.or_else(|| taking::victim(found)).unwrap_or(&reentered);
         let least = if watched.is_some() { Loudness::Error } else { Loudness::Warning };
         let text = format!(
             "{} {} Signs: {}.",
@@ -214,6 +203,18 @@ impl Watch {
             .confidence(taking::confidence(found))
             .parties(taking::parties(transaction, victim));
         Some(claim.raised())
+    }
+
+    /// Whether it is a drain where nobody told us whose addresses these are.
+    fn unwatched(&self, found: &Extraction) -> bool {
+        let (gain, taken) = (found.gain(), found.one_sided_loss());
+        let kept = gain >= self.loss_min && found.gave_nothing() && found.kept_what_was_taken();
+        // Whoever is called again while it waits is robbed even where the proceeds go astray.
+        let astray = found.signs.reentries >= 2 && taken >= self.loss_min;
+        let unpriced = found.signs.reentries > 0 && took_unpriced(found);
+        let at_least = if found.repaid_in_kind() { taken } else { gain };
+        let emptied = emptied_pools(found) >= POOLS_MIN && found.gave_nothing_at_all() && at_least >= self.loss_min;
+        kept || astray || unpriced || emptied || by_its_way(found)
     }
 
     /// A watched reserve fell, by whatever way.
@@ -252,6 +253,17 @@ impl Watch {
     }
 }
 
+/// By a way that no honest user goes little is enough, and so is loot that nobody prices.
+fn by_its_way(found: &Extraction) -> bool {
+    let signs = &found.signs;
+    let nothing = found.gave_nothing_at_all();
+    // What was made on the spot has no owner who could have earned anything.
+    let born_rich = signs.newborn > 0 || (found.by_creation && nothing && found.robbed());
+    let machine = signs.helpers > 0 || (signs.payments >= PAYMENTS_MIN && nothing) || signs.payments >= MANY_PAYMENTS;
+    let loot = found.one_sided_loss() >= MACHINE_LOSS_CENTS || found.robbed_of_unpriced();
+    born_rich || (machine && found.robbed() && loot)
+}
+
 /// The signs that a machine took it.
 fn ways(found: &Extraction) -> Vec<&'static str> {
     let mut markets: Vec<_> =
@@ -259,27 +271,33 @@ fn ways(found: &Extraction) -> Vec<&'static str> {
     markets.sort_unstable();
     markets.dedup();
     [
-        (found.reentries > 0, "called into a contract that was still waiting"),
-        (found.payments >= 3, "asked for the same payment again and again"),
-        (found.helpers > 0, "helper contracts made on the spot"),
-        (found.pulls > 0, "spent other people's approvals"),
+        (found.signs.reentries > 0, "called into a contract that was still waiting"),
+        (found.signs.payments >= PAYMENTS_MIN, "asked for the same payment again and again"),
+        (found.signs.helpers > 0, "helper contracts made on the spot"),
+        (found.signs.newborn > 0, "a contract made on the spot is richer"),
+        (found.by_creation && found.gave_nothing_at_all(), "all of it done by a contract's creation"),
+        (found.signs.pulls > 0, "spent other people's approvals"),
         (found.repaid_in_kind() && !found.closing && !found.liquidation, "a flash loan"),
         (markets.len() >= MARKETS_MIN, "several markets at once"),
-        (emptied_pools(found) >= POOLS_MIN && gave_nothing_at_all(found), "several pools left all but empty"),
+        (emptied_pools(found) >= POOLS_MIN && found.gave_nothing_at_all(), "several pools left all but empty"),
     ]
     .into_iter()
     .filter_map(|(shown, way)| shown.then_some(way))
     .collect()
 }
 
+/// Taken in a way that is a machine's, this much is more than what an ordinary user of old contracts moves by such means.
+const MACHINE_LOSS_CENTS: i128 = 1_000 * 100;
+/// The same payment asked for so many times is a machine's work.
+const PAYMENTS_MIN: u32 = 3;
+/// So many of them are, whatever was given: no trade is repeated so often in one transaction.
+const MANY_PAYMENTS: u32 = 10;
 /// Different assets taken from different parties at once that no single withdrawal explains.
 const MARKETS_MIN: usize = 3;
 /// A market counts from this loss on: less is a reward claimed on the way.
 const MARKET_CENTS: i128 = 10_000 * 100;
 /// One pool left by its only owner is ordinary; several at once are not.
 const POOLS_MIN: usize = 2;
-/// At least a tenth of the gain must have been taken for nothing; the rest may have been made with it.
-const KEPT_PART: i128 = 10;
 
 /// A pool that lost this share of an asset was not merely brought back into line.
 const EMPTIED_PERMILLE: u32 = 500;
@@ -289,14 +307,9 @@ fn emptied_pools(found: &Extraction) -> usize {
     found.victims.iter().filter(|victim| victim.share_permille.is_some_and(|share| share >= EMPTIED_PERMILLE)).count()
 }
 
-/// Not even a share token was handed back.
-fn gave_nothing_at_all(found: &Extraction) -> bool {
-    found.profit.unpriced_losses == 0 && found.profit.lost == 0
-}
-
 /// Assets of unknown value came for nothing at all.
 fn took_unpriced(found: &Extraction) -> bool {
-    found.profit.unpriced_gains > 0 && found.profit.gained == 0 && gave_nothing_at_all(found) && !found.called_token
+    found.profit.unpriced_gains > 0 && found.profit.gained == 0 && found.gave_nothing_at_all() && !found.called_token
 }
 
 #[cfg(test)]

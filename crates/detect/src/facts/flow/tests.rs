@@ -5,11 +5,7 @@ use proptest::prelude::*;
 use quarterdeck_core::catalogue::Catalogue;
 
 use super::*;
-use crate::facts::{
-    extraction::Extraction,
-    openings::Openings,
-    sheet::{Sheet, sender_side},
-};
+use crate::facts::{extraction::Extraction, openings::Openings, sheet::Sheet, side::sender_side};
 
 const WETH: Address = address!("C02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc2");
 const DAI: Address = address!("6B175474E89094C44Da98b954EedeAC495271d0F");
@@ -244,7 +240,7 @@ fn a_pocket_that_only_receives_is_the_sender_s_own() {
     ]);
     let found = flows(&block, &transaction);
     let side = sender_side(&Catalogue::default(), &block, &transaction, &found);
-    assert_eq!(side, BTreeSet::from([A, B, pocket]));
+    assert_eq!(side.members, BTreeSet::from([A, B, pocket]));
 }
 
 proptest! {

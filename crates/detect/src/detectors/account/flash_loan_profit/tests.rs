@@ -3,7 +3,8 @@ use quarterdeck_core::{money::Usd, signal::Signal};
 use super::*;
 use crate::{
     rehearsal::calls::{
-        DAI, LENDER, MACHINE, POOL, SENDER, Story, VAULT, dai, flash_loan_arbitrage, flash_loan_theft, word,
+        DAI, LENDER, MACHINE, OTHER_TOKEN, POOL, SENDER, Story, VAULT, dai, flash_loan_arbitrage, flash_loan_theft,
+        word,
     },
     testing,
 };
@@ -106,6 +107,40 @@ fn closing_a_position_is_only_recorded() {
             story.pay_coin(VAULT, SENDER, dai(1_500_000) / alloy_primitives::U256::from(1_900), |_| {});
             story.pay(DAI, POOL, MACHINE, dai(1_000_000));
             story.pay(DAI, MACHINE, LENDER, dai(1_000_000));
+        });
+    });
+    assert!(signals(story.end()).iter().all(|signal| signal.loudness == Loudness::Info));
+}
+
+/// The lender sold something too, and that is no robbery: who got nothing is named.
+#[test]
+fn the_lender_is_not_the_victim() {
+    let mut story = Story::begin(MACHINE);
+    story.call(MACHINE, LENDER, "flashLoan(address,uint256,bytes)", &[], |story| {
+        story.pay(DAI, LENDER, MACHINE, dai(1_000_000));
+        story.call(LENDER, MACHINE, "hereYouAre()", &[], |story| {
+            story.pay(DAI, VAULT, MACHINE, dai(60_000));
+            story.pay(DAI, MACHINE, LENDER, dai(1_003_000));
+        });
+    });
+    story.pay(OTHER_TOKEN, MACHINE, LENDER, dai(1));
+    story.pay(DAI, LENDER, MACHINE, dai(200_000));
+    let all = signals(story.end());
+    assert!(all[0].parties.contains(&("victim".to_owned(), VAULT.into())), "{:?}", all[0].parties);
+    assert!(all[0].title.contains(&VAULT.to_string()), "{}", all[0].title);
+}
+
+/// Vaults that others leave and enter in the same transaction lost nothing to the sender, who keeps a small part.
+#[test]
+fn funds_that_move_between_others_are_no_theft() {
+    let mut story = Story::begin(MACHINE);
+    story.call(MACHINE, LENDER, "flashLoan(address,address,uint256,bytes)", &[], |story| {
+        story.pay(DAI, LENDER, MACHINE, dai(5_000_000));
+        story.call(LENDER, MACHINE, "onFlashLoan(address,address,uint256,uint256,bytes)", &[], |story| {
+            story.balance(DAI, VAULT, dai(4_000_000));
+            story.pay(DAI, VAULT, POOL, dai(3_900_000));
+            story.pay(DAI, POOL, MACHINE, dai(40_000));
+            story.pay(DAI, MACHINE, LENDER, dai(5_000_000));
         });
     });
     assert!(signals(story.end()).iter().all(|signal| signal.loudness == Loudness::Info));

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use quarterdeck_core::{
     catalogue::{AddressRole, Criticality, Service, WatchedAddress},
-    chain::{BlockRef, Reorg, U256},
+    chain::{Address, BlockRef, Reorg, U256},
     id::Name,
     money::Usd,
     signal::Signal,
@@ -13,7 +13,8 @@ use super::*;
 use crate::{
     detector::Alone,
     rehearsal::calls::{
-        CHAIN, DAI, MACHINE, OTHER_TOKEN, SENDER, Story, VAULT, dai, reentrant_drain, withdrawal, word,
+        CHAIN, DAI, MACHINE, OTHER_TOKEN, POOL as OTHER_VAULT, SENDER, Story, VAULT, dai, reentrant_drain, withdrawal,
+        word,
     },
     testing,
 };
@@ -73,27 +74,190 @@ fn one_call_and_one_payment_is_a_withdrawal() {
 #[test]
 fn the_bound_of_the_loss() {
     // Rounded down to the wei three times over: a few dollars around the bound.
-    assert!(alone(reentrant_drain(19_990)).is_empty());
-    assert_eq!(alone(reentrant_drain(20_010)).len(), 1);
+    assert!(alone(reentrant_drain(990)).is_empty());
+    assert_eq!(alone(reentrant_drain(1_010)).len(), 1);
+    let helped = |dollars: u64| {
+        let mut story = Story::begin(MACHINE);
+        for _ in 0..2 {
+            story.call(MACHINE, VAULT, "claim()", &[], |story| {
+                story.call(VAULT, MACHINE, "onClaim()", &[], |story| {
+                    story.call(MACHINE, VAULT, "again()", &[], |_| {});
+                });
+                story.pay(DAI, VAULT, MACHINE, dai(dollars / 2));
+            });
+        }
+        story.end()
+    };
+    assert!(alone(helped(19_998)).is_empty());
+    assert_eq!(alone(helped(20_000)).len(), 1);
+}
+
+const ROUTER: Address = Address::repeat_byte(0x0f);
+const OWNER: Address = Address::repeat_byte(0xc1);
+const OTHER_OWNER: Address = Address::repeat_byte(0xc2);
+const TAKE: &str = "transferFrom(address,address,uint256)";
+
+fn taken(spender: Address, story: &mut Story) {
+    for owner in [OWNER, OTHER_OWNER] {
+        story.call(spender, DAI, TAKE, &[word(owner), word(SENDER), dai(40_000)], |_| {});
+    }
 }
 
 #[test]
-fn other_peoples_approvals_fire() {
+fn approvals_given_to_a_router_that_others_make_it_spend_fire() {
     let mut story = Story::begin(MACHINE);
-    for owner in [0xc1, 0xc2] {
-        let owner = quarterdeck_core::chain::Address::repeat_byte(owner);
-        let words = [word(owner), word(MACHINE), dai(40_000)];
-        story.call(MACHINE, DAI, "transferFrom(address,address,uint256)", &words, |_| {});
+    story.call(MACHINE, ROUTER, "swap(address)", &[word(OWNER)], |story| taken(ROUTER, story));
+    let all = alone(story.end());
+    let [signal] = all.as_slice() else { panic!("{all:?}") };
+    assert!(signal.explanation.text.contains("spent other people's approvals"));
+    assert_eq!(signal.facts.money_at_risk, Usd::from_dollars(80_000));
+}
+
+/// An issuer or custodian moves what its client approved it to move.
+#[test]
+fn an_approved_operator_who_asks_the_token_himself_is_quiet() {
+    let mut story = Story::default();
+    story.call(SENDER, DAI, TAKE, &[word(OWNER), word(OTHER_OWNER), dai(29_900_000)], |_| {});
+    assert!(alone(story.end()).is_empty());
+}
+
+/// The contract that is called is the one that was approved: it collects, and pays on.
+#[test]
+fn an_operator_s_own_contract_that_collects_by_approval_and_pays_on_is_quiet() {
+    let mut story = Story::begin(MACHINE);
+    story.call(MACHINE, DAI, TAKE, &[word(OWNER), word(MACHINE), dai(900_000)], |_| {});
+    story.pay(DAI, MACHINE, OTHER_OWNER, dai(900_000));
+    assert!(alone(story.end()).is_empty());
+    let mut story = Story::begin(MACHINE);
+    taken(MACHINE, &mut story);
+    assert!(alone(story.end()).is_empty());
+}
+
+/// A router that runs whatever call it is handed is made to take from those who approved it.
+fn handed_over() -> Block {
+    let mut story = Story::default();
+    story.call(SENDER, VAULT, "run(address,bytes)", &[word(DAI), U256::from(64), U256::from(100)], |story| {
+        taken(VAULT, story);
+    });
+    let mut block = story.end();
+    let handed: Vec<_> = block.transactions[0].calls[1..].iter().map(|call| call.input.to_vec()).collect();
+    let input = [block.transactions[0].input.to_vec(), handed.concat()].concat();
+    block.transactions[0].input = input.into();
+    block
+}
+
+#[test]
+fn a_router_that_is_handed_the_very_call_fires_and_watching_it_does_not_silence() {
+    assert_eq!(alone(handed_over()).len(), 1);
+    let all = observe(&mut detector(&watching(AddressRole::Contract)), handed_over());
+    assert_eq!(all.len(), 1, "the contract called is watched: {all:?}");
+    assert_eq!(all[0].facts.money_at_risk, Usd::from_dollars(80_000));
+}
+
+#[test]
+fn watching_the_contract_that_is_called_silences_no_theft() {
+    let called_again = |story: &mut Story| {
+        for _ in 0..3 {
+            story.call(VAULT, OTHER_VAULT, "claim()", &[], |story| story.pay(DAI, OTHER_VAULT, VAULT, dai(50_000)));
+        }
+        story.pay(DAI, VAULT, SENDER, dai(150_000));
+    };
+    let theft = || {
+        let mut story = Story::begin(VAULT);
+        called_again(&mut story);
+        story.end()
+    };
+    let (unwatched, watched) = (alone(theft()), observe(&mut detector(&watching(AddressRole::Vault)), theft()));
+    assert_eq!((unwatched.len(), watched.len()), (1, 1));
+    assert_eq!(unwatched[0].facts, watched[0].facts);
+}
+
+/// A contract that ends some cents poorer than it was is still the sender's own.
+#[test]
+fn small_change_left_behind_keeps_nobody_off_the_side() {
+    let mut story = Story::begin(MACHINE);
+    for _ in 0..3 {
+        story.call(MACHINE, VAULT, "claim()", &[], |story| story.pay(DAI, VAULT, MACHINE, dai(50_000)));
+    }
+    story.pay(DAI, MACHINE, SENDER, dai(150_003));
+    let all = alone(story.end());
+    assert_eq!(all.len(), 1);
+    assert!(all[0].title.starts_with(&VAULT.to_string()), "{}", all[0].title);
+}
+
+/// The loot goes to somebody whom the call names and who gave nothing.
+#[test]
+fn what_goes_to_a_beneficiary_is_the_sender_s_gain() {
+    let mut story = Story::begin(MACHINE);
+    for _ in 0..3 {
+        story.call(MACHINE, VAULT, "claim(address)", &[word(OWNER)], |story| {
+            story.pay(DAI, VAULT, OWNER, dai(50_000));
+        });
+    }
+    assert_eq!(alone(story.end()).len(), 1);
+}
+
+fn made(story: &mut Story, helper: Address) {
+    story.create(MACHINE, helper);
+}
+
+/// A helper made on the spot is richer for nothing: little is enough, and so is what nobody prices.
+#[test]
+fn what_was_made_on_the_spot_and_is_richer_fires() {
+    for token in [DAI, OTHER_TOKEN] {
+        let mut story = Story::begin(MACHINE);
+        made(&mut story, OWNER);
+        story.call(OWNER, VAULT, "claim()", &[], |story| story.pay(token, VAULT, OWNER, dai(40)));
+        let all = alone(story.end());
+        let [signal] = all.as_slice() else { panic!("{all:?}") };
+        assert!(signal.explanation.text.contains("a contract made on the spot is richer"));
+    }
+}
+
+/// A factory makes a pool or a wallet for its user, who pays into it.
+#[test]
+fn what_was_made_on_the_spot_and_is_paid_by_its_maker_is_quiet() {
+    let mut story = Story::begin(MACHINE);
+    made(&mut story, OWNER);
+    story.pay(DAI, SENDER, OWNER, dai(900_000));
+    story.call(OWNER, VAULT, "deposit()", &[], |story| story.pay(DAI, OWNER, VAULT, dai(900_000)));
+    assert!(alone(story.end()).is_empty());
+}
+
+/// A token that the sender made itself pays for nothing.
+#[test]
+fn a_token_made_on_the_spot_is_no_payment() {
+    let mut story = Story::begin(MACHINE);
+    made(&mut story, ROUTER);
+    for _ in 0..3 {
+        story.pay(ROUTER, MACHINE, VAULT, dai(1_000_000));
+        story.call(MACHINE, VAULT, "swap()", &[], |story| story.pay(DAI, VAULT, MACHINE, dai(50_000)));
+    }
+    assert_eq!(alone(story.end())[0].facts.money_at_risk, Usd::from_dollars(150_000));
+}
+
+/// Ten deposits and ten withdrawals of a little more by a helper that was there before, all of it handed back.
+#[test]
+fn what_goes_through_a_helper_made_beforehand_is_the_sender_s() {
+    let mut story = Story::begin(MACHINE);
+    for _ in 0..10 {
+        story.pay(OTHER_TOKEN, MACHINE, OWNER, dai(100));
+        story.call(MACHINE, OWNER, "go()", &[], |story| {
+            story.call(OWNER, VAULT, "deposit()", &[], |story| story.pay(OTHER_TOKEN, OWNER, VAULT, dai(100)));
+            story.call(OWNER, VAULT, "withdraw()", &[], |story| story.pay(OTHER_TOKEN, VAULT, OWNER, dai(130)));
+            story.pay(OTHER_TOKEN, OWNER, MACHINE, dai(130));
+        });
     }
     let all = alone(story.end());
-    assert!(all[0].explanation.text.contains("spent other people's approvals"));
+    let [signal] = all.as_slice() else { panic!("{all:?}") };
+    assert!(signal.title.starts_with(&VAULT.to_string()), "{}", signal.title);
 }
 
 /// The seller of an item takes the bidder's approved money and gives the item: a trade.
 #[test]
 fn an_accepted_bid_is_a_trade() {
     let mut story = Story::begin(MACHINE);
-    let bidder = quarterdeck_core::chain::Address::repeat_byte(0xc1);
+    let bidder = Address::repeat_byte(0xc1);
     story.call(
         MACHINE,
         DAI,
@@ -183,7 +347,7 @@ proptest! {
 }
 
 /// A vault is called again while it waits, and pays tokens that nobody has a price for.
-fn unpriced_loot(called: quarterdeck_core::chain::Address) -> Block {
+fn unpriced_loot(called: Address) -> Block {
     let mut story = Story::begin(called);
     story.call(called, VAULT, "withdraw(uint256)", &[U256::from(1)], |story| {
         story.call(VAULT, called, "onReceived()", &[], |story| {
