@@ -82,7 +82,8 @@ fn ordinary_transactions_with_logs_are_quiet() {
 fn attacks_played_again_with_logs_are_found() {
     let all = documents::reproductions("evm-attack-reproductions/reproductions.tar.zst");
     let attacks: Vec<_> = all.into_iter().filter(|(_, attack, _)| *attack).collect();
-    let (count, found) = (attacks.len(), attacks.into_iter().filter(|(.., block)| !loud(vec![block.clone()]).is_empty()));
+    let (count, found) =
+        (attacks.len(), attacks.into_iter().filter(|(.., block)| !loud(vec![block.clone()]).is_empty()));
     let found = found.count();
     assert!(found >= 12 || count == 0, "{found} of {count}");
 }
@@ -103,7 +104,7 @@ fn most_of_the_attacks_are_found() {
         hit.count()
     };
     assert!(found(true) >= 41, "{} of 67", found(true));
-    assert!(found(false) >= 33, "{} of 67 without what calls returned", found(false));
+    assert!(found(false) >= 40, "{} of 67 without what calls returned", found(false));
 }
 
 /// The flows read from the logs are those that another program wrote down.
