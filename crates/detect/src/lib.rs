@@ -3,7 +3,7 @@
 //! Reading order: [`figures`] (how amounts are shown), [`facts`] (what an event shows: what moved, what was there before, who took
 //! what from whom, and how), [`detector`] (what a detector is), [`memory`] (how what was learnt is unlearnt), [`taking`] and
 //! [`claim`] (how it is said), [`pipeline`] (all detectors side by side), [`keeping`] (what of it is stored when). A detector is one file in `detectors/` and one line in
-//! [`detectors::DETECTORS`].
+//! [`detectors::DETECTORS`]. Ordinary metrics, which are no chain's, are judged in [`series`].
 
 pub mod figures;
 pub mod facts;

@@ -99,6 +99,21 @@ fn answers_of_others_are_scored_beside_ours_and_what_cannot_be_read_is_named() {
 }
 
 #[test]
+fn a_budget_is_held_against_what_was_told() {
+    let folder = corpus();
+    let done = evaluate(folder.path(), &["--json", "--budget", "1000"]);
+    let document: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let budget = &document["budget"];
+    // The step and its return are in the window; outside it the two series have 5,951 points.
+    assert_eq!((budget["ordinary_points"].as_u64(), budget["promised"].as_u64()), (Some(5_951), Some(5)), "{budget}");
+    assert_eq!(budget["found"], 1);
+    assert!(budget["realized"].as_u64().unwrap() <= 8 && budget["realized_high"].as_f64().unwrap() > 0.0, "{budget}");
+    let told = String::from_utf8_lossy(&evaluate(folder.path(), &["--budget", "1000"]).stdout).into_owned();
+    assert!(told.contains("budget: one false alarm in 1000 points; 5951 outside the windows: 5 promised"), "{told}");
+    assert_eq!(evaluate(folder.path(), &["--budget", "0"]).status.code(), Some(2));
+}
+
+#[test]
 fn without_labels_there_are_answers_and_no_score() {
     let folder = corpus();
     fs::remove_file(folder.path().join("combined_windows.json")).unwrap();
