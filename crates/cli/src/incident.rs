@@ -6,13 +6,16 @@ mod many;
 use anyhow::Context as _;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 use quarterdeck_api::{
-    Done, Incident, IncidentSummary, Offer, OnCall,
+    Done, Incident, IncidentSummary, Offer, OnCall, Signal,
     client::{Client, List},
 };
 use quarterdeck_core::priority::in_short;
 
 use self::{asking::Asking, many::ManyArgs};
 use crate::output::{Exit, Misuse, print, print_json, say, table, write_file};
+
+/// Claims shown with an incident: what fits on a screen beside its timeline.
+const CLAIMS_SHOWN: usize = 20;
 
 /// Which Quarterdeck, and who asks.
 #[derive(Args, Clone)]
@@ -232,10 +235,27 @@ fn in_words(incident: &Incident) -> String {
         lines.push(format!("{when}: {}", roles.join(", ")));
     }
     lines.extend(possible(&incident.offers));
+    lines.extend(claims(&incident.signals));
     for row in &incident.timeline {
         lines.push(format!("{}  {:>6}  {}", row.at, row.log_index, row.text));
     }
     lines.join("\n")
+}
+
+/// Claims that go on, each with who is on it: what `acknowledge-claim` names. Nothing where there is only one.
+fn claims(signals: &[Signal]) -> Vec<String> {
+    let live: Vec<&Signal> =
+        signals.iter().filter(|one| matches!(one.status.as_str(), "provisional" | "confirmed")).collect();
+    if live.len() < 2 {
+        return Vec::new();
+    }
+    let line = |one: &&Signal| {
+        let on_it = one.acknowledged_by.as_ref().map_or_else(String::new, |by| format!(" ({by} is on it)"));
+        format!("claim {} {}{on_it}", one.id, one.title)
+    };
+    let more = live.len().saturating_sub(CLAIMS_SHOWN);
+    let more = (more > 0).then(|| format!("and {more} more claims: --json shows them all"));
+    live.iter().take(CLAIMS_SHOWN).map(line).chain(more).collect()
 }
 
 /// Who is on call.
@@ -297,4 +317,31 @@ pub(crate) fn review(args: &ReviewArgs) -> anyhow::Result<Exit> {
     let bytes = runtime()?.block_on(client.review(&args.id, format))?;
     print(&String::from_utf8(bytes).context("read the review")?)?;
     Ok(Exit::Good)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn claims_are_named_where_there_are_several() {
+        let signal = |id: &str, status: &str, by: Option<&str>| Signal {
+            id: id.to_owned(),
+            title: format!("title of {id}"),
+            status: status.to_owned(),
+            acknowledged_by: by.map(ToOwned::to_owned),
+            ..Signal::default()
+        };
+        let one = signal("sig_1", "confirmed", None);
+        assert!(claims(std::slice::from_ref(&one)).is_empty());
+        let over = signal("sig_2", "ended", None);
+        assert!(claims(&[one.clone(), over.clone()]).is_empty());
+        let taken = signal("sig_3", "provisional", Some("ana"));
+        assert_eq!(
+            claims(&[one.clone(), over, taken]),
+            ["claim sig_1 title of sig_1", "claim sig_3 title of sig_3 (ana is on it)"]
+        );
+        let many = claims(&vec![one; 25]);
+        assert_eq!((many.len(), many[20].as_str()), (21, "and 5 more claims: --json shows them all"));
+    }
 }

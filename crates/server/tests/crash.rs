@@ -273,6 +273,12 @@ async fn one_world(world: u64) -> Tally {
     let mut dice = Dice(world);
     for kill in 0..KILLS_PER_WORLD {
         live_and_die(&configuration, &outside, format!("w{world}-k{kill}"), &mut dice).await;
+        // Whatever was being published: what is signed for verifies before the next start.
+        let log = folder.path().join("data/log");
+        if log.join("checkpoint").exists() {
+            let left = verify_folder(&DiskFiles::new(&log), None);
+            assert!(left.holds(), "after kill {kill}: {left}");
+        }
     }
     let running = start(&configuration).await;
     acknowledge_everything(&running).await;

@@ -109,7 +109,7 @@ fn where_nothing_can_be_written_the_folder_is_named() {
     let (status, answer) = crate::served::ask(&address, "POST", "/ingest/webhook", VIEWER, claim).unwrap();
     assert_eq!(status, 200, "{answer}");
     let id = answer.split("inc_").nth(1).unwrap();
-    let id = format!("inc_{}", &id[..26]);
+    let id = format!("inc_{}", id.chars().take(26).collect::<String>());
     let at = format!("http://{address}");
     let missing = folder.path().join("missing");
     for (target, hint) in [

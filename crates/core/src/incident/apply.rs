@@ -114,20 +114,18 @@ impl Incident {
     /// An acknowledgement is for a severity: where it rises above that, and is bad enough to page, nobody is on it any more. And it is for
     /// what was known: where something came that it does not cover and nobody could be told of, nobody is on that either.
     fn outgrow(&mut self, event: &ClaimsEvent) -> PageReason {
-        let reason = match event {
-            ClaimsEvent::SeverityChanged(change)
-                if change.to >= self.paging.escalation.policy.page_at && self.life.is_outgrown(change.to) =>
-            {
-                PageReason::SeverityRose
+        let reason = if let ClaimsEvent::SignalUnanswered { signal, to } = event {
+            self.paging.surprise(*signal, to.as_ref());
+            if to.is_some() || self.life.phase != Phase::Acknowledged {
+                return PageReason::Opened;
             }
-            ClaimsEvent::SignalUnanswered { signal, to } => {
-                self.paging.surprise(*signal, to.as_ref());
-                if to.is_some() || self.life.phase != Phase::Acknowledged {
-                    return PageReason::Opened;
-                }
-                PageReason::AnotherClaim
+            PageReason::AnotherClaim
+        } else {
+            let ClaimsEvent::SeverityChanged(change) = event else { return PageReason::Opened };
+            if change.to < self.paging.escalation.policy.page_at || !self.life.is_outgrown(change.to) {
+                return PageReason::Opened;
             }
-            _ => return PageReason::Opened,
+            PageReason::SeverityRose
         };
         self.life.void();
         self.claims.held = false;

@@ -90,6 +90,15 @@ pub(super) struct News {
 }
 
 impl News {
+    /// They are paged: for this, or for something else that leads them to the incident as well.
+    const fn is_told(&mut self, page: PageId, tells: bool, at: Timestamp) {
+        (self.owed, self.told) = (false, Some(at));
+        if tells {
+            self.times = self.times.saturating_add(1);
+            self.page = Some(page);
+        }
+    }
+
     /// When they are to be told; none: they know. `at` is when what they do not know came, or later.
     fn due(&self, at: Timestamp) -> Option<Timestamp> {
         let pause = NEWS_PAUSE.saturating_mul(1 << self.times.saturating_sub(1).min(NEWS_DOUBLINGS_MAX));
@@ -193,10 +202,7 @@ impl Paging {
                     settled: None,
                 };
                 if let Some(news) = self.news.get_mut(person) {
-                    let tells = *reason == PageReason::AnotherClaim;
-                    news.times = news.times.saturating_add(u32::from(tells));
-                    (news.owed, news.told) = (false, Some(at));
-                    news.page = if tells { Some(*page) } else { news.page };
+                    news.is_told(*page, *reason == PageReason::AnotherClaim, at);
                 }
                 self.pages.insert(*page, record);
                 if !wanted {
@@ -207,7 +213,9 @@ impl Paging {
                 let pages = &self.pages;
                 self.owed.retain(|id| pages.get(id).is_some_and(|page| page.person != *person));
                 self.told.remove(person);
-                self.news.get_mut(person).map(|news| std::mem::take(&mut news.owed));
+                if let Some(news) = self.news.get_mut(person) {
+                    news.owed = false;
+                }
             }
             PagingEvent::PageImpossible { person: None, .. } => {}
             PagingEvent::PageSettled { page, outcome, .. } => {
