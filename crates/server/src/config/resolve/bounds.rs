@@ -131,3 +131,67 @@ pub(super) fn group_by(nth: usize, section: &IntegrationSection, mistakes: &mut 
     }
     Some(names)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use quarterdeck_host::clock::SystemClock;
+    use quarterdeck_reach::notify::Parts;
+
+    use crate::config::parse;
+
+    /// What is said about a file with these sections at its end: the keys with their texts.
+    fn said(sections: &str) -> Vec<(String, String)> {
+        let text = format!(
+            r#"
+[[person]]
+id = "ana"
+contacts = [{{ channel = "hook" }}]
+[channel.hook]
+kind = "webhook"
+url = "http://127.0.0.1:1/"
+secret = "sixteen characters and more"
+[[policy]]
+id = "all"
+tiers = [{{ people = ["ana"], delay = "5m" }}]
+fallback = "ana"
+{sections}
+"#
+        );
+        let parts = Parts::new(SystemClock::new()).unwrap();
+        let read = parse(&text, Path::new("."), &parts);
+        let mistakes = read.err().map(|error| error.mistakes().to_vec()).unwrap_or_default();
+        mistakes.into_iter().map(|one| (one.path, one.what)).collect()
+    }
+
+    fn token(more: &str) -> String {
+        format!("[[token]]\nname = \"script\"\nrole = \"responder\"\ntoken = \"0123456789abcdef\"\n{more}\n")
+    }
+
+    #[test]
+    fn the_bounds_of_a_token_are_read_as_those_of_an_integration() {
+        assert_eq!(
+            said(&token(
+                "signals_a_minute = 5\nopen_incidents = 2\napart = 1\nfacts = [\"users\"]\nloudest = \"error\""
+            )),
+            []
+        );
+        for (wrong, key, what) in [
+            ("apart = 0", "token.apart", "a bound is at least 1"),
+            ("services = [\"vault\"]", "token.services", "no service `vault` is configured"),
+            ("facts = [\"theftt\"]", "token.facts", "`theftt` is no fact"),
+        ] {
+            assert_eq!(said(&token(wrong)), [(key.to_owned(), what.to_owned())], "{wrong}");
+        }
+        let mistakes = said(&token("loudest = \"loud\""));
+        assert!(matches!(mistakes.as_slice(), [(key, _)] if key == "token.loudest"), "{mistakes:?}");
+    }
+
+    #[test]
+    fn an_integration_is_not_called_as_what_a_token_posts_is() {
+        let mistakes = said("[[integration]]\nid = \"token.script\"\nkey = \"0123456789abcdef\"\n");
+        let told = ("integration.id".to_owned(), "`token.script` is how what a token posts is called".to_owned());
+        assert_eq!(mistakes, [told]);
+    }
+}
