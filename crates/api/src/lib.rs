@@ -347,6 +347,25 @@ pub struct Param {
     pub doc: String,
 }
 
+/// A watched address that people sign for, and what it is guarded by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Wallet {
+    /// How people call it.
+    pub label: String,
+    /// The service it belongs to.
+    pub service: String,
+    /// The chain, `eip155:1` for instance.
+    pub chain: String,
+    /// The account.
+    pub address: String,
+    /// `wallet` or `multisig`.
+    pub role: String,
+    /// Whether a `[[wallet]]` of the configuration sets its policy.
+    pub has_policy: bool,
+    /// Every line that holds for it, in words; none where the detector `wallet_policy` is off.
+    pub lines: Vec<String>,
+}
+
 /// Where the log stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LogHead {

@@ -4,11 +4,12 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 use quarterdeck_core::{
+    catalogue::{Service, WatchedAddress},
     incident::Severity,
     policy::{Contact, Hole, holes},
     time::Timestamp,
 };
-use quarterdeck_detect::detectors::DETECTORS;
+use quarterdeck_detect::detectors::{DETECTORS, account::wallet_policy};
 use quarterdeck_host::{
     clock::{Clock as _, SystemClock},
     zones::{Release, Zones},
@@ -76,6 +77,7 @@ pub(crate) fn run(args: &Check) -> anyhow::Result<Exit> {
         print_json(&json!({
             "good": good, "from": now, "until": now.plus(AHEAD), "ways": ways.iter().map(of_way).collect::<Vec<_>>(),
             "detectors": configuration.detectors.keys().collect::<Vec<_>>(), "deaf_detectors": deaf,
+            "wallets": wallets(&configuration).into_iter().map(|(wallet, guarded_by)| json!({"wallet": wallet, "guarded_by": guarded_by})).collect::<Vec<_>>(),
             "zone_rules": zone_rules_json(&rules, now),
             "certificate": configuration.encryption.as_ref().map(|one| json!({
                 "ends": one.ends.to_string(), "days": one.ends.since(now).as_secs() / 86_400, "warning": certificate::fault(Some(one), now),
@@ -138,6 +140,17 @@ fn ways(configuration: &Configuration, now: Timestamp) -> Vec<Way> {
     named.into_iter().filter_map(way).collect()
 }
 
+/// What each watched wallet is guarded by.
+fn wallets(configuration: &Configuration) -> Vec<(String, String)> {
+    let (catalogue, params) = (&configuration.setting.catalogue, configuration.detectors.get(wallet_policy::ID));
+    let line = |(service, wallet): (&Service, &WatchedAddress)| {
+        let lines = wallet_policy::guarded_by(catalogue, wallet, params);
+        let lines = if lines.is_empty() { "nothing: its detector is off".to_owned() } else { lines.join("; ") };
+        (format!("{} of {}, {} on {}", wallet.label, service.id, wallet.address, wallet.chain), lines)
+    };
+    catalogue.wallets().map(line).collect()
+}
+
 fn describe(hole: &Hole) -> String {
     let missing: Vec<String> = hole.missing.iter().map(ToString::to_string).collect();
     let tier = hole.tier.map_or_else(|| "the fallback".to_owned(), |tier| format!("tier {}", tier + 1));
@@ -162,6 +175,9 @@ fn in_words(configuration: &Configuration, ways: &[Way], deaf: &[&str]) -> Strin
             let word = if hole.saved { "warning" } else { "error" };
             lines.push(format!("  {word}: {} to {}: {}", hole.from, hole.until, describe(hole)));
         }
+    }
+    for (wallet, guarded_by) in wallets(configuration) {
+        lines.push(format!("wallet {wallet}: {guarded_by}"));
     }
     for detector in deaf {
         lines.push(format!("error: detector `{detector}` does not hear its canary"));

@@ -2,7 +2,10 @@
 //!
 //! Built once from the configuration and validated there; detectors, correlation and priority read it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +15,7 @@ use crate::{
     id::{PolicyId, ServiceId},
     limits::{BLAST_RADIUS_MAX, DEPENDENCY_DEPTH_MAX, RELATED_SERVICES_MAX},
     money::{Price, Usd},
+    wallet::WalletPolicy,
 };
 
 /// How much the business hangs on a service. Ordered: a later variant matters more.
@@ -66,6 +70,32 @@ pub enum AddressRole {
     Multisig,
     /// Anything else worth watching.
     Contract,
+}
+
+impl AddressRole {
+    /// As it is written everywhere: `wallet`, `pool`, `vault`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Wallet => "wallet",
+            Self::Pool => "pool",
+            Self::Vault => "vault",
+            Self::Bridge => "bridge",
+            Self::Token => "token",
+            Self::Oracle => "oracle",
+            Self::Proxy => "proxy",
+            Self::Multisig => "multisig",
+            Self::Contract => "contract",
+        }
+    }
+    /// Whether people of the operator sign for it, so that what leaves it is the operator's own deed or a theft.
+    pub const fn is_signed_for(self) -> bool {
+        match self {
+            Self::Wallet | Self::Multisig => true,
+            Self::Pool | Self::Vault | Self::Bridge | Self::Token | Self::Oracle | Self::Proxy | Self::Contract => {
+                false
+            }
+        }
+    }
 }
 
 /// An address that belongs to a service.
@@ -150,6 +180,8 @@ pub struct Catalogue {
     pub lists: Vec<AddressList>,
     /// Listed addresses.
     pub listed: BTreeMap<Address, ListedAddress>,
+    /// The policies of watched wallets. One policy may hold for several.
+    policies: BTreeMap<(ChainId, Account), Arc<WalletPolicy>>,
     /// Which service and watched address an address belongs to. Filled by [`Catalogue::index`].
     watched: BTreeMap<(ChainId, Account), (ServiceId, usize)>,
     /// Which services need a service directly: the reverse of `depends_on`.
@@ -187,6 +219,22 @@ impl Catalogue {
         for (address, label) in entries {
             self.listed.entry(address).or_insert(ListedAddress { address, label, list: place });
         }
+    }
+
+    /// Puts a watched wallet under a policy.
+    pub fn guard(&mut self, chain: ChainId, account: impl Into<Account>, policy: Arc<WalletPolicy>) {
+        self.policies.insert((chain, account.into()), policy);
+    }
+
+    /// The policy of a watched wallet, if it has one.
+    pub fn wallet_policy(&self, chain: ChainId, account: impl Into<Account>) -> Option<&WalletPolicy> {
+        self.policies.get(&(chain, account.into())).map(|policy| &**policy)
+    }
+
+    /// Every watched account that people sign for, with its service.
+    pub fn wallets(&self) -> impl Iterator<Item = (&Service, &WatchedAddress)> {
+        let all = self.services.values().flat_map(|service| service.addresses.iter().map(move |one| (service, one)));
+        all.filter(|(_, one)| one.role.is_signed_for())
     }
 
     /// The service and the watched address that `account` is, if any.

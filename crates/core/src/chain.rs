@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use alloy_primitives::{Address, B256, Bytes, U256};
 
 pub use self::{
-    account::{Block, Call, CallKind, Log, Transaction},
+    account::{Block, Call, CallKind, Held, Log, Transaction},
     id::{BadChain, BlockRef, ChainId, ChainNumber, Family},
     unread::{Part, Unread, UnreadParts},
 };

@@ -24,6 +24,7 @@ pub mod time;
 pub mod money;
 pub mod account;
 pub mod chain;
+pub mod wallet;
 pub mod catalogue;
 pub mod signal;
 pub mod detector;

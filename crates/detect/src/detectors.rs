@@ -12,6 +12,7 @@ pub const DETECTORS: &[&dyn DetectorKind] = &[
     &account::sudden_outflow::SuddenOutflow,
     &account::privileged_change::PrivilegedChange,
     &account::listed_entity::ListedEntity,
+    &account::wallet_policy::WalletGuard,
     &any::reorganization::Reorganization,
     &any::observation_loss::ObservationLoss,
     &account::flash_loan_profit::FlashLoanProfit,

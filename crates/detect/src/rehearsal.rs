@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use quarterdeck_core::{
     account::Account,
     catalogue::{AddressRole, Asset, Catalogue, Criticality, Service, WatchedAddress},
-    chain::{Address, B256, Block, ChainEvent, ChainId, Log, Reorg, Transaction, U256},
+    chain::{Address, B256, Block, ChainEvent, ChainId, Held, Log, Reorg, Transaction, U256},
     detector::Knowledge,
     id::{Id, Name, kind},
     money::{Price, Usd},
@@ -39,6 +39,7 @@ pub struct Rehearsal {
     spacing: Duration,
     branch: u64,
     nonces: std::collections::BTreeMap<Address, u64>,
+    held: Vec<Held>,
     /// What happened so far.
     pub events: Vec<ChainEvent>,
 }
@@ -55,7 +56,12 @@ impl Rehearsal {
         let time = Timestamp::from_secs(1_700_000_000);
         let tip = Block { chain: CHAIN, number: height.saturating_sub(1), time, ..Block::default() };
         let (spacing, branch) = (Duration::from_secs(12), 0);
-        Self { tip: Arc::new(tip), spacing, branch, nonces: std::collections::BTreeMap::new(), events: Vec::new() }
+        let nonces = std::collections::BTreeMap::new();
+        Self { tip: Arc::new(tip), spacing, branch, nonces, held: Vec::new(), events: Vec::new() }
+    }
+    /// Lets the source say with the next block that an account held so many thousandths of a coin before it.
+    pub fn holding(&mut self, account: Address, milli: u64) {
+        self.held.push(Held { account, token: None, amount: U256::from(milli) * U256::from(MILLI) });
     }
     /// The last block.
     pub fn tip(&self) -> &Arc<Block> {
@@ -121,6 +127,7 @@ impl Rehearsal {
             gas_limit: 30_000_000,
             transactions,
             has_receipts: true,
+            held: std::mem::take(&mut self.held),
             ..Block::default()
         })
     }

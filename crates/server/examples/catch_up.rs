@@ -23,7 +23,7 @@ use quarterdeck_detect::{detectors::DETECTORS, pipeline::Pipeline};
 use quarterdeck_host::clock::{Clock, SystemClock};
 use quarterdeck_server::loops::detect::EVENTS_WAITING_MAX;
 use quarterdeck_sources::{
-    ChainSource,
+    Balances, ChainSource,
     evm::rpc,
     follow::{Follower, Place},
     reader::Doors,
@@ -107,7 +107,13 @@ fn source(url: &str, traces: &str) -> ChainSource {
     ];
     let given = given.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let settings = Settings::of(kind.settings(), given).unwrap();
-    ChainSource { id: Name::new("devnet").unwrap(), kind, chain: ChainId::evm(31_337), settings }
+    ChainSource {
+        id: Name::new("devnet").unwrap(),
+        kind,
+        chain: ChainId::evm(31_337),
+        settings,
+        balances: Balances::default(),
+    }
 }
 
 #[tokio::main]

@@ -20,6 +20,7 @@ pub mod ingest;
 pub mod silences;
 pub mod signals;
 pub mod sources;
+pub mod wallets;
 pub mod incidents;
 pub mod commands;
 pub mod bulk;
@@ -56,6 +57,7 @@ pub fn router(app: Shared, pages: Router<Shared>) -> Router {
         .merge(erase::routes())
         .merge(signals::routes())
         .merge(sources::routes())
+        .merge(wallets::routes())
         .merge(silences::routes())
         .merge(oncall::routes())
         .merge(log::routes())

@@ -37,7 +37,7 @@ use quarterdeck_server::{
     engine::read,
 };
 use quarterdeck_sources::{
-    ChainSource, Seen, Sources,
+    Balances, ChainSource, Seen, Sources,
     follow::{Follower, Step},
     reader::Doors,
     run::{self, Orders},
@@ -70,7 +70,13 @@ fn source_with(http: &str, more: &[(&str, Set)]) -> ChainSource {
     ];
     let given = usual.iter().chain(more).map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     let settings = Settings::of(kind.settings(), given).unwrap();
-    ChainSource { id: Name::new("devnet").unwrap(), kind, chain: ChainId::evm(31_337), settings }
+    ChainSource {
+        id: Name::new("devnet").unwrap(),
+        kind,
+        chain: ChainId::evm(31_337),
+        settings,
+        balances: Balances::default(),
+    }
 }
 
 /// A source on its own: what it hands over.

@@ -8,6 +8,7 @@ mod meaning;
 pub mod rpc;
 mod heads;
 mod offer;
+mod balances;
 mod read;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -25,7 +26,7 @@ use self::{
 use crate::{
     reader::{ChainReader, Doors, Listener},
     setting::{Form, SettingError, SettingSpec},
-    source::{ChainSource, SourceKind, confirmations, poll_every, stale_after},
+    source::{Balances, ChainSource, SourceKind, confirmations, poll_every, stale_after},
 };
 
 /// How long a witness may take: the chain is not held up by those who only confirm it.
@@ -112,14 +113,17 @@ impl SourceKind for Evm {
         };
         let http = rpc::client().map_err(|error| SettingError::Defect { reason: error.to_string() })?;
         let budget = u32::try_from(settings.whole(&REQUESTS_PER_SECOND)).unwrap_or(u32::MAX);
-        let reader = |node: Arc<Rpc>| Arc::new(EvmReader::new(node, chain, traces)) as Arc<dyn ChainReader>;
-        let witness = |url: &String| reader(Rpc::with_timeout(http.clone(), url, budget, WITNESS_TIMEOUT));
+        let reader = |node: Arc<Rpc>, balances: &Balances| {
+            Arc::new(EvmReader::new(node, chain, traces, balances.clone())) as Arc<dyn ChainReader>
+        };
+        let nobody = Balances::default();
+        let witness = |url: &String| reader(Rpc::with_timeout(http.clone(), url, budget, WITNESS_TIMEOUT), &nobody);
         let listener = settings.text(&WS).map(|url| -> Listener {
             let url = url.to_owned();
             Box::new(move |heads, stop| Box::pin(heads::run(url, heads, stop)))
         });
         Ok(Doors {
-            node: reader(Rpc::new(http.clone(), url, budget)),
+            node: reader(Rpc::new(http.clone(), url, budget), &source.balances),
             witnesses: others.iter().map(witness).collect(),
             listener,
         })

@@ -24,7 +24,7 @@ mod testing;
 pub use self::{
     health::{SourceHealth, SourceState, Sources},
     seen::Seen,
-    source::{ChainSource, SourceKind},
+    source::{Balances, ChainSource, SourceKind},
 };
 
 /// THE LIST of kinds of source. One that is not here does not exist; the first is what a source is that names none.

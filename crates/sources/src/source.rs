@@ -1,9 +1,9 @@
 //! What a kind of source is, and a source as configured. The list of kinds is [`crate::SOURCES`].
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use quarterdeck_core::{
-    chain::{ChainId, Family},
+    chain::{Address, ChainId, Family},
     id::SourceId,
 };
 
@@ -70,6 +70,17 @@ pub struct ChainSource {
     pub chain: ChainId,
     /// The rest, checked.
     pub settings: Settings,
+    /// Whose balances are read, where the kind can.
+    pub balances: Balances,
+}
+
+/// Whose balances of what a source reads before the blocks in which they pay. Empty: nobody's.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Balances {
+    /// The accounts.
+    pub accounts: BTreeSet<Address>,
+    /// The tokens, besides the chain's own coin.
+    pub tokens: BTreeSet<Address>,
 }
 
 impl ChainSource {
@@ -87,8 +98,8 @@ impl ChainSource {
 
 impl PartialEq for ChainSource {
     fn eq(&self, other: &Self) -> bool {
-        (&self.id, self.kind.id(), self.chain, &self.settings)
-            == (&other.id, other.kind.id(), other.chain, &other.settings)
+        (&self.id, self.kind.id(), self.chain, &self.settings, &self.balances)
+            == (&other.id, other.kind.id(), other.chain, &other.settings, &other.balances)
     }
 }
 
@@ -96,7 +107,7 @@ impl Eq for ChainSource {}
 
 impl fmt::Debug for ChainSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { id, kind, chain, settings } = self;
+        let Self { id, kind, chain, settings, .. } = self;
         write!(f, "source {id} of kind {} on chain {chain} with {settings:?}", kind.id())
     }
 }

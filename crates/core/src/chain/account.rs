@@ -40,6 +40,20 @@ pub struct Block {
     pub has_traces: bool,
     /// What was there and could not be read. The rest is judged all the same.
     pub unread: UnreadParts,
+    /// What watched accounts held before this block, as far as the source was asked and could say. What is not here is not known:
+    /// it is never zero.
+    pub held: Vec<Held>,
+}
+
+/// What an account held of an asset before a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// The account.
+    pub account: Address,
+    /// The token's contract; none for the chain's own coin.
+    pub token: Option<Address>,
+    /// Raw units.
+    pub amount: U256,
 }
 
 impl Block {

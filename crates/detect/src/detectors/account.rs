@@ -5,5 +5,6 @@ pub mod frequency_spike;
 pub mod sudden_outflow;
 pub mod privileged_change;
 pub mod listed_entity;
+pub mod wallet_policy;
 pub mod flash_loan_profit;
 pub mod vault_drain;

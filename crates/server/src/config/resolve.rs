@@ -5,6 +5,8 @@ mod entrance;
 mod channels;
 mod word;
 mod bounds;
+mod addresses;
+mod wallets;
 mod response;
 mod twice;
 mod watching;
@@ -55,7 +57,7 @@ pub(super) fn resolve(
     let setting = response::setting(&file, &channels, &mut mistakes);
     let mut secrets = Once::default();
     let tokens = tokens(&file.token, &file.person, &mut secrets, &mut mistakes);
-    let sources = watching::sources(&file.source, &mut mistakes);
+    let mut sources = watching::sources(&file.source, &mut mistakes);
     let detectors = watching::detectors(&file.detectors, &mut mistakes);
     let heartbeat = heartbeat(file.heartbeat.as_ref(), parts, &mut mistakes);
     let integrations = integrations(&file.integration, &mut secrets, &mut mistakes);
@@ -68,8 +70,10 @@ pub(super) fn resolve(
     else {
         return Err(ConfigError::Mistakes { mistakes: mistakes.found });
     };
+    watching::balances(&mut sources, &setting.catalogue);
     let mut warnings = warnings(&setting, lines);
     warnings.extend(unwatched);
+    warnings.extend(wallets::unguarded(&setting.catalogue, lines));
     Ok(Configuration {
         path: None,
         listen: Some(listen),

@@ -37,6 +37,8 @@ pub struct File {
     #[serde(default)]
     pub(super) service: Vec<ServiceSection>,
     #[serde(default)]
+    pub(super) wallet: Vec<WalletSection>,
+    #[serde(default)]
     pub(super) asset: Vec<AssetSection>,
     #[serde(default)]
     pub(super) list: Vec<ListSection>,
@@ -213,6 +215,45 @@ pub(super) struct AddressSection {
     pub(super) address: Spanned<String>,
     pub(super) role: String,
     pub(super) label: Option<String>,
+}
+
+/// The policy of one or several watched wallets.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WalletSection {
+    pub(super) wallets: Vec<Spanned<String>>,
+    pub(super) destinations: Option<Vec<String>>,
+    pub(super) transaction_max_usd: Option<u64>,
+    pub(super) hour_max_usd: Option<u64>,
+    pub(super) day_max_usd: Option<u64>,
+    pub(super) transaction_max_percent: Option<u32>,
+    pub(super) hour_max_percent: Option<u32>,
+    pub(super) day_max_percent: Option<u32>,
+    #[serde(default)]
+    pub(super) limits: Vec<UnitsSection>,
+    pub(super) hours: Option<HoursSection>,
+    pub(super) new_counterparty_above_usd: Option<u64>,
+    #[serde(default)]
+    pub(super) nonce_gaps: bool,
+}
+
+/// Limits in units of an asset.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UnitsSection {
+    pub(super) asset: Spanned<String>,
+    pub(super) transaction: Option<String>,
+    pub(super) hour: Option<String>,
+    pub(super) day: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HoursSection {
+    pub(super) zone: String,
+    pub(super) days: Option<Vec<String>>,
+    pub(super) from: String,
+    pub(super) until: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -422,6 +422,8 @@ pub(super) struct Sources {
     pub chains: Vec<api::Source>,
     /// Kinds of source that can be configured.
     pub kinds: Vec<api::SourceKind>,
+    /// Watched wallets with what guards them.
+    pub wallets: Vec<api::Wallet>,
     /// Whether the visitor may decide about a source.
     pub may: bool,
     /// Every detector of the list, on or off.

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     auth::Role,
-    http::{Commander, InPath, Shared, Viewer, health, log, signals, sources},
+    http::{Commander, InPath, Shared, Viewer, health, log, signals, sources, wallets},
 };
 
 /// Its routes. The decision is asked for with GET only by a reload after a refusal: it leads back.
@@ -40,6 +40,7 @@ async fn show(On(Viewer(visitor)): On<Viewer>, State(app): State<Shared>) -> Res
         log,
         chains: sources::all(&app),
         kinds: sources::all_kinds(),
+        wallets: wallets::all(&app),
         may: visitor.role >= Role::Commander,
         detectors: detectors.collect(),
     };

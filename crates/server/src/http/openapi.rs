@@ -12,7 +12,7 @@ use utoipa::{
 
 use super::{
     Shared, alertmanager, bulk, commands, configuration, erase, health, incidents, ingest, log, oncall, signals,
-    silences, sources, stream,
+    silences, sources, stream, wallets,
 };
 
 /// The description.
@@ -25,7 +25,7 @@ use super::{
         commands::escalate, commands::note, commands::take_role, commands::state_facts, commands::merge,
         commands::reviewed, bulk::commands, erase::erase, erase::erase_signal, erase::erase_silence,
         signals::list, signals::show, signals::detectors,
-        sources::sources, sources::kinds, sources::begin_anew,
+        sources::sources, sources::kinds, sources::begin_anew, wallets::wallets,
         oncall::now, oncall::next,
         log::head, log::inclusion, log::consistency,
         configuration::show, configuration::reload,

@@ -8,7 +8,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use alloy_primitives::address;
 use quarterdeck_core::{
     catalogue::Catalogue,
-    chain::{Address, AnyBlock, B256, Block, BlockRef, ChainEvent, ChainId, Gap, GapKind, Reorg, Transaction, U256},
+    chain::{
+        Address, AnyBlock, B256, Block, BlockRef, ChainEvent, ChainId, Gap, GapKind, Held, Reorg, Transaction, U256,
+    },
     id::{Name, kind},
     signal::Fingerprint,
     time::Timestamp,
@@ -40,8 +42,8 @@ pub(super) enum OnChain {
 pub(super) enum Made {
     /// A block without transactions.
     Empty,
-    /// A payment.
-    Sends { from: String, amount: String, symbol: String, to: String, nonce: Option<u64> },
+    /// A payment; with what the source says that the sender held before it.
+    Sends { from: String, amount: String, of: Option<String>, symbol: String, to: String, nonce: Option<u64> },
     /// The same call, as often as this.
     Calls { from: String, selector: [u8; 4], to: String, times: u64 },
     /// One transaction that does all this, with its trace.
@@ -107,11 +109,12 @@ fn sends(mut words: Words) -> Result<Made, String> {
     words.expect("sends")?;
     let amount = words.next("an amount")?;
     let symbol = words.next("the symbol of an asset")?;
+    let of = if words.takes("of") { Some(words.next("what the sender held")?) } else { None };
     words.expect("to")?;
     let to = words.next("who receives")?;
     let nonce = if words.takes("with nonce") { Some(words.number("a nonce")?) } else { None };
     words.end()?;
-    Ok(Made::Sends { from, amount, symbol, to, nonce })
+    Ok(Made::Sends { from, amount, of, symbol, to, nonce })
 }
 
 fn calls(mut words: Words) -> Result<Made, String> {
@@ -140,6 +143,8 @@ pub(super) struct Chain {
     number: ChainId,
     blocks: Vec<Arc<Block>>,
     nonces: BTreeMap<Address, u64>,
+    /// What the source says with the next block that accounts held before it.
+    held: Vec<Held>,
     gaps: BTreeMap<String, Gap>,
     branch: u64,
 }
@@ -149,7 +154,8 @@ impl Chain {
     pub(super) fn new(catalogue: &Catalogue) -> Self {
         let watched = catalogue.services.values().flat_map(|service| &service.addresses).map(|watched| watched.chain);
         let number = watched.chain(catalogue.assets.keys().map(|(chain, _)| *chain)).next().unwrap_or(rehearsal::CHAIN);
-        Self { number, blocks: Vec::new(), nonces: BTreeMap::new(), gaps: BTreeMap::new(), branch: 0 }
+        let (blocks, nonces, held, gaps) = (Vec::new(), BTreeMap::new(), Vec::new(), BTreeMap::new());
+        Self { number, blocks, nonces, held, gaps, branch: 0 }
     }
 
     /// The events that a happening comes to.
@@ -177,10 +183,14 @@ impl Chain {
     fn transactions(&mut self, made: &Made, catalogue: &Catalogue) -> Result<Vec<Transaction>, String> {
         match made {
             Made::Empty => Ok(Vec::new()),
-            Made::Sends { from, amount, symbol, to, nonce } => {
+            Made::Sends { from, amount, of, symbol, to, nonce } => {
                 let (from, to) = (address(from, catalogue)?, address(to, catalogue)?);
-                let (token, amount) = Map { chain: self.number, catalogue }
-                    .asset(&Sum { amount: amount.clone(), symbol: symbol.clone() })?;
+                let map = Map { chain: self.number, catalogue };
+                let sum = |amount: &String| map.asset(&Sum { amount: amount.clone(), symbol: symbol.clone() });
+                let (token, amount) = sum(amount)?;
+                if let Some(of) = of {
+                    self.held.push(Held { account: from, token, amount: sum(of)?.1 });
+                }
                 let mut transaction = match token {
                     Some(token) => rehearsal::token(token, from, to, amount),
                     None => Transaction { value: amount, ..rehearsal::coin(from, to, 0) },
@@ -229,6 +239,7 @@ impl Chain {
             has_receipts: !has_traces,
             has_traces,
             transactions,
+            held: std::mem::take(&mut self.held),
             ..Block::default()
         };
         let block = Arc::new(block);

@@ -17,10 +17,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
+    balances::Purses,
     offer::{Offer, Offers},
     rpc::{Room, Rpc, RpcError},
 };
-use crate::reader::{ChainReader, Fetched, Header, Stop};
+use crate::{
+    reader::{ChainReader, Fetched, Header, Stop},
+    source::Balances,
+};
 
 /// Whether to read call traces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +121,7 @@ pub(super) struct EvmReader {
     chain: ChainNumber,
     traces: Traces,
     offers: Mutex<Offers>,
+    purses: Purses,
 }
 
 #[async_trait]
@@ -206,8 +211,8 @@ impl ChainReader for EvmReader {
 }
 
 impl EvmReader {
-    pub(super) fn new(node: Arc<Rpc>, chain: ChainNumber, traces: Traces) -> Self {
-        Self { node, chain, traces, offers: Mutex::default() }
+    pub(super) fn new(node: Arc<Rpc>, chain: ChainNumber, traces: Traces, balances: Balances) -> Self {
+        Self { node, chain, traces, offers: Mutex::default(), purses: Purses::new(balances) }
     }
 
     async fn lean(&self, method: &'static str, which: Value) -> Result<Lean, Stop> {
@@ -261,6 +266,7 @@ impl EvmReader {
         if let Err(why) = traces {
             missing.push((GapKind::MissingTraces, format!("{shown}: traces of block {number}: {why}")));
         }
+        block.held = self.purses.read(&self.node, &block).await;
         Fetched { block: Arc::new(block).into(), missing }
     }
 

@@ -79,7 +79,13 @@ pub(crate) fn source(node: &Node, witnesses: &[&Node]) -> ChainSource {
     ];
     let given: BTreeMap<String, Set> = given.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let settings = Settings::of(kind.settings(), given).unwrap();
-    ChainSource { id: Name::new("devnet").unwrap(), kind, chain: ChainId::evm(CHAIN), settings }
+    ChainSource {
+        id: Name::new("devnet").unwrap(),
+        kind,
+        chain: ChainId::evm(CHAIN),
+        settings,
+        balances: crate::Balances::default(),
+    }
 }
 
 pub(crate) fn follower_at(node: &Node, witnesses: &[&Node], place: Result<Option<Place>, String>) -> Follower {

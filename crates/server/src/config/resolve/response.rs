@@ -17,7 +17,13 @@ use quarterdeck_core::{
 };
 use quarterdeck_formats::severity::SeverityWords;
 
-use super::{Channels, Mistakes, bounds::bounds, word::word};
+use super::{
+    Channels, Mistakes,
+    addresses::{COPY_ANEW, address, checksum},
+    bounds::bounds,
+    wallets,
+    word::word,
+};
 use crate::config::{
     near,
     shape::{self, File},
@@ -341,6 +347,7 @@ fn policies(file: &File, roster: &mut Roster, mistakes: &mut Mistakes<'_>) {
 }
 
 fn catalogue(file: &File, default_policy: Option<&PolicyId>, mistakes: &mut Mistakes<'_>) -> Catalogue {
+    let so_far = mistakes.found.len();
     let names: BTreeMap<&str, usize> =
         file.service.iter().enumerate().map(|(nth, s)| (s.id.get_ref().as_str(), nth)).collect();
     let mut services = Vec::new();
@@ -384,7 +391,12 @@ fn catalogue(file: &File, default_policy: Option<&PolicyId>, mistakes: &mut Mist
             });
         }
     }
+    let all_read = services.len() == file.service.len();
     let mut catalogue = Catalogue::new(services, assets(&file.asset, mistakes));
+    // Where a service, an address or an asset could not be read, a policy that names it would be a mistake as well.
+    if all_read && mistakes.found.len() == so_far {
+        wallets::guard(file, &mut catalogue, mistakes);
+    }
     lists(&file.list, &mut catalogue, mistakes);
     catalogue
 }
@@ -401,30 +413,6 @@ fn addresses(section: &shape::ServiceSection, nth: usize, mistakes: &mut Mistake
         }
     }
     addresses
-}
-
-fn address(text: &str, chain: u64, place: (&str, usize, &str), mistakes: &mut Mistakes<'_>) -> Option<Address> {
-    let parsed = text.parse::<Address>().map_err(|error| format!("`{text}` is no address: {error}"));
-    let address = mistakes.take(parsed, place, "write 0x and 40 hex digits")?;
-    if let Err(what) = checksum(text, address, Some(chain)) {
-        mistakes.add(place.0, place.1, place.2, what, COPY_ANEW);
-    }
-    Some(address)
-}
-
-const COPY_ANEW: &str = "copy it anew from where you have it; without capital letters it is taken as it stands";
-
-/// Capital letters in an address are its checksum (EIP-55, and by chain EIP-1191): with one that does not fit, a digit is another
-/// than it was, and we would watch an address that is nobody's.
-fn checksum(text: &str, address: Address, chain: Option<u64>) -> Result<(), String> {
-    let digits = text.strip_prefix("0x").unwrap_or(text);
-    let any = |is: fn(&u8) -> bool| digits.bytes().any(|byte| is(&byte));
-    let mixed = any(u8::is_ascii_uppercase) && any(u8::is_ascii_lowercase);
-    let fits = |chain| address.to_checksum(chain).strip_prefix("0x") == Some(digits);
-    if !mixed || fits(None) || fits(chain) {
-        return Ok(());
-    }
-    Err(format!("`{text}` is mistyped: its capital letters do not fit its digits"))
 }
 
 fn assets(sections: &[shape::AssetSection], mistakes: &mut Mistakes<'_>) -> Vec<Asset> {

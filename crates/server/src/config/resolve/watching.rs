@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use quarterdeck_core::{
+    catalogue::Catalogue,
     chain::ChainId,
     detector::{ParamError, Params},
 };
 use quarterdeck_detect::detectors::DETECTORS;
 use quarterdeck_sources::{
-    ChainSource, SOURCES, SourceKind,
+    Balances, ChainSource, SOURCES, SourceKind,
     setting::{Form, SettingError, Settings, Value},
 };
 
@@ -75,7 +76,7 @@ fn source(nth: usize, section: &shape::SourceSection, mistakes: &mut Mistakes<'_
         return None;
     }
     let settings = Settings::of(kind.settings(), given).map_err(|error| wrong(nth, kind, &error, mistakes)).ok()?;
-    let source = ChainSource { id: id?, kind, chain: chain?, settings };
+    let source = ChainSource { id: id?, kind, chain: chain?, settings, balances: Balances::default() };
     source.kind.open(&source).map_err(|error| wrong(nth, kind, &error, mistakes)).ok()?;
     Some(source)
 }
@@ -139,6 +140,18 @@ fn wrong(nth: usize, kind: &dyn SourceKind, error: &SettingError, mistakes: &mut
         (_, None) => String::new(),
     };
     mistakes.add("source", nth, error.name(), error.to_string(), &remedy);
+}
+
+/// Whose balances the sources read: of every wallet that people sign for, in each asset of its chain.
+pub(super) fn balances(sources: &mut [ChainSource], catalogue: &Catalogue) {
+    for source in sources {
+        let here = catalogue.wallets().filter(|(_, wallet)| wallet.chain == source.chain);
+        let tokens = catalogue.assets.values().filter(|asset| asset.chain == source.chain);
+        source.balances = Balances {
+            accounts: here.filter_map(|(_, wallet)| wallet.address.evm()).collect(),
+            tokens: tokens.filter_map(|asset| asset.token).collect(),
+        };
+    }
 }
 
 /// Every detector of THE LIST with its parameters; one with `enabled = false` is left out.
