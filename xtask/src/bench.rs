@@ -39,6 +39,16 @@ const BENCHES: &[Bench] = &[
         command: "run --release -p quarterdeck -- backtest {data}/evm-mainnet-blocks --loop 20 --json",
     },
     Bench {
+        name: "series",
+        what: "the detector of metrics on the recorded series, scored as their benchmark does, with its speed",
+        command: "run --release -p quarterdeck -- evaluate series {data}/nab --budget 1000",
+    },
+    Bench {
+        name: "series_promise",
+        what: "false alarms of metrics, promised against realized, on seeded ordinary series; points per second",
+        command: "run --release -p quarterdeck-detect --example series_promise",
+    },
+    Bench {
         name: "store_memory",
         what: "batches per second into memory",
         command: "run --release -p quarterdeck-store --example store_speed -- memory",
