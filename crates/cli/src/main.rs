@@ -10,6 +10,7 @@ mod check;
 mod demo;
 mod incident;
 mod key;
+mod model;
 mod erase;
 mod evaluate;
 mod reload;
@@ -47,6 +48,8 @@ enum Command {
     Backtest(backtest::Backtest),
     /// How good detectors are, on data with labels.
     Evaluate(evaluate::Evaluate),
+    /// Learn what thefts have in common, judge it, look at it.
+    Model(model::ModelArgs),
     /// Play scenarios and compare what happened with what they say.
     Simulate(simulate::Simulate),
     /// Copy what a program keeps, also while it runs.
@@ -96,6 +99,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Backtest(args) => backtest::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Model(args) => model::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Verify(args) => verify::run(&args),

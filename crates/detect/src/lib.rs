@@ -16,6 +16,7 @@ pub mod watch;
 pub mod claim;
 pub mod rehearsal;
 pub mod taking;
+pub mod models;
 pub mod detectors;
 pub mod pipeline;
 pub mod keeping;

@@ -113,6 +113,26 @@ struct Found {
     passed_over: &'static [&'static str],
 }
 
+/// One file, whatever its ending, unpacked where that is `.zst`; none where there is no such file.
+pub fn unpack_file(path: &Path) -> Result<Option<Vec<u8>>, RecordedError> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let file = BufReader::new(fs::File::open(path).map_err(failed(path))?);
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(NODE_BODY_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    if path.extension().is_some_and(|ending| ending == "zst") {
+        let unpacked = zstd::stream::read::Decoder::with_buffer(file).map_err(failed(path))?;
+        unpacked.take(limit).read_to_end(&mut bytes).map_err(failed(path))?;
+    } else {
+        file.take(limit).read_to_end(&mut bytes).map_err(failed(path))?;
+    }
+    if bytes.len() > NODE_BODY_BYTES_MAX {
+        return Err(RecordedError::TooLong { path: path.to_owned() });
+    }
+    Ok(Some(bytes))
+}
+
 fn failed(path: &Path) -> impl Fn(std::io::Error) -> RecordedError {
     let path = path.to_owned();
     move |source| RecordedError::Read { path: path.clone(), source }
