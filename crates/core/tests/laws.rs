@@ -547,8 +547,8 @@ fn check_silence(events: &[(Timestamp, &IncidentEvent)]) {
             ) => {
                 (quiet, asked) = (Some((None, severity)), false);
             }
-            IncidentEvent::Life(LifeEvent::Reopened { .. }) => quiet = None,
-            IncidentEvent::Claims(ClaimsEvent::SignalUnanswered { to: None, .. }) => quiet = None,
+            IncidentEvent::Life(LifeEvent::Reopened { .. })
+            | IncidentEvent::Claims(ClaimsEvent::SignalUnanswered { to: None, .. }) => quiet = None,
             IncidentEvent::Claims(ClaimsEvent::SignalUnanswered { to: Some(person), .. }) => {
                 *untold.entry(person).or_default() += 1;
             }
@@ -601,11 +601,11 @@ fn check_pages(incident: &Incident, events: &[(Timestamp, &IncidentEvent)]) {
     let mut paged: BTreeSet<(PersonId, bool)> = BTreeSet::new();
     for (_, event) in events {
         match event {
-            IncidentEvent::Paging(PagingEvent::Escalated { .. }) => paged.clear(),
+            // After a new step, and of whoever is on it when there is more than they knew.
+            IncidentEvent::Paging(PagingEvent::Escalated { .. })
+            | IncidentEvent::Claims(ClaimsEvent::SignalUnanswered { .. }) => paged.clear(),
             // Whoever was told less is told again.
             IncidentEvent::Claims(ClaimsEvent::SeverityChanged(change)) if change.to > change.from => paged.clear(),
-            // And whoever is on it, of what they did not know.
-            IncidentEvent::Claims(ClaimsEvent::SignalUnanswered { .. }) => paged.clear(),
             IncidentEvent::Paging(PagingEvent::PageRequested { person, repeat_of: None, reason, .. }) => {
                 let is_worse = *reason == PageReason::SeverityRose;
                 assert!(paged.insert((person.clone(), is_worse)), "{person} was paged twice for one step: {reason:?}");

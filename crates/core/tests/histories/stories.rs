@@ -24,6 +24,7 @@ pub(crate) const STORIES: &[Story] = &[
     ("silenced", silenced),
     ("drill", drill),
     ("nobody-reached", nobody_reached),
+    ("one-claim-and-more", one_claim_and_more),
 ];
 
 fn delivered() -> PageOutcome {
@@ -57,6 +58,34 @@ fn nobody_reached(desk: &mut Desk) {
     }
     desk.deadlines(1);
     desk.settle(&delivered());
+    desk.deadlines(1);
+}
+
+fn one_claim_and_more(desk: &mut Desk) {
+    let stolen = |desk: &Desk, claim: &str, service: &str| Signal {
+        facts: Facts { key_compromise: true, ..Facts::default() },
+        ..signal(claim, 0, Some(service), desk.now)
+    };
+    let key = stolen(desk, "key stolen", "db");
+    let id = desk.open(key.clone());
+    desk.settle(&delivered());
+    desk.raise(signal("disk full", 0, Some("db"), desk.now));
+    desk.ask(id, Command::Claims(ClaimsCommand::Acknowledge { by: ann(), signal: key.id }));
+    desk.wait(30);
+    // Nothing but what she is on is left.
+    desk.take(&SignalChange::Ended { fingerprint: Fingerprint::of(&[b"disk full"]), at: desk.now });
+    desk.wait(30);
+    // More than she answered for: told to her, and the second not before its time; then in vain.
+    desk.raise(stolen(desk, "owner changed", "db"));
+    desk.settle(&delivered());
+    desk.wait(10);
+    desk.raise(stolen(desk, "guard changed", "db"));
+    desk.deadlines(1);
+    desk.settle(&failed());
+    desk.settle(&failed());
+    desk.ask(id, Command::Life(LifeCommand::Acknowledge { by: ann() }));
+    // Another service's.
+    desk.raise(stolen(desk, "signer taken", "web"));
     desk.deadlines(1);
 }
 

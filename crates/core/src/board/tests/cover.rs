@@ -103,6 +103,24 @@ fn what_is_left_is_covered_when_the_rest_is_undone() {
     assert_eq!(desk.take(&undone).0, "signal_retracted; acknowledged");
     assert_eq!(desk.incident(id).acknowledgement().map(|given| given.by.clone()), Some(bob()));
 
+    // So it is where what is undone had made it worse, and not where that is over: it was true, and nobody answered for it.
+    for undone in [true, false] {
+        let mut desk = Desk::new();
+        let id = desk.open(one.clone());
+        desk.duties();
+        let worse = stolen("api", "worse");
+        desk.raise(worse.clone());
+        desk.ask(id, on(bob(), &one));
+        let gone = if undone {
+            SignalChange::Retracted { id: worse.id, reason: "it was not so".to_owned() }
+        } else {
+            SignalChange::Ended { fingerprint: worse.fingerprint, at: desk.now }
+        };
+        let said = if undone { "signal_retracted; SEV1 to SEV3; acknowledged" } else { "signal_ended" };
+        assert_eq!(desk.take(&gone).0, said);
+        assert_eq!(desk.incident(id).wants_answer(), !undone);
+    }
+
     // Words that ran out cover nothing, and neither do claims hold alone where somebody stated facts.
     let mut desk = Desk::new();
     let id = desk.open(one.clone());

@@ -60,7 +60,7 @@ impl Incident {
             },
             SignalChange::Confirmed { id } => self.confirm(id),
             SignalChange::Retracted { id, reason } => self.retract(id, &reason, ctx),
-            SignalChange::Ended { fingerprint, at } => self.end(fingerprint, at, ctx.now),
+            SignalChange::Ended { fingerprint, at } => self.end(fingerprint, at, ctx),
             SignalChange::Silent { fingerprint, at } => self.fell_silent(fingerprint, at),
         })
     }
@@ -238,22 +238,26 @@ impl Incident {
         };
         let mut events =
             vec![IncidentEvent::Claims(ClaimsEvent::SignalRetracted { signal: id, reason: reason.to_owned() })];
+        let mut severity = self.claims.severity;
         if known.counts && self.life.phase != Phase::Merged {
             let (facts, loudness) = self.claims.without(Some(id));
             let counted = self.claims.counted.saturating_sub(1);
             let change = self.regraded(&facts, loudness, counted, Way::Either, ctx);
+            if let Some(IncidentEvent::Claims(ClaimsEvent::SeverityChanged(change))) = &change {
+                severity = change.to;
+            }
             events.extend(change);
         }
         if known.is_live() {
             let ended = self.claims.signals.values().any(|other| other.status == SignalStatus::Ended);
             events.extend(self.closing(self.claims.live.saturating_sub(1), ended));
-            events.extend(self.covered_without(&[id], ctx.now));
+            events.extend(self.covered_without(&[id], severity, ctx));
         }
         events
     }
 
     /// A claim was true and is over. What began after that end is another episode of it, and goes on.
-    fn end(&self, fingerprint: Fingerprint, at: Timestamp, now: Timestamp) -> Vec<IncidentEvent> {
+    fn end(&self, fingerprint: Fingerprint, at: Timestamp, ctx: &Ctx<'_>) -> Vec<IncidentEvent> {
         let mut events: Vec<IncidentEvent> = Vec::new();
         let mut ended = Vec::new();
         for attached in self.of_claim(fingerprint).filter(|attached| attached.is_live()) {
@@ -267,7 +271,7 @@ impl Incident {
         }
         if !ended.is_empty() {
             events.extend(self.closing(self.claims.live.saturating_sub(ended.len()), true));
-            events.extend(self.covered_without(&ended, now));
+            events.extend(self.covered_without(&ended, self.claims.severity, ctx));
         }
         events
     }

@@ -8,8 +8,7 @@ use crate::{
         Actor, Attached, ClaimsEvent, Ctx, Incident, IncidentEvent, LifeEvent, Phase, Refusal, Severity, Taken,
     },
     limits::TIER_DELAY_MIN,
-    signal::Signal,
-    time::Timestamp,
+    signal::{Facts, Loudness, Signal},
 };
 
 impl Incident {
@@ -29,30 +28,46 @@ impl Incident {
             |signal: &SignalId| ClaimsEvent::SignalAcknowledged { signal: *signal, by: by.clone(), until }.into();
         let mut events: Vec<IncidentEvent> = same.iter().map(event).collect();
         let given = Taken { by: by.clone(), until };
-        let left = self.claims.signals.values().filter(|one| one.is_live());
-        let taken = |one: &Attached| {
-            if same.contains(&one.signal.id) { Some(given.clone()) } else { one.taken_at(ctx.now).cloned() }
-        };
-        events.extend(self.covered(left.map(taken)));
+        let left = self.claims.signals.values().filter(|one| one.is_live()).map(|one| {
+            let taken = if same.contains(&one.signal.id) { Some(&given) } else { one.taken_at(ctx.now) };
+            (one, taken)
+        });
+        events.extend(self.covered(left, self.claims.severity, ctx));
         Ok(events)
     }
 
-    /// The same where these signals are over or undone, and what is left may all be claims that somebody is on.
-    pub(super) fn covered_without(&self, gone: &[SignalId], now: Timestamp) -> Option<IncidentEvent> {
+    /// The same where these signals are over or undone, it is this bad now, and what is left may all be claims that somebody is on.
+    pub(super) fn covered_without(
+        &self,
+        gone: &[SignalId],
+        severity: Severity,
+        ctx: &Ctx<'_>,
+    ) -> Option<IncidentEvent> {
         let left = self.claims.signals.values().filter(|one| one.is_live() && !gone.contains(&one.signal.id));
-        self.covered(left.map(|one| one.taken_at(now).cloned()))
+        self.covered(left.map(|one| (one, one.taken_at(ctx.now))), severity, ctx)
     }
 
-    /// Where somebody is on each claim that is left, the incident is answered: by the latest of them, until the first word runs out.
-    fn covered(&self, left: impl Iterator<Item = Option<Taken>>) -> Option<IncidentEvent> {
+    /// Where somebody is on each claim that is left, the incident is answered: by the latest of them, until the first word runs out. Not
+    /// where something worse is over that nobody answered for: it counts on, and an answer is for as bad as it was known to be.
+    fn covered<'a>(
+        &self,
+        left: impl Iterator<Item = (&'a Attached, Option<&'a Taken>)>,
+        severity: Severity,
+        ctx: &Ctx<'_>,
+    ) -> Option<IncidentEvent> {
         let more = self.claims.held || self.claims.is_vouched() || self.claims.absorbed > 0;
         if self.life.phase != Phase::Triggered || more {
             return None;
         }
-        let taken: Vec<Taken> = left.collect::<Option<_>>()?;
+        let (mut facts, mut loudness, mut taken) = (Facts::default(), Loudness::Info, Vec::new());
+        for (one, by) in left {
+            taken.push(by?);
+            (facts, loudness) = (facts.merge(&one.signal.facts), loudness.max(one.signal.loudness));
+        }
         let until = taken.iter().map(|one| one.until).min()?;
         let latest = taken.into_iter().max_by_key(|one| one.until)?;
-        Some(LifeEvent::Acknowledged { by: latest.by, until }.into())
+        let as_bad = ctx.setting.score(&facts, loudness, self.life.service.as_ref()).severity >= severity;
+        as_bad.then(|| LifeEvent::Acknowledged { by: latest.by.clone(), until }.into())
     }
 
     /// Whether this signal is more than what people are on. A severity that rises by it is told by the rules for that.
