@@ -98,7 +98,8 @@ pub fn unpack(paths: &[PathBuf]) -> Result<Unpacked, RecordedError> {
     Ok(found.files)
 }
 
-/// Reads recorded metrics and their labels under a folder, unpacked. Names begin below the folder; an archive counts as a folder.
+/// Reads recorded metrics and their labels under a folder, or one file, unpacked. Names begin below the folder; an archive counts as a
+/// folder.
 pub fn unpack_metrics(folder: &Path) -> Result<Unpacked, RecordedError> {
     let mut found = Found { files: Vec::new(), passed_over: NOT_METRICS };
     visit(folder, &mut found)?;

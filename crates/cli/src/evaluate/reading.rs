@@ -1,6 +1,9 @@
 //! Series, their labels and published answers, from a folder.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use quarterdeck_detect::series::corpus::Series;
@@ -110,9 +113,11 @@ impl Read {
 
 const LABELS: &str = "combined_windows.json";
 
-/// The labels that were given, or lie in the folder, or beside it as in the benchmark's own tree.
+/// The labels that were given, or lie in the folder, or beside it as in the benchmark's own tree; plain or zstd.
 fn found(folder: &Path, given: Option<&Path>, inside: Option<Labels>) -> anyhow::Result<Option<Labels>> {
-    let beside = [folder.join("..").join(LABELS), folder.join("../labels").join(LABELS)];
+    let packed = format!("{LABELS}.zst");
+    let beside = ["..", "../labels"].map(|place| folder.join(place));
+    let beside: Vec<PathBuf> = beside.iter().flat_map(|place| [place.join(LABELS), place.join(&packed)]).collect();
     let path = match given {
         Some(path) => path,
         None if inside.is_some() => return Ok(inside),
@@ -121,6 +126,6 @@ fn found(folder: &Path, given: Option<&Path>, inside: Option<Labels>) -> anyhow:
             None => return Ok(None),
         },
     };
-    let bytes = fs::read(path).with_context(|| format!("read `{}`", path.display()))?;
+    let (_, bytes) = recorded::unpack_metrics(path)?.pop().unwrap_or_default();
     Ok(Some(labels(&bytes).with_context(|| format!("labels in `{}`", path.display()))?))
 }

@@ -120,5 +120,9 @@ fn without_labels_there_are_answers_and_no_score() {
     let done = evaluate(&folder.path().join("data"), &[]);
     assert!(done.status.success());
     assert!(String::from_utf8_lossy(&done.stdout).contains("no labels: nothing to score by"));
+    let elsewhere = folder.path().join("windows.json");
+    fs::write(&elsewhere, LABELS).unwrap();
+    let done = evaluate(&folder.path().join("data"), &["--labels", elsewhere.to_str().unwrap()]);
+    assert!(done.status.success() && String::from_utf8_lossy(&done.stdout).contains("1 labelled windows"));
     assert_eq!(evaluate(&folder.path().join("nowhere"), &[]).status.code(), Some(2));
 }
