@@ -18,7 +18,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use quarterdeck_core::{
     catalogue::{AddressList, AddressRole, Asset, Catalogue, Criticality, Service, WatchedAddress},
-    chain::{Address, Block, ChainEvent, ChainId, Gap, GapKind},
+    chain::{Address, Block, ChainEvent, ChainId, Gap, GapKind, U256},
     detector::Params,
     id::{Name, SeededIds},
     incident::Severity,
@@ -122,6 +122,23 @@ impl Eyes {
 
 fn transfer(from: &str, to: &str, wei: u64) -> Value {
     json!([{"from": from, "to": to, "value": format!("{wei:#x}"), "gas": "0x5208"}])
+}
+
+#[tokio::test]
+async fn what_a_wallet_held_is_read_before_the_block_in_which_it_pays() {
+    let Some(anvil) = Anvil::start(&[]).await else { return };
+    let mut source = source(&anvil.url);
+    source.balances.accounts = [ALICE.parse().unwrap()].into();
+    let mut eyes = Eyes::open(source);
+    eyes.block().await;
+    anvil.mine_with(transfer(BOB, ALICE, 7)).await;
+    assert_eq!(eyes.block().await.held, [], "she does not pay");
+    anvil.mine_with(transfer(ALICE, BOB, 9)).await;
+    let block = eyes.block().await;
+    let [held] = block.held.as_slice() else { panic!("{:?}", block.held) };
+    let ten_thousand = U256::from(10_000) * U256::from(10).pow(U256::from(18));
+    assert_eq!((held.account, held.token, held.amount), (ALICE.parse().unwrap(), None, ten_thousand + U256::from(7)));
+    eyes.stop.send(true).unwrap();
 }
 
 async fn follows(ws: bool) {

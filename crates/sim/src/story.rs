@@ -17,7 +17,10 @@ mod tests;
 
 use std::sync::Arc;
 
-use quarterdeck_core::{chain::ChainEvent, time::Timestamp};
+use quarterdeck_core::{
+    chain::{Block, ChainEvent},
+    time::Timestamp,
+};
 
 pub use attack::{Attack, Launched, UnknownAttack};
 pub use cast::Cast;
@@ -43,7 +46,11 @@ impl World {
         let next = self.chain.head().number + 1;
         let mut events = Vec::new();
         match self.plan.take_if(|plan| plan.due <= next) {
-            None => events.push(ChainEvent::Block(self.chain.mine(at).into())),
+            None => {
+                let held = self.held()?;
+                let block = Block { held, ..Block::clone(&self.chain.mine(at)) };
+                events.push(ChainEvent::Block(Arc::new(block).into()));
+            }
             Some(plan) => {
                 let reorg = Arc::new(self.chain.reorg(plan.depth, &plan.replace, at)?);
                 let adopted: Vec<ChainEvent> = reorg.adopted.iter().cloned().map(ChainEvent::Block).collect();

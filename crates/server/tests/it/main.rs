@@ -89,6 +89,8 @@ mod start;
 #[cfg(test)]
 mod stores;
 #[cfg(test)]
+mod wallets;
+#[cfg(test)]
 mod whole;
 #[cfg(test)]
 mod worlds;

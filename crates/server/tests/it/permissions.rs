@@ -36,6 +36,7 @@ use Least::{Admin, Commander, Open, Responder, Viewer};
 /// Operation, who may, whether integrations may, a body.
 fn rows() -> Vec<(&'static str, Least, Keys, Value)> {
     let text = || json!({"text": "a note"});
+    let silence = || json!({"matchers": [], "ends": "2030-01-01T00:00:00Z", "comment": ""});
     vec![
         // Open to everybody: probes that say nothing but yes or no, the metrics, and a format whose key is in the body.
         ("get /health/live", Open, Serve, Value::Null),
@@ -80,12 +81,7 @@ fn rows() -> Vec<(&'static str, Least, Keys, Value)> {
         ("get /api/v1/log/consistency", Viewer, Unknown, Value::Null),
         ("get /api/v1/events", Viewer, Unknown, Value::Null),
         ("get /api/v1/silences", Viewer, Unknown, Value::Null),
-        (
-            "post /api/v1/silences",
-            Commander,
-            Unknown,
-            json!({"matchers": [], "ends": "2030-01-01T00:00:00Z", "comment": ""}),
-        ),
+        ("post /api/v1/silences", Commander, Unknown, silence()),
         ("post /api/v1/silences/end", Commander, Unknown, json!({"silences": []})),
         (
             "post /api/v1/incidents/commands",

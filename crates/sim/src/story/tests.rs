@@ -4,8 +4,11 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use quarterdeck_core::{
     catalogue::AddressRole,
     chain::{AnyBlock, Block, Call, CallKind, ChainId, Reorg, Transaction},
+    detector::Knowledge,
     id::PolicyId,
+    signal::{Loudness, Signal, SignalChange},
 };
+use quarterdeck_detect::{detectors::account::wallet_policy::WalletGuard, pipeline::Pipeline};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -291,6 +294,50 @@ fn a_stolen_key_empties_the_hot_wallet() {
         step(&mut world);
     }
     assert_eq!(world.take_refused(), []);
+}
+
+/// What `wallet_policy` says loudly to these events, with nothing but the operator's own catalogue.
+fn told(guard: &mut Pipeline, events: &[ChainEvent]) -> Vec<Arc<Signal>> {
+    let mut changes = Vec::new();
+    for event in events {
+        guard.observe(event, &mut changes);
+    }
+    let loud = changes.into_iter().filter_map(|change| match change {
+        SignalChange::Raised { signal } if signal.loudness > Loudness::Info => Some(signal),
+        _ => None,
+    });
+    loud.collect()
+}
+
+fn guard(world: &World) -> Pipeline {
+    let catalogue = Arc::new(world.catalogue(&PolicyId::new("on-call").unwrap()).unwrap());
+    Pipeline::new(&[&WalletGuard], &BTreeMap::new(), &Knowledge { catalogue }).unwrap()
+}
+
+#[test]
+fn a_theft_is_told_in_its_own_block_on_a_chain_that_is_watched_since_one_block() {
+    let mut world = world(7);
+    let mut guard = guard(&world);
+    assert_eq!(told(&mut guard, &step(&mut world)), []);
+    let launched = Attack::HotWalletTheft.launch(&mut world).unwrap();
+    let found = told(&mut guard, &step(&mut world));
+    let first = found.first().expect("the theft is told");
+    assert!(first.loudness >= Loudness::Error && first.facts.irreversible, "{first:?}");
+    let position = first.position.as_ref().unwrap();
+    assert!(launched.transactions.contains(&position.transaction.unwrap()) && position.block.number == launched.block);
+    assert!(found.iter().all(|signal| signal.title.contains("of what hot wallet holds left")), "{found:?}");
+}
+
+#[test]
+fn an_hour_of_ordinary_traffic_breaks_no_policy() {
+    let mut world = world(7);
+    let mut guard = guard(&world);
+    for block in 0..300 {
+        if block == 150 {
+            Attack::HotWalletTheft.launch_lookalike(&mut world).unwrap();
+        }
+        assert_eq!(told(&mut guard, &step(&mut world)), [], "block {block}");
+    }
 }
 
 fn until_reorg(world: &mut World) -> (Vec<Arc<Block>>, Arc<Reorg>, Vec<ChainEvent>) {

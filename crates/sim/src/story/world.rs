@@ -3,7 +3,11 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use alloy_primitives::{Address, B256, U256};
-use quarterdeck_core::{chain::Block, id::BadName, time::Timestamp};
+use quarterdeck_core::{
+    chain::{Block, Held},
+    id::BadName,
+    time::Timestamp,
+};
 
 use super::{cast::Cast, dice::Dice};
 use crate::chain::{
@@ -113,6 +117,19 @@ impl World {
     /// What `who` holds of a token, in its smallest units.
     pub fn token_balance(&self, token: Address, who: Address) -> Result<U256, StoryError> {
         self.read(token, "balanceOf(address)", &[Arg::Address(who)])
+    }
+
+    /// What the operator's wallets hold now: what a source would read before the next block.
+    pub(super) fn held(&self) -> Result<Vec<Held>, StoryError> {
+        let Cast { hot_wallet, cold_wallet, multisig, usd, qtr, .. } = self.cast;
+        let mut held = Vec::new();
+        for account in [hot_wallet, cold_wallet, multisig] {
+            held.push(Held { account, token: None, amount: self.chain.balance(account) });
+            for token in [usd, qtr] {
+                held.push(Held { account, token: Some(token), amount: self.token_balance(token, account)? });
+            }
+        }
+        Ok(held)
     }
 
     /// The first word that a view returns.

@@ -127,10 +127,7 @@ fn log(error: &RpcError) {
 fn number(json: &str) -> Option<U256> {
     let digits =
         json.trim().trim_matches('"').strip_prefix("0x").filter(|digits| !digits.is_empty() && digits.len() <= 64)?;
-    match U256::from_str_radix(digits, 16) {
-        Ok(number) => Some(number),
-        Err(_) => None,
-    }
+    U256::from_str_radix(digits, 16).ok()
 }
 
 #[cfg(test)]

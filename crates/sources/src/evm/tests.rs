@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use quarterdeck_core::chain::{AnyBlock, B256, Block, GapKind};
+use quarterdeck_core::chain::{Address, AnyBlock, B256, Block, GapKind, U256};
 use serde_json::{Value, json};
 
 use super::testing::{Chain, Lie, Node};
@@ -34,6 +34,69 @@ async fn busy(transactions: u8) -> Node {
 fn truth(chain: &Chain, method: &str, params: &Value) -> Value {
     let Lie::Result(truth) = chain.truth(method, params) else { panic!("{method} is there") };
     truth
+}
+
+/// A reader that reads the balances of whoever pays on the scripted chain, in the coin and in one token.
+fn purse_reader(node: &Node) -> std::sync::Arc<dyn ChainReader> {
+    let mut source = source(node, &[]);
+    source.balances =
+        crate::Balances { accounts: [Address::repeat_byte(1)].into(), tokens: [Address::repeat_byte(7)].into() };
+    source.kind.open(&source).unwrap().node
+}
+
+/// Answers for balances: by the parent's hash, or by its number alone.
+fn balances(by_hash: bool) -> impl FnMut(&Chain, &str, &Value) -> Option<Lie> + Send + 'static {
+    move |chain, method, params| {
+        if !method.starts_with("eth_getBalance") && method != "eth_call" {
+            return None;
+        }
+        let parent = chain.canonical[0];
+        let asked = if by_hash { params[1] == json!({ "blockHash": parent }) } else { params[1] == json!("0x0") };
+        if !asked {
+            return Some(Lie::Error(-32_602, "invalid argument 1: json: cannot unmarshal object"));
+        }
+        Some(Lie::Result(match method {
+            "eth_getBalance" => json!("0x64"),
+            _ => json!(format!("0x{:064x}", 9)),
+        }))
+    }
+}
+
+#[tokio::test]
+async fn what_payers_held_is_read_of_the_parent_by_hash_or_by_number() {
+    for by_hash in [true, false] {
+        let node = busy(2).await;
+        node.script(balances(by_hash));
+        let fetched = purse_reader(&node).block_at(1).await.unwrap();
+        let held: Vec<(Option<Address>, U256)> =
+            block(&fetched).held.iter().map(|held| (held.token, held.amount)).collect();
+        assert_eq!(held, [(None, U256::from(100)), (Some(Address::repeat_byte(7)), U256::from(9))], "{by_hash}");
+        assert!(fetched.missing.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn balances_are_read_once_a_minute_and_their_absence_costs_nothing_else() {
+    let node = busy(1).await;
+    node.script(balances(true));
+    let reader = purse_reader(&node);
+    // Blocks of the scripted chain are a second apart.
+    for _ in 0..3 {
+        reader.block_at(1).await.unwrap();
+    }
+    assert_eq!((node.asked("eth_getBalance"), node.asked("eth_call")), (1, 1));
+    // A node that has no state of the parent: nothing is known, and the block comes whole.
+    let node = busy(1).await;
+    let reader = purse_reader(&node);
+    for _ in 0..2 {
+        let fetched = reader.block_at(1).await.unwrap();
+        assert!(block(&fetched).held.is_empty() && block(&fetched).has_traces && fetched.missing.is_empty());
+    }
+    assert_eq!(node.asked("eth_getBalance"), 4, "asked again with the next block, in both forms");
+    // Nobody's balances are read unless the source is told to.
+    let plain = source(&node, &[]);
+    plain.kind.open(&plain).unwrap().node.block_at(1).await.unwrap();
+    assert_eq!(node.asked("eth_getBalance"), 4);
 }
 
 #[tokio::test]

@@ -201,13 +201,12 @@ fn hours(nth: usize, section: &HoursSection, mistakes: &mut Mistakes<'_>) -> Opt
             let mut days = [false; 7];
             for name in names {
                 let known = DAYS.map(str::to_lowercase);
-                match (known.iter().position(|day| day == name), &mut days) {
-                    (Some(day), days) => days.iter_mut().skip(day).take(1).for_each(|on| *on = true),
-                    (None, _) => {
-                        let known: Vec<&str> = known.iter().map(String::as_str).collect();
-                        let what = format!("`{name}` is no day");
-                        mistakes.add("wallet", nth, "hours.days", what, &near::remedy(name, &known, ""));
-                    }
+                if let Some(day) = known.iter().position(|day| day == name) {
+                    days.iter_mut().skip(day).take(1).for_each(|on| *on = true);
+                } else {
+                    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+                    let what = format!("`{name}` is no day");
+                    mistakes.add("wallet", nth, "hours.days", what, &near::remedy(name, &known, ""));
                 }
             }
             days

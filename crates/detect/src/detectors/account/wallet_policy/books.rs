@@ -195,10 +195,10 @@ impl Wallet {
         self.purses.get_mut(place).filter(|(of, _)| *of == asset).map(|(_, purse)| purse)
     }
     fn leave(&mut self, minute: i64, lost: u64, gross: u64) {
-        match self.left.back_mut().filter(|last| last.minute == minute) {
-            Some(last) => {
-                last.lost = last.lost.saturating_add(lost);
-                last.gross = last.gross.saturating_add(gross);
+        match self.left.back_mut().filter(|latest| latest.minute == minute) {
+            Some(latest) => {
+                latest.lost = latest.lost.saturating_add(lost);
+                latest.gross = latest.gross.saturating_add(gross);
             }
             None => self.left.push_back(Left { minute, lost, gross }),
         }
