@@ -24,6 +24,9 @@ use quarterdeck_server::{config, http::views};
 use quarterdeck_sources::recorded::{self, Loaded, Unpacked};
 use serde_json::{Value, json};
 
+mod labels;
+mod money;
+
 use crate::output::{Exit, Misuse, print, print_json, say, table};
 
 /// Run recorded blocks and traces through all detectors.
@@ -51,6 +54,9 @@ pub(crate) struct Backtest {
     /// Also tell the quiet signals, which open no incident
     #[arg(long)]
     all: bool,
+    /// Say precision and recall against this CSV of `hash,label`: `attack` and `1` are wanted, `ordinary` and `0` are not
+    #[arg(long)]
+    labels: Option<PathBuf>,
     /// One JSON document on stdout
     #[arg(long)]
     json: bool,
@@ -61,6 +67,7 @@ pub(crate) fn run(args: &Backtest) -> anyhow::Result<Exit> {
         return Err(Misuse(format!("there is nothing at `{}`", missing.display())).into());
     }
     let (knowledge, given, kinds) = detectors(args)?;
+    let labels = args.labels.as_deref().map(labels::read).transpose()?;
     let files = recorded::unpack(&args.paths)?;
     let times = args.times.max(1);
     let (loaded, decoding) = decode(&files, args.chain, times);
@@ -92,10 +99,23 @@ pub(crate) fn run(args: &Backtest) -> anyhow::Result<Exit> {
         .collect();
     let speed = Speed::of(&loaded, times, decoding, parsing, detecting);
     let loud = signals.iter().filter(|signal| signal.loudness >= Loudness::Warning).count();
+    let score = labels.map(|labels| labels.score(&named(&signals).into_keys().collect()));
+    let money = money::of(&loaded.blocks, &knowledge, &named(&signals));
     if args.json {
-        print_json(&document(&loaded, &signals, &pipeline, &speed, args.all))?;
+        let mut document = document(&loaded, &signals, &pipeline, &speed, args.all);
+        document["money"] = money::json(&money);
+        if let Some(score) = &score {
+            document["labels"] = score.json();
+        }
+        print_json(&document)?;
     } else {
         print(&in_words(&loaded, &signals, &pipeline, &speed, args.all))?;
+        if !money.is_empty() {
+            print(&money::in_words(&money))?;
+        }
+        if let Some(score) = &score {
+            print(&score.in_words())?;
+        }
     }
     let whole = loaded.left_out.is_empty() && unread_of(&loaded).next().is_none();
     Ok(if loud > 0 || !whole { Exit::Finding } else { Exit::Good })
@@ -186,6 +206,19 @@ fn wanted<'a>(signals: &'a [&Arc<Signal>], all: bool) -> impl Iterator<Item = &'
     signals.iter().copied().filter(move |signal| all || signal.loudness >= Loudness::Warning)
 }
 
+/// A signal as a line of a table: what was said of which transaction, how loud and how surely.
+fn verdict(signal: &Arc<Signal>) -> Value {
+    let at = signal.position.as_ref();
+    json!({
+        "transaction": at.and_then(|at| at.transaction).map(|hash| hash.to_string()),
+        "chain": at.map(|at| at.block.chain.to_string()),
+        "block": at.map(|at| at.block.number),
+        "detector": signal.detector.as_str(),
+        "loudness": signal.loudness.word(),
+        "score": f64::from(signal.confidence_permille) / 1_000.0,
+    })
+}
+
 /// The transactions that loud signals name, with the detectors that name them: what an exploit search is after.
 fn named(signals: &[&Arc<Signal>]) -> BTreeMap<String, Vec<String>> {
     let mut named: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -251,6 +284,7 @@ fn document(loaded: &Loaded, signals: &[&Arc<Signal>], pipeline: &Pipeline, spee
     let found = lone_traces.iter().filter(|hash| named.contains_key(*hash)).count();
     json!({
         "signals": wanted(signals, all).map(|signal| views::signal(signal, signal.status)).collect::<Vec<_>>(),
+        "verdicts": wanted(signals, all).map(verdict).collect::<Vec<_>>(),
         "detectors": counts(pipeline),
         "transactions_named": named,
         "lone_traces": { "count": lone_traces.len(), "named": found,

@@ -16,5 +16,6 @@ pub const DETECTORS: &[&dyn DetectorKind] = &[
     &any::reorganization::Reorganization,
     &any::observation_loss::ObservationLoss,
     &account::flash_loan_profit::FlashLoanProfit,
+    &account::reentrancy::Reentrancy,
     &account::vault_drain::VaultDrain,
 ];

@@ -14,6 +14,7 @@ pub mod side;
 pub mod loans;
 pub mod signs;
 pub mod extraction;
+pub mod table;
 
 use std::cell::OnceCell;
 
@@ -87,6 +88,10 @@ impl<'a> Case<'a> {
     /// What was there before it.
     pub fn openings(&self) -> &'a Openings {
         self.found.openings.get_or_init(|| Box::new(Openings::of(self.block, self.transaction)))
+    }
+    /// Who gave and who got what, net, one row for each party and asset.
+    pub fn table(&self) -> Vec<table::Row> {
+        table::rows(self.catalogue, self.block.chain, self.flows(), self.extraction())
     }
     /// Who took what from whom, and how.
     pub fn extraction(&self) -> &'a Extraction {

@@ -18,14 +18,15 @@ use quarterdeck_core::{
 use quarterdeck_detect::{
     detector::DetectorKind,
     detectors::account::{
-        flash_loan_profit::FlashLoanProfit, privileged_change::PrivilegedChange, vault_drain::VaultDrain,
+        flash_loan_profit::FlashLoanProfit, privileged_change::PrivilegedChange, reentrancy::Reentrancy,
+        vault_drain::VaultDrain,
     },
     facts::flow::Flows,
     pipeline::{GivenParams, Pipeline},
 };
 use quarterdeck_formats::evm::{Recorded, Recording, sniff};
 
-const ASSET_DETECTORS: &[&dyn DetectorKind] = &[&PrivilegedChange, &FlashLoanProfit, &VaultDrain];
+const ASSET_DETECTORS: &[&dyn DetectorKind] = &[&PrivilegedChange, &FlashLoanProfit, &Reentrancy, &VaultDrain];
 
 fn read(name: &str, bytes: &[u8], chain: ChainNumber) -> Block {
     match sniff(name, bytes, Some(chain)) {
@@ -103,8 +104,8 @@ fn most_of_the_attacks_are_found() {
         });
         hit.count()
     };
-    assert!(found(true) >= 41, "{} of 67", found(true));
-    assert!(found(false) >= 40, "{} of 67 without what calls returned", found(false));
+    assert!(found(true) >= 45, "{} of 67", found(true));
+    assert!(found(false) >= 44, "{} of 67 without what calls returned", found(false));
 }
 
 /// The flows read from the logs are those that another program wrote down.

@@ -196,6 +196,7 @@ fn what_a_canary_says_keeps_its_identifier_and_fingerprint() {
     reorganization sig_679myktrj6ctyq5xdase83z3xy 3da63fa23492dc611f55231ed972abeb
     observation_loss sig_2h07qhm16rde9npmgwrfwp08q8 57cbf4dd65ae309607dc5fa285e4ca6b
     flash_loan_profit sig_5terrrz5wjqfp9s80fm5as60v9 b278379c556fca1f7c54556e6a8f7c86
+    reentrancy sig_6mxcb8nzvj660emc3s3cxbj32w 9e3c0c616812297e61aaf5c0057be2dd
     vault_drain sig_2ygnm83qv5wmjkgqp95ydczgsh 932200857b9543bf87bf1038968c8679
     ");
 }

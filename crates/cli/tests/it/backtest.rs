@@ -54,3 +54,49 @@ fn what_can_be_read_is_judged_and_what_cannot_is_named_and_counted() {
     assert!(told.contains("not everything was read: 1 left out, 1 things in 1 blocks; the rest was judged"), "{told}");
     assert!(aside.contains("not read: block 2 of chain 1: transaction 0: field `value`"), "{aside}");
 }
+
+/// A contract is called again while it pays: one transaction, known by its trace alone.
+fn theft(hash: &str) -> (String, String) {
+    let party = |digit: char| format!("0x{}", digit.to_string().repeat(40));
+    let (sender, machine, vault) = (party('a'), party('b'), party('c'));
+    let call = |from: &str, to: &str, value: &str, input: &str, calls: &str| {
+        format!(
+            r#"{{"type":"CALL","from":"{from}","to":"{to}","value":"{value}","input":"{input}","calls":[{calls}]}}"#
+        )
+    };
+    let pay = |calls: &str| call(&vault, &machine, "0xde0b6b3a7640000", "0x", calls);
+    let ask = |calls: &str| call(&machine, &vault, "0x0", "0x2e1a7d4d", calls);
+    let tree = call(&sender, &machine, "0x0", "0x01020304", &ask(&pay(&ask(&pay("")))));
+    (format!("{hash}.json"), tree)
+}
+
+#[test]
+fn what_was_labelled_is_compared_and_the_money_of_a_theft_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let hash = format!("0x{:064x}", 5);
+    let (name, tree) = theft(&hash);
+    std::fs::write(folder.path().join(name), tree).unwrap();
+    let aside = tempfile::tempdir().unwrap();
+    let labels = aside.path().join("labels.csv");
+    std::fs::write(&labels, format!("hash,label\n{hash},attack\n0x{:064x},ordinary\n", 6)).unwrap();
+    let given = ["--labels", labels.to_str().unwrap()];
+    let output = backtest(folder.path(), &[&given[..], &["--json", "--all"]].concat());
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (document["labels"]["precision"].as_f64(), document["labels"]["recall"].as_f64()),
+        (Some(1.0), Some(1.0))
+    );
+    let verdicts = document["verdicts"].as_array().unwrap();
+    let again = verdicts.iter().find(|verdict| verdict["detector"] == "reentrancy").unwrap();
+    assert_eq!((again["transaction"].as_str(), again["loudness"].as_str()), (Some(hash.as_str()), Some("warning")));
+    assert!(again["score"].as_f64().unwrap() > 0.5);
+    let money = document["money"][&hash].as_array().unwrap();
+    assert!(
+        money.iter().any(|row| row["sender_side"] == true && row["direction"] == "got" && row["amount"] == "2 ETH"),
+        "{money:?}"
+    );
+    let words = String::from_utf8(backtest(folder.path(), &given).stdout).unwrap();
+    assert!(words.contains("the sender's side") && words.contains("recall 100.0 %"), "{words}");
+    std::fs::write(&labels, format!("{hash},perhaps\n")).unwrap();
+    assert_eq!(backtest(folder.path(), &given).status.code(), Some(2));
+}

@@ -7,4 +7,5 @@ pub mod privileged_change;
 pub mod listed_entity;
 pub mod wallet_policy;
 pub mod flash_loan_profit;
+pub mod reentrancy;
 pub mod vault_drain;

@@ -53,6 +53,8 @@ impl Victim {
 /// The evidence of one transaction.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Extraction {
+    /// Who signed.
+    pub sender: Address,
     /// The sender and what acts for it.
     pub side: BTreeSet<Address>,
     /// Gains and losses of the side.
@@ -114,6 +116,7 @@ impl Extraction {
             closing: loans::closes_position(block, transaction),
             by_creation: transaction.is_creation(),
             loans,
+            sender: transaction.from,
             side: side.members,
             rates,
         }

@@ -103,7 +103,7 @@ fn shape(signs: &mut Signs, transaction: &Transaction, side: &Side, loans: &[Fla
                 helpers.insert(call.from);
             }
             let asked_by_outsider = !side.members.contains(&call.from);
-            if !outside && asked_by_outsider && transaction.to != Some(to) && in_table(call, &TOKEN_CALLS) {
+            if !outside && asked_by_outsider && in_table(call, &TOKEN_CALLS) {
                 signs.posed += 1;
             }
             let waits = stack.iter().position(|waiting| waiting.context == to);

@@ -71,6 +71,21 @@ impl RobustWindow {
         }
     }
 
+    /// As much of `sample` as may be learned: what lies beyond all before it counts only as far as `sigma` reaches, or as the largest
+    /// so far. So a single one cannot make the next of its size usual; a new level is learned as it is repeated.
+    pub fn within_reach(&self, sample: Magnitude, sigma: f64, spread_min_decades: f64) -> Magnitude {
+        let Some(largest) = self.sorted.last().copied().filter(|_| self.sorted.len() >= TAIL_SAMPLES_MIN) else {
+            return sample;
+        };
+        if sample.steps() <= largest {
+            return sample;
+        }
+        let Some((median, mad_decades)) = self.median().zip(self.mad_decades()) else { return sample };
+        let spread = (mad_decades * SIGMA_PER_MAD).max(spread_min_decades).max(0.5 / STEPS_PER_DECADE);
+        let reach = Magnitude::from_decades(median.decades() + sigma * spread).steps().max(largest);
+        Magnitude::from_steps(sample.steps().min(reach))
+    }
+
     /// Samples held.
     pub fn len(&self) -> usize {
         self.sorted.len()

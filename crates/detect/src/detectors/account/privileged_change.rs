@@ -55,7 +55,7 @@ the money moves: this is the last quiet moment.
 ## When it is wrong
 Planned work looks the same. A change made through one of your own watched accounts is a warning; made by anyone else it is \
 treated as a key in the wrong hands. On contracts that nobody told us about, changes are frequent and only recorded, unless the \
-same transaction empties them.
+same transaction empties them, or they pay at once whoever took control.
 
 ## First steps
 Ask the person named in the change plan, by voice. If nobody planned it: pause, move what can be moved, revoke what was granted, \
@@ -107,6 +107,17 @@ struct Changed {
     callers: BTreeSet<Address>,
 }
 
+/// What came of a change on a contract that nobody told us about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// Nothing more.
+    Changed,
+    /// It paid whoever changed it, and got nothing.
+    Paid,
+    /// It lost more than a large sum.
+    Emptied,
+}
+
 impl Detector for Watch {
     fn observe(&mut self, _: &ChainEvent, evidence: &Evidence<'_>, out: &mut Vec<SignalChange>) {
         for case in evidence.cases().filter(|case| case.transaction.status != Some(false)) {
@@ -134,10 +145,21 @@ impl Watch {
             let found = case.extraction();
             let lost =
                 found.victims.iter().filter(|v| v.address == change.contract && v.one_sided).map(|v| v.loss).sum();
-            let robbed = lost >= self.outflow_min && !found.side.contains(&change.contract);
             let grave = change.what.first().is_some_and(|(gravity, _)| *gravity == Gravity::Control);
-            if robbed || (!any_watched && grave) {
-                out.push(self.unwatched(block, transaction, change, lost, robbed));
+            let between = |from: &dyn Fn(&Address) -> bool, to: &dyn Fn(&Address) -> bool| {
+                case.flows().iter().any(|flow| from(&flow.from) && to(&flow.to))
+            };
+            let (it, side) = (|a: &Address| *a == change.contract, |a: &Address| found.side.contains(a));
+            let paid = !side(&change.contract) && between(&it, &side) && !between(&side, &it);
+            // Who takes control of a contract and is paid by it at once tries a door, however little comes out.
+            let tried = grave && paid && change.callers.iter().any(|caller| found.side.contains(caller));
+            let outcome = match (lost >= self.outflow_min && !found.side.contains(&change.contract), tried) {
+                (true, _) => Outcome::Emptied,
+                (false, true) => Outcome::Paid,
+                (false, false) => Outcome::Changed,
+            };
+            if outcome != Outcome::Changed || (!any_watched && grave) {
+                out.push(self.unwatched(block, transaction, change, lost, outcome));
             }
         }
     }
@@ -184,14 +206,29 @@ impl Watch {
         transaction: &Transaction,
         change: &Changed,
         lost: i128,
-        robbed: bool,
+        outcome: Outcome,
     ) -> SignalChange {
         let money = taking::usd(lost);
-        let rest = if robbed { format!(", and it lost {money} in the same transaction") } else { String::new() };
+        let robbed = outcome != Outcome::Changed;
+        let (loudness, ending, rest) = match outcome {
+            Outcome::Emptied => {
+                (Loudness::Error, " and emptied", format!(", and it lost {money} in the same transaction"))
+            }
+            Outcome::Paid => {
+                let what =
+                    if lost > 0 { money.to_string() } else { String::from("assets of little or no known price") };
+                (
+                    Loudness::Warning,
+                    " and paid",
+                    format!(", and it paid whoever changed it {what} in the same transaction"),
+                )
+            }
+            Outcome::Changed => (Loudness::Info, "", String::new()),
+        };
         let facts = Facts { money_at_risk: money, irreversible: true, key_compromise: true, theft: true, users: None };
         self.claim(block, transaction, change)
-            .loudness(if robbed { Loudness::Error } else { Loudness::Info })
-            .title(format!("{}: {}{}", change.contract, what_text(change), if robbed { " and emptied" } else { "" }))
+            .loudness(loudness)
+            .title(format!("{}: {}{ending}", change.contract, what_text(change)))
             .text(format!("{} was changed: {}{rest}.", change.contract, what_text(change)))
             .number("changes", change.what.len(), "")
             .number("lost", money.dollars(), "USD")

@@ -401,10 +401,13 @@ impl Observer {
     /// Compares an amount with its population, if it is above the floor and the median, and takes it in.
     fn compare(&mut self, key: Population, amount: U256, high_enough: bool) -> Option<Deviation> {
         let size = Magnitude::of(amount)?;
+        let Limits { sigma, spread_min_decades, .. } = self.limits;
         let window = self.windows.now_mut().0.entry(key, RobustWindow::default).0?;
-        let found = high_enough.then(|| window.deviation(size, self.limits.spread_min_decades)).flatten();
-        window.push(size);
-        self.taught.note(key, size);
+        let found = high_enough.then(|| window.deviation(size, spread_min_decades)).flatten();
+        // Whether it was told or could not be judged yet: what is far outside is not usual by having happened once.
+        let learned = window.within_reach(size, sigma, spread_min_decades);
+        window.push(learned);
+        self.taught.note(key, learned);
         found
     }
 

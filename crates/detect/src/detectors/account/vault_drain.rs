@@ -78,7 +78,7 @@ const DOC: &str = "\
 Transactions that take assets out of a contract or an account and give nothing back, by a way no honest user goes: calling into \
 a contract that is still waiting for an answer, asking for the same payment again and again, through helper contracts made in \
 the same transaction, with other people's approvals, with a flash loan, or out of several markets at once. Where the way alone is \
-a machine's (contracts made on the spot, three payments and nothing given) little is enough, and so is what has no price. For watched vaults, \
+a machine's (contracts made on the spot, the sender's own contract taken for a token, three payments and nothing given) little is enough, and so is what has no price. For watched vaults, \
 pools and bridges also any fall of the reserve by a fifth in one transaction or by a third over ten blocks.
 
 ## Why it matters
@@ -261,7 +261,9 @@ fn by_its_way(found: &Extraction) -> bool {
     let born_rich = signs.newborn > 0 || (found.by_creation && nothing && found.robbed());
     let machine = signs.helpers > 0 || (signs.payments >= PAYMENTS_MIN && nothing) || signs.payments >= MANY_PAYMENTS;
     let loot = found.one_sided_loss() >= MACHINE_LOSS_CENTS || found.robbed_of_unpriced();
-    born_rich || (machine && found.robbed() && loot)
+    // Tokens ask each other as a matter of course: only what has a price shows that one of them is none.
+    let posed = signs.posed > 0 && found.gave_nothing() && found.one_sided_loss() >= MACHINE_LOSS_CENTS;
+    born_rich || posed || (machine && found.robbed() && loot)
 }
 
 /// The signs that a machine took it.
@@ -274,6 +276,7 @@ fn ways(found: &Extraction) -> Vec<&'static str> {
         (found.signs.reentries > 0, "called into a contract that was still waiting"),
         (found.signs.payments >= PAYMENTS_MIN, "asked for the same payment again and again"),
         (found.signs.helpers > 0, "helper contracts made on the spot"),
+        (found.signs.posed > 0, "the sender's own contract taken for a token"),
         (found.signs.newborn > 0, "a contract made on the spot is richer"),
         (found.by_creation && found.gave_nothing_at_all(), "all of it done by a contract's creation"),
         (found.signs.pulls > 0, "spent other people's approvals"),

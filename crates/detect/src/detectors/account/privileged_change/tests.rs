@@ -121,7 +121,7 @@ fn initialized_again_and_emptied_fires_without_any_catalogue() {
     assert!(all[0].facts.theft && all[0].facts.key_compromise);
     assert_eq!(all[0].title, format!("{VAULT}: initialized again and emptied"));
     let below = signals(&Knowledge::default(), taken_over_and_emptied(19_999));
-    assert_eq!(below[0].loudness, Loudness::Info);
+    assert_eq!(below[0].loudness, Loudness::Warning, "it paid at once whoever took control of it");
 }
 
 #[test]
@@ -143,4 +143,24 @@ fn what_failed_changed_nothing() {
     untraced.transactions[0].calls.clear();
     untraced.transactions[0].input = crate::rehearsal::calls::input("upgradeTo(address)", &[U256::ZERO]);
     assert!(signals(&watching(), untraced).is_empty());
+}
+
+/// Whoever takes control of a contract and is paid by it at once tries a door, with however little.
+#[test]
+fn a_contract_that_pays_at_once_whoever_took_control_of_it_is_a_warning() {
+    let taken_over = |paid: bool| {
+        let mut story = Story::begin(MACHINE);
+        story.call(MACHINE, PROXY, "initialize(address)", &[word(MACHINE)], |_| {});
+        if paid {
+            story.call(MACHINE, PROXY, "withdraw(uint256)", &[U256::from(1)], |story| {
+                story.pay(DAI, PROXY, MACHINE, U256::from(3));
+            });
+        }
+        signals(&Knowledge::default(), story.end())
+    };
+    assert_eq!(taken_over(false)[0].loudness, Loudness::Info);
+    let all = taken_over(true);
+    let [signal] = all.as_slice() else { panic!("{all:?}") };
+    assert_eq!((signal.loudness, signal.facts.key_compromise), (Loudness::Warning, true));
+    assert_eq!(signal.title, format!("{PROXY}: initialized again and paid"));
 }

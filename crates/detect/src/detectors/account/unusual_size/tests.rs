@@ -36,6 +36,30 @@ fn too_few_samples_are_not_judged() {
     assert_eq!(told(&chain), [""; 0]);
 }
 
+/// The first one came before there were enough samples to judge it. It must not teach that its size is usual.
+#[test]
+fn a_theft_that_could_not_be_judged_does_not_hide_the_next() {
+    let mut chain = Rehearsal::default();
+    usual(&mut chain, 40);
+    chain.block(vec![coin(HOT, OUTSIDE, 900_000)]);
+    usual(&mut chain, 15);
+    assert_eq!(told(&chain), [""; 0]);
+    chain.block(vec![coin(HOT, OUTSIDE, 900_000)]);
+    assert_eq!(told(&chain).len(), 1);
+}
+
+/// A new level is learned by being repeated: first told, then usual.
+#[test]
+fn a_new_level_becomes_usual_as_it_is_repeated() {
+    let mut chain = Rehearsal::default();
+    usual(&mut chain, 60);
+    (0..120).for_each(|n| drop(chain.block(vec![coin(HOT, OUTSIDE, 80_000 + n % 40 * 1_000)])));
+    let early = told(&chain).len();
+    assert!(early > 0);
+    (0..60).for_each(|n| drop(chain.block(vec![coin(HOT, OUTSIDE, 80_000 + n % 40 * 1_000)])));
+    assert_eq!(told(&chain).len(), early);
+}
+
 #[test]
 fn the_limits_are_not_above_the_limits() {
     let near = |tail_exponent: i64, milli: u64| {

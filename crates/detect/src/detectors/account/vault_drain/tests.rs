@@ -236,6 +236,30 @@ fn a_token_made_on_the_spot_is_no_payment() {
     assert_eq!(alone(story.end())[0].facts.money_at_risk, Usd::from_dollars(150_000));
 }
 
+/// The vault is paid with a "token" that is the sender's own contract, and pays in earnest.
+#[test]
+fn a_vault_that_takes_the_sender_s_contract_for_a_token_fires() {
+    let mut story = Story::begin(MACHINE);
+    story.call(MACHINE, VAULT, "redeem(address,uint256)", &[word(MACHINE), dai(1)], |story| {
+        story.call(VAULT, MACHINE, "burn(address,uint256)", &[word(MACHINE), dai(1)], |_| {});
+        story.pay(DAI, VAULT, MACHINE, dai(9_000));
+    });
+    let all = alone(story.end());
+    let [signal] = all.as_slice() else { panic!("{all:?}") };
+    assert!(signal.explanation.text.contains("the sender's own contract taken for a token"));
+}
+
+/// A token that is called sells what it collected on the way: its pool asks it to pay, and pays for that.
+#[test]
+fn a_called_token_that_trades_with_its_pool_is_quiet() {
+    let mut story = Story::begin(OTHER_TOKEN);
+    story.call(OTHER_TOKEN, VAULT, "swap()", &[], |story| {
+        story.call(VAULT, OTHER_TOKEN, TAKE, &[word(OTHER_TOKEN), word(VAULT), dai(500)], |_| {});
+        story.pay(DAI, VAULT, OTHER_TOKEN, dai(9_000));
+    });
+    assert!(alone(story.end()).is_empty());
+}
+
 /// Ten deposits and ten withdrawals of a little more by a helper that was there before, all of it handed back.
 #[test]
 fn what_goes_through_a_helper_made_beforehand_is_the_sender_s() {
