@@ -103,9 +103,9 @@ pub(crate) fn run(args: &Backtest) -> anyhow::Result<Exit> {
     let money = money::of(&loaded.blocks, &knowledge, &named(&signals));
     if args.json {
         let mut document = document(&loaded, &signals, &pipeline, &speed, args.all);
-        document["money"] = money::json(&money);
-        if let Some(score) = &score {
-            document["labels"] = score.json();
+        if let Some(document) = document.as_object_mut() {
+            document.insert(String::from("money"), money::json(&money));
+            document.extend(score.iter().map(|score| (String::from("labels"), score.json())));
         }
         print_json(&document)?;
     } else {

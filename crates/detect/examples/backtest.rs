@@ -70,19 +70,19 @@ fn main() {
         "evm-mainnet-blocks/blocks.tar.zst",
         "evm-preattack-blocks/blocks.tar.zst",
     ] {
-        all.take(report(archive, &ordinary(archive, &options), &options));
+        all.take(&report(archive, &ordinary(archive, &options), &options));
     }
-    all.take(report("evm-congestion-may2023", &congestion(), &options));
+    all.take(&report("evm-congestion-may2023", &congestion(), &options));
     for chain in ["ethereum", "linea", "scroll", "polygon", "optimism_base_arbitrum"] {
         let archive = format!("evm-blocks-full/{chain}.tar.zst");
-        all.take(report(&archive, &documents::blocks(&archive), &options));
+        all.take(&report(&archive, &documents::blocks(&archive), &options));
     }
     for half in ["receipts", "traces"] {
         let archive = format!("evm-blocks-partial/{half}.tar.zst");
-        all.take(report(&archive, &documents::blocks(&archive), &options));
+        all.take(&report(&archive, &documents::blocks(&archive), &options));
     }
     for archive in ["evm-labelled-actions/transactions.jsonl.zst", "evm-mev-labelled/transactions.jsonl.zst"] {
-        all.take(report(archive, &documents::lines(archive), &options));
+        all.take(&report(archive, &documents::lines(archive), &options));
     }
     println!(
         "all ordinary sets: {} transactions, {} of them traced; {} named by a loud signal",
@@ -99,7 +99,7 @@ struct Tally {
 }
 
 impl Tally {
-    fn take(&mut self, other: Self) {
+    fn take(&mut self, other: &Self) {
         self.transactions += other.transactions;
         self.traced += other.traced;
         self.named += other.named;
@@ -148,8 +148,12 @@ fn attacks(options: &Options) {
         }
     }
     println!("\nshare of attacks with a warning or louder");
-    by_class.iter().for_each(|(class, share)| share.print(class));
-    by_year.iter().for_each(|(year, share)| share.print(year));
+    for (class, share) in &by_class {
+        share.print(class);
+    }
+    for (year, share) in &by_year {
+        share.print(year);
+    }
     all.print("all");
     println!("  by detector {by_detector:?}\n");
 }

@@ -13,7 +13,6 @@ use crate::output::Misuse;
 pub(super) struct Labels(BTreeMap<String, bool>);
 
 /// Reads a CSV of `hash,label`. A first line that names its columns is passed over.
-#[expect(clippy::disallowed_methods, reason = "a command reads the file that it was given")]
 pub(super) fn read(path: &Path) -> anyhow::Result<Labels> {
     let named = path.display();
     let text = std::fs::read_to_string(path).map_err(|error| Misuse(format!("read `{named}`: {error}")))?;

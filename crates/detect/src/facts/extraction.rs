@@ -186,7 +186,7 @@ fn victims(
             continue;
         }
         let lender = loans.iter().any(|loan| loan.lender == party);
-        victims.push(victim(values, sheet, openings, party, worth, sender, lender));
+        victims.push(Victim { lender, ..victim(values, sheet, openings, party, worth, sender) });
     }
     victims.sort_by_key(|victim| (victim.lender && !victim.one_sided, std::cmp::Reverse(victim.loss)));
     victims
@@ -199,7 +199,6 @@ fn victim(
     party: Address,
     worth: Worth,
     sender: Address,
-    lender: bool,
 ) -> Victim {
     let coin = prices::wrapped_coin(values.chain);
     // A vault that is its own share token: shares from before this transaction were handed in for what it paid, or destroyed.
@@ -218,7 +217,7 @@ fn victim(
         address: party,
         loss: -worth.net(),
         one_sided: worth.unpriced_gains == 0 && worth.gained <= worth.lost / 10 && !got_shares_back,
-        lender,
+        lender: false,
         asset,
         amount: net.loss(),
         share_permille,

@@ -37,7 +37,7 @@ fn another_function_of_the_waiting_contract_counts() {
     story.call(MACHINE, VAULT, "supply(uint256)", &[U256::from(1)], |story| {
         story.call(VAULT, MACHINE, "tokensToSend()", &[], |story| {
             story.call(MACHINE, VAULT, "withdraw(uint256)", &[U256::MAX], |story| {
-                story.pay(OTHER_TOKEN, VAULT, MACHINE, dai(5))
+                story.pay(OTHER_TOKEN, VAULT, MACHINE, dai(5));
             });
         });
     });
