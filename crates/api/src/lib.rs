@@ -354,7 +354,7 @@ pub struct Wallet {
     pub label: String,
     /// The service it belongs to.
     pub service: String,
-    /// The chain, `eip155:1` for instance.
+    /// The chain, `1` for instance.
     pub chain: String,
     /// The account.
     pub address: String,

@@ -1,5 +1,5 @@
 //! A dropped block leaves no trace in what a detector has learned: after a reorganization from A to B it says about the blocks that
-//! follow what it says after B alone. For the three detectors with statistics, on random forks; `src/memory.rs` has the bound.
+//! follow what it says after B alone. For the detectors with a memory, on random forks; `src/memory.rs` has the bound.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
@@ -15,14 +15,18 @@ use quarterdeck_core::{
 };
 use quarterdeck_detect::{
     detector::{Alone, DetectorKind},
-    detectors::account::{frequency_spike::FrequencySpike, sudden_outflow::SuddenOutflow, unusual_size::UnusualSize},
+    detectors::account::{
+        frequency_spike::FrequencySpike, sudden_outflow::SuddenOutflow, unusual_size::UnusualSize,
+        wallet_policy::WalletGuard,
+    },
     rehearsal::{self, COLD, HOT, Rehearsal, VAULT},
 };
 
 type Tuned = (&'static dyn DetectorKind, &'static [(&'static str, i64)]);
 
-/// The three, with parameters under which a short history is enough to learn from.
-const KINDS: [Tuned; 3] = [
+/// All of them, with parameters under which a short history is enough to learn from.
+const KINDS: [Tuned; 4] = [
+    (&WalletGuard, &[("share_min_usd", 0), ("share_transaction_permille", 30), ("share_hour_permille", 100)]),
     (&UnusualSize, &[("samples_min", 20), ("tail_exponent", 1), ("floor_usd", 0), ("chain_floor_usd", 100_000)]),
     (
         &FrequencySpike,
@@ -82,6 +86,8 @@ fn tell(detector: &mut Alone, events: &[ChainEvent]) -> Vec<SignalChange> {
 /// Something to learn from, then whatever is given.
 fn begin(before: &[Vec<Deed>]) -> Rehearsal {
     let mut chain = Rehearsal::default();
+    chain.holding(HOT, 200_000);
+    chain.holding(COLD, 200_000);
     for n in 0..30_u64 {
         let usual = [(1, 1_000 + n % 7), (0, 1_000 + n % 7), (4, 2)];
         chain.block(transactions(&usual));
