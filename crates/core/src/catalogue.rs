@@ -180,6 +180,8 @@ pub struct Catalogue {
     pub lists: Vec<AddressList>,
     /// Listed addresses.
     pub listed: BTreeMap<Address, ListedAddress>,
+    /// The text of a learned model of thefts, if one is configured. What it says is read in `quarterdeck-detect`.
+    pub theft_model: Option<Arc<str>>,
     /// The policies of watched wallets. One policy may hold for several.
     policies: BTreeMap<(ChainId, Account), Arc<WalletPolicy>>,
     /// Which service and watched address an address belongs to. Filled by [`Catalogue::index`].

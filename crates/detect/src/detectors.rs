@@ -13,6 +13,7 @@ pub const DETECTORS: &[&dyn DetectorKind] = &[
     &account::privileged_change::PrivilegedChange,
     &account::listed_entity::ListedEntity,
     &account::wallet_policy::WalletGuard,
+    &account::learned_theft::LearnedTheft,
     &any::reorganization::Reorganization,
     &any::observation_loss::ObservationLoss,
     &account::flash_loan_profit::FlashLoanProfit,

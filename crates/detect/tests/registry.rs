@@ -193,6 +193,7 @@ fn what_a_canary_says_keeps_its_identifier_and_fingerprint() {
     privileged_change sig_61077rwebmbh5gpr690ythyag5 f7af312129b47534872c5c02741e73da
     listed_entity sig_23fz0p2wsce3hfj935eaefapxk df7119f389fe15134fb3a4bdbe271fca
     wallet_policy sig_54mt21crcc63e92ek8ta74fye7 4f19d30e100b1ace3336af6e6a40f154
+    learned_theft sig_2phj123hba4nzevz7b05a9zr0p 0367cd2078c5ada0a628510aa787bc8f
     reorganization sig_679myktrj6ctyq5xdase83z3xy 3da63fa23492dc611f55231ed972abeb
     observation_loss sig_2h07qhm16rde9npmgwrfwp08q8 57cbf4dd65ae309607dc5fa285e4ca6b
     flash_loan_profit sig_5terrrz5wjqfp9s80fm5as60v9 b278379c556fca1f7c54556e6a8f7c86

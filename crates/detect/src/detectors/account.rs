@@ -9,3 +9,4 @@ pub mod wallet_policy;
 pub mod flash_loan_profit;
 pub mod reentrancy;
 pub mod vault_drain;
+pub mod learned_theft;

@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     boosting::Forest,
-    calibration::Calibration,
+    calibration::{Calibration, Rank, Step},
     examples::{self, Example},
     features,
     judged::{self, Judged},
     normal::Normal,
     number::count,
+    tree::{Ask, Node, Tree},
 };
 
 /// Bytes of a stored model: a hundred times what one of ours needs.
@@ -101,6 +102,9 @@ pub enum ModelError {
     },
 }
 
+/// The score of [`Model::by_hand`], up and down.
+const BY_HAND_SCORE: f64 = 4.0;
+
 /// Fewer examples of a kind than this teach nothing.
 const LEAST: usize = 10;
 
@@ -155,6 +159,34 @@ impl Model {
             calibration: Calibration::of(&scored),
             card,
         })
+    }
+
+    /// A model that nobody learnt: whoever is called back while he makes others wait scores high, and one in ten thousand ordinary
+    /// transactions does. For canaries and scenarios.
+    pub fn by_hand() -> Self {
+        let names: Vec<String> = features::all().map(|feature| feature.name.to_owned()).collect();
+        let asked = names.iter().position(|name| name == "asked_back").and_then(|place| u16::try_from(place).ok());
+        let ask = asked.map(|feature| Ask { feature, edge: 0.5, low: 1, high: 2, gain: 1.0 });
+        let end = |value| Node { value, ask: None };
+        let forest = Forest {
+            base: 0.0,
+            bags: 1,
+            trees: vec![Tree(vec![Node { value: 0.0, ask }, end(-BY_HAND_SCORE), end(BY_HAND_SCORE)])],
+        };
+        let ordinary = 9_999;
+        Self {
+            form: FORM.to_owned(),
+            features_version: features::VERSION,
+            typical: vec![0.0; names.len()],
+            features: names,
+            forest,
+            calibration: Calibration {
+                ordinary,
+                ranks: vec![Rank { rank: 1, score: -BY_HAND_SCORE }, Rank { rank: ordinary, score: -BY_HAND_SCORE }],
+                steps: vec![Step { score: -BY_HAND_SCORE, probability: 0.001 }, Step { score: 0.0, probability: 0.9 }],
+            },
+            card: Card { date: String::from("2026-11-28"), ..Card::default() },
+        }
     }
 
     /// Reads a stored model.

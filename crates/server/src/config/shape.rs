@@ -43,6 +43,8 @@ pub struct File {
     #[serde(default)]
     pub(super) list: Vec<ListSection>,
     #[serde(default)]
+    pub(super) models: ModelsSection,
+    #[serde(default)]
     pub(super) source: Vec<SourceSection>,
     #[serde(default)]
     pub(super) integration: Vec<IntegrationSection>,
@@ -272,6 +274,13 @@ pub(super) struct ListSection {
     pub(super) name: Spanned<String>,
     pub(super) as_of: String,
     pub(super) file: String,
+}
+
+/// Files of learned models, by what they find.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ModelsSection {
+    pub(super) theft: Option<String>,
 }
 
 /// A source: which keys it has, its kind says.

@@ -1,6 +1,6 @@
 //! People, schedules, policies, services and assets.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, error::Error as _, sync::Arc, time::Duration};
 
 use quarterdeck_core::{
     catalogue::{AddressList, AddressRole, Asset, Catalogue, Criticality, Service, WatchedAddress},
@@ -15,6 +15,7 @@ use quarterdeck_core::{
     signal::Loudness,
     time::{Timestamp, human_span},
 };
+use quarterdeck_detect::models::model::Model;
 use quarterdeck_formats::severity::SeverityWords;
 
 use super::{
@@ -398,6 +399,7 @@ fn catalogue(file: &File, default_policy: Option<&PolicyId>, mistakes: &mut Mist
         wallets::guard(file, &mut catalogue, mistakes);
     }
     lists(&file.list, &mut catalogue, mistakes);
+    catalogue.theft_model = theft_model(&file.models, mistakes);
     catalogue
 }
 
@@ -453,6 +455,22 @@ fn micro_usd(text: &str) -> Result<u64, String> {
     let whole: u64 = whole.parse().map_err(|_| bad())?;
     let fraction: u64 = format!("{fraction:0<6}").parse().map_err(|_| bad())?;
     whole.checked_mul(1_000_000).and_then(|micro| micro.checked_add(fraction)).ok_or_else(bad)
+}
+
+/// The text of the model of thefts, once it was read as one.
+fn theft_model(section: &shape::ModelsSection, mistakes: &mut Mistakes<'_>) -> Option<Arc<str>> {
+    let file = section.theft.as_ref()?;
+    let path = mistakes.folder().join(file);
+    let place = ("models", 0, "theft");
+    let text = read_text(&path).map_err(|error| format!("read `{}`: {error}", path.display()));
+    let text = mistakes.take(text, place, "correct the path")?;
+    let read = Model::read(text.as_bytes()).map_err(|error| match error.source() {
+        Some(source) => format!("`{file}`: {error}: {source}"),
+        None => format!("`{file}`: {error}"),
+    });
+    mistakes.take(read, place, "make one with `quarterdeck model train`")?;
+    mistakes.has_read(file, &text);
+    Some(text.into())
 }
 
 /// A list file has an address in each line, and after a comma or a space why it is listed; `#` begins a comment.
