@@ -277,7 +277,9 @@ fn licence(folder: &Path) -> anyhow::Result<String> {
     let path = folder.join("PROVENANCE.md");
     let text = recorded::unpack_file(&path).with_context(|| format!("read `{}`", path.display()))?.unwrap_or_default();
     let text = String::from_utf8_lossy(&text).into_owned();
-    let said: Vec<&str> = text.lines().filter(|line| line.to_lowercase().contains("licence")).map(str::trim).collect();
+    // Where a set has several sources, each states its own licence beside its name.
+    let tells = |line: &&str| line.to_lowercase().contains("licence") || line.starts_with("- Source");
+    let said: Vec<&str> = text.lines().filter(tells).map(str::trim).collect();
     let brief: Vec<String> =
         said.iter().map(|line| line.trim_start_matches("- ").chars().take(300).collect()).collect();
     Ok(if brief.is_empty() { String::from("not said") } else { brief.join(" ") })

@@ -76,7 +76,7 @@ pub struct Normal {
     pub side: Vec<bool>,
 }
 
-/// Calls of one transaction that are looked at: the longest recorded attack has 25,000, and time grows in proportion.
+/// Calls of one transaction that are looked at: ten times the longest recorded attack, which has 4,054, and time grows in proportion.
 pub const STEPS_MAX: usize = 50_000;
 
 impl Normal {
