@@ -777,3 +777,32 @@ proptest! {
         prop_assert_eq!(one.merge(&one), one);
     }
 }
+
+/// A claim that states fewer users than the service has makes it milder while it counts. When it is undone, the rest is worse than what was
+/// answered for; where nothing of that stands any more it is over, and not open for ever with nobody on it.
+#[test]
+fn what_is_undone_outgrows_no_answer_where_nothing_is_left() {
+    let claim = |number, facts| {
+        let (occurrence, on_chain, service, loudness) = (0, false, Some(0), Loudness::Warning);
+        Happening::Raise(Claim { number, occurrence, on_chain, service, facts, loudness })
+    };
+    let mut world = World::new();
+    world.happen(claim(1, Facts::default()));
+    world.duties();
+    world.happen(claim(0, Facts { users: Some(0), ..Facts::default() }));
+    world.happen(claim(2, Facts::default()));
+    let undo = |world: &mut World, place: usize| {
+        let id = world.raised[place];
+        world.take(&SignalChange::Retracted { id, reason: "dropped".to_owned() });
+    };
+    undo(&mut world, 2);
+    let id = world.board.incidents().next().unwrap().id();
+    assert_eq!(world.board.incident(id).unwrap().severity(), Severity::Sev5, "or this shows nothing");
+    world.ask(id, Command::Life(LifeCommand::Acknowledge { by: ann() }));
+    world.happen(Happening::End(0));
+    world.happen(Happening::End(1));
+    undo(&mut world, 1);
+    world.check();
+    let incident = world.board.incident(id).unwrap();
+    assert_eq!((incident.severity(), incident.phase()), (Severity::Sev4, Phase::Resolved));
+}

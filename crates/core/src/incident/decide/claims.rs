@@ -248,6 +248,13 @@ impl Incident {
             }
             events.extend(change);
         }
+        let live = self.claims.live.saturating_sub(usize::from(known.is_live()));
+        let more = self.claims.held || self.claims.is_vouched() || self.claims.absorbed > 0;
+        if severity >= self.paging.escalation.policy.page_at && self.life.is_outgrown(severity) && live == 0 && !more {
+            // What was undone had made it milder. Nobody's answer covers the rest, and nothing of that stands.
+            let note = "what was answered for was retracted, and every other signal is over".to_owned();
+            events.push(LifeEvent::Resolved { by: Actor::System, note, look_again: None }.into());
+        }
         if known.is_live() {
             let ended = self.claims.signals.values().any(|other| other.status == SignalStatus::Ended);
             events.extend(self.closing(self.claims.live.saturating_sub(1), ended));
