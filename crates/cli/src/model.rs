@@ -5,7 +5,10 @@ mod labels;
 mod data;
 mod report;
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, Subcommand};
 use quarterdeck_detect::models::{
@@ -100,24 +103,21 @@ fn train(args: &Train) -> anyhow::Result<Exit> {
 
 fn evaluate(args: &Evaluate) -> anyhow::Result<Exit> {
     let found = load(&args.data, true)?;
-    let judged = match &args.model {
-        Some(file) => {
-            let model = read(file)?;
-            let all = Fold { name: String::from("all"), train: Vec::new(), test: (0..found.examples.len()).collect() };
-            let mut judged = Judged::default();
-            judged.add(&found.examples, &all, &model.forest, &model.typical);
-            vec![("by this model", judged)]
-        }
-        None => {
-            let seed = examples::seed(&found.examples, args.seed);
-            let days = judged::days(&found.examples, FOLDS);
-            let over_time = judged::over_time(&found.examples, &days, day::day_text);
-            let over_groups = judged::over_groups(&found.examples, FOLDS + 1);
-            vec![
-                ("later by earlier", Judged::over(&found.examples, &over_time, seed)),
-                ("each incident by all others", Judged::over(&found.examples, &over_groups, seed)),
-            ]
-        }
+    let judged = if let Some(file) = &args.model {
+        let model = read(file)?;
+        let all = Fold { name: String::from("all"), train: Vec::new(), test: (0..found.examples.len()).collect() };
+        let mut judged = Judged::default();
+        judged.add(&found.examples, &all, &model.forest, &model.typical);
+        vec![("by this model", judged)]
+    } else {
+        let seed = examples::seed(&found.examples, args.seed);
+        let days = judged::days(&found.examples, FOLDS);
+        let over_time = judged::over_time(&found.examples, &days, day::day_text);
+        let over_groups = judged::over_groups(&found.examples, FOLDS + 1);
+        vec![
+            ("later by earlier", Judged::over(&found.examples, &over_time, seed)),
+            ("each incident by all others", Judged::over(&found.examples, &over_groups, seed)),
+        ]
     };
     let report = Report { found: &found, judged, seed: args.seed };
     if args.json {
@@ -141,7 +141,7 @@ fn show(args: &Show) -> anyhow::Result<Exit> {
     Ok(Exit::Good)
 }
 
-fn read(file: &PathBuf) -> anyhow::Result<Model> {
+fn read(file: &Path) -> anyhow::Result<Model> {
     let text = fs::read(file).map_err(|error| Misuse(format!("read `{}`: {error}", file.display())))?;
     if text.len() > MODEL_BYTES_MAX {
         return Err(Misuse(format!("`{}` is longer than {MODEL_BYTES_MAX} bytes", file.display())).into());
@@ -150,7 +150,7 @@ fn read(file: &PathBuf) -> anyhow::Result<Model> {
 }
 
 /// What is in the folder. `ruled`: also what the rules say of each.
-fn load(folder: &PathBuf, ruled: bool) -> anyhow::Result<Labelled> {
+fn load(folder: &Path, ruled: bool) -> anyhow::Result<Labelled> {
     if !folder.is_dir() {
         return Err(Misuse(format!("there is no folder `{}`", folder.display())).into());
     }

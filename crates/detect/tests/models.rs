@@ -1,6 +1,6 @@
 //! Learned models from end to end: one form whatever told us, nobody's name in the numbers, what is kept is what was learnt.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice, reason = "tests")]
 
 use quarterdeck_core::chain::{Block, Transaction};
 use quarterdeck_detect::models::{
@@ -100,11 +100,11 @@ fn the_model_of_the_scenarios_is_the_one_made_by_hand() {
 /// Ordinary examples of little, thefts of much; some of each in the middle.
 fn made_up() -> Vec<Example> {
     let example = |number: u32| {
-        let theft = number % 10 == 0;
+        let theft = number.is_multiple_of(10);
         let mut features = vec![0.0; features::COUNT];
         for (place, value) in features.iter_mut().enumerate() {
-            let noise = (number.wrapping_mul(2_654_435_761).rotate_left(u32::try_from(place).unwrap()) % 97) as f64;
-            *value = noise / 97.0 + if theft && place < 3 && number % 50 != 0 { 1.5 } else { 0.0 };
+            let noise = f64::from(number.wrapping_mul(2_654_435_761).rotate_left(u32::try_from(place).unwrap()) % 97);
+            *value = noise / 97.0 + if theft && place < 3 && !number.is_multiple_of(50) { 1.5 } else { 0.0 };
         }
         Example {
             name: number.to_string(),

@@ -55,17 +55,25 @@ pub(crate) struct Labelled {
 pub(crate) fn load(folder: &Path, ruled: bool) -> anyhow::Result<Labelled> {
     let known = Known::of(folder)?;
     let mut found = Labelled::default();
+    let way = Way { folder, known: &known, ruled };
     let thefts = found.blocks(&folder.join(THEFTS))?;
-    found.add(folder, THEFTS, &thefts, &known, &Calendar::default(), ruled)?;
+    found.add(&way, THEFTS, &thefts, &Calendar::default())?;
     let mut sets = Vec::new();
     for set in ORDINARY {
         sets.push((set, found.blocks(&folder.join(set))?));
     }
     let calendar = Calendar::of(sets.iter().flat_map(|(_, blocks)| blocks));
     for (set, blocks) in &sets {
-        found.add(folder, set, blocks, &known, &calendar, ruled)?;
+        found.add(&way, set, blocks, &calendar)?;
     }
     Ok(found)
+}
+
+/// How sets are read.
+struct Way<'a> {
+    folder: &'a Path,
+    known: &'a Known,
+    ruled: bool,
 }
 
 impl Labelled {
@@ -88,15 +96,8 @@ impl Labelled {
         Ok(done.blocks.into_iter().chain(more).collect())
     }
 
-    fn add(
-        &mut self,
-        folder: &Path,
-        set: &str,
-        blocks: &[Block],
-        known: &Known,
-        calendar: &Calendar,
-        ruled: bool,
-    ) -> anyhow::Result<()> {
+    fn add(&mut self, way: &Way<'_>, set: &str, blocks: &[Block], calendar: &Calendar) -> anyhow::Result<()> {
+        let Way { folder, known, ruled } = *way;
         let is_theft = set == THEFTS;
         let told = if ruled { told(blocks, is_theft)? } else { BTreeSet::new() };
         let before = self.examples.len();

@@ -84,12 +84,11 @@ impl DetectorKind for LearnedTheft {
         PARAMS
     }
     fn build(&self, params: &Params, knowledge: &Knowledge) -> Box<dyn Detector> {
-        let text = knowledge.catalogue.theft_model.as_deref();
-        // Whoever reads the configuration has read this text as a model before; a canary tells if that should ever not be so.
-        let model = text.and_then(|text| match Model::read(text.as_bytes()) {
-            Ok(model) => Some(model),
-            Err(_refused_already) => None,
-        });
+        // Whoever reads the configuration has refused what is no model; what is refused here all the same is none.
+        let model = match knowledge.catalogue.theft_model.as_deref().map(|text| Model::read(text.as_bytes())) {
+            Some(Ok(model)) => Some(model),
+            Some(Err(_)) | None => None,
+        };
         Box::new(Watch {
             catalogue: Arc::clone(&knowledge.catalogue),
             voice: Voice::new(ID, params),

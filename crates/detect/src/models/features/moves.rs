@@ -371,6 +371,9 @@ impl People {
     }
 }
 
+/// Who pays whom, and what.
+type Payment = (Option<Party>, Option<Party>, Asset);
+
 /// What was done again.
 #[derive(Default)]
 struct Repeats {
@@ -381,12 +384,12 @@ struct Repeats {
 
 impl Repeats {
     fn of(form: &Normal) -> Self {
-        let mut by_pair: BTreeMap<(Option<Party>, Option<Party>, Asset), usize> = BTreeMap::new();
+        let mut by_pair: BTreeMap<Payment, usize> = BTreeMap::new();
         let mut to_side: BTreeMap<(Option<Party>, Asset), usize> = BTreeMap::new();
-        let mut by_amount: BTreeMap<(Option<Party>, Option<Party>, Asset, [u64; 4]), usize> = BTreeMap::new();
+        let mut by_amount: BTreeMap<(Payment, [u64; 4]), usize> = BTreeMap::new();
         for m in &form.moves {
             *by_pair.entry((m.from, m.to, m.asset)).or_default() += 1;
-            *by_amount.entry((m.from, m.to, m.asset, m.amount.into_limbs())).or_default() += 1;
+            *by_amount.entry(((m.from, m.to, m.asset), m.amount.into_limbs())).or_default() += 1;
             if lands_on_side(form, m) {
                 *to_side.entry((m.from, m.asset)).or_default() += 1;
             }
