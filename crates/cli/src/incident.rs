@@ -249,13 +249,13 @@ fn claims(signals: &[Signal]) -> Vec<String> {
     if live.len() < 2 {
         return Vec::new();
     }
-    let line = |one: &&Signal| {
+    let told = |one: &&Signal| {
         let on_it = one.acknowledged_by.as_ref().map_or_else(String::new, |by| format!(" ({by} is on it)"));
         format!("claim {} {}{on_it}", one.id, one.title)
     };
     let more = live.len().saturating_sub(CLAIMS_SHOWN);
     let more = (more > 0).then(|| format!("and {more} more claims: --json shows them all"));
-    live.iter().take(CLAIMS_SHOWN).map(line).chain(more).collect()
+    live.iter().take(CLAIMS_SHOWN).map(told).chain(more).collect()
 }
 
 /// Who is on call.

@@ -378,7 +378,9 @@ fn what_was_learned_outlives_a_change_of_any_parameter() {
     let later = blocks.split_off(60);
     let mut told = Vec::new();
     let mut before = with(&GivenParams::new());
-    blocks.iter().for_each(|block| before.observe(&ChainEvent::Block(Arc::clone(block).into()), &mut told));
+    for block in &blocks {
+        before.observe(&ChainEvent::Block(Arc::clone(block).into()), &mut told);
+    }
     let learned = before.snapshot();
     let mut tried = 0;
     for kind in DETECTORS {
@@ -390,10 +392,12 @@ fn what_was_learned_outlives_a_change_of_any_parameter() {
                 tried += 1;
                 let what = format!("{} with {} = {value}", kind.id(), spec.name);
                 assert!(changed.restore(&learned).is_empty(), "{what}");
-                let names = |parts: &Pieces| parts.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+                let names = |parts: &Pieces| parts.keys().cloned().collect::<Vec<_>>();
                 assert_eq!(names(&changed.snapshot()), names(&learned), "{what}");
                 let mut told = Vec::new();
-                later.iter().for_each(|block| changed.observe(&ChainEvent::Block(Arc::clone(block).into()), &mut told));
+                for block in &later {
+                    changed.observe(&ChainEvent::Block(Arc::clone(block).into()), &mut told);
+                }
                 assert!(with(&GivenParams::new()).restore(&changed.snapshot()).is_empty(), "back from {what}");
             }
         }

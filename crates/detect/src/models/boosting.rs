@@ -132,8 +132,8 @@ mod tests {
 
     fn learnt(seed: u64) -> (Forest, Vec<Vec<f64>>, Vec<bool>) {
         let (rows, labels) = examples();
-        let seen: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
-        (Forest::learn(&seen, &labels, 8, seed), rows, labels)
+        let shown: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
+        (Forest::learn(&shown, &labels, 8, seed), rows, labels)
     }
 
     #[test]

@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn average_precision_and_intervals_are_those_of_the_textbook() {
         let scored = [(5.0, true), (4.0, false), (3.0, true), (2.0, false), (1.0, false)];
-        assert!((average_precision(&scored) - (1.0 + 2.0 / 3.0) / 2.0).abs() < 1e-12);
+        assert!((average_precision(&scored) - 5.0 / 6.0).abs() < 1e-12);
         // Equal scores: the ordinary one is counted first.
         assert!((average_precision(&[(1.0, true), (1.0, false)]) - 0.5).abs() < 1e-12);
         let (low, high) = interval(36, 67);

@@ -213,7 +213,9 @@ mod tests {
         let mut strict =
             testing::build(&LearnedTheft, &knowledge, &[("record_per_million", 50), ("loud_per_million", 0)]);
         let mut out = Vec::new();
-        events.iter().for_each(|event| strict.observe(event, &mut out));
+        for event in &events {
+            strict.observe(event, &mut out);
+        }
         assert_eq!(out, []);
     }
 }
