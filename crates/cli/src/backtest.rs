@@ -32,8 +32,10 @@ use crate::output::{Exit, Misuse, print, print_json, say, table};
 /// Run recorded blocks and traces through all detectors.
 ///
 /// Reads geth-style JSON-RPC bodies (blocks with full transactions, receipts, callTracer and Parity traces), mev-inspect and
-/// ethereum-etl files, plain, zstd or tar, from files and folders. Blocks of one chain are shown in order of height; a bare
-/// trace is a block of its own. Tells every signal, counts per detector, and how fast it went.
+/// ethereum-etl files, and documents (a block with its header, transactions, receipts and traces; a transaction a line with its
+/// receipt or trace; an attack played again, with its trace and logs), plain, zstd or tar, from files and folders. Blocks of one
+/// chain are shown in order of height, each once; a bare trace is a block of its own. Tells every signal, counts per detector, and
+/// how fast it went.
 ///
 /// What cannot be read is named and counted, and costs nothing else: the rest is judged. Ends with 1 if there was a loud signal,
 /// or anything that could not be read.
@@ -152,7 +154,7 @@ fn parse_only(files: &Unpacked, times: u32) -> Duration {
     let began = now();
     let mut values = 0_u64;
     for _ in 0..times {
-        for (_, bytes) in files {
+        for (_, bytes) in &files.files {
             values += u64::from(serde_json::from_slice::<Value>(bytes).is_ok());
         }
     }
@@ -266,8 +268,7 @@ fn not_read(loaded: &Loaded) -> Option<String> {
 
 fn document(loaded: &Loaded, signals: &[&Arc<Signal>], pipeline: &Pipeline, speed: &Speed, all: bool) -> Value {
     let named = named(signals);
-    let left_out: Vec<Value> =
-        loaded.left_out.iter().map(|one| json!({ "file": one.name, "why": one.why.to_string() })).collect();
+    let left_out: Vec<Value> = loaded.left_out.iter().map(|one| json!({ "file": one.name, "why": one.why })).collect();
     let not_whole: Vec<Value> = unread_of(loaded)
         .map(|block| {
             let named: Vec<String> = block.unread.named().iter().map(ToString::to_string).collect();
@@ -290,7 +291,7 @@ fn document(loaded: &Loaded, signals: &[&Arc<Signal>], pipeline: &Pipeline, spee
         "lone_traces": { "count": lone_traces.len(), "named": found,
             "missed": lone_traces.iter().filter(|hash| !named.contains_key(*hash)).collect::<Vec<_>>() },
         "files": { "read": loaded.files, "bytes": loaded.bytes, "left_out": left_out },
-        "blocks": { "judged": loaded.blocks.len(), "not_whole": not_whole },
+        "blocks": { "judged": loaded.blocks.len(), "repeated": loaded.repeated, "not_whole": not_whole },
         "speed": speed.json(),
     })
 }
@@ -324,6 +325,9 @@ fn in_words(loaded: &Loaded, signals: &[&Arc<Signal>], pipeline: &Pipeline, spee
         speed.detecting.as_millis(),
         speed.parsing.as_millis()
     ));
+    if loaded.repeated > 0 {
+        lines.push(format!("{} blocks were recorded more than once and are judged once", loaded.repeated));
+    }
     lines.extend(not_read(loaded));
     lines.join("\n")
 }

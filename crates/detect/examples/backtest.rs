@@ -12,8 +12,8 @@
 mod classes;
 #[path = "../../formats/tests/data/unpack.rs"]
 mod data;
-#[path = "../tests/data/documents.rs"]
-mod documents;
+#[path = "../tests/data/recorded.rs"]
+mod recorded;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,7 +33,7 @@ use quarterdeck_detect::{
     facts::Evidence,
     pipeline::{GivenParams, Pipeline},
 };
-use quarterdeck_formats::evm::{Recorded, Recording, sniff};
+use quarterdeck_formats::evm::{Recorded, sniff};
 
 struct Incident {
     name: String,
@@ -72,17 +72,13 @@ fn main() {
     ] {
         all.take(&report(archive, &ordinary(archive, &options), &options));
     }
-    all.take(&report("evm-congestion-may2023", &congestion(), &options));
-    for chain in ["ethereum", "linea", "scroll", "polygon", "optimism_base_arbitrum"] {
-        let archive = format!("evm-blocks-full/{chain}.tar.zst");
-        all.take(&report(&archive, &documents::blocks(&archive), &options));
-    }
-    for half in ["receipts", "traces"] {
-        let archive = format!("evm-blocks-partial/{half}.tar.zst");
-        all.take(&report(&archive, &documents::blocks(&archive), &options));
-    }
-    for archive in ["evm-labelled-actions/transactions.jsonl.zst", "evm-mev-labelled/transactions.jsonl.zst"] {
-        all.take(&report(archive, &documents::lines(archive), &options));
+    let tables = ["blocks", "transactions", "logs"].map(|table| format!("evm-congestion-may2023/{table}.jsonl.zst"));
+    all.take(&report("evm-congestion-may2023", &recorded::blocks(&tables), &options));
+    let chains = ["ethereum", "linea", "scroll", "polygon", "optimism_base_arbitrum"];
+    let full = chains.map(|chain| format!("evm-blocks-full/{chain}.tar.zst"));
+    let lines = ["evm-labelled-actions", "evm-mev-labelled"].map(|set| format!("{set}/transactions.jsonl.zst"));
+    for archive in full.into_iter().chain(recorded::halves()).chain(lines) {
+        all.take(&report(&archive, &recorded::blocks(std::slice::from_ref(&archive)), &options));
     }
     println!(
         "all ordinary sets: {} transactions, {} of them traced; {} named by a loud signal",
@@ -161,7 +157,7 @@ fn attacks(options: &Options) {
 /// Attacks that others played again, with logs.
 fn again(options: &Options) {
     let mut all = Share::default();
-    for (name, attack, block) in documents::reproductions("evm-attack-reproductions/reproductions.tar.zst") {
+    for (name, attack, block) in recorded::reproductions() {
         let Some(loud) = judge(&name, None, &block, options) else { continue };
         if attack {
             all.add(&name, !loud.is_empty());
@@ -204,16 +200,6 @@ fn show(block: &Block, knowledge: &Knowledge) {
         }
         println!("{:#?}", case.extraction());
     }
-}
-
-fn congestion() -> Vec<Block> {
-    let mut recording = Recording::new(Some(1));
-    for table in ["blocks", "transactions", "logs"] {
-        for (name, bytes) in data::unpack(&format!("evm-congestion-may2023/{table}.jsonl.zst")).unwrap_or_default() {
-            recording.add(&name, &bytes).unwrap_or_else(|error| println!("{name}: {error}"));
-        }
-    }
-    recording.finish().blocks
 }
 
 fn ordinary(archive: &str, options: &Options) -> Vec<Block> {

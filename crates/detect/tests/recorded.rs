@@ -4,8 +4,8 @@
 
 #[path = "../../formats/tests/data/unpack.rs"]
 mod data;
-#[path = "data/documents.rs"]
-mod documents;
+#[path = "data/recorded.rs"]
+mod sets;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -67,12 +67,12 @@ fn ordinary_blocks_are_quiet() {
 #[test]
 fn ordinary_transactions_with_logs_are_quiet() {
     let chains = ["ethereum", "linea", "scroll", "polygon", "optimism_base_arbitrum"];
-    let full = chains.iter().flat_map(|chain| documents::blocks(&format!("evm-blocks-full/{chain}.tar.zst")));
-    let halves = ["receipts", "traces"];
-    let partial = halves.iter().flat_map(|half| documents::blocks(&format!("evm-blocks-partial/{half}.tar.zst")));
-    let named = ["evm-labelled-actions", "evm-mev-labelled"];
-    let lines = named.iter().flat_map(|set| documents::lines(&format!("{set}/transactions.jsonl.zst")));
-    let blocks: Vec<Block> = full.chain(partial).chain(lines).collect();
+    let full = sets::blocks(&chains.map(|chain| format!("evm-blocks-full/{chain}.tar.zst")));
+    let lines = ["evm-labelled-actions", "evm-mev-labelled"].map(|set| format!("{set}/transactions.jsonl.zst"));
+    let (partial, lines) = (sets::blocks(&sets::halves()), sets::blocks(&lines));
+    let blocks: Vec<Block> = full.into_iter().chain(partial).chain(lines).collect();
+    let count: usize = blocks.iter().map(|block| block.transactions.len()).sum();
+    assert!(count == 0 || count == 5_682 + 2_431 + 2_331 + 810 + 15, "{count}");
     let said: Vec<String> =
         loud(blocks).iter().map(|signal| format!("{}: {}", signal.detector, signal.title)).collect();
     assert_eq!(said, Vec::<String>::new());
@@ -81,7 +81,7 @@ fn ordinary_transactions_with_logs_are_quiet() {
 /// Attacks that others played again, with the logs that a node would have: the same rules find them by other evidence.
 #[test]
 fn attacks_played_again_with_logs_are_found() {
-    let all = documents::reproductions("evm-attack-reproductions/reproductions.tar.zst");
+    let all = sets::reproductions();
     let attacks: Vec<_> = all.into_iter().filter(|(_, attack, _)| *attack).collect();
     let (count, found) =
         (attacks.len(), attacks.into_iter().filter(|(.., block)| !loud(vec![block.clone()]).is_empty()));

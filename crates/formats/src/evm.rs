@@ -1,5 +1,5 @@
 //! Ethereum JSON-RPC bodies: blocks with full transactions, receipts, `callTracer` trees and flat Parity traces; and the two
-//! recorded forms in which public data comes (mev-inspect files, ethereum-etl lines).
+//! recorded forms in which public data comes (mev-inspect files, ethereum-etl lines, documents).
 //!
 //! Every function takes bytes and gives our words. Nothing here guesses: a body that is cut off, of the wrong type, too large
 //! or that contradicts itself is an error that names the field and the value. No recursion: a tree 100,000 calls deep is an
@@ -16,11 +16,13 @@ mod tree;
 mod flat;
 mod traces;
 mod mev;
+mod document;
 mod recorded;
 #[cfg(test)]
 mod tests;
 
 pub use block::decode_block;
+pub use document::Lines;
 pub use etl::EtlRows;
 pub use receipts::attach_receipts;
 pub use recorded::{Finished, Recorded, Recording, sniff};

@@ -47,8 +47,14 @@ pub enum RecordedError {
 pub struct LeftOut {
     /// Which file.
     pub name: String,
-    /// What is wrong with its first bad value.
-    pub why: DecodeError,
+    /// What is wrong with it, or with its first bad value.
+    pub why: String,
+}
+
+impl LeftOut {
+    fn of((name, why): (String, DecodeError)) -> Self {
+        Self { name, why: why.to_string() }
+    }
 }
 
 /// What was read.
@@ -62,10 +68,21 @@ pub struct Loaded {
     pub files: usize,
     /// Bytes read, unpacked.
     pub bytes: u64,
+    /// Blocks that were recorded more than once, and are judged once.
+    pub repeated: usize,
 }
 
-/// The bytes of a recording, unpacked, by name.
-pub type Unpacked = Vec<(String, Vec<u8>)>;
+/// The bytes of a recording by name.
+pub type Files = Vec<(String, Vec<u8>)>;
+
+/// A recording, unpacked.
+#[derive(Debug, Default)]
+pub struct Unpacked {
+    /// What could be unpacked.
+    pub files: Files,
+    /// What could not.
+    pub left_out: Vec<LeftOut>,
+}
 
 /// Reads and decodes everything under these paths. `chain` is taken for files that do not say theirs, as those from before
 /// EIP-155 cannot.
@@ -74,43 +91,47 @@ pub fn load(paths: &[PathBuf], chain: ChainNumber) -> Result<Loaded, RecordedErr
 }
 
 /// Decodes unpacked files. One that cannot be used is left out, with the reason.
-pub fn decode(files: &Unpacked, chain: ChainNumber) -> Loaded {
-    let mut loaded = Loaded { files: files.len(), ..Loaded::default() };
+pub fn decode(unpacked: &Unpacked, chain: ChainNumber) -> Loaded {
+    let Unpacked { files, left_out } = unpacked;
+    let mut loaded = Loaded { files: files.len(), left_out: left_out.clone(), ..Loaded::default() };
     let mut recording = Recording::new(Some(chain));
     for (name, bytes) in files {
         loaded.bytes += bytes.len() as u64;
         if let Err(why) = recording.add(name, bytes) {
-            loaded.left_out.push(LeftOut { name: name.clone(), why });
+            loaded.left_out.push(LeftOut::of((name.clone(), why)));
         }
     }
-    let Finished { blocks, left_out } = recording.finish();
+    let Finished { blocks, left_out, repeated } = recording.finish();
     loaded.blocks = blocks;
-    loaded.left_out.extend(left_out.into_iter().map(|(name, why)| LeftOut { name, why }));
+    loaded.repeated = repeated;
+    loaded.left_out.extend(left_out.into_iter().map(LeftOut::of));
     loaded
 }
 
-/// Reads everything under these paths, unpacked. Folders in order of name.
+/// Reads everything under these paths, unpacked. Folders in order of name. A file in a folder that cannot be read or unpacked is left
+/// out with the reason; one that was asked for by its own name is an error.
 pub fn unpack(paths: &[PathBuf]) -> Result<Unpacked, RecordedError> {
-    let mut found = Found { files: Vec::new(), passed_over: NOT_DATA };
+    let mut found = Found { unpacked: Unpacked::default(), passed_over: NOT_DATA };
     for path in paths {
         visit(path, &mut found)?;
     }
-    Ok(found.files)
+    Ok(found.unpacked)
 }
 
 /// Reads recorded metrics and their labels under a folder, or one file, unpacked. Names begin below the folder; an archive counts as a
 /// folder.
 pub fn unpack_metrics(folder: &Path) -> Result<Unpacked, RecordedError> {
-    let mut found = Found { files: Vec::new(), passed_over: NOT_METRICS };
+    let mut found = Found { unpacked: Unpacked::default(), passed_over: NOT_METRICS };
     visit(folder, &mut found)?;
     let above = folder.to_string_lossy();
     let below = |name: String| name.strip_prefix(&*above).unwrap_or(&name).trim_start_matches('/').to_owned();
-    Ok(found.files.into_iter().map(|(name, bytes)| (below(name), bytes)).collect())
+    let Unpacked { files, left_out } = found.unpacked;
+    Ok(Unpacked { files: files.into_iter().map(|(name, bytes)| (below(name), bytes)).collect(), left_out })
 }
 
 /// What was found, and the endings that are passed over.
 struct Found {
-    files: Unpacked,
+    unpacked: Unpacked,
     passed_over: &'static [&'static str],
 }
 
@@ -140,14 +161,33 @@ fn failed(path: &Path) -> impl Fn(std::io::Error) -> RecordedError {
 }
 
 fn visit(path: &Path, found: &mut Found) -> Result<(), RecordedError> {
-    if fs::metadata(path).map_err(failed(path))?.is_dir() {
-        let mut inside = Vec::new();
-        for item in fs::read_dir(path).map_err(failed(path))? {
-            inside.push(item.map_err(failed(path))?.path());
-        }
-        inside.sort();
-        return inside.iter().try_for_each(|item| visit(item, found));
+    if !fs::metadata(path).map_err(failed(path))?.is_dir() {
+        return file(path, found);
     }
+    let mut inside = Vec::new();
+    for item in fs::read_dir(path).map_err(failed(path))? {
+        inside.push(item.map_err(failed(path))?.path());
+    }
+    inside.sort();
+    for item in &inside {
+        match visit(item, found) {
+            Err(RecordedError::TooMany) => return Err(RecordedError::TooMany),
+            Err(why) => found.unpacked.left_out.push(LeftOut { name: item.display().to_string(), why: in_words(&why) }),
+            Ok(()) => {}
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong, with what the system said.
+fn in_words(why: &RecordedError) -> String {
+    match why {
+        RecordedError::Read { source, .. } => format!("{why}: {source}"),
+        RecordedError::TooLong { .. } | RecordedError::TooMany => why.to_string(),
+    }
+}
+
+fn file(path: &Path, found: &mut Found) -> Result<(), RecordedError> {
     let file = BufReader::new(fs::File::open(path).map_err(failed(path))?);
     let name = path.to_string_lossy().into_owned();
     match name.strip_suffix(".zst") {
@@ -159,21 +199,34 @@ fn visit(path: &Path, found: &mut Found) -> Result<(), RecordedError> {
     }
 }
 
-/// A tar's files, or the one file.
+/// A tar's files, or the one file. What of a damaged archive comes before the damage is used.
 fn contents(path: &Path, name: &str, reader: impl Read, found: &mut Found) -> Result<(), RecordedError> {
     let Some(name) = name.strip_suffix(".tar") else { return add(path, name, reader, found) };
     let mut archive = tar::Archive::new(reader);
-    let mut inside = Found { files: Vec::new(), passed_over: found.passed_over };
-    for entry in archive.entries().map_err(failed(path))? {
-        let entry = entry.map_err(failed(path))?;
-        if entry.header().entry_type().is_file() {
+    let mut inside = Found { unpacked: Unpacked::default(), passed_over: found.passed_over };
+    let whole = archive.entries().map_err(failed(path)).and_then(|mut entries| {
+        entries.try_for_each(|entry| {
+            let entry = entry.map_err(failed(path))?;
+            if !entry.header().entry_type().is_file() {
+                return Ok(());
+            }
             let inner = format!("{name}/{}", entry.path().map_err(failed(path))?.display());
-            add(path, &inner, entry, &mut inside)?;
-        }
+            match add(path, &inner, entry, &mut inside) {
+                Err(why @ RecordedError::TooLong { .. }) => {
+                    inside.unpacked.left_out.push(LeftOut { name: inner, why: in_words(&why) });
+                    Ok(())
+                }
+                added => added,
+            }
+        })
+    });
+    inside.unpacked.files.sort();
+    found.unpacked.files.append(&mut inside.unpacked.files);
+    found.unpacked.left_out.append(&mut inside.unpacked.left_out);
+    if found.unpacked.files.len() > FILES_MAX {
+        return Err(RecordedError::TooMany);
     }
-    inside.files.sort();
-    found.files.append(&mut inside.files);
-    Ok(())
+    whole
 }
 
 fn add(path: &Path, name: &str, reader: impl Read, found: &mut Found) -> Result<(), RecordedError> {
@@ -181,7 +234,7 @@ fn add(path: &Path, name: &str, reader: impl Read, found: &mut Found) -> Result<
     if found.passed_over.contains(&ending) {
         return Ok(());
     }
-    if found.files.len() >= FILES_MAX {
+    if found.unpacked.files.len() >= FILES_MAX {
         return Err(RecordedError::TooMany);
     }
     let mut bytes = Vec::new();
@@ -190,6 +243,6 @@ fn add(path: &Path, name: &str, reader: impl Read, found: &mut Found) -> Result<
     if bytes.len() > NODE_BODY_BYTES_MAX {
         return Err(RecordedError::TooLong { path: path.to_owned() });
     }
-    found.files.push((name.to_owned(), bytes));
+    found.unpacked.files.push((name.to_owned(), bytes));
     Ok(())
 }

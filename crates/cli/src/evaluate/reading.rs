@@ -40,7 +40,9 @@ impl Read {
             Self { series: Vec::new(), bytes: Vec::new(), others: Vec::new(), labelled: false, left_out: Vec::new() };
         let mut answers = Vec::new();
         let mut windows = None;
-        for (name, bytes) in recorded::unpack_metrics(folder)? {
+        let unpacked = recorded::unpack_metrics(folder)?;
+        read.left_out.extend(unpacked.left_out.into_iter().map(|one| format!("{}: {}", one.name, one.why)));
+        for (name, bytes) in unpacked.files {
             if name.rsplit('/').next() == Some(LABELS) {
                 windows = Some(labels(&bytes).with_context(|| format!("labels in `{name}`"))?);
             }
@@ -126,6 +128,6 @@ fn found(folder: &Path, given: Option<&Path>, inside: Option<Labels>) -> anyhow:
             None => return Ok(None),
         },
     };
-    let (_, bytes) = recorded::unpack_metrics(path)?.pop().unwrap_or_default();
+    let (_, bytes) = recorded::unpack_metrics(path)?.files.pop().unwrap_or_default();
     Ok(Some(labels(&bytes).with_context(|| format!("labels in `{}`", path.display()))?))
 }

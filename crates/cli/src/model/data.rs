@@ -15,17 +15,13 @@ use quarterdeck_core::{
     chain::{Block, ChainEvent, ChainId, Transaction},
     detector::Knowledge,
     signal::{Loudness, SignalChange},
-    time::Timestamp,
 };
 use quarterdeck_detect::{
     detectors::DETECTORS,
     models::{examples::Example, features, model::SetCard, normal::Normal},
     pipeline::{GivenParams, Pipeline},
 };
-use quarterdeck_formats::evm::{Recording, decode_call_trace};
 use quarterdeck_sources::recorded;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::{
     day::DAY_MS,
@@ -82,18 +78,9 @@ impl Labelled {
         if !folder.is_dir() {
             return Ok(Vec::new());
         }
-        let mut recording = Recording::new(Some(1));
-        let mut more = Vec::new();
-        for (name, bytes) in recorded::unpack(&[folder.to_owned()])? {
-            if let Some(blocks) = documents(&bytes) {
-                more.extend(blocks);
-            } else if let Err(why) = recording.add(&name, &bytes) {
-                self.left_out.push(format!("{name}: {why}"));
-            }
-        }
-        let done = recording.finish();
-        self.left_out.extend(done.left_out.into_iter().map(|(name, why)| format!("{name}: {why}")));
-        Ok(done.blocks.into_iter().chain(more).collect())
+        let loaded = recorded::load(&[folder.to_owned()], 1)?;
+        self.left_out.extend(loaded.left_out.into_iter().map(|one| format!("{}: {}", one.name, one.why)));
+        Ok(loaded.blocks)
     }
 
     fn add(&mut self, way: &Way<'_>, set: &str, blocks: &[Block], calendar: &Calendar) -> anyhow::Result<()> {
@@ -162,84 +149,6 @@ fn told(blocks: &[Block], alone: bool) -> anyhow::Result<BTreeSet<String>> {
         _ => None,
     });
     Ok(named.collect())
-}
-
-/// A block, or one transaction, as the labelled sets keep it: call trees with the transaction that each belongs to.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Document {
-    #[serde(default)]
-    chain_id: Option<String>,
-    #[serde(default)]
-    header: Option<Header>,
-    #[serde(default)]
-    block_number: Option<u64>,
-    #[serde(default)]
-    traces: Vec<Traced>,
-    #[serde(default)]
-    tx_hash: Option<String>,
-    #[serde(default)]
-    result: Option<Box<RawValue>>,
-}
-
-#[derive(Deserialize)]
-struct Header {
-    number: String,
-    #[serde(default)]
-    timestamp: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Traced {
-    tx_hash: String,
-    result: Box<RawValue>,
-}
-
-/// The blocks of a file of such documents, one or one a line; none where it is something else.
-fn documents(bytes: &[u8]) -> Option<Vec<Block>> {
-    let one = |text: &[u8]| serde_json::from_slice::<Document>(text).ok().and_then(Document::block);
-    match one(bytes) {
-        Some(block) => Some(vec![block]),
-        None => bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(one).collect(),
-    }
-    .filter(|blocks| !blocks.is_empty())
-}
-
-impl Document {
-    fn block(self) -> Option<Block> {
-        let hex = |text: &str| u64::from_str_radix(text.trim_start_matches("0x"), 16).ok();
-        let mut traces = self.traces;
-        if let Some((tx_hash, result)) = self.tx_hash.zip(self.result) {
-            self.block_number?;
-            traces.push(Traced { tx_hash, result });
-        } else {
-            self.header.as_ref()?;
-        }
-        let transactions = traces.iter().enumerate().map(|(index, traced)| {
-            let calls = decode_call_trace(traced.result.get().as_bytes()).ok()?.calls;
-            let root = calls.first()?;
-            Some(Transaction {
-                hash: traced.tx_hash.parse().ok()?,
-                index: u32::try_from(index).ok()?,
-                from: root.from,
-                to: root.to,
-                value: root.value,
-                input: root.input.clone(),
-                calls,
-                ..Transaction::default()
-            })
-        });
-        let time = self.header.as_ref().and_then(|header| header.timestamp.as_deref()).and_then(hex);
-        Some(Block {
-            chain: ChainId::evm(self.chain_id.as_deref().and_then(hex).unwrap_or(1)),
-            number: self.block_number.or_else(|| self.header.as_ref().and_then(|header| hex(&header.number)))?,
-            time: Timestamp::from_secs(time.unwrap_or(0)),
-            transactions: transactions.collect::<Option<_>>()?,
-            has_traces: true,
-            ..Block::default()
-        })
-    }
 }
 
 /// When blocks were: some sets do not say, and then the nearest blocks of the chain that do say it are asked.

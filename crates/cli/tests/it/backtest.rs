@@ -100,3 +100,82 @@ fn what_was_labelled_is_compared_and_the_money_of_a_theft_is_shown() {
     std::fs::write(&labels, format!("{hash},perhaps\n")).unwrap();
     assert_eq!(backtest(folder.path(), &given).status.code(), Some(2));
 }
+
+/// Writes what people keep: whole blocks, half ones, a transaction a line, an attack that was played again.
+fn documents(folder: &Path) {
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    let hash = |number: u64| format!("0x{number:064x}");
+    let call = format!(r#"{{"type":"CALL","from":"{ONE}","to":"{ONE}","value":"0x0","input":"0x"}}"#);
+    let receipt = |number: u64| {
+        format!(r#"{{"transactionHash":"{}","from":"{ONE}","to":"{ONE}","status":"0x1","logs":[]}}"#, hash(number))
+    };
+    // The hash, the receiver's field names and the fee of the header are as the source has them, and it has no parent.
+    write(
+        "ethereum_10.json",
+        &format!(
+            r#"{{"chainId":"0x1","header":{{"number":"0xa","timestamp":"0x5eb01705","coinbase":"{ONE}","baseFee":"0x0"}},
+            "transactions":[{{"from":"{ONE}","to":"{ONE}","nonce":"0x1","value":"0x0"}}],
+            "traces":[{{"txHash":"{}","result":{call}}}],"receipts":[{}],"provenance":{{}}}}"#,
+            hash(1),
+            receipt(1)
+        ),
+    );
+    write(
+        "receipts.json",
+        &format!(
+            r#"{{"chainId":"0x1","header":{{"number":"0xb","hash":"{}"}},"transactions":[],"traces":[],"receipts":[{},{}]}}"#,
+            hash(11),
+            receipt(2),
+            receipt(3)
+        ),
+    );
+    let line = |height: &str, number: u64| {
+        format!(
+            r#"{{"chain":"base","chainId":"0x2105","timestamp":null,"blockNumber":"{height}","tx":null,"receipt":{}}}"#,
+            receipt(number)
+        )
+    };
+    let traced =
+        format!(r#"{{"name":"a","chain":"ethereum","blockNumber":12,"txHash":"{}","result":{call}}}"#, hash(7));
+    let lines = [line("0x1", 4), line("0x1", 5), line("0x2", 6), traced, "{\"blockNumber\":".to_owned()];
+    write("lines.jsonl", &lines.join("\n"));
+    let (_, tree) = theft("");
+    write(
+        "again.json",
+        &format!(
+            r#"{{"name":"a","kind":"attack","chain":"polygon","forkBlock":3,"attack_txs":["{}"],"trace":{tree},"logs":[]}}"#,
+            hash(8)
+        ),
+    );
+}
+
+#[test]
+fn documents_lines_and_attacks_played_again_are_judged_and_a_block_that_is_there_twice_once() {
+    let folder = tempfile::tempdir().unwrap();
+    documents(folder.path());
+    let again = folder.path().join("copy");
+    std::fs::create_dir(&again).unwrap();
+    std::fs::copy(folder.path().join("ethereum_10.json"), again.join("ethereum_10.json")).unwrap();
+    std::fs::write(folder.path().join("torn.json.zst"), b"no archive").unwrap();
+    let output = backtest(folder.path(), &["--json", "--all"]);
+    assert_eq!(output.status.code(), Some(1));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let blocks = &document["blocks"];
+    assert_eq!((&blocks["judged"], &blocks["repeated"]), (&Value::from(6), &Value::from(1)), "{blocks}");
+    assert_eq!(blocks["not_whole"], Value::Array(Vec::new()), "what a source does not have is no loss: {blocks}");
+    assert_eq!(document["speed"]["transactions"], 8);
+    assert_eq!(
+        (&document["lone_traces"]["count"], &document["lone_traces"]["named"]),
+        (&Value::from(1), &Value::from(1))
+    );
+    let named = document["transactions_named"].as_object().unwrap();
+    assert_eq!(named.keys().collect::<Vec<_>>(), [&format!("0x{:064x}", 8)]);
+    let left_out = document["files"]["left_out"].as_array().unwrap();
+    let why = |ending: &str| {
+        let found = left_out.iter().find(|one| one["file"].as_str().unwrap().ends_with(ending));
+        found.unwrap_or_else(|| panic!("{ending}: {left_out:?}"))["why"].as_str().unwrap()
+    };
+    assert_eq!(left_out.len(), 2, "{left_out:?}");
+    assert!(why("lines.jsonl").starts_with("lines that cannot be read: 1, the first is line 5"), "{left_out:?}");
+    assert!(why("torn.json.zst").contains("torn.json.zst"), "{left_out:?}");
+}

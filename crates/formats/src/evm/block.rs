@@ -40,13 +40,20 @@ struct Header {
 }
 
 /// A transaction with what it says about where it belongs; or why it cannot be used, with the field.
-type Element = Result<Found, (&'static str, DecodeError)>;
+pub(super) type Element = Result<Found, (&'static str, DecodeError)>;
 
-struct Found {
+pub(super) struct Found {
     transaction: Transaction,
     chain: Slot<ChainNumber>,
     block: Slot<B256>,
     unread: Vec<(&'static str, DecodeError)>,
+}
+
+impl Found {
+    /// Forgets which fields are missing: where the source has them of no transaction, that is no loss.
+    pub(super) fn as_the_source_has_it(&mut self) {
+        self.unread.retain(|(_, why)| !matches!(why, DecodeError::Missing { .. }));
+    }
 }
 
 fn block(reader: &mut Reader<'_>, chain: Option<ChainNumber>) -> Result<Block, DecodeError> {
@@ -83,7 +90,7 @@ fn block(reader: &mut Reader<'_>, chain: Option<ChainNumber>) -> Result<Block, D
 }
 
 /// Checks that the transactions belong to this block and to one chain, and puts them in.
-fn place(block: &mut Block, elements: Vec<Element>, chain: Option<ChainNumber>) -> Result<(), DecodeError> {
+pub(super) fn place(block: &mut Block, elements: Vec<Element>, chain: Option<ChainNumber>) -> Result<(), DecodeError> {
     let found = || elements.iter().filter_map(|element| element.as_ref().ok());
     let named = |found: &Found| match &found.chain {
         Slot::Read(chain) if *chain != 0 => Some(*chain),
@@ -146,8 +153,8 @@ fn transactions(reader: &mut Reader<'_>) -> Result<Vec<Element>, DecodeError> {
             hashes.get_or_insert_with(|| why.clone());
             Err(("transactions", why))
         } else {
-            match reader.attempt(transaction)? {
-                Ok(element) => element,
+            match reader.attempt(fields)? {
+                Ok(fields) => judged(fields),
                 Err(why) => Err(("transactions", why)),
             }
         };
@@ -158,25 +165,37 @@ fn transactions(reader: &mut Reader<'_>) -> Result<Vec<Element>, DecodeError> {
     only_hashes.map_or(Ok(all), Err)
 }
 
+/// What a transaction says of itself.
 #[derive(Default)]
-struct Fields {
-    hash: Slot<B256>,
-    from: Slot<Address>,
-    to: Slot<Option<Address>>,
-    value: Slot<U256>,
+pub(super) struct Fields {
+    pub(super) hash: Slot<B256>,
+    pub(super) from: Slot<Address>,
+    pub(super) to: Slot<Option<Address>>,
+    pub(super) value: Slot<U256>,
     nonce: Slot<u64>,
-    input: Slot<Bytes>,
+    pub(super) input: Slot<Bytes>,
     alias: Slot<Bytes>,
     gas: Slot<u64>,
     price: Slot<u128>,
     price_max: Slot<u128>,
     chain: Slot<ChainNumber>,
-    block: Slot<B256>,
+    pub(super) block: Slot<B256>,
     calls: Slot<u64>,
 }
 
+impl Fields {
+    /// Takes from elsewhere what is not said here.
+    pub(super) fn fill(&mut self, known: Self) {
+        self.hash.fill(known.hash);
+        self.from.fill(known.from);
+        self.to.fill(known.to);
+        self.value.fill(known.value);
+        self.input.fill(known.input);
+    }
+}
+
 /// Its place is where it stands in the list: what it says about that itself is not read, since some networks count otherwise.
-fn transaction(reader: &mut Reader<'_>) -> Result<Element, DecodeError> {
+pub(super) fn fields(reader: &mut Reader<'_>) -> Result<Fields, DecodeError> {
     let mut f = Fields::default();
     reader.object(|r, key| match key {
         b"hash" => f.hash.read(r, "hash", hash),
@@ -198,11 +217,11 @@ fn transaction(reader: &mut Reader<'_>) -> Result<Element, DecodeError> {
         b"calls" => f.calls.read(r, "calls", count),
         _ => r.skip(),
     })?;
-    Ok(judged(f))
+    Ok(f)
 }
 
 /// What of a transaction can be judged.
-fn judged(f: Fields) -> Element {
+pub(super) fn judged(f: Fields) -> Element {
     let hash = f.hash.need("hash").map_err(|why| ("hash", why))?;
     let from = f.from.need("from").map_err(|why| ("from", why))?;
     let mut unread = Vec::new();

@@ -25,7 +25,11 @@ pub(super) const TOPICS_MAX: usize = 4;
 /// (`lacks_receipt`) and it is noted in the block's `unread`. Asked for one by one, what was missing can be attached afterwards.
 /// An error, with nothing attached, is an answer of which no receipt fits: it is about another block, or is none.
 pub fn attach_receipts(block: &mut Block, bytes: &[u8]) -> Result<(), DecodeError> {
-    let receipts = answer(bytes, receipts)?;
+    join_receipts(block, answer(bytes, receipts)?)
+}
+
+/// The same with receipts that were read.
+pub(super) fn join_receipts(block: &mut Block, receipts: Vec<Result<Receipt, DecodeError>>) -> Result<(), DecodeError> {
     if receipts.is_empty() && !block.transactions.is_empty() {
         return Err(DecodeError::mismatch("number of receipts", 0, block.transactions.len()));
     }
@@ -69,10 +73,11 @@ pub fn attach_receipts(block: &mut Block, bytes: &[u8]) -> Result<(), DecodeErro
 
 /// The receipt, if it says that it is of this block: the same transaction may be in another branch too, with another outcome.
 fn of_block(receipt: Receipt, block: &Block) -> Result<Receipt, DecodeError> {
-    if receipt.block == block.hash {
+    let named = receipt.block.ok_or(DecodeError::Missing { field: "blockHash" })?;
+    if named == block.hash {
         return Ok(receipt);
     }
-    Err(DecodeError::mismatch("blockHash of a receipt", receipt.block, block.hash))
+    Err(DecodeError::mismatch("blockHash of a receipt", named, block.hash))
 }
 
 fn put(transaction: &mut Transaction, receipt: Receipt, unread: &mut UnreadParts) {
@@ -94,16 +99,18 @@ fn lack(transaction: &mut Transaction, unread: &mut UnreadParts) {
 }
 
 #[derive(PartialEq)]
-struct Receipt {
+pub(super) struct Receipt {
     hash: B256,
-    block: B256,
+    /// The block that it names; not every recording says.
+    pub(super) block: Option<B256>,
     /// None before Byzantium (EIP-658), where the receipt has a state root instead.
     status: Result<Option<bool>, DecodeError>,
     logs: Vec<Log>,
     unread: Vec<(&'static str, DecodeError)>,
 }
 
-fn receipts(reader: &mut Reader<'_>) -> Result<Vec<Result<Receipt, DecodeError>>, DecodeError> {
+/// A list of receipts; one that cannot be read costs itself alone.
+pub(super) fn receipts(reader: &mut Reader<'_>) -> Result<Vec<Result<Receipt, DecodeError>>, DecodeError> {
     let (mut all, mut logs) = (Vec::new(), 0);
     reader.array("receipts", TRANSACTIONS_PER_BLOCK_MAX, |reader| {
         let receipt = reader.attempt(receipt)?;
@@ -117,7 +124,8 @@ fn receipts(reader: &mut Reader<'_>) -> Result<Vec<Result<Receipt, DecodeError>>
     Ok(all)
 }
 
-fn receipt(reader: &mut Reader<'_>) -> Result<Receipt, DecodeError> {
+/// One receipt.
+pub(super) fn receipt(reader: &mut Reader<'_>) -> Result<Receipt, DecodeError> {
     let (mut id, mut block, mut status) = (Slot::Missing, Slot::Missing, Slot::Missing);
     let (mut all, mut unread) = (None, Vec::new());
     reader.object(|r, key| match key {
@@ -131,7 +139,7 @@ fn receipt(reader: &mut Reader<'_>) -> Result<Receipt, DecodeError> {
     })?;
     Ok(Receipt {
         hash: id.need("transactionHash")?,
-        block: block.need("blockHash")?,
+        block: block.optional()?,
         status: status.optional(),
         logs: all.ok_or(DecodeError::Missing { field: "logs" })?,
         unread,
@@ -146,7 +154,11 @@ fn outcome(reader: &mut Reader<'_>, field: &'static str) -> Result<bool, DecodeE
     }
 }
 
-fn logs(reader: &mut Reader<'_>, unread: &mut Vec<(&'static str, DecodeError)>) -> Result<Vec<Log>, DecodeError> {
+/// A list of logs; one that cannot be read is noted.
+pub(super) fn logs(
+    reader: &mut Reader<'_>,
+    unread: &mut Vec<(&'static str, DecodeError)>,
+) -> Result<Vec<Log>, DecodeError> {
     let mut all = Vec::new();
     reader.array("logs", LOGS_PER_BLOCK_MAX, |reader| {
         match reader.attempt(log)? {

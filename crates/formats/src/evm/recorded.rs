@@ -1,6 +1,6 @@
 //! Files of a recording: says what a file is, and puts the files of a folder together into blocks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, B256, address};
 use quarterdeck_core::{
@@ -10,6 +10,7 @@ use quarterdeck_core::{
 
 use super::{
     CALLS_PER_BODY_MAX, DecodeError, Traced, attach_receipts, attach_traces, decode_block, decode_call_trace,
+    document::{self, Lines},
     envelope::{self, answer},
     etl::{self, EtlRows},
     json::{Next, Reader},
@@ -32,10 +33,6 @@ const LANDMARKS: [(Address, ChainNumber); 12] = [
     (address!("B31f66AA3C1e785363F0875A1B74E27b85FD66c7"), 43_114),
 ];
 
-/// How folders of recordings call chains.
-const FOLDERS: [(&str, ChainNumber); 6] =
-    [("eth", 1), ("bsc", 56), ("polygon", 137), ("arbitrum", 42_161), ("gnosis", 100), ("avalanche", 43_114)];
-
 /// What one file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recorded {
@@ -49,6 +46,8 @@ pub enum Recorded {
     Traces(Vec<u8>),
     /// ethereum-etl lines.
     Rows(EtlRows),
+    /// Documents, one a line.
+    Lines(Lines),
     /// Receipts or traces of a block without transactions: they say nothing that is not known.
     Nothing,
 }
@@ -60,13 +59,16 @@ pub struct Finished {
     pub blocks: Vec<Block>,
     /// By file, or by block where lines are put together. Everything else is used.
     pub left_out: Vec<(String, DecodeError)>,
+    /// Blocks that were there before: the one that tells most is used, once.
+    pub repeated: usize,
 }
 
-/// Says what a file is and reads it. `name` is its path: `56_123.json` or a folder `bsc` gives the chain of a block that does
+/// Says what a file is and reads it. `name` is its path: `56_123.json`, `bsc_123.json` or a folder `bsc` gives the chain of a block that does
 /// not name its own, and a trace file named by a transaction hash gives the hash. `chain` is used where nothing says.
 pub fn sniff(name: &str, bytes: &[u8], chain: Option<ChainNumber>) -> Result<Recorded, DecodeError> {
     let stem = stem(name);
-    let named = stem.split_once('_').and_then(|(chain, _)| chain.parse().ok()).or_else(|| chain_of_folder(name));
+    let said = |(chain, _): (&str, &str)| chain.parse().ok().or_else(|| document::chain_named(chain.as_bytes()));
+    let named = stem.split_once('_').and_then(said).or_else(|| chain_of_folder(name));
     match form(bytes, name)? {
         Form::Block => match decode_block(bytes, None) {
             Err(DecodeError::Missing { field: "chainId" }) => decode_block(bytes, named.or(chain)),
@@ -78,6 +80,19 @@ pub fn sniff(name: &str, bytes: &[u8], chain: Option<ChainNumber>) -> Result<Rec
         Form::Tree => {
             let traced = decode_call_trace(bytes)?;
             Ok(Recorded::Trace(Box::new(lone(stem, bytes, traced, named.or(chain)))))
+        }
+        Form::Document => document::block(bytes, named.or(chain)).map(|block| Recorded::Block(Box::new(block))),
+        Form::Lines => document::lines(bytes, named.or(chain)).map(Recorded::Lines),
+        Form::Again => {
+            let again = document::again(bytes)?;
+            let mut block = lone(stem, bytes, again.traced, named.or(chain));
+            block.chain = again.chain.map_or(block.chain, ChainId::evm);
+            block.has_receipts = true;
+            for transaction in &mut block.transactions {
+                transaction.logs.clone_from(&again.logs);
+                transaction.hash = again.hash.unwrap_or(transaction.hash);
+            }
+            Ok(Recorded::Trace(Box::new(block)))
         }
         Form::Receipts => Ok(Recorded::Receipts(bytes.to_vec())),
         Form::Traces => Ok(Recorded::Traces(bytes.to_vec())),
@@ -115,6 +130,10 @@ impl Recording {
                 self.left_out.extend(rows.take_unread().map(|why| (name.to_owned(), why)));
                 self.rows.extend(rows);
             }
+            Recorded::Lines(lines) => {
+                self.left_out.extend(lines.unread.map(|why| (name.to_owned(), why)));
+                self.blocks.extend(lines.blocks);
+            }
             Recorded::Nothing => {}
         }
         Ok(())
@@ -133,11 +152,54 @@ impl Recording {
                 self.left_out.push((name.clone(), why));
             }
         }
-        self.blocks.sort_by_key(|block| (block.chain, block.number, block.hash));
-        self.blocks.dedup_by_key(|block| block.hash);
-        self.blocks.append(&mut self.lone);
-        Finished { blocks: self.blocks, left_out: self.left_out }
+        let (mut blocks, mut repeated) = each_once(self.blocks);
+        let mut seen = BTreeSet::new();
+        for lone in self.lone {
+            if seen.insert((lone.chain, lone.hash)) {
+                blocks.push(lone);
+            } else {
+                repeated += 1;
+            }
+        }
+        Finished { blocks, left_out: self.left_out, repeated }
     }
+}
+
+/// The blocks in order, each once, and how many there were besides. Where a block is recorded twice, the one that tells more is kept.
+fn each_once(mut blocks: Vec<Block>) -> (Vec<Block>, usize) {
+    blocks.sort_by_key(|block| (block.chain, block.number, block.hash));
+    let (mut kept, mut repeated): (Vec<Block>, usize) = (Vec::new(), 0);
+    for block in blocks {
+        let height = (block.chain, block.number);
+        let there = kept.iter().rposition(|known| (known.chain, known.number) != height).map_or(0, |place| place + 1);
+        let same = kept.iter_mut().skip(there).find(|known| is_same(known, &block));
+        match same {
+            Some(known) => {
+                repeated += 1;
+                if tells(&block) > tells(known) {
+                    *known = block;
+                }
+            }
+            None => kept.push(block),
+        }
+    }
+    (kept, repeated)
+}
+
+/// Whether two blocks of one height are the same. Two real blocks may have the same transactions; one whose hash was made here, because
+/// none was recorded, is then a recording of the other.
+fn is_same(a: &Block, b: &Block) -> bool {
+    let hashes = |block: &Block| block.transactions.iter().map(|transaction| transaction.hash).collect::<Vec<_>>();
+    a.hash == b.hash
+        || a.transactions.len() == b.transactions.len()
+            && (document::is_made(a) || document::is_made(b))
+            && hashes(a) == hashes(b)
+}
+
+/// How much a recording of a block tells.
+fn tells(block: &Block) -> (usize, usize, bool) {
+    let parts = usize::from(block.has_receipts) + usize::from(block.has_traces);
+    (parts, block.transactions.len(), !document::is_made(block))
 }
 
 type Attach = fn(&mut Block, &[u8]) -> Result<(), DecodeError>;
@@ -187,6 +249,9 @@ enum Form {
     Receipts,
     Traces,
     Rows,
+    Document,
+    Lines,
+    Again,
     Nothing,
 }
 
@@ -218,6 +283,13 @@ fn form(bytes: &[u8], name: &str) -> Result<Form, DecodeError> {
     };
     let has = |key: &str| found.names.iter().any(|known| known == key.as_bytes());
     match (found.array, ()) {
+        (false, ()) if has("header") && (has("transactions") || has("receipts") || has("traces")) => {
+            Ok(if is_one_a_line(bytes) { Form::Lines } else { Form::Document })
+        }
+        (false, ()) if has("receipt") && has("blockNumber") || has("txHash") && has("result") => {
+            Ok(if is_one_a_line(bytes) { Form::Lines } else { Form::Document })
+        }
+        (false, ()) if has("trace") && has("logs") => Ok(Form::Again),
         (false, ()) if has("transactions") => Ok(Form::Block),
         (false, ()) if has("traces") && has("block_number") => Ok(Form::Mev),
         (false, ()) if has("from") && has("type") => Ok(Form::Tree),
@@ -226,6 +298,14 @@ fn form(bytes: &[u8], name: &str) -> Result<Form, DecodeError> {
         (true, ()) if has("action") || has("result") => Ok(Form::Traces),
         _ => Err(unknown()),
     }
+}
+
+/// Whether the first of several lines is a value by itself.
+fn is_one_a_line(bytes: &[u8]) -> bool {
+    let mut lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+    let Some(first) = lines.next() else { return false };
+    let mut reader = Reader::new(first);
+    lines.next().is_some() && reader.skip_deep().and_then(|()| reader.end()).is_ok()
 }
 
 struct Keys {
@@ -266,7 +346,7 @@ fn stem(name: &str) -> &str {
 
 fn chain_of_folder(name: &str) -> Option<ChainNumber> {
     let mut folders = name.split(['/', '\\']).rev().skip(1).map(str::to_ascii_lowercase);
-    folders.find_map(|folder| FOLDERS.iter().find(|(word, _)| folder.starts_with(word)).map(|(_, chain)| *chain))
+    folders.find_map(|folder| document::chain_named(folder.as_bytes()))
 }
 
 /// A block of one transaction. Its hash is a digest of the body: the same file always gives the same signals.

@@ -98,7 +98,7 @@ pub enum DecodeError {
         why: String,
     },
     /// None of the forms that we read.
-    #[error("`{name}` is no EVM block, receipts, trace or ethereum-etl file")]
+    #[error("`{name}` is no EVM block, receipts, trace, document or ethereum-etl file")]
     Unrecognised {
         /// The file's name.
         name: String,

@@ -443,13 +443,13 @@ fn a_folder_of_separate_bodies_makes_one_block() {
     recording.add("traces.json", format!(r#"[{{"txHash":"{HASH_B}","result":{}}}]"#, frame("")).as_bytes()).unwrap();
     recording.add("block.json", body().as_bytes()).unwrap();
     recording.add("empty.json", br#"{"jsonrpc":"2.0","id":1,"result":[]}"#).unwrap();
-    let Finished { blocks, left_out } = recording.finish();
+    let Finished { blocks, left_out, .. } = recording.finish();
     assert_eq!(left_out, []);
     assert_eq!((blocks.len(), blocks[0].has_receipts, blocks[0].has_traces), (1, true, true));
     let mut stray = Recording::new(None);
     stray.add("receipts.json", receipts().as_bytes()).unwrap();
     stray.add("block.json", body().replace(HASH_A, HASH_C).as_bytes()).unwrap();
-    let Finished { blocks, left_out } = stray.finish();
+    let Finished { blocks, left_out, .. } = stray.finish();
     assert_eq!(
         (blocks.len(), left_out.len(), left_out[0].0.as_str()),
         (1, 1, "receipts.json"),
@@ -491,7 +491,61 @@ fn bodies() -> Vec<String> {
         format!("[{flat}]"),
         mev,
         rows,
+        format!(
+            r#"{{"chainId":"0x1","header":{{"number":"0x1","coinbase":"{ONE}"}},"transactions":[{{"from":"{ONE}","to":"{TWO}"}}],
+            "traces":[{{"txHash":"{HASH_B}","result":{call}}}],"receipts":{}}}"#,
+            receipts()
+        ),
+        format!(
+            "{{\"chain\":\"eth\",\"blockNumber\":1,\"txHash\":\"{HASH_A}\",\"result\":{call}}}\n{{\"chain\":\"eth\",\"blockNumber\":1,\"receipt\":{{\"transactionHash\":\"{HASH_B}\",\"from\":\"{ONE}\",\"to\":null,\"logs\":[]}}}}"
+        ),
+        format!(r#"{{"name":"a","chain":"bsc","attack_txs":["{HASH_A}"],"trace":{call},"logs":[]}}"#),
     ]
+}
+
+/// Recorded documents: what the block does not say, its receipts and traces do.
+#[test]
+fn a_document_is_a_block_with_what_its_source_had() {
+    let bodies = bodies();
+    let read = |which: usize| sniff("x.json", bodies[which].as_bytes(), None);
+    let Ok(Recorded::Block(block)) = read(7) else { panic!("{:?}", read(7)) };
+    assert!(block.unread.is_empty() && block.has_traces && block.has_receipts, "{:?}", block.unread);
+    let transaction = &block.transactions[0];
+    assert_eq!((transaction.hash.to_string(), transaction.status), (HASH_B.to_owned(), Some(true)));
+    assert_eq!(transaction.value, transaction.calls[0].value, "of the trace, where the block does not say");
+    let Ok(Recorded::Lines(lines)) = read(8) else { panic!("{:?}", read(8)) };
+    let hashes: Vec<_> = lines.blocks.iter().map(|block| block.transactions.len()).collect();
+    assert_eq!((hashes, lines.unread), (vec![2], None), "two lines of one block are one block");
+    let Ok(Recorded::Trace(again)) = read(9) else { panic!("{:?}", read(9)) };
+    assert_eq!((again.chain, again.transactions[0].hash.to_string()), (ChainId::evm(56), HASH_A.to_owned()));
+    assert!(again.has_receipts);
+}
+
+/// A field that is there and cannot be read is told, as in a node's answer.
+#[test]
+fn an_odd_field_of_a_document_is_noted() {
+    let text = bodies()[7].replace(r#""from":"0x1111"#, r#""value":"0xzz","from":"0x1111"#);
+    let Ok(Recorded::Block(block)) = sniff("x.json", text.as_bytes(), None) else { panic!("{text}") };
+    assert!(!block.unread.is_empty());
+    let unnamed = bodies()[7].replace(r#""number":"0x1","#, "");
+    assert_eq!(sniff("x.json", unnamed.as_bytes(), None), Err(DecodeError::Missing { field: "number" }));
+}
+
+/// A block with a hash of its own, and a recording of it without one, are one block; two real ones of one height are two.
+#[test]
+fn a_block_recorded_twice_is_used_once() {
+    let document = bodies()[7].clone();
+    let named = |hash: &str| document.replace(r#""number":"0x1""#, &format!(r#""number":"0x1","hash":"{hash}""#));
+    let named =
+        |hash: &str| named(hash).replace(&format!(r#""blockHash":"{HASH_A}""#), &format!(r#""blockHash":"{hash}""#));
+    let mut recording = Recording::new(None);
+    for text in [document.clone(), named(HASH_A), named(HASH_C), document.clone()] {
+        recording.add("x.json", text.as_bytes()).unwrap();
+    }
+    let done = recording.finish();
+    let hashes: Vec<String> = done.blocks.iter().map(|block| block.hash.to_string()).collect();
+    assert_eq!((hashes.len(), done.repeated), (2, 2), "{hashes:?}");
+    assert!(hashes.contains(&HASH_A.to_owned()) && hashes.contains(&HASH_C.to_owned()), "{hashes:?}");
 }
 
 proptest! {
@@ -501,7 +555,7 @@ proptest! {
     }
 
     #[test]
-    fn no_damaged_body_panics(which in 0..7_usize, cut in any::<prop::sample::Index>(), changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6)) {
+    fn no_damaged_body_panics(which in 0..10_usize, cut in any::<prop::sample::Index>(), changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6)) {
         let mut bytes = bodies()[which].clone().into_bytes();
         for (at, byte) in changes {
             let at = at.index(bytes.len());

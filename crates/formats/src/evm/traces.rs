@@ -33,7 +33,8 @@ pub fn attach_traces(block: &mut Block, bytes: &[u8]) -> Result<(), DecodeError>
     Ok(())
 }
 
-fn join_traces(block: &mut Block, traced: Vec<TracedTransaction>) -> Result<(), DecodeError> {
+/// The same with traces that were read.
+pub(super) fn join_traces(block: &mut Block, traced: Vec<TracedTransaction>) -> Result<(), DecodeError> {
     let (given, want) = (traced.len(), block.transactions.len());
     if given == 0 && want > 0 {
         return Err(DecodeError::mismatch("number of traced transactions", given, want));

@@ -94,7 +94,8 @@ struct Fields {
     failed: bool,
 }
 
-fn frames(reader: &mut Reader<'_>, calls_max: usize) -> Result<Traced, DecodeError> {
+/// One frame with all below it, at most so many.
+pub(super) fn frames(reader: &mut Reader<'_>, calls_max: usize) -> Result<Traced, DecodeError> {
     let mut traced = Traced::default();
     let mut open: Vec<Open> = Vec::new();
     begin(reader, &mut traced.calls, &mut open, calls_max)?;

@@ -63,6 +63,12 @@ impl<T: PartialEq> Slot<T> {
 }
 
 impl<T> Slot<T> {
+    /// Takes another's value where this has none.
+    pub(super) fn fill(&mut self, other: Self) {
+        if matches!(self, Self::Missing) {
+            *self = other;
+        }
+    }
     /// A value that must be there.
     pub(super) fn need(self, field: &'static str) -> Result<T, DecodeError> {
         match self {
