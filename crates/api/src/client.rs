@@ -3,8 +3,8 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    BeginAnew, Bulk, BulkDone, Command, Configuration, Done, EndSilences, Erase, Erased, ErrorBody, Incident,
-    IncidentSummary, LogHead, OnCall, SetSilence, Silence, SilenceEnded, Source, Timeline,
+    BeginAnew, Bulk, BulkDone, Command, Configuration, Declare, Declared, Done, EndSilences, Erase, Erased, ErrorBody,
+    Incident, IncidentSummary, LogHead, OnCall, SetSilence, Silence, SilenceEnded, Source, Timeline,
 };
 
 /// Bytes of an answer read at most: a long incident with 10,000 events is about 10 MB.
@@ -185,6 +185,10 @@ impl Client {
             (incident.timeline, incident.earlier) = (part.rows, part.earlier);
         }
         Ok(incident)
+    }
+    /// Declares an incident, and waits until it is durable.
+    pub async fn declare(&self, declare: &Declare) -> Result<Declared, ClientError> {
+        self.post("/api/v1/incidents", declare).await
     }
     /// Asks something of an incident, and waits until it is durable.
     pub async fn command(&self, id: &str, command: &Command) -> Result<Done, ClientError> {

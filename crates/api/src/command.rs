@@ -31,14 +31,16 @@ pub enum Command {
     },
     /// The harm has stopped.
     Mitigate {
-        /// What stopped it.
+        /// What stopped it, in words: blanks and punctuation alone are refused.
         #[serde(default)]
+        #[schema(required)]
         note: String,
     },
     /// It is over.
     Resolve {
-        /// What was done.
+        /// What was done, in words: blanks and punctuation alone are refused.
         #[serde(default)]
+        #[schema(required)]
         note: String,
     },
     /// It was not over.

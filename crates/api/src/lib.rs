@@ -4,6 +4,7 @@
 //! in fields that end in `_cents`. Identifiers are text: `inc_…`, `sig_…`, `pag_…`.
 
 pub mod command;
+pub mod declare;
 pub mod source;
 pub mod bulk;
 pub mod client;
@@ -16,6 +17,7 @@ use utoipa::ToSchema;
 pub use self::{
     bulk::{Bulk, BulkAnswer, BulkDone, EndSilences, Matching, SilenceEnded},
     command::{Command, Done, Erase, Erased, ErasedCopy, Field, Offer},
+    declare::{Declare, Declared},
     source::{BeginAnew, Source, SourceKind, SourceSetting},
 };
 
@@ -75,6 +77,9 @@ pub struct Incident {
     pub roles: BTreeMap<String, String>,
     /// The incident that it is part of.
     pub merged_into: Option<String>,
+    /// Who declared it; none: a signal opened it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared_by: Option<String>,
     /// Until when the acknowledgement holds.
     pub acknowledged_until: Option<String>,
     /// Tier of the escalation, from 1, and round, from 1.

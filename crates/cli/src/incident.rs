@@ -200,7 +200,7 @@ fn list(incidents: &[IncidentSummary], wanted: &ListArgs, json: bool) -> anyhow:
 }
 
 /// Which incident, and how it stands.
-fn head(summary: &IncidentSummary) -> Vec<String> {
+pub(crate) fn head(summary: &IncidentSummary) -> Vec<String> {
     let service = summary.service.as_deref().unwrap_or("unknown");
     vec![
         format!("{} {} {}", summary.severity, summary.id, summary.title),
@@ -219,7 +219,7 @@ fn done_in_words(done: &Done) -> String {
 }
 
 /// What can be asked next.
-fn possible(offers: &[Offer]) -> Option<String> {
+pub(crate) fn possible(offers: &[Offer]) -> Option<String> {
     let words: Vec<String> = offers.iter().map(|offer| asking::spelled(&offer.command)).collect();
     (!words.is_empty()).then(|| format!("possible now: {}", words.join(", ")))
 }

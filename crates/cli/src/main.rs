@@ -9,6 +9,7 @@ mod backup;
 mod check;
 mod demo;
 mod incident;
+mod declare;
 mod key;
 mod model;
 mod erase;
@@ -56,6 +57,8 @@ enum Command {
     Backup(backup::Backup),
     /// Verify a log folder or an evidence bundle, offline.
     Verify(verify::Verify),
+    /// Open an incident: a title and a guess of how bad it is.
+    Declare(declare::DeclareArgs),
     /// List incidents, show one, act on one.
     Incident(incident::IncidentArgs),
     /// List silences, set one, end one.
@@ -103,6 +106,7 @@ fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Declare(args) => declare::run(&args),
         Command::Incident(args) => incident::run(&args),
         Command::Silence(args) => silence::run(&args),
         Command::Source(args) => source::run(&args),

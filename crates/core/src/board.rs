@@ -20,6 +20,7 @@ mod quiet;
 mod tally;
 mod openers;
 mod beyond;
+mod declared;
 mod read;
 mod fold;
 mod bytes;
@@ -57,7 +58,7 @@ use crate::{
         Refusal, decide::claims::Reception,
     },
     limits::SILENCES_MAX,
-    signal::{Fingerprint, Signal, SignalChange, SignalStatus},
+    signal::{Declared, Fingerprint, Signal, SignalChange, SignalStatus},
     time::Timestamp,
 };
 pub use crate::{
@@ -419,6 +420,9 @@ impl Board {
         let bounds = signal.source.as_ref().and_then(|source| setting.rules.bounds.get(source));
         let confined = bounds.and_then(|bounds| bounds.confined(signal)).map(Arc::new);
         let signal = confined.as_ref().unwrap_or(signal);
+        if let Some(Declared { by, .. }) = &signal.declared {
+            return self.declared(signal, by, confined.is_some(), &mut Ctx { now, ids, setting });
+        }
         if let Some(id) = self.known(signal, setting, now) {
             return (Vec::new(), Fate::Repeated(id));
         }

@@ -11,6 +11,7 @@ use crate::{
     id::{Id, Name, ServiceId, SourceId},
     limits::TEXT_BYTES_MAX,
     money::Usd,
+    severity::Severity,
     signal::{Explanation, Facts, Fingerprint, Loudness, Signal, SignalStatus},
     time::Timestamp,
 };
@@ -102,6 +103,13 @@ impl Bounds {
         if loudness < signal.loudness {
             said.push(format!("that it is {}", signal.loudness.word()));
         }
+        let mut declared = signal.declared.clone();
+        if let Some(guess) = declared.as_mut()
+            && as_loud(guess.severity) > self.loudest
+        {
+            said.push(format!("that it is {}", guess.severity));
+            guess.severity = worst_of(self.loudest);
+        }
         let mut service = signal.service.clone();
         let foreign = |service: &ServiceId| self.services.as_ref().is_some_and(|own| !own.contains(service));
         if service.as_ref().is_some_and(foreign) {
@@ -114,7 +122,27 @@ impl Bounds {
         let room = TEXT_BYTES_MAX.saturating_sub(note.len() + 1);
         let text = [cut(&signal.explanation.text, room), &note].join("\n").trim().to_owned();
         let explanation = Explanation { text, numbers: signal.explanation.numbers.clone() };
-        Some(Signal { loudness, service, explanation, facts, ..signal.clone() })
+        Some(Signal { loudness, service, explanation, facts, declared, ..signal.clone() })
+    }
+}
+
+/// How loud somebody is who guesses this severity: a bound on loudness holds for guesses, too.
+const fn as_loud(severity: Severity) -> Loudness {
+    match severity {
+        Severity::Sev1 | Severity::Sev2 => Loudness::Critical,
+        Severity::Sev3 => Loudness::Error,
+        Severity::Sev4 => Loudness::Warning,
+        Severity::Sev5 => Loudness::Info,
+    }
+}
+
+/// The worst guess that is no louder than this.
+const fn worst_of(loudest: Loudness) -> Severity {
+    match loudest {
+        Loudness::Critical => Severity::Sev1,
+        Loudness::Error => Severity::Sev3,
+        Loudness::Warning => Severity::Sev4,
+        Loudness::Info => Severity::Sev5,
     }
 }
 
@@ -236,6 +264,7 @@ pub(crate) fn gatherer(source: &SourceId, first: &Signal, why: Beyond, bounds: &
         drill: first.drill,
         repeats: false,
         annotations: None,
+        declared: None,
         source: None,
         group: None,
     })

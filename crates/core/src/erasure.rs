@@ -103,7 +103,11 @@ fn signal_of(body: &Body) -> Option<SignalId> {
         Body::Incident(IncidentEvent::Claims(ClaimsEvent::SignalRetracted { signal, .. }))
         | Body::Journal(JournalEvent::SignalTurned { signal, .. }) => Some(*signal),
         Body::Incident(
-            IncidentEvent::Life(_) | IncidentEvent::Claims(_) | IncidentEvent::Paging(_) | IncidentEvent::Room(_),
+            IncidentEvent::Life(_)
+            | IncidentEvent::Claims(_)
+            | IncidentEvent::Paging(_)
+            | IncidentEvent::Roles(_)
+            | IncidentEvent::Room(_),
         )
         | Body::Journal(_) => None,
     }

@@ -1,7 +1,7 @@
 //! The incident: what people respond to. It is a fold of its events and nothing else.
 //!
 //! `decide` turns a command into events or a refusal, `apply` turns an event into state; both are pure. An incident has facets: its
-//! life, the claims about it, its paging, and the room in which people work on it. Each facet is a folder with its own state, events and
+//! life, the claims about it, its paging, the roles in it, and the room in which people work on it. Each facet is a folder with its own state, events and
 //! commands, and says itself what fits and what changes; what may be asked of it, and what it owes, is its file below `decide`, which
 //! sees the whole incident. `apply`, `decide` and [`crate::duty`] hand each thing on and hold only what spans the facets.
 //!
@@ -25,14 +25,14 @@
 //! Tests: beside `decide`, in `board/tests/`, and the laws in `tests/laws.rs`.
 
 pub mod phase;
-pub mod role;
-pub mod actor;
 pub mod refusal;
 pub mod text;
+pub mod declaration;
 pub mod family;
 pub mod paging;
 pub mod life;
 pub mod claims;
+pub mod roles;
 pub mod room;
 pub mod event;
 pub mod command;
@@ -43,18 +43,17 @@ pub mod decide;
 pub mod offer;
 
 pub use self::{
-    actor::Actor,
     claims::{Attached, Taken},
-    command::{ClaimsCommand, Command, Ctx, LifeCommand, PagingCommand, RoomCommand},
+    command::{ClaimsCommand, Command, Ctx, LifeCommand, PagingCommand, RolesCommand, RoomCommand},
+    declaration::Declaration,
     event::{
-        ClaimsEvent, ERASED, Family, IncidentEvent, LifeEvent, PageOutcome, PageReason, PagingEvent, RoomEvent,
-        SeverityChange,
+        ClaimsEvent, ERASED, Family, IncidentEvent, LifeEvent, PageOutcome, PageReason, PagingEvent, RolesEvent,
+        RoomEvent, SeverityChange,
     },
     life::Acknowledgement,
     paging::{Escalation, PageRecord},
     phase::Phase,
     refusal::{IllegalHistory, Refusal},
-    role::ResponseRole,
     state::Incident,
 };
-pub use crate::severity::Severity;
+pub use crate::{actor::Actor, role::ResponseRole, severity::Severity};

@@ -21,14 +21,16 @@
 pub mod limits;
 pub mod id;
 pub mod time;
+pub mod actor;
+pub mod role;
 pub mod money;
 pub mod account;
 pub mod chain;
 pub mod wallet;
 pub mod catalogue;
+pub mod severity;
 pub mod signal;
 pub mod detector;
-pub mod severity;
 pub mod policy;
 pub mod priority;
 pub mod bounds;

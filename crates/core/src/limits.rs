@@ -6,6 +6,10 @@ use std::time::Duration;
 pub const NAME_BYTES_MAX: usize = 64;
 /// Bytes of a title: a page on a lock screen shows about this much.
 pub const TITLE_BYTES_MAX: usize = 240;
+/// Bytes of the key that makes a repeated request harmless: an identifier of any usual kind, with room to spare.
+pub const DECLARATION_KEY_BYTES_MAX: usize = 128;
+/// Services that a refusal names: what a person reads before they look it up.
+pub const SERVICES_NAMED_MAX: usize = 20;
 /// Bytes of a note or an explanation: a long paragraph; longer things are evidence, not notes.
 pub const TEXT_BYTES_MAX: usize = 16_384;
 /// Labels on one signal: Prometheus alerts rarely pass 30.

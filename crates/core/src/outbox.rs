@@ -112,6 +112,7 @@ pub fn deliveries(incident: &Incident, event: &IncidentEvent, roster: &Roster) -
             | PagingEvent::PageSettled { .. }
             | PagingEvent::NobodyReached { .. },
         )
+        | IncidentEvent::Roles(_)
         | IncidentEvent::Room(_) => Vec::new(),
     }
 }

@@ -14,7 +14,7 @@
 //! | loudness, which is the source's own opinion | info 0, warning 60, error 150, critical 240 |
 //!
 //! 700 points are SEV1, 500 SEV2, 300 SEV3, 150 SEV4. Gates decide alone, whatever the sum: a key in the wrong hands is SEV1;
-//! a theft in progress is SEV1 from $1 M on and at least SEV2 always. Every term and gate only grows with its fact, so more
+//! a theft in progress is SEV1 from $1 M on and at least SEV2 always; and what somebody declared is as bad as they guessed, at least. Every term and gate only grows with its fact, so more
 //! money, more users, another flag, a higher criticality or a louder source never lowers a severity.
 //!
 //! Integers only: two machines agree to the point. Tests: below, monotonicity in `tests/laws.rs`.
@@ -35,7 +35,7 @@ use crate::{
     catalogue::Service,
     money::Usd,
     severity::Severity,
-    signal::{Facts, Loudness},
+    signal::{Declared, Facts, Loudness},
 };
 
 /// The version of the weights that come with the program.
@@ -81,7 +81,7 @@ pub struct Score {
     pub severity: Severity,
     /// The addends.
     pub terms: Vec<Term>,
-    /// Facts that decide alone, whatever the sum: `key compromise`, `theft in progress`.
+    /// What decides alone, whatever the sum: `key compromise`, `theft in progress`, `declared SEV2 by alice`.
     pub gates: Vec<String>,
     /// The money behind it.
     pub money_at_risk: Usd,
@@ -107,6 +107,16 @@ impl Score {
         }
     }
 
+    /// The same score where somebody declared how bad it is: at least so bad, and it says by whom.
+    #[must_use]
+    pub fn at_least(mut self, declared: Option<&Declared>) -> Self {
+        if let Some(declared) = declared {
+            self.severity = self.severity.max(declared.severity);
+            self.gates.push(declared.to_string());
+        }
+        self
+    }
+
     /// The version of the weights that gave it.
     pub fn weights(&self) -> &str {
         if self.weights.is_empty() { DEFAULT_WEIGHTS } else { &self.weights }
@@ -116,7 +126,9 @@ impl Score {
     pub fn in_words(&self) -> String {
         let mut terms: Vec<&Term> = self.terms.iter().collect();
         terms.sort_by_key(|term| std::cmp::Reverse(term.points));
-        let words: Vec<String> = terms.into_iter().filter_map(Term::in_words).collect();
+        let declared =
+            self.gates.iter().filter(|gate| gate.starts_with(GATE_DECLARED)).map(|gate| format!("it was {gate}"));
+        let words: Vec<String> = declared.chain(terms.into_iter().filter_map(Term::in_words)).collect();
         if words.is_empty() { "nothing counts any more".to_owned() } else { words.join("; ") }
     }
 
@@ -189,6 +201,9 @@ pub fn score(
         weights: Some(weights.version()).filter(|version| version != DEFAULT_WEIGHTS).unwrap_or_default(),
     }
 }
+
+/// How the gate of a guess begins: see [`Declared`].
+const GATE_DECLARED: &str = "declared ";
 
 /// Cents in the dollar, the unit of the floor.
 const CENTS: u64 = 100;

@@ -11,7 +11,7 @@ use crate::{
     policy::{EscalationPolicy, Roster, Target, Tier},
     priority::{self, Score, Weights},
     severity::Severity,
-    signal::{Facts, Loudness},
+    signal::{Claimed, Facts, Loudness, Signal},
 };
 
 /// The knobs of correlation.
@@ -91,6 +91,16 @@ impl Setting {
     /// How bad these claims are about this service.
     pub fn score(&self, facts: &Facts, loudness: Loudness, service: Option<&ServiceId>) -> Score {
         priority::score(&self.weights, facts, loudness, self.service(service), self.blast_radius(service))
+    }
+
+    /// How bad all of this is about this service, whoever says so.
+    pub fn weigh(&self, claimed: &Claimed, service: Option<&ServiceId>) -> Score {
+        self.score(&claimed.facts, claimed.loudness, service).at_least(claimed.declared.as_ref())
+    }
+
+    /// How bad a signal is alone, about this service.
+    pub fn score_of(&self, signal: &Signal, service: Option<&ServiceId>) -> Score {
+        self.score(&signal.facts, signal.loudness, service).at_least(signal.declared.as_ref())
     }
 
     fn everybody(&self) -> EscalationPolicy {

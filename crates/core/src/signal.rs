@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     account::Account,
+    actor::Actor,
     chain::{B256, BlockRef},
     id::{DetectorId, Id, ServiceId, SignalId, SourceId},
     limits::CLOCKS_APART_MAX,
     money::Usd,
+    severity::Severity,
     time::Timestamp,
 };
 
@@ -256,6 +258,60 @@ pub struct Signal {
     /// of them is in the title and in the explanation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotations: Option<BTreeMap<String, String>>,
+    /// Who declared it, and how bad they guess it is; none: a detector or a monitor says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declared: Option<Declared>,
+}
+
+/// Somebody's guess of how bad it is, with which they declared it: a floor of the severity until facts are stated instead.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Declared {
+    /// How bad, at least.
+    pub severity: Severity,
+    /// Who guesses so.
+    pub by: Actor,
+}
+
+impl fmt::Display for Declared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "declared {} by {}", self.severity, self.by)
+    }
+}
+
+/// All that counts for how bad it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Claimed {
+    /// What is claimed about impact.
+    pub facts: Facts,
+    /// How loud the loudest source says it is.
+    pub loudness: Loudness,
+    /// The worst guess of those who declared it.
+    pub declared: Option<Declared>,
+}
+
+impl Claimed {
+    /// What these facts claim, and no signal.
+    pub fn stated(facts: Facts) -> Self {
+        Self { facts, loudness: Loudness::Info, declared: None }
+    }
+
+    /// What the signal claims, too.
+    #[must_use]
+    pub fn with(&self, signal: &Signal) -> Self {
+        Self {
+            facts: self.facts.merge(&signal.facts),
+            loudness: self.loudness.max(signal.loudness),
+            declared: worse(self.declared.as_ref(), signal.declared.as_ref()).cloned(),
+        }
+    }
+}
+
+/// The worse of two guesses; of two that are as bad the first.
+pub fn worse<'a>(one: Option<&'a Declared>, other: Option<&'a Declared>) -> Option<&'a Declared> {
+    match (one, other) {
+        (Some(one), Some(other)) if other.severity > one.severity => Some(other),
+        (one, other) => one.or(other),
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field over by reference")]
@@ -277,7 +333,8 @@ impl Signal {
     #[must_use]
     pub fn on_top_of(&self, before: &Self) -> Self {
         let facts = self.facts.merge(&before.facts);
-        Self { facts, loudness: self.loudness.max(before.loudness), ..self.clone() }
+        let declared = worse(before.declared.as_ref(), self.declared.as_ref()).cloned();
+        Self { facts, loudness: self.loudness.max(before.loudness), declared, ..self.clone() }
     }
 
     /// Whether it began after `end`, so that an end at that instant is the end of something before it. Where its source did not say
@@ -287,6 +344,9 @@ impl Signal {
         end.plus(apart) < self.event_time
     }
 }
+
+/// Who says what a person declared, as detectors have names.
+pub const DECLARED: &str = "declared";
 
 /// Who says that a history was set aside, as detectors have names.
 pub const DAMAGED_HISTORY: &str = "damaged_history";
@@ -300,7 +360,7 @@ impl Signal {
     #[must_use]
     pub fn redacted(&self) -> Self {
         let Self { id, fingerprint, detector, parameters, status, loudness, service, facts, .. } = self;
-        let Self { confidence_permille, position, event_time, observed, drill, repeats, source, .. } = self;
+        let Self { confidence_permille, position, event_time, observed, drill, repeats, source, declared, .. } = self;
         Self {
             id: *id,
             fingerprint: *fingerprint,
@@ -324,6 +384,7 @@ impl Signal {
             source: source.clone(),
             group: None,
             annotations: None,
+            declared: declared.clone(),
         }
     }
 }

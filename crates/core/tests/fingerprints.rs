@@ -13,14 +13,14 @@ mod draw;
 
 use std::collections::BTreeMap;
 
-use cases::{CLAIMS, Cases, JOURNAL, LIFE, PAGING, ROOM};
+use cases::{CLAIMS, Cases, JOURNAL, LIFE, PAGING, ROLES, ROOM};
 use draw::Draw;
 use quarterdeck_core::{
     board::{Body, Stream},
     id::Id,
     incident::{
         IncidentEvent,
-        event::{ClaimsEvent, Family as _, LifeEvent, PagingEvent, RoomEvent},
+        event::{ClaimsEvent, Family as _, LifeEvent, PagingEvent, RolesEvent, RoomEvent},
     },
     policy::EscalationPolicy,
     priority::Score,
@@ -75,6 +75,7 @@ fn all() -> BTreeMap<String, String> {
         LIFE.iter().map(|(kind, make)| (*kind, *make)).collect::<Vec<(&str, fn(&mut Draw) -> IncidentEvent)>>(),
         CLAIMS.to_vec(),
         PAGING.to_vec(),
+        ROLES.to_vec(),
         ROOM.to_vec(),
     ];
     for (kind, make) in families.concat() {
@@ -124,6 +125,7 @@ fn every_event_has_its_cases() {
     of(LIFE, LifeEvent::KINDS);
     of(CLAIMS, ClaimsEvent::KINDS);
     of(PAGING, PagingEvent::KINDS);
+    of(ROLES, RolesEvent::KINDS);
     of(ROOM, RoomEvent::KINDS);
     let golden = include_str!("../src/journal.rs").split("#[serde(rename = \"").skip(1);
     let declared: Vec<&str> = golden.filter_map(|rest| rest.split('"').next()).filter(|k| k.contains(".v")).collect();

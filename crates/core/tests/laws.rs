@@ -24,12 +24,12 @@ use quarterdeck_core::{
     id::{Id, IncidentId, Kind, Name, PageId, PersonId, SeededIds, SignalId},
     incident::{
         Actor, ClaimsCommand, ClaimsEvent, Command, Incident, IncidentEvent, LifeCommand, LifeEvent, PageOutcome,
-        PageReason, PagingCommand, PagingEvent, Phase, ResponseRole, RoomCommand, Severity,
+        PageReason, PagingCommand, PagingEvent, Phase, ResponseRole, RolesCommand, RoomCommand, Severity,
     },
     money::Usd,
     policy::{Contact, EscalationPolicy, Person, Roster, Target, Tier},
     priority::{self, Bands, CriticalityPoints, Doubling, LoudnessPoints, Weights},
-    signal::{ChainPosition, Explanation, Facts, Fingerprint, Loudness, Signal, SignalChange, SignalStatus},
+    signal::{ChainPosition, Declared, Explanation, Facts, Fingerprint, Loudness, Signal, SignalChange, SignalStatus},
     time::Timestamp,
 };
 
@@ -103,6 +103,8 @@ fn setting() -> Setting {
 #[derive(Debug, Clone)]
 enum Happening {
     Raise(Claim),
+    /// Somebody declares it, with this guess.
+    Declare(Claim, Severity),
     Confirm(prop::sample::Index),
     Retract(prop::sample::Index),
     End(u8),
@@ -230,6 +232,12 @@ fn happening() -> impl Strategy<Value = Happening> {
                 Happening::Raise(Claim { number, occurrence, on_chain, service, facts, loudness })
             }
         ),
+        2 => (0..6_u8, prop::option::of(0..4_usize), facts(), prop::sample::select(Severity::ALL.to_vec())).prop_map(
+            |(number, service, facts, severity)| {
+                let (occurrence, on_chain, loudness) = (9, false, Loudness::Info);
+                Happening::Declare(Claim { number, occurrence, on_chain, service, facts, loudness }, severity)
+            }
+        ),
         1 => index().prop_map(Happening::Confirm),
         2 => index().prop_map(Happening::Retract),
         2 => (0..6_u8).prop_map(Happening::End),
@@ -305,6 +313,17 @@ impl World {
                 self.raised.push(signal.id);
                 self.take(&SignalChange::Raised { signal: Arc::new(signal) });
             }
+            Happening::Declare(claim, severity) => {
+                let declared = Some(Declared { severity, by: ann() });
+                let signal = Signal { detector: name("declared"), repeats: false, declared, ..self.signal(claim) };
+                self.raised.push(signal.id);
+                self.take(&SignalChange::Raised { signal: Arc::new(signal) });
+                let incident = self.board.incident_of_signal(self.raised.last().unwrap()).unwrap();
+                let incident = self.board.incident(incident).unwrap();
+                if let Some(declared) = incident.declared() {
+                    assert!(incident.severity() >= declared.severity, "a guess is a floor");
+                }
+            }
             Happening::Confirm(which) if !self.raised.is_empty() => {
                 self.take(&SignalChange::Confirmed { id: *which.get(&self.raised) });
             }
@@ -379,6 +398,7 @@ impl World {
             source: position.is_none().then(|| name("monitor")),
             group: None,
             annotations: None,
+            declared: None,
             position,
             parties: Vec::new(),
             labels: BTreeMap::new(),
@@ -502,13 +522,13 @@ fn command(asked: Asked, signals: &[SignalId]) -> Command {
         Asked::AcknowledgeClaim(which) => {
             Command::Claims(ClaimsCommand::Acknowledge { by, signal: *which.get(signals) })
         }
-        Asked::Mitigate => Command::Life(LifeCommand::Mitigate { by, note: String::new() }),
+        Asked::Mitigate => Command::Life(LifeCommand::Mitigate { by, note: "paused".to_owned() }),
         Asked::Resolve => Command::Life(LifeCommand::Resolve { by, note: "done".to_owned() }),
         Asked::Reopen => Command::Life(LifeCommand::Reopen { by, reason: "again".to_owned() }),
         Asked::Review => Command::Life(LifeCommand::Review { by, note: String::new() }),
         Asked::Note => Command::Room(RoomCommand::Note { by, text: "looking".to_owned() }),
         Asked::TakeRole => {
-            Command::Room(RoomCommand::TakeRole { by, role: ResponseRole::Commander, person: name("bob") })
+            Command::Roles(RolesCommand::Take { by, role: ResponseRole::Commander, person: name("bob") })
         }
         Asked::Escalate => Command::Paging(PagingCommand::Escalate { by, reason: "hands".to_owned() }),
         Asked::State(facts, replace) => Command::Claims(ClaimsCommand::StateFacts { by, facts, replace }),

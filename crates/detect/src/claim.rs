@@ -93,6 +93,7 @@ impl Claim {
             source: None,
             group: None,
             annotations: None,
+            declared: None,
         };
         Self { signal, place: Some(0) }
     }

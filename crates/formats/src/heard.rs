@@ -174,6 +174,7 @@ impl Report {
             source: Some(hearing.source.clone()),
             group,
             annotations: self.annotations,
+            declared: None,
         };
         let signal = if self.drill { signal.into_drill() } else { signal };
         Heard { change: SignalChange::Raised { signal: Arc::new(signal) }, expires }

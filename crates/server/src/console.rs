@@ -14,6 +14,7 @@ mod pages;
 mod visit;
 mod incident;
 mod commands;
+mod declare;
 mod bulk;
 mod incidents;
 mod login;
@@ -44,6 +45,7 @@ pub fn routes() -> Router<Shared> {
         .merge(incident::routes())
         .merge(bulk::routes())
         .merge(commands::routes())
+        .merge(declare::routes())
         .merge(signals::routes())
         .merge(silences::routes())
         .merge(oncall::routes())

@@ -23,6 +23,7 @@ pub mod sources;
 pub mod wallets;
 pub mod incidents;
 pub mod commands;
+pub mod declare;
 pub mod bulk;
 pub mod erase;
 pub mod alertmanager;
@@ -53,6 +54,7 @@ pub fn router(app: Shared, pages: Router<Shared>) -> Router {
     Router::new()
         .merge(incidents::routes())
         .merge(commands::routes())
+        .merge(declare::routes())
         .merge(bulk::routes())
         .merge(erase::routes())
         .merge(signals::routes())

@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(asked("acknowledge inc_1"), Command::Acknowledge {});
         assert_eq!(asked("acknowledge-claim inc_1 sig_1"), Command::AcknowledgeClaim { signal: "sig_1".to_owned() });
         assert_eq!(asked("note inc_1 seen"), Command::Note { text: "seen".to_owned() });
-        assert_eq!(asked("resolve inc_1"), Command::Resolve { note: String::new() });
+        assert_eq!(asked("resolve inc_1 mended"), Command::Resolve { note: "mended".to_owned() });
         assert_eq!(asked("merge inc_1 inc_2"), Command::Merge { into: "inc_2".to_owned() });
         let (role, person) = ("scribe".to_owned(), Some("bo".to_owned()));
         assert_eq!(asked("take-role inc_1 scribe --person bo"), Command::TakeRole { role, person });
@@ -120,6 +120,7 @@ mod tests {
     #[test]
     fn what_is_missing_or_wrong_is_told() {
         assert!(typed("note inc_1").unwrap_err().contains("<text>"));
+        assert!(typed("resolve inc_1").unwrap_err().contains("<note>"));
         assert!(typed("take-role inc_1 chef").unwrap_err().contains("commander"));
         assert!(typed("state-facts inc_1 --users many").unwrap_err().contains("many"));
     }

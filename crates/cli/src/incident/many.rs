@@ -45,7 +45,7 @@ pub(super) struct ManyArgs {
     /// With --all: those that are over, for review
     #[arg(long, requires = "all")]
     over: bool,
-    /// What goes into each timeline with it
+    /// What goes into each timeline with it; mitigate and resolve need it: what was done
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
 }
@@ -56,6 +56,10 @@ impl ManyArgs {
             return Err(Misuse("no incident is named\nhint: name some, or give --all".to_owned()));
         }
         let note = self.note.clone();
+        if matches!(self.word, Word::Mitigate | Word::Resolve) && note.trim().is_empty() {
+            let hint = "say with --note what was done: it goes into each timeline";
+            return Err(Misuse(format!("there is no note\nhint: {hint}")));
+        }
         let command = match self.word {
             Word::Acknowledge => Command::Acknowledge {},
             Word::Note => Command::Note { text: note },
@@ -129,6 +133,7 @@ mod tests {
         let matching = bulk.matching.unwrap();
         assert_eq!((matching.phase.as_deref(), matching.severity.as_deref()), (Some("open"), Some("SEV4")));
         assert!(typed("resolve").unwrap_err().contains("no incident is named"));
+        assert!(typed("resolve inc_1").unwrap_err().contains("there is no note"));
         assert!(typed("resolve --severity SEV4").is_err() && typed("merge inc_1").is_err());
     }
 }

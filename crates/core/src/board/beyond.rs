@@ -66,8 +66,7 @@ impl Board {
             return Some(Beyond::Open);
         }
         // What is as bad as can be is never one of many.
-        let worst =
-            || setting.score(&signal.facts, signal.loudness, signal.service.as_ref()).severity == Severity::Sev1;
+        let worst = || setting.score_of(signal, signal.service.as_ref()).severity == Severity::Sev1;
         let crowded = signal.service.is_none() && self.openers.unplaced(source) >= bounds.apart;
         (crowded && !worst()).then_some(Beyond::Apart)
     }

@@ -102,6 +102,7 @@ fn damaged(name: String, title: String, text: String, facts: Facts, now: Timesta
         source: None,
         group: None,
         annotations: None,
+        declared: None,
         labels: [("alertname".to_owned(), DAMAGED_HISTORY.to_owned()), ("history".to_owned(), name)].into(),
         link: None,
         event_time: now,

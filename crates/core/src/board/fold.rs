@@ -94,6 +94,7 @@ impl Board {
                 | PagingEvent::PageSettled { .. }
                 | PagingEvent::NobodyReached { .. },
             )
+            | IncidentEvent::Roles(_)
             | IncidentEvent::Room(_) => {}
         }
         Ok(())

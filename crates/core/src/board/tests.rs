@@ -8,6 +8,7 @@ mod kept;
 mod list;
 mod outbox;
 mod cover;
+mod declared;
 mod paging;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -122,6 +123,7 @@ fn signal(claim: &str, occurrence: u64) -> Signal {
         source: None,
         group: None,
         annotations: None,
+        declared: None,
     }
 }
 

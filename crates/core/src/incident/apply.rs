@@ -6,7 +6,7 @@ use crate::{
     id::IncidentId,
     incident::{
         ClaimsEvent, IllegalHistory, Incident, IncidentEvent, LifeEvent, PageReason, PagingEvent, Phase,
-        claims::Claims, life::Life, paging::Paging, refusal::Named, room::Room,
+        claims::Claims, life::Life, paging::Paging, refusal::Named, roles::Roles, room::Room,
     },
     time::Timestamp,
 };
@@ -21,6 +21,7 @@ impl Incident {
             life: Life::begin(id, at, title, service.as_ref(), *drill, signal),
             claims: Claims::begin(signal, score, at),
             paging: Paging::begin(policy),
+            roles: Roles::default(),
             room: Room::default(),
             last_event: at,
             version: 0,
@@ -79,6 +80,7 @@ impl Incident {
             IncidentEvent::Life(event) => (Life::fits(phase, event), None),
             IncidentEvent::Claims(event) => (Claims::fits(phase, event), self.claims.missing(event)),
             IncidentEvent::Paging(event) => (Paging::fits(phase, event), self.paging.missing(event)),
+            IncidentEvent::Roles(event) => (Roles::fits(phase, event), None),
             IncidentEvent::Room(event) => (Room::fits(phase, event), None),
         };
         if !fits {
@@ -106,6 +108,7 @@ impl Incident {
                 return self.outgrow(event);
             }
             IncidentEvent::Paging(event) => self.paging.apply(at, event, wanted),
+            IncidentEvent::Roles(event) => self.roles.apply(event),
             IncidentEvent::Room(event) => self.room.apply(event),
         }
         PageReason::Opened

@@ -14,7 +14,7 @@ use crate::{
     id::SignalId,
     incident::{Actor, Phase, Severity, life::event::LifeEvent, refusal::Named},
     priority::Score,
-    signal::{Facts, Fingerprint, Loudness, Signal, SignalStatus},
+    signal::{Claimed, Declared, Facts, Fingerprint, Loudness, Signal, SignalStatus},
     time::Timestamp,
 };
 
@@ -90,6 +90,9 @@ pub(super) struct Claims {
     pub(super) stated: Facts,
     /// The loudest signal that counts.
     pub(super) loudness: Loudness,
+    /// The worst guess of somebody who declared it, of those that count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) declared: Option<Declared>,
     /// Something says that it still goes on: a live signal, a person who reopened it, or facts that a person stated.
     pub(super) stands: bool,
     /// A person or an integration reopened it and nobody has answered since: no signal's end closes it.
@@ -120,6 +123,7 @@ impl Claims {
             facts: Facts::default(),
             stated: Facts::default(),
             loudness: Loudness::Info,
+            declared: None,
             stands: true,
             held: false,
             live: 0,
@@ -277,11 +281,18 @@ impl Claims {
     }
 
     /// What is claimed when one signal no longer counts (none: as it stands).
-    pub(super) fn without(&self, id: Option<SignalId>) -> (Facts, Loudness) {
+    pub(super) fn without(&self, id: Option<SignalId>) -> Claimed {
         let counting = self.signals.values().filter(|attached| attached.counts && Some(attached.signal.id) != id);
-        counting.fold((self.stated.clone(), Loudness::Info), |(facts, loudness), attached| {
-            (facts.merge(&attached.signal.facts), loudness.max(attached.signal.loudness))
-        })
+        counting.fold(Claimed::stated(self.stated.clone()), |claimed, attached| claimed.with(&attached.signal))
+    }
+
+    /// All that is claimed and counts.
+    pub(super) fn claimed(&self) -> Claimed {
+        Claimed { facts: self.facts.clone(), loudness: self.loudness, declared: self.declared.clone() }
+    }
+
+    fn count_as(&mut self, claimed: Claimed) {
+        Claimed { facts: self.facts, loudness: self.loudness, declared: self.declared } = claimed;
     }
 
     fn attach(&mut self, signal: &Arc<Signal>, at: Timestamp) {
@@ -312,8 +323,7 @@ impl Claims {
         self.counted = self.counted.saturating_add(1);
         self.stands |= attached.is_live();
         self.signals.insert(signal.id, attached);
-        self.facts = self.facts.merge(&signal.facts);
-        self.loudness = self.loudness.max(signal.loudness);
+        self.count_as(self.claimed().with(signal));
         self.last_signal = at;
     }
 
@@ -341,7 +351,7 @@ impl Claims {
         }
         if status == SignalStatus::Retracted && counted {
             self.counted = self.counted.saturating_sub(1);
-            (self.facts, self.loudness) = self.without(None);
+            self.count_as(self.without(None));
         }
     }
 
@@ -354,9 +364,8 @@ impl Claims {
                 }
             }
             self.counted = 0;
-            self.loudness = Loudness::Info;
             self.stated = facts.clone();
-            self.facts = facts.clone();
+            self.count_as(Claimed::stated(facts.clone()));
         } else {
             self.stated = self.stated.merge(facts);
             self.facts = self.facts.merge(facts);

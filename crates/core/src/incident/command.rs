@@ -2,7 +2,7 @@
 
 pub use crate::incident::{
     claims::command::ClaimsCommand, life::command::LifeCommand, paging::command::PagingCommand,
-    room::command::RoomCommand,
+    roles::command::RolesCommand, room::command::RoomCommand,
 };
 use crate::{
     id::{Id, IdSource},
@@ -64,6 +64,8 @@ families! {
     Claims(ClaimsCommand),
     /// To reach somebody, or that it was tried.
     Paging(PagingCommand),
+    /// Who does what.
+    Roles(RolesCommand),
     /// Of the people in it.
     Room(RoomCommand),
 }

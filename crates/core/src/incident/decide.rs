@@ -8,6 +8,7 @@ pub(crate) mod paging;
 mod cover;
 mod life;
 pub mod claims;
+mod roles;
 mod room;
 
 use std::sync::Arc;
@@ -31,7 +32,7 @@ impl Incident {
             title: shortened(&signal.title),
             service: service.cloned(),
             policy: Box::new(policy),
-            score: ctx.setting.score(&signal.facts, signal.loudness, service),
+            score: ctx.setting.score_of(signal, service),
             drill: signal.drill,
             signal: Arc::clone(signal),
         };
@@ -47,7 +48,8 @@ impl Incident {
             Command::Life(command) => self.decide_life(command, ctx),
             Command::Claims(command) => self.decide_claims(command, ctx),
             Command::Paging(command) => self.decide_paging(command, ctx),
-            Command::Room(command) => self.decide_room(command, ctx),
+            Command::Roles(command) => self.decide_roles(command, ctx),
+            Command::Room(command) => self.decide_room(command),
             Command::CarryOutDuties => Ok(self.carry_out(ctx)),
         }
     }
@@ -78,8 +80,8 @@ mod tests {
     use crate::{
         id::{Id, PageId, SeededIds},
         incident::{
-            Actor, ClaimsCommand, ClaimsEvent, LifeCommand, PageOutcome, PagingCommand, ResponseRole, RoomCommand,
-            RoomEvent, Severity,
+            Actor, ClaimsCommand, ClaimsEvent, LifeCommand, PageOutcome, PagingCommand, ResponseRole, RolesCommand,
+            RoomCommand, RoomEvent, Severity,
         },
         limits::{EVENTS_PER_INCIDENT_MAX, TEXT_BYTES_MAX, TITLE_BYTES_MAX},
         policy::{EscalationPolicy, Roster},
@@ -113,6 +115,7 @@ mod tests {
             source: None,
             group: None,
             annotations: None,
+            declared: None,
         })
     }
 
@@ -169,7 +172,7 @@ mod tests {
         Command::Room(RoomCommand::Note { by: by(), text: text.to_owned() })
     }
     fn resolve() -> Command {
-        Command::Life(LifeCommand::Resolve { by: by(), note: String::new() })
+        Command::Life(LifeCommand::Resolve { by: by(), note: "mended".to_owned() })
     }
     fn settle(page: PageId) -> Command {
         let outcome = PageOutcome::Delivered { receipt: String::new() };
@@ -184,7 +187,7 @@ mod tests {
     #[test]
     fn nonsense_is_refused_with_a_code() {
         let mut case = Case::new();
-        let role = Command::Room(RoomCommand::TakeRole {
+        let role = Command::Roles(RolesCommand::Take {
             by: by(),
             role: ResponseRole::Scribe,
             person: "nobody".parse().unwrap(),
@@ -208,10 +211,31 @@ mod tests {
         for late in [
             resolve(),
             Command::Life(LifeCommand::Acknowledge { by: by() }),
-            Command::Life(LifeCommand::Mitigate { by: by(), note: String::new() }),
+            Command::Life(LifeCommand::Mitigate { by: by(), note: "paused".to_owned() }),
         ] {
             assert_eq!(case.code(late), "wrong_phase");
         }
+    }
+
+    #[test]
+    fn whoever_ends_it_says_what_was_done() {
+        let mut case = Case::new();
+        let end = |by, note: &str| Command::Life(LifeCommand::Resolve { by, note: note.to_owned() });
+        for nothing in ["", " \n", "...", "-", "(?!)"] {
+            assert_eq!(case.code(end(by(), nothing)), "nothing_said", "{nothing:?}");
+            let stopped = LifeCommand::Mitigate { by: Actor::Person("ana".parse().unwrap()), note: nothing.to_owned() };
+            assert_eq!(case.code(Command::Life(stopped)), "nothing_said", "{nothing:?}");
+        }
+        let refused = case.decide(end(by(), " ... ")).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "cannot resolve without a sentence: field `note` with value `...` says nothing"
+        );
+        assert!(refused.hint().is_some());
+        for said in ["ok", "已修复", "é", "tx 7"] {
+            assert_eq!(case.code(end(by(), said)), "accepted", "{said}");
+        }
+        assert_eq!(case.code(end(Actor::System, "")), "accepted", "what ends by itself says why elsewhere");
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub use crate::incident::{
     claims::event::{ClaimsEvent, SeverityChange},
     life::event::LifeEvent,
     paging::event::{PageOutcome, PageReason, PagingEvent},
+    roles::event::RolesEvent,
     room::event::RoomEvent,
 };
 pub use crate::{incident::family::Family, signal::ERASED};
@@ -75,7 +76,9 @@ families! {
     Claims(ClaimsEvent),
     /// Somebody was to be reached.
     Paging(PagingEvent),
-    /// People did something together.
+    /// Somebody does something of their own in it.
+    Roles(RolesEvent),
+    /// People wrote something together.
     Room(RoomEvent),
 }
 

@@ -37,6 +37,9 @@ pub(super) struct Life {
     pub(super) drill: bool,
     /// Whose signal began it.
     pub(super) opener: Option<SourceId>,
+    /// Who declared it; none: a signal began it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) declared_by: Option<Actor>,
     /// Whether it gathers what a source may not claim, or too much of it.
     pub(super) gathers: bool,
     pub(super) phase: Phase,
@@ -69,6 +72,7 @@ impl Life {
             service: service.cloned(),
             drill,
             opener: first.source.clone(),
+            declared_by: first.declared.as_ref().map(|declared| declared.by.clone()),
             gathers: first.detector.as_str() == OVER_BOUND,
             phase: Phase::Triggered,
             acknowledgement: None,

@@ -14,7 +14,8 @@ use std::fmt;
 pub use self::given::Given;
 use crate::{
     incident::{
-        Actor, ClaimsCommand, Command, Incident, LifeCommand, PagingCommand, Phase, Refusal, ResponseRole, RoomCommand,
+        Actor, ClaimsCommand, Command, Incident, LifeCommand, PagingCommand, Phase, Refusal, ResponseRole,
+        RolesCommand, RoomCommand, text::account,
     },
     money::Usd,
     signal::Facts,
@@ -243,10 +244,14 @@ pub static COMMANDS: &[CommandKind] = &[
         title: "Mitigate",
         doc: "The harm has stopped",
         right: Right::Command,
-        fields: &[field("note", FieldKind::Text, "What stopped the harm")],
+        fields: &[needed("note", FieldKind::Text, "What stopped the harm")],
         for_many: true,
         fits: is_unanswered,
-        make: |by, given| Ok(Command::Life(LifeCommand::Mitigate { by, note: given.text("note")? })),
+        make: |by, given| {
+            let note = given.text("note")?;
+            account("mitigate", &by, &note)?;
+            Ok(Command::Life(LifeCommand::Mitigate { by, note }))
+        },
         ..PLAIN
     },
     CommandKind {
@@ -254,11 +259,15 @@ pub static COMMANDS: &[CommandKind] = &[
         title: "Resolve",
         doc: "It is over",
         right: Right::Command,
-        fields: &[field("note", FieldKind::Text, "What was done")],
+        fields: &[needed("note", FieldKind::Text, "What was done")],
         for_many: true,
         fits: Incident::is_open,
         however_long: true,
-        make: |by, given| Ok(Command::Life(LifeCommand::Resolve { by, note: given.text("note")? })),
+        make: |by, given| {
+            let note = given.text("note")?;
+            account("resolve", &by, &note)?;
+            Ok(Command::Life(LifeCommand::Resolve { by, note }))
+        },
         ..PLAIN
     },
     CommandKind {
@@ -375,7 +384,7 @@ fn take_role(by: Actor, given: &Given) -> Result<Command, Refusal> {
             return Err(Refusal::BadField { field: "person", value: String::new(), want });
         }
     };
-    Ok(Command::Room(RoomCommand::TakeRole { by, role, person }))
+    Ok(Command::Roles(RolesCommand::Take { by, role, person }))
 }
 
 fn state_facts(by: Actor, given: &Given) -> Result<Command, Refusal> {

@@ -12,7 +12,7 @@ use crate::{
     },
     limits::EVENTS_PER_INCIDENT_MAX,
     priority::Score,
-    signal::{Facts, Fingerprint, Loudness},
+    signal::{Declared, Facts, Fingerprint, Loudness},
     time::Timestamp,
 };
 
@@ -148,7 +148,15 @@ impl Incident {
     }
     /// Who does what.
     pub const fn roles(&self) -> &BTreeMap<ResponseRole, PersonId> {
-        &self.room.roles
+        &self.roles.held
+    }
+    /// Who declared it; none: a signal began it.
+    pub const fn declared_by(&self) -> Option<&Actor> {
+        self.life.declared_by.as_ref()
+    }
+    /// The worst guess of somebody who declared it, as long as it counts.
+    pub const fn declared(&self) -> Option<&Declared> {
+        self.claims.declared.as_ref()
     }
     /// The incident that it is part of now.
     pub const fn merged_into(&self) -> Option<IncidentId> {

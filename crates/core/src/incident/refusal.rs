@@ -36,6 +36,14 @@ pub enum Refusal {
         /// How long it may be.
         max: usize,
     },
+    /// It is to end, and nobody says what was done.
+    #[error("cannot {verb} without a sentence: field `note` with value `{value}` says nothing")]
+    NothingSaid {
+        /// What was asked.
+        verb: &'static str,
+        /// As it was given, cut short.
+        value: String,
+    },
     /// A field of a request is not what it should be.
     #[error("field `{field}` with value `{value}`: {want}")]
     BadField {
@@ -160,13 +168,51 @@ pub enum Refusal {
     },
 }
 
+/// Characters of a value that a refusal repeats: enough to see which it was.
+pub(super) const VALUE_SHOWN_CHARS: usize = 60;
+
 impl Refusal {
+    /// A field of a request that is not what it should be.
+    pub(crate) fn bad_field(field: &'static str, value: &str, want: String) -> Self {
+        Self::BadField { field, value: value.chars().take(VALUE_SHOWN_CHARS).collect(), want }
+    }
+
+    /// What to do instead, where the refusal itself does not say it.
+    pub const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NothingSaid { .. } => Some(
+                "say in a sentence what was done, for example `bridge paused by the signers`: who is paged next reads it",
+            ),
+            Self::NoSuchIncident { .. }
+            | Self::WrongPhase { .. }
+            | Self::BadText { .. }
+            | Self::BadField { .. }
+            | Self::NoSuchPerson { .. }
+            | Self::NoSuchPage { .. }
+            | Self::NoSuchClaim { .. }
+            | Self::PageSettled { .. }
+            | Self::BadMerge { .. }
+            | Self::WentOn { .. }
+            | Self::SetAside { .. }
+            | Self::TooLong { .. }
+            | Self::NoSuchService { .. }
+            | Self::NoSuchSilence { .. }
+            | Self::SilencesAll
+            | Self::TooManyMatchers { .. }
+            | Self::SilenceOver { .. }
+            | Self::BadMatcher { .. }
+            | Self::TooManySilences
+            | Self::LongComment { .. } => None,
+        }
+    }
+
     /// A stable code for clients.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NoSuchIncident { .. } => "no_such_incident",
             Self::WrongPhase { .. } => "wrong_phase",
             Self::BadText { .. } => "bad_text",
+            Self::NothingSaid { .. } => "nothing_said",
             Self::BadField { .. } => "bad_request",
             Self::NoSuchPerson { .. } => "no_such_person",
             Self::NoSuchPage { .. } => "no_such_page",

@@ -1,38 +1,27 @@
-//! The room: what people do together in an incident. Notes are for the timeline alone; roles are kept. Tests: in `decide`.
+//! The room: what people write in an incident. Notes are for the timeline alone. Tests: in `decide`.
 
 pub mod event;
 pub mod command;
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use self::{command::RoomCommand, event::RoomEvent};
-use crate::{
-    id::PersonId,
-    incident::{Phase, ResponseRole},
-};
+use crate::incident::Phase;
 
-/// Who does what.
+/// What of the room the rules need: nothing yet.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub(super) struct Room {
-    pub(super) roles: BTreeMap<ResponseRole, PersonId>,
-}
+pub(super) struct Room {}
 
 impl Room {
     /// Whether this could happen in this phase.
-    pub(super) fn fits(phase: Phase, event: &RoomEvent) -> bool {
+    pub(super) const fn fits(_: Phase, event: &RoomEvent) -> bool {
         match event {
-            RoomEvent::RoleTaken { .. } => phase != Phase::Merged,
             RoomEvent::NoteAdded { .. } => true,
         }
     }
 
-    pub(super) fn apply(&mut self, event: &RoomEvent) {
+    pub(super) const fn apply(&mut self, event: &RoomEvent) {
         match event {
-            RoomEvent::RoleTaken { role, person, .. } => {
-                self.roles.insert(*role, person.clone());
-            }
             RoomEvent::NoteAdded { .. } => {}
         }
     }
@@ -42,7 +31,7 @@ impl RoomCommand {
     /// Whether it is accepted however long the incident is.
     pub(super) const fn survives_length(&self) -> bool {
         match self {
-            Self::Note { .. } | Self::TakeRole { .. } => false,
+            Self::Note { .. } => false,
         }
     }
 }

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::{
-    incident::{claims::Claims, life::Life, paging::Paging, room::Room},
+    incident::{claims::Claims, life::Life, paging::Paging, roles::Roles, room::Room},
     time::Timestamp,
 };
 
@@ -15,6 +15,7 @@ pub struct Incident {
     pub(super) life: Life,
     pub(super) claims: Claims,
     pub(super) paging: Paging,
+    pub(super) roles: Roles,
     pub(super) room: Room,
     pub(super) last_event: Timestamp,
     /// Version of the last event; the first is 0.

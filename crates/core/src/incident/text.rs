@@ -1,7 +1,7 @@
 //! Bounds of what people and monitors write into an incident.
 
 use crate::{
-    incident::Refusal,
+    incident::{Actor, Refusal, refusal::VALUE_SHOWN_CHARS},
     limits::{TEXT_BYTES_MAX, TITLE_BYTES_MAX},
 };
 
@@ -17,6 +17,19 @@ pub(super) fn sentence(field: &'static str, text: &str) -> Result<(), Refusal> {
         return Err(Refusal::BadText { field, bytes: 0, max: TEXT_BYTES_MAX });
     }
     bounded(field, text)
+}
+
+/// What was done to end it, in words that somebody can read. Quarterdeck itself always says why.
+pub(super) fn account(verb: &'static str, by: &Actor, text: &str) -> Result<(), Refusal> {
+    if *by != Actor::System && !says_something(text) {
+        return Err(Refusal::NothingSaid { verb, value: text.trim().chars().take(VALUE_SHOWN_CHARS).collect() });
+    }
+    bounded("note", text)
+}
+
+/// Whether there is a letter or a digit in it, of whatever script: blanks and signs alone tell nobody anything.
+pub(crate) fn says_something(text: &str) -> bool {
+    text.chars().any(char::is_alphanumeric)
 }
 
 /// A title cut at a character boundary.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     id::{IncidentId, PageId, ServiceId, SignalId},
-    incident::{ClaimsEvent, IncidentEvent, LifeEvent, PageOutcome, PagingEvent, Phase, RoomEvent},
+    incident::{ClaimsEvent, IncidentEvent, LifeEvent, PageOutcome, PagingEvent, Phase, RolesEvent, RoomEvent},
     money::Usd,
     priority::Score,
     signal::{Facts, Signal, SignalStatus},
@@ -189,7 +189,7 @@ impl<'a> Fold<'a> {
             IncidentEvent::Paging(PagingEvent::PageImpossible { .. } | PagingEvent::NobodyReached { .. }) => {
                 self.gap(words::line(event, self.names), &[index]);
             }
-            IncidentEvent::Room(RoomEvent::RoleTaken { role, person, .. }) => {
+            IncidentEvent::Roles(RolesEvent::RoleTaken { role, person, .. }) => {
                 let name = self.names.person(person);
                 self.roles.push(RoleRow { at, log_index: index, role: *role, person: person.clone(), name });
             }

@@ -9,8 +9,8 @@ use crate::{
     chain::{Address, B256, BlockRef, ChainId},
     id::{Id, PersonId, ServiceId},
     incident::{
-        Actor, ClaimsEvent, LifeEvent, PageOutcome, PageReason, PagingEvent, ResponseRole, RoomEvent, Severity,
-        SeverityChange,
+        Actor, ClaimsEvent, LifeEvent, PageOutcome, PageReason, PagingEvent, ResponseRole, RolesEvent, RoomEvent,
+        Severity, SeverityChange,
     },
     money::Usd,
     policy::{EscalationPolicy, Target, Tier},
@@ -39,6 +39,7 @@ fn signal(number: u8, title: &str, observed: Timestamp) -> Signal {
         source: None,
         group: None,
         annotations: None,
+        declared: None,
         id: id(number),
         fingerprint: Fingerprint::of(&[&[number]]),
         detector: "pool-drain".parse().unwrap(),
@@ -184,7 +185,7 @@ fn theft() -> Vec<Entry> {
         (
             25,
             "01:00:31.007",
-            IncidentEvent::Room(RoomEvent::RoleTaken {
+            IncidentEvent::Roles(RolesEvent::RoleTaken {
                 by: person("ada"),
                 role: ResponseRole::Commander,
                 person: "ada".parse().unwrap(),
@@ -426,9 +427,11 @@ fn an_event(kind: u8, number: u8, at: Timestamp) -> IncidentEvent {
         16 => IncidentEvent::Life(LifeEvent::Reviewed { by, note: "done".to_owned() }),
         17 => IncidentEvent::Life(LifeEvent::MergedInto { by, into: id(number) }),
         18 => IncidentEvent::Claims(ClaimsEvent::MergedFrom { by, from: id(number), facts }),
-        19 => {
-            IncidentEvent::Room(RoomEvent::RoleTaken { by, role: ResponseRole::Scribe, person: "bob".parse().unwrap() })
-        }
+        19 => IncidentEvent::Roles(RolesEvent::RoleTaken {
+            by,
+            role: ResponseRole::Scribe,
+            person: "bob".parse().unwrap(),
+        }),
         _ => IncidentEvent::Room(RoomEvent::NoteAdded { by, text: "a note".to_owned() }),
     }
 }

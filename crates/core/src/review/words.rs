@@ -3,7 +3,9 @@
 use super::{Names, Reading};
 use crate::{
     id::{PersonId, ServiceId},
-    incident::{Actor, ClaimsEvent, IncidentEvent, LifeEvent, PageOutcome, PageReason, PagingEvent, RoomEvent},
+    incident::{
+        Actor, ClaimsEvent, IncidentEvent, LifeEvent, PageOutcome, PageReason, PagingEvent, RolesEvent, RoomEvent,
+    },
     signal::Signal,
     time::{Timestamp, human_span},
 };
@@ -77,6 +79,7 @@ pub(super) fn line(event: &IncidentEvent, names: &Names<'_>) -> String {
         IncidentEvent::Life(event) => of_life(event, names),
         IncidentEvent::Claims(event) => of_claims(event, names),
         IncidentEvent::Paging(event) => of_paging(event, names),
+        IncidentEvent::Roles(event) => of_roles(event, names),
         IncidentEvent::Room(event) => of_room(event, names),
     }
 }
@@ -86,7 +89,11 @@ fn of_life(event: &LifeEvent, names: &Names<'_>) -> String {
         LifeEvent::Opened { title, service, signal, score, drill, .. } => {
             let what = if *drill { "Drill opened" } else { "Opened" };
             let on = service.as_ref().map_or_else(String::new, |service| format!(" on {}", names.service(service)));
-            format!("{what} as {score}{on}: {title} (signal of {})", signal.detector)
+            let how = match &signal.declared {
+                Some(declared) => format!("declared by {}", names.actor(&declared.by)),
+                None => format!("signal of {}", signal.detector),
+            };
+            format!("{what} as {score}{on}: {title} ({how})")
         }
         LifeEvent::Acknowledged { by, until } => {
             format!("{} acknowledged, until {until}", names.actor(by))
@@ -192,12 +199,17 @@ fn of_paging(event: &PagingEvent, names: &Names<'_>) -> String {
     }
 }
 
-fn of_room(event: &RoomEvent, names: &Names<'_>) -> String {
+fn of_roles(event: &RolesEvent, names: &Names<'_>) -> String {
     match event {
-        RoomEvent::RoleTaken { by, role: taken, person } => {
+        RolesEvent::RoleTaken { by, role: taken, person } => {
             let by = asked(by, &Actor::Person(person.clone()), names);
             format!("{} is {}{by}", names.person(person), taken.word())
         }
+    }
+}
+
+fn of_room(event: &RoomEvent, names: &Names<'_>) -> String {
+    match event {
         RoomEvent::NoteAdded { by, text } => format!("{}: {text}", names.actor(by)),
     }
 }
@@ -238,7 +250,8 @@ pub(super) fn readings(event: &IncidentEvent) -> Vec<Reading> {
             | LifeEvent::Reviewed { .. }
             | LifeEvent::MergedInto { .. },
         )
-        | IncidentEvent::Room(RoomEvent::RoleTaken { .. } | RoomEvent::NoteAdded { .. }) => Vec::new(),
+        | IncidentEvent::Roles(RolesEvent::RoleTaken { .. })
+        | IncidentEvent::Room(RoomEvent::NoteAdded { .. }) => Vec::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use quarterdeck_core::{
     id::Id,
     incident::{
         IncidentEvent, PageReason, SeverityChange,
-        event::{ClaimsEvent as C, LifeEvent as L, PagingEvent as P, RoomEvent as R},
+        event::{ClaimsEvent as C, LifeEvent as L, PagingEvent as P, RolesEvent as W, RoomEvent as R},
     },
     journal::{ErasedEvent, JournalEvent as J, SaidInNeed, Told, TriedFrom},
 };
@@ -64,10 +64,11 @@ pub(crate) const PAGING: Cases<IncidentEvent> = &[
     ("nobody_reached.v1", |d| P::NobodyReached { passes: any(d), next: any(d) }.into()),
 ];
 
-pub(crate) const ROOM: Cases<IncidentEvent> = &[
-    ("role_taken.v1", |d| R::RoleTaken { by: any(d), role: any(d), person: any(d) }.into()),
-    ("note_added.v1", |d| R::NoteAdded { by: any(d), text: any(d) }.into()),
-];
+pub(crate) const ROLES: Cases<IncidentEvent> =
+    &[("role_taken.v1", |d| W::RoleTaken { by: any(d), role: any(d), person: any(d) }.into())];
+
+pub(crate) const ROOM: Cases<IncidentEvent> =
+    &[("note_added.v1", |d| R::NoteAdded { by: any(d), text: any(d) }.into())];
 
 pub(crate) const JOURNAL: Cases<J> = &[
     ("started.v1", |d| J::Started { version: any(d), configuration: any(d) }),

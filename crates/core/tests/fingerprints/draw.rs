@@ -249,6 +249,7 @@ impl Drawn for Signal {
             source: None,
             group: None,
             annotations: None,
+            declared: None,
         }
     }
 }

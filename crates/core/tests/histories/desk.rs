@@ -102,6 +102,7 @@ pub(crate) fn signal(claim: &str, occurrence: u64, service: Option<&str>, at: Ti
         source: None,
         group: None,
         annotations: None,
+        declared: None,
     }
 }
 

@@ -1,7 +1,9 @@
 //! The stories behind the histories. They only write a history that is not there yet; what is there is read.
 
 use quarterdeck_core::{
-    incident::{ClaimsCommand, Command, LifeCommand, PageOutcome, PagingCommand, ResponseRole, RoomCommand},
+    incident::{
+        ClaimsCommand, Command, LifeCommand, PageOutcome, PagingCommand, ResponseRole, RolesCommand, RoomCommand,
+    },
     money::Usd,
     signal::{Facts, Fingerprint, Loudness, Signal, SignalChange},
 };
@@ -94,10 +96,7 @@ fn acknowledged_and_expired(desk: &mut Desk) {
     desk.settle(&delivered());
     desk.wait(60);
     desk.ask(id, Command::Life(LifeCommand::Acknowledge { by: ann() }));
-    desk.ask(
-        id,
-        Command::Room(RoomCommand::TakeRole { by: ann(), role: ResponseRole::Commander, person: name("bob") }),
-    );
+    desk.ask(id, Command::Roles(RolesCommand::Take { by: ann(), role: ResponseRole::Commander, person: name("bob") }));
     desk.ask(id, Command::Room(RoomCommand::Note { by: ann(), text: "looking at it".to_owned() }));
     desk.deadlines(1);
     desk.settle(&delivered());

@@ -135,7 +135,7 @@ fn value(field: &Field, text: &str) -> Result<Option<Value>, Refused> {
 }
 
 /// US dollars as people write them: `2500000`, `$2,500,000.50`. Nothing written is nothing.
-fn dollars(text: &str) -> Option<Usd> {
+pub(super) fn dollars(text: &str) -> Option<Usd> {
     let text = text.trim().trim_start_matches('$').trim();
     if text.is_empty() {
         return Some(Usd::ZERO);
@@ -151,7 +151,7 @@ fn dollars(text: &str) -> Option<Usd> {
 }
 
 /// Digits, with commas or spaces between them.
-fn whole(text: &str) -> Option<u64> {
+pub(super) fn whole(text: &str) -> Option<u64> {
     let digits: String = text.chars().filter(|c| !matches!(c, ',' | ' ' | '\u{a0}' | '\u{202f}' | '_')).collect();
     let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     if plain { digits.parse().ok() } else { None }

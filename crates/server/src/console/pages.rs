@@ -43,6 +43,8 @@ pub(super) struct Who {
     pub token: String,
     /// What they may do.
     pub role: String,
+    /// A responder or more.
+    pub responds: bool,
     /// A commander or more.
     pub commands: bool,
 }
@@ -79,6 +81,56 @@ pub(super) struct Lost {
     pub message: String,
     /// What to do; may be empty.
     pub hint: String,
+}
+
+/// What is filled into the form by which somebody declares an incident. A box that is not ticked is not sent.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct DeclareForm {
+    /// One line.
+    pub title: String,
+    /// The guess.
+    pub severity: String,
+    /// The service; empty: not known.
+    pub service: String,
+    /// Ticked: an exercise.
+    pub drill: String,
+    /// US dollars at risk.
+    pub money: String,
+    /// How many feel it.
+    pub users: String,
+    /// Ticked: funds are leaving now.
+    pub theft: String,
+    /// Ticked: a key is in the wrong hands.
+    pub key_compromise: String,
+    /// Ticked: it cannot be undone.
+    pub irreversible: String,
+    /// Makes a form that is sent twice one declaration.
+    pub key: String,
+}
+
+impl DeclareForm {
+    /// Whether something was said of its impact.
+    fn has_facts(&self) -> bool {
+        let Self { money, users, theft, key_compromise, irreversible, .. } = self;
+        [money, users, theft, key_compromise, irreversible].iter().any(|text| !text.is_empty())
+    }
+}
+
+/// `/declare`
+#[derive(Template)]
+#[template(path = "declare.html")]
+pub(super) struct Declare {
+    /// Around it.
+    pub frame: Frame,
+    /// Why it was not done.
+    pub refused: Option<api::ErrorBody>,
+    /// What a guess can be, the worst first, each with what it means.
+    pub guesses: Vec<(String, &'static str)>,
+    /// Services to choose from.
+    pub services: Vec<Choice>,
+    /// What was typed.
+    pub form: DeclareForm,
 }
 
 /// `/`

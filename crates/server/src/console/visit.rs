@@ -110,6 +110,7 @@ pub(super) fn frame(app: &Shared, visitor: Option<&Caller>, here: &'static str) 
             name: name(caller),
             token: caller.token.clone(),
             role: caller.role.to_string(),
+            responds: caller.role >= Role::Responder,
             commands: caller.role >= Role::Commander,
         }),
         open: health.open_incidents,

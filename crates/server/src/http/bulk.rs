@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 
 use axum::{Json, Router, extract::State, routing::post};
 use quarterdeck_api::{Bulk, BulkAnswer, BulkDone, Command, ErrorBody, Matching};
-use quarterdeck_core::{incident::offer::CommandKind, limits::ASKED_AT_ONCE_MAX};
+use quarterdeck_core::limits::ASKED_AT_ONCE_MAX;
 
 use super::{
     Body, Refused, Responder, Shared,
-    commands::{carry_out, word_of},
+    commands::{carry_out, request},
     incidents::{ListQuery, listed, parse},
 };
 use crate::auth::Caller;
@@ -33,7 +33,7 @@ pub async fn commands(
 
 /// Asks each, and tells what came of it.
 pub async fn ask_all(app: &Shared, caller: &Caller, bulk: &Bulk) -> Result<BulkDone, Refused> {
-    suits_many(&bulk.command)?;
+    suits_many(caller, &bulk.command)?;
     if bulk.incidents.len() > ASKED_AT_ONCE_MAX {
         let message = format!("{} incidents at once: want at most {ASKED_AT_ONCE_MAX}", bulk.incidents.len());
         return Err(Refused::bad_request(message));
@@ -53,13 +53,13 @@ pub async fn ask_all(app: &Shared, caller: &Caller, bulk: &Bulk) -> Result<BulkD
 }
 
 /// Whether it says the same of each: roles, facts and merges are decided one by one.
-fn suits_many(command: &Command) -> Result<(), Refused> {
-    let word = word_of(command)?;
-    let suits = |word: &str| CommandKind::named(word).is_some_and(|kind| kind.for_many);
-    if suits(&word) {
-        return Ok(());
+fn suits_many(caller: &Caller, command: &Command) -> Result<(), Refused> {
+    let (kind, given) = request(command)?;
+    if kind.for_many {
+        // What is wrong with it for one is wrong for all: said once.
+        return kind.command(caller.actor(), &given).map(drop).map_err(Refused::from);
     }
-    let message = format!("`{word}` is asked of one incident at a time");
+    let message = format!("`{}` is asked of one incident at a time", kind.word);
     Err(Refused::bad_request(message).hint("for many: acknowledge, note, mitigate, resolve, review"))
 }
 

@@ -65,13 +65,8 @@ pub async fn carry_out(app: &Shared, caller: &Caller, id: IncidentId, command: &
     Ok(Done { summary, log_index, offers: views::offers(&incident, caller.role.right()) })
 }
 
-/// The word by which a command is asked for.
-pub fn word_of(command: &Command) -> Result<String, Refused> {
-    request(command).map(|(kind, _)| kind.word.to_owned())
-}
-
 /// The command's row in the list, and its fields as they came.
-fn request(command: &Command) -> Result<(&'static CommandKind, Given), Refused> {
+pub fn request(command: &Command) -> Result<(&'static CommandKind, Given), Refused> {
     let Ok(Value::Object(mut fields)) = serde_json::to_value(command) else {
         return Err(Refused::bad_request("the body is no command"));
     };
@@ -91,6 +86,7 @@ async fn refused(app: &Shared, caller: &Caller, refusal: Refusal) -> Refused {
         Refusal::NoSuchIncident { .. }
         | Refusal::WentOn { .. }
         | Refusal::BadText { .. }
+        | Refusal::NothingSaid { .. }
         | Refusal::BadField { .. }
         | Refusal::NoSuchPerson { .. }
         | Refusal::NoSuchPage { .. }

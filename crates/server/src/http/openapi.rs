@@ -11,8 +11,8 @@ use utoipa::{
 };
 
 use super::{
-    Shared, alertmanager, bulk, commands, configuration, erase, health, incidents, ingest, log, oncall, signals,
-    silences, sources, stream, wallets,
+    Shared, alertmanager, bulk, commands, configuration, declare, erase, health, incidents, ingest, log, oncall,
+    signals, silences, sources, stream, wallets,
 };
 
 /// The description.
@@ -21,7 +21,7 @@ use super::{
     info(title = "Quarterdeck", description = "Incident command for crypto operations.", license(name = "Apache-2.0")),
     paths(
         incidents::list, incidents::show, incidents::timeline, incidents::review, incidents::bundle,
-        commands::command, commands::acknowledge, commands::mitigate, commands::resolve, commands::reopen,
+        declare::declare, commands::command, commands::acknowledge, commands::mitigate, commands::resolve, commands::reopen,
         commands::escalate, commands::note, commands::take_role, commands::state_facts, commands::merge,
         commands::reviewed, bulk::commands, erase::erase, erase::erase_signal, erase::erase_silence,
         signals::list, signals::show, signals::detectors,

@@ -87,6 +87,7 @@ impl From<Refusal> for Refused {
             | Refusal::NoSuchSilence { .. } => StatusCode::NOT_FOUND,
             Refusal::BadField { .. } => StatusCode::BAD_REQUEST,
             Refusal::BadText { .. }
+            | Refusal::NothingSaid { .. }
             | Refusal::NoSuchPerson { .. }
             | Refusal::SilencesAll
             | Refusal::TooManyMatchers { .. }
@@ -102,7 +103,11 @@ impl From<Refusal> for Refused {
             | Refusal::BadMerge { .. }
             | Refusal::TooLong { .. } => StatusCode::CONFLICT,
         };
-        Self::new(status, refusal.code(), refusal.to_string())
+        let refused = Self::new(status, refusal.code(), refusal.to_string());
+        match refusal.hint() {
+            Some(hint) => refused.hint(hint),
+            None => refused,
+        }
     }
 }
 

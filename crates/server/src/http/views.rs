@@ -80,6 +80,7 @@ pub async fn incident(
         pages: pages.into_iter().map(page).collect(),
         roles: incident.roles().iter().map(|(role, person)| (role.word().to_owned(), person.to_string())).collect(),
         merged_into: incident.merged_into().map(|into| into.to_string()),
+        declared_by: incident.declared_by().map(ToString::to_string),
         acknowledged_until: incident.acknowledgement().map(|word| word.until.to_string()),
         tier: incident.escalation().tier.map(|tier| tier + 1),
         round: incident.escalation().round,

@@ -170,6 +170,7 @@ pub(crate) fn signal(detector: &str, service: &str, title: &str, loudness: Loudn
         source: None,
         group: None,
         annotations: None,
+        declared: None,
     }
 }
 

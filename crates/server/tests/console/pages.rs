@@ -243,7 +243,7 @@ async fn ticked_incidents_are_asked_together_and_what_was_not_done_is_said() {
     let all = format!("command=resolve&which=ticked&note=noise&incident={none}&incident={other}");
     let said = house.post("/incidents/commands", COMMANDER, &all).send().await.unwrap().text().await.unwrap();
     assert!(said.contains("Done for 1") && said.contains(&format!("no incident {none}")), "{said}");
-    let matching = "command=resolve&which=matching&phase=open&service=bridge-vault";
+    let matching = "command=resolve&which=matching&note=noise&phase=open&service=bridge-vault";
     let answer = house.post("/incidents/commands", COMMANDER, matching).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
     assert!(house.page("/", VIEWER).await.contains("no incident is open"));
@@ -279,7 +279,7 @@ async fn what_is_refused_is_said_on_the_page_with_what_was_typed() {
     let house = House::new().await;
     let id = house.theft().await;
     let by = Actor::System;
-    command(&house.running, &id, Command::Life(LifeCommand::Resolve { by, note: String::new() })).await;
+    command(&house.running, &id, Command::Life(LifeCommand::Resolve { by, note: "mended".to_owned() })).await;
     let answer = house
         .post(&format!("/incidents/{id}/mitigate"), COMMANDER, "note=we+paused+%3C%2Ftextarea%3E")
         .send()
@@ -311,7 +311,7 @@ async fn commands_need_the_role_and_the_same_site() {
         ("escalate", VIEWER, "reason=a"),
         ("reopen", VIEWER, "reason=a"),
         ("mitigate", RESPONDER, "note="),
-        ("resolve", RESPONDER, "note="),
+        ("resolve", RESPONDER, "note=mended"),
         ("review", RESPONDER, "note="),
         ("state_facts", RESPONDER, "money_at_risk_cents=1&users="),
         ("merge", RESPONDER, "into=inc_x"),

@@ -43,7 +43,7 @@ async fn each_has_an_answer_and_is_the_callers_own_deed() {
         assert!(by.is_some() && incident.timeline.iter().any(|row| row.kind == "acknowledged"), "{incident:?}");
     }
     // The right is asked for each: who may acknowledge may not resolve.
-    let done = ask(RESPONDER, Command::Resolve { note: String::new() }, ids.clone(), None).await.unwrap();
+    let done = ask(RESPONDER, Command::Resolve { note: "noise".to_owned() }, ids.clone(), None).await.unwrap();
     assert_eq!(codes(&done.answers), ["role", "role", "role"]);
     let about = |service: &str| Some(Matching { service: Some(service.to_owned()), ..Matching::default() });
     let note = "gone".to_owned();

@@ -21,6 +21,7 @@ mod clock;
 mod commands;
 #[cfg(test)]
 mod damage;
+mod declare;
 #[cfg(test)]
 mod description;
 #[cfg(test)]

@@ -51,6 +51,7 @@ fn rows() -> Vec<(&'static str, Least, Keys, Value)> {
         ("get /api/v1/wallets", Viewer, Unknown, Value::Null),
         ("post /api/v1/sources/{id}/begin-anew", Commander, Unknown, json!({"reason": "the node was rebuilt"})),
         ("get /api/v1/incidents", Viewer, Unknown, Value::Null),
+        ("post /api/v1/incidents", Responder, Unknown, json!({"title": "the signer is silent"})),
         ("get /api/v1/incidents/{id}", Viewer, Unknown, Value::Null),
         ("get /api/v1/incidents/{id}/timeline", Viewer, Unknown, Value::Null),
         ("get /api/v1/incidents/{id}/review", Viewer, Unknown, Value::Null),

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use quarterdeck_core::{
-    incident::ResponseRole,
+    incident::{ResponseRole, Severity},
     money::Usd,
     signal::{Facts, Loudness},
 };
@@ -58,6 +58,7 @@ pub(super) enum Deed {
     Takes(ResponseRole),
     States { facts: Facts, instead: bool },
     MergesInto(usize),
+    Declares { title: String, service: Option<String>, severity: Severity, facts: Facts, drill: bool },
     Silences { matchers: Vec<(String, String)>, span: Duration },
     EndsSilence,
 }
@@ -72,7 +73,7 @@ pub(super) enum Manner {
 
 /// What may stand in a line, for error texts.
 const VOCABULARY: &str = "`monitor …`, `the channel …`, a person and one of acknowledges, mitigates, resolves, reopens, reviews, \
-                          notes, escalates, takes, states, merges, silences, ends; or something that happens on a chain";
+                          notes, escalates, declares, takes, states, merges, silences, ends; or something that happens on a chain";
 /// One line of a storm stands for at most so many signals: ten times the storm that must become one incident.
 const TIMES_MAX: u64 = 50_000;
 
@@ -196,6 +197,7 @@ fn person(mut words: Words) -> Result<Option<Happening>, String> {
             words.expect("into")?;
             Deed::MergesInto(number(&mut words)?)
         }
+        "declares" => declares(&mut words)?,
         "silences" => Deed::Silences { matchers: matchers(&mut words)?, span: words.span()? },
         "ends" => {
             words.expect("the silence")?;
@@ -208,6 +210,21 @@ fn person(mut words: Words) -> Result<Option<Happening>, String> {
     }
     words.end()?;
     Ok(Some(Happening::Does { who, deed, incident: target }))
+}
+
+fn declares(words: &mut Words) -> Result<Deed, String> {
+    let title = text(words, true)?;
+    let service = if words.takes("on") { Some(words.next("a service")?) } else { None };
+    let severity = if words.takes("as") { words.next("a severity")?.parse()? } else { Severity::Sev3 };
+    let (mut facts, mut drill) = (Facts::default(), false);
+    while words.takes(",") {
+        if words.takes("as a drill") {
+            drill = true;
+        } else {
+            facts = facts.merge(&fact(words)?);
+        }
+    }
+    Ok(Deed::Declares { title, service, severity, facts, drill })
 }
 
 /// A quoted text; where it may be left out, empty.

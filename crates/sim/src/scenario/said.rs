@@ -4,7 +4,9 @@
 use quarterdeck_core::{
     board::Board,
     id::{IncidentId, PageId, SignalId},
-    incident::{Actor, ClaimsEvent, IncidentEvent, LifeEvent, PageOutcome, PageReason, PagingEvent, RoomEvent},
+    incident::{
+        Actor, ClaimsEvent, IncidentEvent, LifeEvent, PageOutcome, PageReason, PagingEvent, RolesEvent, RoomEvent,
+    },
     journal::JournalEvent,
     signal::{Signal, SignalStatus},
 };
@@ -83,7 +85,7 @@ pub(super) fn of_incident(
         E::Life(LifeEvent::Reviewed { .. }) => "reviewed".to_owned(),
         E::Life(LifeEvent::MergedInto { into, .. }) => format!("merged into {}", number(*into)),
         E::Claims(ClaimsEvent::MergedFrom { from, .. }) => format!("took in {}", number(*from)),
-        E::Room(RoomEvent::RoleTaken { role, person, .. }) => format!("{person} is {}", role.word()),
+        E::Roles(RolesEvent::RoleTaken { role, person, .. }) => format!("{person} is {}", role.word()),
         E::Room(RoomEvent::NoteAdded { .. }) => "note".to_owned(),
     })
 }

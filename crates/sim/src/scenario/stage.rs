@@ -7,10 +7,10 @@ use quarterdeck_core::{
     board::{Board, Fate},
     chain::ChainEvent,
     detector::Knowledge,
-    id::{Id, IdSource as _, IncidentId, Kind, Name, PageId, SeededIds, SilenceId},
+    id::{Id, IdSource as _, IncidentId, Kind, Name, PageId, SeededIds, SilenceId, kind},
     incident::{
-        Actor, ClaimsCommand, Command, Incident, IncidentEvent, LifeCommand, LifeEvent, PageOutcome, PagingCommand,
-        PagingEvent, ResponseRole, RoomCommand,
+        Actor, ClaimsCommand, Command, Declaration, Incident, IncidentEvent, LifeCommand, LifeEvent, PageOutcome,
+        PagingCommand, PagingEvent, ResponseRole, RolesCommand, RoomCommand,
     },
     journal::{Body, Recorded, Stream},
     signal::{Explanation, Facts, Fingerprint, Loudness, Signal, SignalChange, SignalStatus},
@@ -262,6 +262,7 @@ impl Stage {
                 source: Some(name(MONITOR)?),
                 group: None,
                 annotations: None,
+                declared: None,
             };
             self.take(&of_world(claim, SignalChange::Raised { signal: Arc::new(signal) }))?;
         }
@@ -314,6 +315,13 @@ impl Stage {
         if let Deed::Silences { matchers, span } = deed {
             return self.silence(who, matchers, *span);
         }
+        if let Deed::Declares { title, service, severity, facts, drill } = deed {
+            let source = name(&format!("token.{who}"))?;
+            let (by, service) = (self.actor(who, None)?, service.as_deref().map(name).transpose()?);
+            let key = Id::<kind::Signal>::from_bytes(self.ids.fresh()).to_string();
+            let (title, severity, facts, drill) = (title.clone(), *severity, facts.clone(), *drill);
+            return self.declare(Declaration { by, source, title, severity, service, facts, drill, key });
+        }
         if let Deed::AcknowledgesOne(claim) = deed {
             return self.acknowledges_one(who, claim);
         }
@@ -334,16 +342,28 @@ impl Stage {
             Deed::Notes(text) => Command::Room(RoomCommand::Note { by, text }),
             Deed::Escalates(reason) => Command::Paging(PagingCommand::Escalate { by, reason }),
             Deed::Takes(role) => match &by {
-                Actor::Person(person) => Command::Room(RoomCommand::TakeRole { role, person: person.clone(), by }),
+                Actor::Person(person) => Command::Roles(RolesCommand::Take { role, person: person.clone(), by }),
                 Actor::Token(_) | Actor::System => return Err("only a person takes a role".to_owned()),
             },
             Deed::States { facts, instead } => {
                 Command::Claims(ClaimsCommand::StateFacts { by, facts, replace: instead })
             }
             Deed::MergesInto(other) => Command::Life(LifeCommand::MergeInto { by, into: self.which(Some(other))? }),
-            Deed::AcknowledgesOne(_) | Deed::Silences { .. } | Deed::EndsSilence => return Ok(()),
+            Deed::AcknowledgesOne(_) | Deed::Declares { .. } | Deed::Silences { .. } | Deed::EndsSilence => {
+                return Ok(());
+            }
         };
         self.command(id, command)
+    }
+
+    fn declare(&mut self, declaration: Declaration) -> Result<(), String> {
+        match declaration.signal(&self.world.setting, self.now) {
+            Ok(signal) => self.take(&SignalChange::Raised { signal }).map(|_| ()),
+            Err(refusal) => {
+                self.say(format!("refused: {}", refusal.code()));
+                Ok(())
+            }
+        }
     }
 
     fn acknowledges_one(&mut self, who: &str, claim: &Subject) -> Result<(), String> {

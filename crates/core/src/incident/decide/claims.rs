@@ -12,7 +12,7 @@ use crate::{
     limits::SIGNALS_PER_INCIDENT_MAX,
     priority::Score,
     setting::Setting,
-    signal::{Facts, Fingerprint, Loudness, Signal, SignalChange, SignalStatus},
+    signal::{Claimed, Facts, Fingerprint, Signal, SignalChange, SignalStatus},
     time::Timestamp,
 };
 
@@ -100,19 +100,18 @@ impl Incident {
         if !self.life.phase.is_open() {
             return Err(bad("the other is over, or part of a third"));
         }
-        let mut all = self.claims.facts.merge(facts);
-        let mut loudness = self.claims.loudness;
+        let mut all = self.claims.claimed();
+        all.facts = all.facts.merge(facts);
         let mut counted = self.claims.counted;
         let mut events = vec![IncidentEvent::Claims(ClaimsEvent::MergedFrom { by, from, facts: facts.clone() })];
         for event in self.adopt(signals) {
             if let IncidentEvent::Claims(ClaimsEvent::SignalAttached { signal }) = &event {
-                all = all.merge(&signal.facts);
-                loudness = loudness.max(signal.loudness);
+                all = all.with(signal);
                 counted = counted.saturating_add(1);
             }
             events.push(event);
         }
-        events.extend(self.regraded(&all, loudness, counted, Way::Up, ctx));
+        events.extend(self.regraded(&all, counted, Way::Up, ctx));
         Ok(events)
     }
 
@@ -125,9 +124,11 @@ impl Incident {
     ) -> Result<Vec<IncidentEvent>, Refusal> {
         self.not_merged("state facts about")?;
         let change = if replace {
-            self.regraded(&facts, Loudness::Info, 0, Way::Either, ctx)
+            self.regraded(&Claimed::stated(facts.clone()), 0, Way::Either, ctx)
         } else {
-            self.regraded(&self.claims.facts.merge(&facts), self.claims.loudness, self.claims.counted, Way::Up, ctx)
+            let known = self.claims.claimed();
+            let all = Claimed { facts: known.facts.merge(&facts), ..known };
+            self.regraded(&all, self.claims.counted, Way::Up, ctx)
         };
         let mut events = vec![IncidentEvent::Claims(ClaimsEvent::FactsStated { by, facts, replace })];
         events.extend(change);
@@ -213,13 +214,13 @@ impl Incident {
 
     /// How bad the signal would be alone.
     fn alone(&self, signal: &Signal, setting: &Setting) -> Severity {
-        setting.score(&signal.facts, signal.loudness, self.life.service.as_ref()).severity
+        setting.score_of(signal, self.life.service.as_ref()).severity
     }
 
     /// Whether this is a live signal told anew, and worse than it was: that is news, though its claim and its beginning are the same.
     pub(crate) fn outdoes(&self, known: &Attached, signal: &Signal, setting: &Setting) -> bool {
         let weight = |signal: &Signal| {
-            let score = setting.score(&signal.facts, signal.loudness, self.life.service.as_ref());
+            let score = setting.score_of(signal, self.life.service.as_ref());
             (score.severity, score.points)
         };
         known.is_live() && weight(&signal.on_top_of(&known.signal)) > weight(&known.signal)
@@ -240,9 +241,9 @@ impl Incident {
             vec![IncidentEvent::Claims(ClaimsEvent::SignalRetracted { signal: id, reason: reason.to_owned() })];
         let mut severity = self.claims.severity;
         if known.counts && self.life.phase != Phase::Merged {
-            let (facts, loudness) = self.claims.without(Some(id));
+            let left = self.claims.without(Some(id));
             let counted = self.claims.counted.saturating_sub(1);
-            let change = self.regraded(&facts, loudness, counted, Way::Either, ctx);
+            let change = self.regraded(&left, counted, Way::Either, ctx);
             if let Some(IncidentEvent::Claims(ClaimsEvent::SeverityChanged(change))) = &change {
                 severity = change.to;
             }
@@ -335,27 +336,20 @@ impl Incident {
 
     /// The change of severity that this signal would bring, if it makes things worse.
     fn worse_with(&self, signal: &Signal, ctx: &Ctx<'_>) -> Option<IncidentEvent> {
-        let facts = self.claims.facts.merge(&signal.facts);
-        let loudness = self.claims.loudness.max(signal.loudness);
-        if self.claims.counted > 0 && facts == self.claims.facts && loudness == self.claims.loudness {
+        let known = self.claims.claimed();
+        let all = known.with(signal);
+        if self.claims.counted > 0 && all == known {
             return None;
         }
-        self.regraded(&facts, loudness, self.claims.counted.saturating_add(1), Way::Up, ctx)
+        self.regraded(&all, self.claims.counted.saturating_add(1), Way::Up, ctx)
     }
 
     /// The change of severity that these claims bring, if any.
-    fn regraded(
-        &self,
-        facts: &Facts,
-        loudness: Loudness,
-        counted: usize,
-        way: Way,
-        ctx: &Ctx<'_>,
-    ) -> Option<IncidentEvent> {
-        let score = if counted == 0 && *facts == Facts::default() {
+    fn regraded(&self, claimed: &Claimed, counted: usize, way: Way, ctx: &Ctx<'_>) -> Option<IncidentEvent> {
+        let score = if counted == 0 && claimed.facts == Facts::default() {
             Score::nothing()
         } else {
-            ctx.setting.score(facts, loudness, self.life.service.as_ref())
+            ctx.setting.weigh(claimed, self.life.service.as_ref())
         };
         let changed = match way {
             Way::Up => (score.severity, score.points) > (self.claims.score.severity, self.claims.score.points),

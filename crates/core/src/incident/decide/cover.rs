@@ -8,7 +8,7 @@ use crate::{
         Actor, Attached, ClaimsEvent, Ctx, Incident, IncidentEvent, LifeEvent, Phase, Refusal, Severity, Taken,
     },
     limits::TIER_DELAY_MIN,
-    signal::{Facts, Loudness, Signal},
+    signal::{Claimed, Facts, Signal},
 };
 
 impl Incident {
@@ -59,14 +59,14 @@ impl Incident {
         if self.life.phase != Phase::Triggered || more {
             return None;
         }
-        let (mut facts, mut loudness, mut taken) = (Facts::default(), Loudness::Info, Vec::new());
+        let (mut claimed, mut taken) = (Claimed::stated(Facts::default()), Vec::new());
         for (one, by) in left {
             taken.push(by?);
-            (facts, loudness) = (facts.merge(&one.signal.facts), loudness.max(one.signal.loudness));
+            claimed = claimed.with(&one.signal);
         }
         let until = taken.iter().map(|one| one.until).min()?;
         let latest = taken.into_iter().max_by_key(|one| one.until)?;
-        let as_bad = ctx.setting.score(&facts, loudness, self.life.service.as_ref()).severity >= severity;
+        let as_bad = ctx.setting.weigh(&claimed, self.life.service.as_ref()).severity >= severity;
         as_bad.then(|| LifeEvent::Acknowledged { by: latest.by.clone(), until }.into())
     }
 
@@ -84,7 +84,7 @@ impl Incident {
         }
         let alone = |signal: &Signal| {
             let service = signal.service.as_ref().or(self.life.service.as_ref());
-            ctx.setting.score(&signal.facts, signal.loudness, service).severity
+            ctx.setting.score_of(signal, service).severity
         };
         let severity = alone(signal);
         if self.of_claim(signal.fingerprint).any(|known| alone(&known.signal) >= severity) {

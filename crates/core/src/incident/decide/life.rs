@@ -3,7 +3,7 @@
 use crate::{
     incident::{
         Actor, Ctx, Incident, IncidentEvent, LifeCommand, LifeEvent, PageReason, Phase, Refusal,
-        text::{bounded, sentence},
+        text::{account, bounded, sentence},
     },
     limits::TIER_DELAY_MIN,
     time::Timestamp,
@@ -19,12 +19,12 @@ impl Incident {
             }
             LifeCommand::Mitigate { by, note } => {
                 self.may("mitigate", self.life.phase.is_unsettled())?;
-                bounded("note", &note)?;
+                account("mitigate", &by, &note)?;
                 LifeEvent::Mitigated { by, note }
             }
             LifeCommand::Resolve { by, note } => {
                 self.may("resolve", self.life.phase.is_open())?;
-                bounded("note", &note)?;
+                account("resolve", &by, &note)?;
                 let firing = self.claims.firing().next().is_some();
                 let bound = ctx.setting.rules.still_firing.filter(|_| firing);
                 LifeEvent::Resolved { by, note, look_again: bound.map(|bound| ctx.now.plus(bound)) }

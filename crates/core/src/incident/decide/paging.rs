@@ -258,8 +258,11 @@ impl Incident {
         let place = (policy.place(tier), round);
         let mut paged = BTreeSet::new();
         if let Some(tier) = tier.and_then(|tier| policy.tiers.get(tier)) {
-            for reached in reach(tier, &ctx.setting.roster, ctx.now) {
+            let found = reach(tier, &ctx.setting.roster, ctx.now);
+            let spared = self.spared(step, &found).cloned();
+            for reached in found {
                 match reached {
+                    Reach::Person(person, _) if Some(&person) == spared.as_ref() => {}
                     Reach::Person(person, contact) => {
                         if paged.insert(person.clone()) {
                             events.push(self.requested(ctx, person, contact, reason.clone(), place));
@@ -285,6 +288,15 @@ impl Incident {
             Some(later) => self.take_step(&later, (Actor::System, String::new()), clocked, ctx, events),
             None => events.push(self.nobody_reached(clocked, ctx.now)),
         }
+    }
+
+    /// Who needs no page in this step, because they declared it and somebody else of the tier is paged. Where they are the only one, they are
+    /// paged: what they answer is the word that somebody is on it.
+    fn spared(&self, step: &Step, found: &[Reach]) -> Option<&PersonId> {
+        let first = step.tier == Some(0) && step.round == 1 && step.reason == PageReason::Opened;
+        let Some(Actor::Person(declarer)) = self.life.declared_by.as_ref().filter(|_| first) else { return None };
+        let other = |reached: &Reach| matches!(reached, Reach::Person(person, _) if person != declarer);
+        found.iter().any(other).then_some(declarer)
     }
 
     /// That everybody was tried in vain, and when they are tried again.

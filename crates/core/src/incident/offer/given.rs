@@ -7,9 +7,6 @@ use serde_json::{Map, Value};
 
 use crate::incident::Refusal;
 
-/// Characters of a value that a refusal repeats: enough to see which it was.
-const SHOWN_CHARS: usize = 60;
-
 /// The fields of a request by name. One that is not there and one that is `null` are the same.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Given(Map<String, Value>);
@@ -73,5 +70,5 @@ fn bad(field: &'static str, value: &Value, want: String) -> Refusal {
         Value::String(text) => text.clone(),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
     };
-    Refusal::BadField { field, value: text.chars().take(SHOWN_CHARS).collect(), want }
+    Refusal::bad_field(field, &text, want)
 }

@@ -43,6 +43,7 @@ fn after(events: &[IncidentEvent]) -> Incident {
         source: None,
         group: None,
         annotations: None,
+        declared: None,
     };
     let policy = EscalationPolicy {
         id: "p".parse().unwrap(),

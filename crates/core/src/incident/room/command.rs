@@ -1,9 +1,6 @@
 //! What people do together in an incident.
 
-use crate::{
-    id::PersonId,
-    incident::{Actor, ResponseRole},
-};
+use crate::incident::Actor;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,14 +11,5 @@ pub enum RoomCommand {
         by: Actor,
         /// The line.
         text: String,
-    },
-    /// Take a role.
-    TakeRole {
-        /// Who asks.
-        by: Actor,
-        /// The role.
-        role: ResponseRole,
-        /// Who takes it.
-        person: PersonId,
     },
 }

@@ -2,28 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    id::PersonId,
-    incident::{
-        Actor, ResponseRole,
-        family::{Family, erased},
-    },
+use crate::incident::{
+    Actor,
+    family::{Family, erased},
 };
 
 /// What people do together. `type` is the variant with its version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 pub enum RoomEvent {
-    /// Somebody took a role.
-    #[serde(rename = "role_taken.v1")]
-    RoleTaken {
-        /// Who asked.
-        by: Actor,
-        /// The role that was taken.
-        role: ResponseRole,
-        /// Who took it.
-        person: PersonId,
-    },
     /// A line for the timeline.
     #[serde(rename = "note_added.v1")]
     NoteAdded {
@@ -35,11 +22,10 @@ pub enum RoomEvent {
 }
 
 impl Family for RoomEvent {
-    const KINDS: &[&str] = &["role_taken.v1", "note_added.v1"];
+    const KINDS: &[&str] = &["note_added.v1"];
 
     fn kind(&self) -> &'static str {
         match self {
-            Self::RoleTaken { .. } => "role_taken.v1",
             Self::NoteAdded { .. } => "note_added.v1",
         }
     }
@@ -47,7 +33,6 @@ impl Family for RoomEvent {
     fn redacted(&self) -> Self {
         match self {
             Self::NoteAdded { by, text: _ } => Self::NoteAdded { by: by.clone(), text: erased() },
-            Self::RoleTaken { by: _, role: _, person: _ } => self.clone(),
         }
     }
 }

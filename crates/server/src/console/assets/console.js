@@ -254,6 +254,14 @@ else if (state && !page.events) state.textContent = "";
 listen();
 if (page.every) setInterval(refresh, Number(page.every) * 1000);
 
+// One key declares an incident, wherever somebody is, unless they are typing.
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest && event.target.closest("input, textarea, select, [contenteditable]");
+  if (event.key !== "d" || event.ctrlKey || event.metaKey || event.altKey || event.repeat || typing) return;
+  const link = document.getElementById("declare-link");
+  if (link) link.click();
+});
+
 // What was refused is read first.
 const refused = document.getElementById("refused");
 if (refused) refused.focus();
