@@ -110,8 +110,9 @@ fn an_extra_page_fails_and_so_does_a_missing_one() {
         failure(&format!("{opened}\n12:06:00  alice acknowledges  #=> acknowledged")),
         "story.md:20: at 2026-01-05 12:05:00 happened: escalated to tier 2; paged bob by sms; no line says so"
     );
-    let also_there =
-        format!("{opened}\n12:05:00  #=> escalated to tier 2; paged bob by sms\n12:06:00  bob resolves  #=> resolved");
+    let also_there = format!(
+        "{opened}\n12:05:00  #=> escalated to tier 2; paged bob by sms\n12:06:00  bob resolves \"restarted it\"  #=> resolved"
+    );
     assert_eq!(failure(&also_there), "");
 }
 
