@@ -13,10 +13,13 @@ pub const DETECTORS: &[&dyn DetectorKind] = &[
     &account::privileged_change::PrivilegedChange,
     &account::listed_entity::ListedEntity,
     &account::wallet_policy::WalletGuard,
+    &account::approval_phishing::ApprovalPhishing,
     &account::learned_theft::LearnedTheft,
     &any::reorganization::Reorganization,
     &any::observation_loss::ObservationLoss,
     &account::flash_loan_profit::FlashLoanProfit,
+    &account::price_manipulation::PriceManipulation,
     &account::reentrancy::Reentrancy,
     &account::vault_drain::VaultDrain,
+    &account::unbacked_mint::UnbackedMint,
 ];

@@ -10,6 +10,7 @@ pub mod rates;
 pub mod sheet;
 pub mod openings;
 pub mod pools;
+pub mod sways;
 pub mod side;
 pub mod loans;
 pub mod signs;

@@ -17,7 +17,7 @@ use quarterdeck_core::{
     time::Timestamp,
 };
 
-use crate::facts::flow::TRANSFER;
+use crate::facts::flow::{APPROVAL, TRANSFER};
 
 /// The chain rehearsals are played on: Ethereum's number, since parameters are tuned to it.
 pub const CHAIN: ChainId = ChainId::evm(1);
@@ -151,6 +151,44 @@ pub fn token(token: Address, from: Address, to: Address, amount: U256) -> Transa
     let topics = vec![TRANSFER, from.into_word(), to.into_word()];
     let logs = vec![Log { address: token, topics, data: amount.to_vec().into() }];
     Transaction { input: input.into(), logs, ..coin(from, token, 0) }
+}
+
+/// Somebody has a token issued to somebody, with its log.
+pub fn issue(token: Address, by: Address, to: Address, amount: U256) -> Transaction {
+    let topics = vec![TRANSFER, B256::ZERO, to.into_word()];
+    let logs = vec![Log { address: token, topics, data: amount.to_be_bytes::<32>().to_vec().into() }];
+    Transaction { input: calls::input("mint(address,uint256)", &[calls::word(to), amount]), logs, ..coin(by, token, 0) }
+}
+
+/// An owner lets a spender take of a token, with its log.
+pub fn approval(token: Address, owner: Address, spender: Address, amount: U256) -> Transaction {
+    let topics = vec![APPROVAL, owner.into_word(), spender.into_word()];
+    let logs = vec![Log { address: token, topics, data: amount.to_be_bytes::<32>().to_vec().into() }];
+    let input = calls::input("approve(address,uint256)", &[calls::word(spender), amount]);
+    Transaction { input, logs, ..coin(owner, token, 0) }
+}
+
+/// A sender has a spender take from an owner to somebody, with its log.
+pub fn taking(
+    token: Address,
+    (sender, spender): (Address, Address),
+    owner: Address,
+    to: Address,
+    amount: U256,
+) -> Transaction {
+    let topics = vec![TRANSFER, owner.into_word(), to.into_word()];
+    let logs = vec![Log { address: token, topics, data: amount.to_be_bytes::<32>().to_vec().into() }];
+    let words = [owner, to].map(calls::word);
+    let input = calls::input("collect(address,address)", &words);
+    Transaction { input, logs, ..coin(sender, spender, 0) }
+}
+
+/// What an issuer told us: it watches its dollar token.
+pub fn issuer() -> Knowledge {
+    let address = Account::Evm(TOKEN);
+    let token = WatchedAddress { chain: CHAIN, address, role: AddressRole::Token, label: "USDX".to_owned() };
+    let services = service("dollar", vec![token]).into_iter().collect();
+    Knowledge { catalogue: Arc::new(Catalogue::new(services, prices())) }
 }
 
 /// What the operator of a rehearsal told us: two wallets and a vault of the service `custody`, ether at $2,000, a dollar token.

@@ -193,11 +193,14 @@ fn what_a_canary_says_keeps_its_identifier_and_fingerprint() {
     privileged_change sig_61077rwebmbh5gpr690ythyag5 f7af312129b47534872c5c02741e73da
     listed_entity sig_23fz0p2wsce3hfj935eaefapxk df7119f389fe15134fb3a4bdbe271fca
     wallet_policy sig_54mt21crcc63e92ek8ta74fye7 4f19d30e100b1ace3336af6e6a40f154
+    approval_phishing sig_4rf4vkcx4fzkt8hxn117emk8ax 8d62e897ea4595707331da9c2c089be7
     learned_theft sig_2phj123hba4nzevz7b05a9zr0p 0367cd2078c5ada0a628510aa787bc8f
     reorganization sig_679myktrj6ctyq5xdase83z3xy 3da63fa23492dc611f55231ed972abeb
     observation_loss sig_2h07qhm16rde9npmgwrfwp08q8 57cbf4dd65ae309607dc5fa285e4ca6b
     flash_loan_profit sig_5terrrz5wjqfp9s80fm5as60v9 b278379c556fca1f7c54556e6a8f7c86
+    price_manipulation sig_33a7p078ksmz6cx5caez204yna a824f3005168a7cc6ed25040f570da68
     reentrancy sig_6mxcb8nzvj660emc3s3cxbj32w 9e3c0c616812297e61aaf5c0057be2dd
     vault_drain sig_2ygnm83qv5wmjkgqp95ydczgsh 932200857b9543bf87bf1038968c8679
+    unbacked_mint sig_4qrsf9s32f1rmvs3stj3pc0693 9da006472c58cd341b1e2c0d80474d7c
     ");
 }

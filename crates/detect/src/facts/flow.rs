@@ -12,6 +12,10 @@ use super::{prices, selector};
 
 /// `Transfer(address,address,uint256)`, ERC-20. With a fourth topic it is an ERC-721 transfer of one item.
 pub const TRANSFER: B256 = b256!("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef");
+/// `Approval(address,address,uint256)`: the owner lets the spender take.
+pub const APPROVAL: B256 = b256!("8c5be1e5ebec7d5bd14f71427d1e84f3dd0314c0f7b2291e5b200ac8c7c3b925");
+/// `ApprovalForAll(address,address,bool)`: of everything that a contract of items or of several tokens keeps.
+pub const APPROVAL_FOR_ALL: B256 = b256!("17307eab39ab6107e8899845ad3d59bd9653f200f220920489ca2b5937696c31");
 /// `TransferSingle(address,address,address,uint256,uint256)`, ERC-1155.
 pub const TRANSFER_SINGLE: B256 = b256!("c3d58168c5ae7397731d063d5bbf3d657854427343f4c083240f7aacaa2d0f62");
 /// `Deposit(address,uint256)` of wrapped coins: the contract gives tokens for coin.

@@ -13,7 +13,6 @@ pub(crate) const CHAIN: ChainId = ChainId::evm(1);
 /// A stablecoin with a reference price of one dollar and 18 decimals.
 pub(crate) const DAI: Address = address!("6B175474E89094C44Da98b954EedeAC495271d0F");
 /// A token that nobody has a price for.
-#[cfg(test)]
 pub(crate) const OTHER_TOKEN: Address = Address::repeat_byte(0x70);
 /// The account that sends.
 pub(crate) const SENDER: Address = Address::repeat_byte(0xa1);
@@ -24,7 +23,6 @@ pub(crate) const LENDER: Address = Address::repeat_byte(0x1e);
 /// Holds deposits.
 pub(crate) const VAULT: Address = Address::repeat_byte(0x5a);
 /// A pool at which tokens are traded.
-#[cfg(test)]
 pub(crate) const POOL: Address = Address::repeat_byte(0x9a);
 /// Trades too.
 #[cfg(test)]
@@ -86,7 +84,6 @@ impl Story {
         self.depth -= 1;
     }
     /// Somebody asks for a balance and gets this answer.
-    #[cfg(test)]
     pub(crate) fn balance(&mut self, token: Address, owner: Address, amount: U256) {
         self.push(CallKind::Static, MACHINE, token, U256::ZERO, input("balanceOf(address)", &[word(owner)]));
         if let Some(call) = self.calls.last_mut() {
@@ -175,6 +172,23 @@ fn flash_loan(during: impl FnOnce(&mut Story)) -> Block {
             story.pay(DAI, MACHINE, LENDER, dai(1_000_000));
         });
     });
+    story.end()
+}
+
+/// A pool of a million each is bought from until its price is four times as high; a vault pays `dollars` for a little of what was
+/// bought; the rest is sold back.
+pub(crate) fn price_swayed(dollars: u64) -> Block {
+    let mut story = Story::begin(MACHINE);
+    let swap = "swap(uint256,uint256,address,bytes)";
+    story.balance(OTHER_TOKEN, POOL, dai(1_000_000));
+    story.balance(DAI, POOL, dai(1_000_000));
+    story.pay(DAI, MACHINE, POOL, dai(1_000_000));
+    story.call(MACHINE, POOL, swap, &[], |story| story.pay(OTHER_TOKEN, POOL, MACHINE, dai(500_000)));
+    story.pay(OTHER_TOKEN, MACHINE, VAULT, dai(1_000));
+    story
+        .call(MACHINE, VAULT, "borrow(uint256)", &[dai(dollars)], |story| story.pay(DAI, VAULT, MACHINE, dai(dollars)));
+    story.pay(OTHER_TOKEN, MACHINE, POOL, dai(499_000));
+    story.call(MACHINE, POOL, swap, &[], |story| story.pay(DAI, POOL, MACHINE, dai(990_000)));
     story.end()
 }
 

@@ -36,6 +36,19 @@ pub(super) enum Act {
         who: String,
         sum: Sum,
     },
+    /// Takes a token from somebody who allowed it.
+    Pulls {
+        who: String,
+        sum: Sum,
+        from: String,
+        to: String,
+    },
+    /// Has a token come into being.
+    Issues {
+        who: String,
+        sum: Sum,
+        to: String,
+    },
     /// Also `re-enters`.
     Calls {
         who: String,
@@ -59,12 +72,14 @@ pub(super) struct Function {
     parties: Vec<String>,
 }
 
+/// What a party may do.
+const VERBS: [&str; 9] = ["borrows", "repays", "pays", "swaps", "holds", "pulls", "issues", "calls", "re-enters"];
 /// Acts of one transaction.
 const ACTS_MAX: usize = 64;
 
 /// Reads the acts of a transaction; none: nothing that a party does begins so.
 pub(super) fn read(mut words: Words) -> Result<Option<Vec<Act>>, String> {
-    if !matches!(words.peek(1), "borrows" | "repays" | "pays" | "swaps" | "holds" | "calls" | "re-enters") {
+    if !VERBS.contains(&words.peek(1)) {
         return Ok(None);
     }
     let mut acts = vec![act(&mut words)?];
@@ -86,6 +101,11 @@ fn act(words: &mut Words) -> Result<Act, String> {
         "repays" => Act::Repays { who, sum: sum(words)?, to: after(words, "to")? },
         "pays" => Act::Pays { who, sum: sum(words)?, to: after(words, "to")? },
         "holds" => Act::Holds { who, sum: sum(words)? },
+        "pulls" => {
+            let (sum, from) = (sum(words)?, after(words, "from")?);
+            Act::Pulls { who, sum, from, to: after(words, "to")? }
+        }
+        "issues" => Act::Issues { who, sum: sum(words)?, to: after(words, "to")? },
         "swaps" => {
             let give = sum(words)?;
             words.expect("for")?;
@@ -98,9 +118,7 @@ fn act(words: &mut Words) -> Result<Act, String> {
             Act::Calls { who, on, function, fails: words.takes("and fails") }
         }
         _ => {
-            return Err(format!(
-                "expected one of borrows, repays, pays, swaps, holds, calls, re-enters, found `{verb}`"
-            ));
+            return Err(format!("expected one of {}, found `{verb}`", VERBS.join(", ")));
         }
     })
 }
@@ -135,17 +153,18 @@ pub(super) trait Places {
 
 /// The transaction that does all this, begun by the first party's key.
 pub(super) fn transaction(acts: &[Act], places: &dyn Places) -> Result<Transaction, String> {
-    let first = match acts.first() {
-        Some(Act::Holds { .. }) => acts.get(1),
-        first => first,
+    // What somebody holds is asked, not done.
+    let Some(first) = acts.iter().find(|act| !matches!(act, Act::Holds { .. })) else {
+        return Err("expected what happens in the transaction".to_owned());
     };
-    let Some(first) = first else { return Err("expected what happens in the transaction".to_owned()) };
     let party = match first {
         Act::Borrows { who, .. }
         | Act::Repays { who, .. }
         | Act::Pays { who, .. }
         | Act::Swaps { who, .. }
         | Act::Holds { who, .. }
+        | Act::Pulls { who, .. }
+        | Act::Issues { who, .. }
         | Act::Calls { who, .. } => who,
     };
     let from = places.address(&format!("key of {party}"))?;
@@ -215,6 +234,16 @@ impl Trace<'_> {
                     call.output = Bytes::from(amount.to_be_bytes::<32>());
                 }
             }
+            Act::Pulls { who, sum, from, to } => {
+                let (who, from, to) = (self.places.address(who)?, self.places.address(from)?, self.places.address(to)?);
+                self.turn(who);
+                self.of_token(sum, "transferFrom(address,address,uint256)", &[word(from), word(to)])?;
+            }
+            Act::Issues { who, sum, to } => {
+                let (who, to) = (self.places.address(who)?, self.places.address(to)?);
+                self.turn(who);
+                self.of_token(sum, "mint(address,uint256)", &[word(to)])?;
+            }
             Act::Calls { who, on, function, fails } => {
                 let (who, on) = (self.places.address(who)?, self.places.address(on)?);
                 self.turn(who);
@@ -255,6 +284,14 @@ impl Trace<'_> {
             self.push(CallKind::Call, to, amount, Bytes::new());
             self.waiting.push(to);
         }
+    }
+
+    /// Whoever acts asks a token to do this with the amount, which is the last word.
+    fn of_token(&mut self, sum: &Sum, signature: &str, words: &[U256]) -> Result<(), String> {
+        let (token, amount) = self.places.asset(sum)?;
+        let token = token.ok_or("nobody takes or issues coin by a call: name a token")?;
+        self.push(CallKind::Call, token, U256::ZERO, input(signature, &[words, &[amount]].concat()));
+        Ok(())
     }
 
     fn enter(&mut self, to: Address, value: U256, signature: &str, words: &[U256]) {

@@ -44,6 +44,8 @@ pub(super) enum Made {
     Empty,
     /// A payment; with what the source says that the sender held before it.
     Sends { from: String, amount: String, of: Option<String>, symbol: String, to: String, nonce: Option<u64> },
+    /// An owner lets a spender take.
+    Approves { owner: String, spender: String, sum: Sum },
     /// The same call, as often as this.
     Calls { from: String, selector: [u8; 4], to: String, times: u64 },
     /// One transaction that does all this, with its trace.
@@ -99,6 +101,7 @@ fn made(mut words: Words) -> Result<Option<Made>, String> {
     }
     match words.peek(1) {
         "sends" => sends(words).map(Some),
+        "approves" => approves(words).map(Some),
         "calls" if words.peek(2).starts_with("0x") => calls(words).map(Some),
         _ => Ok(attack::read(words)?.map(Made::Acts)),
     }
@@ -115,6 +118,16 @@ fn sends(mut words: Words) -> Result<Made, String> {
     let nonce = if words.takes("with nonce") { Some(words.number("a nonce")?) } else { None };
     words.end()?;
     Ok(Made::Sends { from, amount, of, symbol, to, nonce })
+}
+
+fn approves(mut words: Words) -> Result<Made, String> {
+    let owner = words.next("who approves")?;
+    words.expect("approves")?;
+    let spender = words.next("who may take")?;
+    words.expect("for")?;
+    let (amount, symbol) = (words.next("an amount")?, words.next("the symbol of an asset")?);
+    words.end()?;
+    Ok(Made::Approves { owner, spender, sum: Sum { amount, symbol } })
 }
 
 fn calls(mut words: Words) -> Result<Made, String> {
@@ -197,6 +210,13 @@ impl Chain {
                 };
                 transaction.nonce = Some(nonce.unwrap_or_else(|| self.nonce(from)));
                 Ok(vec![transaction])
+            }
+            Made::Approves { owner, spender, sum } => {
+                let (owner, spender) = (address(owner, catalogue)?, address(spender, catalogue)?);
+                let (token, amount) = Map { chain: self.number, catalogue }.asset(sum)?;
+                let token = token.ok_or("nobody is allowed to take coin: name a token")?;
+                let approval = rehearsal::approval(token, owner, spender, amount);
+                Ok(vec![Transaction { nonce: Some(self.nonce(owner)), ..approval }])
             }
             Made::Calls { from, selector, to, times } => {
                 let (from, to) = (address(from, catalogue)?, address(to, catalogue)?);

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use alloy_primitives::{B256, b256};
 use quarterdeck_core::{
     catalogue::Catalogue,
     chain::{Address, CallKind, ChainId, Log, Transaction, U256},
@@ -12,15 +11,15 @@ use quarterdeck_core::{
 };
 
 use crate::{
-    facts::{Case, prices, sheet::Net},
+    facts::{
+        Case,
+        flow::{APPROVAL, APPROVAL_FOR_ALL},
+        prices,
+        sheet::Net,
+    },
     taking,
     watch::{Watch, Watched, short},
 };
-
-/// `Approval(address,address,uint256)`: the owner lets the spender take.
-const APPROVAL: B256 = b256!("8c5be1e5ebec7d5bd14f71427d1e84f3dd0314c0f7b2291e5b200ac8c7c3b925");
-/// `ApprovalForAll(address,address,bool)`: of everything that a contract of items or of several tokens keeps.
-const APPROVAL_FOR_ALL: B256 = b256!("17307eab39ab6107e8899845ad3d59bd9653f200f220920489ca2b5937696c31");
 
 /// The wallets of the operator, their policies and the prices.
 #[derive(Debug)]
