@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, builder::PossibleValuesParser};
 use quarterdeck_sim::{
     demo::{Outcome, Plan, headless, live},
     story::Attack,
@@ -17,8 +17,8 @@ use crate::output::{Exit, print, print_json};
 /// browser; the same seed gives the same events and the same log root.
 #[derive(Args)]
 pub(crate) struct Demo {
-    /// flash-loan, vault-drain, bridge-takeover, hot-wallet-theft, reorg, listed
-    #[arg(long, default_value = "flash-loan")]
+    /// Which bad day it is to be
+    #[arg(long, default_value = Attack::default().name(), value_parser = PossibleValuesParser::new(Attack::ALL.map(Attack::name)))]
     attack: String,
     /// Everything invented follows from it
     #[arg(long, default_value_t = 7)]

@@ -8,9 +8,9 @@
 mod cast;
 mod dice;
 mod world;
+mod traffic;
 mod attack;
 mod catalogue;
-mod traffic;
 mod deploy;
 #[cfg(test)]
 mod tests;
@@ -42,8 +42,11 @@ impl World {
     /// Makes the next block, at `at`: what an attack has queued, then ordinary traffic. Gives what a source would give: the
     /// block, or a reorganization and its blocks, and what became final.
     pub fn advance(&mut self, at: Timestamp) -> Result<Vec<ChainEvent>, StoryError> {
-        traffic::submit(self)?;
         let next = self.chain.head().number + 1;
+        while let Some((_, draft)) = self.later.pop_front_if(|(height, _)| *height <= next) {
+            self.chain.submit(draft)?;
+        }
+        traffic::submit(self)?;
         let mut events = Vec::new();
         match self.plan.take_if(|plan| plan.due <= next) {
             None => {

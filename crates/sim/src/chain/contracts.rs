@@ -36,6 +36,16 @@ pub enum Contract {
     BridgeDrain,
     /// Flash-loan arbitrage that harms nobody.
     Arbitrage,
+    /// Keeps coins of trades (flawed on purpose).
+    Escrow,
+    /// Attacks `Escrow`.
+    EscrowAttack,
+    /// Attacks `LendingVault` with money of its own.
+    PriceAttack,
+    /// A lock-and-mint bridge's end and its token (flawed on purpose).
+    Mirror,
+    /// Asks people for their approval, and takes.
+    Claim,
 }
 
 macro_rules! artefact {
@@ -46,7 +56,7 @@ macro_rules! artefact {
 
 impl Contract {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 17] = [
         Self::Token,
         Self::Pool,
         Self::LendingVault,
@@ -59,6 +69,11 @@ impl Contract {
         Self::VaultAttack,
         Self::BridgeDrain,
         Self::Arbitrage,
+        Self::Escrow,
+        Self::EscrowAttack,
+        Self::PriceAttack,
+        Self::Mirror,
+        Self::Claim,
     ];
 
     /// The artefact's file, as committed.
@@ -76,6 +91,11 @@ impl Contract {
             Self::VaultAttack => artefact!("VaultAttack"),
             Self::BridgeDrain => artefact!("BridgeDrain"),
             Self::Arbitrage => artefact!("Arbitrage"),
+            Self::Escrow => artefact!("Escrow"),
+            Self::EscrowAttack => artefact!("EscrowAttack"),
+            Self::PriceAttack => artefact!("PriceAttack"),
+            Self::Mirror => artefact!("Mirror"),
+            Self::Claim => artefact!("Claim"),
         }
     }
 

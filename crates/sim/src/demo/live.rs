@@ -17,6 +17,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use quarterdeck_core::incident::Incident;
 use quarterdeck_host::clock::{Clock, SystemClock};
 use quarterdeck_host::randomness::SystemIds;
 use quarterdeck_host::stopping::Stops;
@@ -116,30 +117,40 @@ async fn story(
         let Some(launched) = launched else { continue };
         say(&format!("\nblock {}: {}", launched.block, plan.attack.describe()));
         say(&format!("  transaction {}", launched.transaction));
-        while world.chain().head().number < launched.visible {
-            tokio::time::sleep(PACE).await;
+        // A slow attack goes on until it is noticed: the chain does not wait for us.
+        let incident = loop {
+            if let Some(incident) = paged(running, launched.transaction).await {
+                break incident;
+            }
             let events = world.advance(clock.now())?;
             tell(running, events).await?;
-        }
-        noticed(running, launched.transaction, plan, base, token, say).await?;
+        };
+        noticed(running, &incident, plan, base, token, say).await?;
     }
 }
 
-/// Waits for the incident and says what happened and what to try.
+/// The incident, once somebody was paged because of it; none within the time of a block.
+async fn paged(running: &Running, transaction: alloy_primitives::B256) -> Option<Incident> {
+    let found = async {
+        loop {
+            if let Some(incident) = incident_about(running, transaction).filter(|one| !one.pages().is_empty()) {
+                return incident;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    tokio::time::timeout(PACE, found).await.ok()
+}
+
+/// Says what happened and what to try.
 async fn noticed(
     running: &Running,
-    transaction: alloy_primitives::B256,
+    incident: &Incident,
     plan: &Plan,
     base: &str,
     token: &str,
     say: &dyn Fn(&str),
 ) -> Result<(), DemoError> {
-    let incident = loop {
-        if let Some(incident) = incident_about(running, transaction).filter(|incident| !incident.pages().is_empty()) {
-            break incident;
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    };
     let id = incident.id();
     say(&format!("\n{} {id}: {}", incident.severity(), incident.title()));
     let mut signals: Vec<_> = incident.signals().values().collect();
@@ -150,7 +161,7 @@ async fn noticed(
     for page in incident.pages().values() {
         say(&format!("  page    to {} by {}", page.person, page.channel));
     }
-    let review = write_review(running, &incident, &plan.data).await?;
+    let review = write_review(running, incident, &plan.data).await?;
     let program = std::env::current_exe().unwrap_or_else(|_| "quarterdeck".into());
     let log = std::path::absolute(&running.log_folder).unwrap_or_else(|_| running.log_folder.clone());
     let head = read(&running.engine.published().head).clone();

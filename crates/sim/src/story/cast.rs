@@ -40,6 +40,8 @@ pub struct Cast {
     pub searcher: Address,
     /// The attacker's own account.
     pub thief: Address,
+    /// An attacker with money of its own.
+    pub raider: Address,
     /// Where the thief puts what was taken back by a reorganization.
     pub thief_reserve: Address,
     /// On a list of addresses to stay away from.
@@ -66,6 +68,10 @@ pub struct Cast {
     pub bridge_code: Address,
     /// The bridge, which is a proxy.
     pub bridge: Address,
+    /// Keeps coins of trades until they are settled.
+    pub escrow: Address,
+    /// The end of another bridge, and the dollar that it issues, PUSD.
+    pub mirror: Address,
 }
 
 impl Cast {
@@ -84,6 +90,7 @@ impl Cast {
             signers: [0, 1, 2].map(|index| account(seed, "signer", index)),
             searcher: one("searcher"),
             thief: one("thief"),
+            raider: one("raider"),
             thief_reserve: one("thief reserve"),
             listed,
             listed_twin: twin(listed, one("twin")),
@@ -97,6 +104,8 @@ impl Cast {
             multisig: deployer.create(7),
             bridge_code: deployer.create(8),
             bridge: deployer.create(9),
+            escrow: deployer.create(10),
+            mirror: deployer.create(11),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Only what an operator knows: no attacker's address but the listed one, nothing about what will happen. Tests:
 //! `story/tests.rs`.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use alloy_primitives::Address;
 use quarterdeck_core::{
@@ -11,6 +11,7 @@ use quarterdeck_core::{
     chain::ChainId,
     id::{PolicyId, ServiceId},
     money::{Price, Usd},
+    wallet::{Spans, WalletPolicy},
 };
 
 use super::{
@@ -21,6 +22,9 @@ use crate::chain::CHAIN;
 
 /// Millionths of a dollar.
 const MICRO: u64 = 1_000_000;
+
+/// What may leave the hot wallet within an hour, in thousandths.
+const HOT_HOUR_PERMILLE: u32 = 250;
 
 /// A service in short.
 struct Row {
@@ -50,10 +54,15 @@ impl World {
             asset(None, "COIN", COIN_PRICE, 18),
             asset(Some(self.cast.usd), "QUSD", 1, 6),
             asset(Some(self.cast.qtr), "QTR", QTR_PRICE, 18),
+            asset(Some(self.cast.mirror), "PUSD", 1, 6),
         ];
         let mut catalogue = Catalogue::new(services?, assets);
         let as_of = self.setup.iter().find(|block| block.number == SETUP_BLOCKS).map(|block| block.time);
         let list = AddressList { name: "drill-sanctions".to_owned(), as_of: as_of.unwrap_or_default() };
+        // No more than a quarter of the hot wallet within an hour: twice what the busiest hour pays out.
+        let share_permille = Spans { hour: Some(HOT_HOUR_PERMILLE), ..Spans::default() };
+        let policy = WalletPolicy { share_permille, ..WalletPolicy::default() };
+        catalogue.guard(ChainId::evm(CHAIN), self.cast.hot_wallet, Arc::new(policy));
         catalogue.add_list(list, [(self.cast.listed, "invented for drills: proceeds of an exploit".to_owned())]);
         Ok(catalogue)
     }
@@ -121,7 +130,10 @@ impl World {
             assets: 8_000_000,
             regulated: false,
             depends_on: &[],
-            addresses: vec![(self.cast.vault, AddressRole::Vault, "coin vault")],
+            addresses: vec![
+                (self.cast.vault, AddressRole::Vault, "coin vault"),
+                (self.cast.escrow, AddressRole::Vault, "escrow"),
+            ],
         }
     }
 
@@ -140,6 +152,7 @@ impl World {
                 (self.cast.bridge_code, AddressRole::Contract, "bridge implementation"),
                 (self.cast.multisig, AddressRole::Multisig, "bridge administrators"),
                 (self.cast.relayer, AddressRole::Wallet, "bridge relayer"),
+                (self.cast.mirror, AddressRole::Token, "PUSD"),
             ],
         }
     }

@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, B256, U256};
 use quarterdeck_core::time::Timestamp;
 
 use super::{
     cast::{COIN, Cast, DOLLAR},
     dice::Dice,
-    traffic::Habit,
+    traffic::{self, Habit},
     world::{SETUP_BLOCKS, StoryError, World, setup_span},
 };
 use crate::chain::{
@@ -33,11 +33,15 @@ const LENDING_USD: u64 = 15_000_000;
 const BRIDGE_USD: u64 = 25_000_000;
 const BRIDGE_QTR: u64 = 4_000_000;
 const VAULT_COINS: u64 = 4_000;
+const ESCROW_COINS: u64 = 200;
+const MIRROR_USD: u64 = 500_000;
 const HOT_USD: u64 = 5_000_000;
 const HOT_COINS: u64 = 3_000;
 const COLD_USD: u64 = 30_000_000;
 const COLD_COINS: u64 = 20_000;
 const THIEF_COINS: u64 = 600;
+/// More than it takes to buy the pool up, three times over.
+const RAIDER_USD: u64 = 40_000_000;
 const USER_USD: u64 = 20_000;
 const USER_QTR: u64 = 10_000;
 const USER_COINS: u64 = 12;
@@ -56,7 +60,9 @@ pub(super) fn deploy(seed: u64, start: Timestamp) -> Result<World, StoryError> {
         chain,
         cast,
         dice,
+        seed,
         messages: 0,
+        later: std::collections::VecDeque::new(),
         payouts_stopped: false,
         plan: None,
         refused: Vec::new(),
@@ -74,13 +80,14 @@ fn coins(cast: &Cast, dice: &mut Dice) -> BTreeMap<Address, U256> {
     let whole = |coins: u64| U256::from(coins) * COIN;
     let mut all = BTreeMap::from([
         (cast.deployer, whole(100)),
-        (cast.market_maker, whole(VAULT_COINS + MAKER_COINS)),
+        (cast.market_maker, whole(VAULT_COINS + ESCROW_COINS + MAKER_COINS)),
         (cast.hot_wallet, whole(HOT_COINS)),
         (cast.cold_wallet, whole(COLD_COINS)),
         (cast.relayer, whole(100)),
         (cast.pauser, whole(10)),
         (cast.searcher, whole(10)),
         (cast.thief, whole(THIEF_COINS)),
+        (cast.raider, whole(10)),
         (cast.listed, whole(50)),
         (cast.listed_twin, whole(50)),
     ]);
@@ -116,6 +123,8 @@ fn contracts(world: &mut World) -> Result<(), StoryError> {
         Contract::Multisig.init_code(&[Arg::Addresses(&cast.signers), Arg::Uint(U256::from(2))]),
         Contract::Bridge.init_code(&[]),
         Contract::Proxy.init_code(&[Arg::Address(cast.bridge_code), Arg::Address(cast.multisig), Arg::Bytes(&setup)]),
+        Contract::Escrow.init_code(&[]),
+        Contract::Mirror.init_code(&[Arg::Address(cast.relayer), Arg::Word(B256::ZERO)]),
     ];
     for input in codes {
         world.chain.submit(Draft { from: cast.deployer, input, gas: CREATE_GAS, ..Draft::default() })?;
@@ -124,7 +133,7 @@ fn contracts(world: &mut World) -> Result<(), StoryError> {
 }
 
 fn mint(world: &mut World) -> Result<(), StoryError> {
-    let Cast { usd, qtr, market_maker, hot_wallet, cold_wallet, lender, listed, listed_twin, .. } = world.cast;
+    let Cast { usd, qtr, market_maker, hot_wallet, cold_wallet, lender, raider, listed, listed_twin, .. } = world.cast;
     let maker_usd = POOL_USD + OUTSIDE_USD + LENDING_USD + BRIDGE_USD + MAKER_USD;
     let maker_qtr = POOL_QTR + OUTSIDE_QTR + BRIDGE_QTR + MAKER_QTR;
     let dollars = |amount: u64| U256::from(amount) * DOLLAR;
@@ -134,6 +143,7 @@ fn mint(world: &mut World) -> Result<(), StoryError> {
         (usd, hot_wallet, dollars(HOT_USD)),
         (usd, cold_wallet, dollars(COLD_USD)),
         (usd, lender, dollars(LENDER_USD)),
+        (usd, raider, dollars(RAIDER_USD)),
         (usd, listed, dollars(USER_USD)),
         (usd, listed_twin, dollars(USER_USD)),
     ];
@@ -150,7 +160,7 @@ fn mint(world: &mut World) -> Result<(), StoryError> {
 
 /// What the market maker puts into the contracts.
 fn provide(world: &mut World) -> Result<(), StoryError> {
-    let Cast { usd, qtr, pool, outside_pool, lending, bridge, vault, market_maker: maker, .. } = world.cast;
+    let Cast { usd, qtr, pool, outside_pool, lending, bridge, vault, escrow, market_maker: maker, .. } = world.cast;
     for spender in [pool, outside_pool, lending, bridge] {
         for token in [usd, qtr] {
             allow(world, maker, token, spender)?;
@@ -167,14 +177,11 @@ fn provide(world: &mut World) -> Result<(), StoryError> {
         let arguments = [Arg::Address(token), amount, Arg::Uint(U256::ONE), to];
         world.send(maker, bridge, CALL_GAS, "lock(address,uint256,uint256,address)", &arguments)?;
     }
-    world.chain.submit(Draft {
-        from: maker,
-        to: Some(vault),
-        value: U256::from(VAULT_COINS) * COIN,
-        input: abi::call("deposit()", &[]),
-        gas: CALL_GAS,
-    })?;
-    Ok(())
+    for (to, coins) in [(vault, VAULT_COINS), (escrow, ESCROW_COINS)] {
+        let (value, input) = (U256::from(coins) * COIN, abi::call("deposit()", &[]));
+        world.chain.submit(Draft { from: maker, to: Some(to), value, input, gas: CALL_GAS })?;
+    }
+    traffic::arrive(world, maker, U256::from(MIRROR_USD) * DOLLAR).map(drop)
 }
 
 /// Each user allows the contract that they use.

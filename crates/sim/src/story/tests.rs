@@ -8,7 +8,10 @@ use quarterdeck_core::{
     id::PolicyId,
     signal::{Loudness, Signal, SignalChange},
 };
-use quarterdeck_detect::{detectors::account::wallet_policy::WalletGuard, pipeline::Pipeline};
+use quarterdeck_detect::{
+    detectors::{DETECTORS, account::wallet_policy::WalletGuard},
+    pipeline::Pipeline,
+};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -101,7 +104,7 @@ fn ordinary_traffic_fails_nowhere_and_breaks_no_invariant() {
         }
         product = invariants(&world, product);
     }
-    assert_eq!(selectors.len(), 13, "every kind of transaction occurred: {selectors:?}");
+    assert_eq!(selectors.len(), 15, "every kind of transaction occurred: {selectors:?}");
     let price = world.read(world.cast.pool, "spotPrice()", &[]).unwrap();
     assert!((dollars(2) - DOLLAR / U256::from(20)..dollars(2) + DOLLAR / U256::from(20)).contains(&price), "{price}");
     let fee = world.chain.head().base_fee.unwrap();
@@ -153,7 +156,7 @@ fn the_same_seed_gives_the_same_bytes() {
 fn the_sixtieth_block_of_seed_seven_is_known() {
     let mut world = world(7);
     let last = (0..60).map(|_| next_block(&mut world)).last().unwrap();
-    insta::assert_snapshot!(last.hash, @"0xd597eca8984b237844af95eb5eac8789379a2fbfc389912e26957725c8c192fd");
+    insta::assert_snapshot!(last.hash, @"0x3fbe78bd1ef0c78e9ea82015196a554f7c89e5bd87d81d888a10ae8dd0ab4c90");
 }
 
 #[test]
@@ -210,7 +213,7 @@ fn no_ordinary_size_is_unusual() {
             }
         }
     }
-    assert_eq!(sizes.len(), 3);
+    assert_eq!(sizes.len(), 4);
     let middle = |values: &mut Vec<f64>| {
         values.sort_by(f64::total_cmp);
         values[values.len() / 2]
@@ -220,7 +223,13 @@ fn no_ordinary_size_is_unusual() {
         let median = middle(&mut logs);
         let spread = middle(&mut logs.iter().map(|log| (log - median).abs()).collect());
         let above = logs.last().map(|largest| 0.6745 * (largest - median) / spread).unwrap();
-        assert!(logs.len() > 300 && above < 3.5, "{asset:?}: {} sizes, the largest {above} deviations up", logs.len());
+        // By the other bridge a few arrive, by all other ways many.
+        let enough = if asset == Some(world.cast.mirror) { 20 } else { 300 };
+        assert!(
+            logs.len() > enough && above < 3.5,
+            "{asset:?}: {} sizes, the largest {above} deviations up",
+            logs.len()
+        );
     }
 }
 
@@ -321,9 +330,9 @@ fn a_theft_is_told_in_its_own_block_on_a_chain_that_is_watched_since_one_block()
     assert_eq!(told(&mut guard, &step(&mut world)), []);
     let launched = Attack::HotWalletTheft.launch(&mut world).unwrap();
     let found = told(&mut guard, &step(&mut world));
-    let first = found.first().expect("the theft is told");
-    assert!(first.loudness >= Loudness::Error && first.facts.irreversible, "{first:?}");
-    let position = first.position.as_ref().unwrap();
+    let worst = found.iter().max_by_key(|signal| signal.loudness).expect("the theft is told");
+    assert!(worst.loudness >= Loudness::Error && worst.facts.irreversible, "{worst:?}");
+    let position = worst.position.as_ref().unwrap();
     assert!(launched.transactions.contains(&position.transaction.unwrap()) && position.block.number == launched.block);
     assert!(found.iter().all(|signal| signal.title.contains("of what hot wallet holds left")), "{found:?}");
 }
@@ -338,6 +347,172 @@ fn an_hour_of_ordinary_traffic_breaks_no_policy() {
         }
         assert_eq!(told(&mut guard, &step(&mut world)), [], "block {block}");
     }
+}
+
+/// Every detector, as the demo runs them.
+fn watch(world: &World) -> Pipeline {
+    let catalogue = Arc::new(world.catalogue(&PolicyId::new("on-call").unwrap()).unwrap());
+    Pipeline::new(DETECTORS, &BTreeMap::new(), &Knowledge { catalogue }).unwrap()
+}
+
+/// The detector that one would expect to tell of an attack.
+fn expected(attack: Attack) -> &'static str {
+    match attack {
+        Attack::FlashLoan => "flash_loan_profit",
+        Attack::VaultDrain => "vault_drain",
+        Attack::Reentrancy => "reentrancy",
+        Attack::BridgeTakeover | Attack::KeyCompromise => "privileged_change",
+        Attack::HotWalletTheft | Attack::SlowDrain => "wallet_policy",
+        Attack::Reorg => "reorganization",
+        Attack::Listed => "listed_entity",
+        Attack::PriceManipulation => "price_manipulation",
+        Attack::BridgeMint => "unbacked_mint",
+        Attack::ApprovalPhishing => "approval_phishing",
+    }
+}
+
+/// Launches the attack after so many ordinary blocks, all of them quiet, and wants it told by whom one would expect, in its own block.
+fn found_after(blocks: u32, attack: Attack) {
+    let mut world = world(7);
+    let mut watch = watch(&world);
+    // People have used the chain before anybody watched it: an approval by a new address is taken for a machine's.
+    let unseen = if attack == Attack::ApprovalPhishing { 30 } else { 0 };
+    for _ in 0..unseen {
+        step(&mut world);
+    }
+    for block in 0..blocks {
+        assert_eq!(told(&mut watch, &step(&mut world)), [], "{attack}: block {block} before it");
+    }
+    let launched = attack.launch(&mut world).unwrap();
+    let mut by = Vec::new();
+    while by.is_empty() || world.chain.head().number < launched.visible {
+        by.extend(told(&mut watch, &step(&mut world)));
+        if attack != Attack::SlowDrain {
+            assert!(
+                world.chain.head().number < launched.visible || !by.is_empty(),
+                "{attack} is not told in its block"
+            );
+        }
+    }
+    let names: Vec<&str> = by.iter().map(|signal| signal.detector.as_str()).collect();
+    assert!(names.contains(&expected(attack)), "{attack} after {blocks} blocks: {names:?}");
+    if attack == Attack::SlowDrain {
+        let gone = world.chain.head().number - launched.block + 1;
+        assert!(gone * 20 < 500, "told after {gone} blocks of a fiftieth each");
+    } else {
+        let about = |signal: &&Arc<Signal>| signal.detector.as_str() == expected(attack);
+        let told = by.iter().find(about).unwrap();
+        let block = told.position.as_ref().map(|at| at.block.number);
+        assert!(attack == Attack::Reorg || block == Some(launched.block), "{attack}: {block:?} of {}", launched.block);
+    }
+}
+
+#[test]
+fn every_attack_is_told_in_its_own_block_by_whom_one_would_expect() {
+    for attack in Attack::ALL {
+        found_after(20, attack);
+    }
+}
+
+/// Nothing was learnt: the program was started twelve seconds ago.
+#[test]
+fn every_attack_is_told_on_a_chain_that_is_watched_since_one_block() {
+    for attack in Attack::ALL {
+        found_after(1, attack);
+    }
+}
+
+#[test]
+fn an_hour_of_ordinary_traffic_and_every_lookalike_wake_nobody() {
+    let mut world = world(7);
+    let mut watch = watch(&world);
+    for block in 0..300 {
+        if block > 0 && block % 24 == 0 {
+            let lookalike = Attack::ALL[block / 24 - 1];
+            if INNOCENT.contains(&lookalike) {
+                lookalike.launch_lookalike(&mut world).unwrap();
+            }
+        }
+        assert_eq!(told(&mut watch, &step(&mut world)), [], "block {block}");
+    }
+}
+
+/// Look-alikes of the attacks for which a detector of their own is there. The others' are told on purpose: a tenth of a vault that leaves, a
+/// bridge that is upgraded.
+const INNOCENT: [Attack; 5] =
+    [Attack::Reentrancy, Attack::PriceManipulation, Attack::BridgeMint, Attack::ApprovalPhishing, Attack::SlowDrain];
+
+#[test]
+fn an_escrow_refunds_a_deposit_that_was_handed_over() {
+    let mut world = world(7);
+    let Cast { thief, escrow, .. } = world.cast;
+    let (held, had) = (world.chain.balance(escrow), world.chain.balance(thief));
+    let launched = Attack::Reentrancy.launch(&mut world).unwrap();
+    let block = next_block(&mut world);
+    assert_eq!(find(&block, launched.transaction).status, Some(true));
+    assert_eq!(held - world.chain.balance(escrow), coins(3));
+    assert!(world.chain.balance(thief) > had + coins(2));
+}
+
+#[test]
+fn own_money_moves_the_price_as_a_loan_does() {
+    let mut world = world(7);
+    let Cast { raider, lending, pool, .. } = world.cast;
+    let (cash, had) = (usd_of(&world, lending), usd_of(&world, raider));
+    let launched = Attack::PriceManipulation.launch(&mut world).unwrap();
+    let block = next_block(&mut world);
+    let tx = find(&block, launched.transaction);
+    assert_eq!(tx.status, Some(true), "{:?}", tx.calls.last());
+    assert!(usd_of(&world, lending) < cash / U256::from(1_000));
+    assert!(usd_of(&world, raider) > had + dollars(8_000_000), "{}", usd_of(&world, raider));
+    let price = world.read(pool, "spotPrice()", &[]).unwrap();
+    assert!(price < dollars(4), "it is back, nearly: {price}");
+}
+
+#[test]
+fn a_message_that_nobody_proved_mints() {
+    let mut world = world(7);
+    let Cast { thief, mirror, .. } = world.cast;
+    let launched = Attack::BridgeMint.launch(&mut world).unwrap();
+    let block = next_block(&mut world);
+    assert_eq!(find(&block, launched.transaction).status, Some(true));
+    assert_eq!(world.token_balance(mirror, thief).unwrap(), dollars(8_000_000));
+}
+
+#[test]
+fn the_issuers_key_issues_and_sells() {
+    let mut world = world(7);
+    let Cast { thief, qtr, .. } = world.cast;
+    let launched = Attack::KeyCompromise.launch(&mut world).unwrap();
+    let block = next_block(&mut world);
+    assert!(launched.transactions.iter().all(|hash| find(&block, *hash).status == Some(true)));
+    assert_eq!(world.token_balance(qtr, thief).unwrap(), coins(1_000_000));
+    assert!(usd_of(&world, thief) > dollars(4_000_000), "{}", usd_of(&world, thief));
+}
+
+#[test]
+fn whoever_approved_the_false_gift_has_nothing_left() {
+    let mut world = world(7);
+    let launched = Attack::ApprovalPhishing.launch(&mut world).unwrap();
+    let block = next_block(&mut world);
+    assert_eq!(find(&block, launched.transaction).status, Some(true));
+    let taken = find(&block, launched.transaction).logs.len();
+    assert_eq!(taken, 8, "each of them");
+    assert!(usd_of(&world, world.cast.thief) > dollars(10_000), "{}", usd_of(&world, world.cast.thief));
+}
+
+#[test]
+fn a_slow_thief_takes_a_fiftieth_in_each_of_thirty_blocks() {
+    let mut world = world(7);
+    let hot = world.cast.hot_wallet;
+    let (dollars, coins) = (usd_of(&world, hot), world.chain.balance(hot));
+    let launched = Attack::SlowDrain.launch(&mut world).unwrap();
+    assert_eq!(launched.transactions.len(), 2);
+    for _ in 0..35 {
+        step(&mut world);
+    }
+    assert_eq!(world.take_refused(), []);
+    assert!(usd_of(&world, hot) < dollars / U256::from(2) && world.chain.balance(hot) < coins / U256::from(2));
 }
 
 fn until_reorg(world: &mut World) -> (Vec<Arc<Block>>, Arc<Reorg>, Vec<ChainEvent>) {
@@ -445,7 +620,7 @@ fn a_paused_bridge_releases_nothing() {
     let locked = usd_of(&world, bridge);
     for _ in 0..5 {
         let block = next_block(&mut world);
-        let tried = block.transactions.iter().filter(|tx| tx.from == relayer);
+        let tried = block.transactions.iter().filter(|tx| tx.from == relayer && tx.to == Some(bridge));
         assert!(tried.into_iter().all(|tx| tx.status == Some(false)));
     }
     assert_eq!(usd_of(&world, bridge), locked);
@@ -472,6 +647,6 @@ fn attacks_read_back_as_printed() {
         assert!(!attack.describe().is_empty() && attack.describe() != attack.describe_lookalike());
     }
     let error = "flashloan".parse::<Attack>().unwrap_err();
-    insta::assert_snapshot!(error, @"`flashloan` is no attack: want one of flash-loan, vault-drain, bridge-takeover, hot-wallet-theft, reorg, listed");
+    insta::assert_snapshot!(error, @"`flashloan` is no attack: want one of flash-loan, vault-drain, bridge-takeover, hot-wallet-theft, reorg, listed, reentrancy, price-manipulation, bridge-mint, key-compromise, approval-phishing, slow-drain");
     assert_ne!(account(7, "user", 1), account(8, "user", 1));
 }

@@ -4,7 +4,7 @@
 //! they do not have: so every transaction succeeds and no detector has a reason to speak. Tests: `story/tests.rs` (two
 //! hundred blocks without a failed transaction or a broken invariant).
 
-use alloy_primitives::{Address, U256, keccak256};
+use alloy_primitives::{Address, B256, U256, keccak256};
 
 use super::{
     cast::{COIN, COIN_PRICE, Cast, DOLLAR, QTR_PRICE},
@@ -21,6 +21,8 @@ const TYPICAL_USD: u64 = 1_200;
 const SLIPPAGE_KEPT: u64 = 97;
 const TOKEN_GAS: u64 = 90_000;
 const CONTRACT_GAS: u64 = 260_000;
+/// How often somebody's dollars arrive by the other bridge, in blocks of a hundred.
+const ARRIVAL_PERCENT: u64 = 30;
 /// A chain elsewhere, as the bridge numbers them.
 const ELSEWHERE: u64 = 1;
 
@@ -81,7 +83,13 @@ pub(super) fn submit(world: &mut World) -> Result<(), StoryError> {
     for _ in 0..releases {
         release(world)?;
     }
-    for index in actors(world, count - payouts - releases) {
+    let arrivals = u64::from(world.dice.chance(ARRIVAL_PERCENT));
+    for _ in 0..arrivals {
+        let (to, amount) = (any_user(world), world.dice.size(Money::Usd.typical()));
+        arrive(world, to, amount)?;
+    }
+    // An arrival is two transactions.
+    for index in actors(world, count - payouts - releases - 2 * arrivals) {
         act(world, index)?;
     }
     Ok(())
@@ -263,4 +271,16 @@ fn release(world: &mut World) -> Result<(), StoryError> {
     let message = keccak256([bridge.as_slice(), &world.messages.to_be_bytes()].concat());
     let arguments = [Arg::Word(message), Arg::Address(token), Arg::Address(to), Arg::Uint(amount)];
     world.send(relayer, bridge, CONTRACT_GAS, "release(bytes32,address,address,uint256)", &arguments).map(drop)
+}
+
+/// The relayer proves a message of the other bridge and has it carried out.
+pub(super) fn arrive(world: &mut World, to: Address, amount: U256) -> Result<[B256; 2], StoryError> {
+    let Cast { relayer, mirror, .. } = world.cast;
+    world.messages += 1;
+    let words = [Arg::Uint(U256::from(world.messages)), Arg::Address(to), Arg::Uint(amount)];
+    let encoded: Vec<u8> = abi::call("messageOf(uint256,address,uint256)", &words).iter().skip(4).copied().collect();
+    let (message, root) = (keccak256(encoded), keccak256(world.messages.to_be_bytes()));
+    let proof = [Arg::Word(message), Arg::Word(root)];
+    let proven = world.send(relayer, mirror, CONTRACT_GAS, "prove(bytes32,bytes32)", &proof)?;
+    Ok([proven, world.send(relayer, mirror, CONTRACT_GAS, "process(uint256,address,uint256)", &words)?])
 }

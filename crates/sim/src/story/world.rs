@@ -1,6 +1,10 @@
 //! The chain, who lives on it, and what is about to happen.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use alloy_primitives::{Address, B256, U256};
 use quarterdeck_core::{
@@ -73,11 +77,14 @@ pub struct World {
     pub(super) chain: EmbeddedChain,
     pub(super) cast: Cast,
     pub(super) dice: Dice,
+    pub(super) seed: u64,
     /// Messages that the bridge's relayer has carried.
     pub(super) messages: u64,
     /// The exchange's wallet is in other hands: it pays nobody.
     pub(super) payouts_stopped: bool,
     pub(super) plan: Option<Plan>,
+    /// What somebody will send, and at which height: the lowest first.
+    pub(super) later: VecDeque<(u64, Draft)>,
     pub(super) setup: Vec<Arc<Block>>,
     pub(super) refused: Vec<Refused>,
 }
