@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use quarterdeck_core::{
     catalogue::Catalogue,
-    chain::{Address, AnyBlock, Block, ChainEvent},
+    chain::{Address, AnyBlock, Block, ChainEvent, Transaction, U256},
     detector::{Knowledge, ParamSpec, Params},
     signal::{Facts, Loudness, SignalChange},
 };
@@ -122,20 +122,15 @@ impl DetectorKind for ApprovalPhishing {
     }
     fn canary(&self) -> (Knowledge, Vec<ChainEvent>) {
         let mut chain = Rehearsal::default();
-        let spender = Address::repeat_byte(0xee);
-        for n in 1..=3_u8 {
-            let mut approval = rehearsal::approval(
-                rehearsal::TOKEN,
-                Address::repeat_byte(n),
-                spender,
-                quarterdeck_core::chain::U256::MAX,
-            );
-            approval.nonce = Some(40);
-            chain.block(vec![approval]);
+        let (spender, token) = (Address::repeat_byte(0xee), rehearsal::TOKEN);
+        let owners = [1_u8, 2, 3].map(Address::repeat_byte);
+        for owner in owners {
+            let approval = rehearsal::approval(token, owner, spender, U256::MAX);
+            chain.block(vec![Transaction { nonce: Some(40), ..approval }]);
         }
-        for n in 1..=3_u8 {
-            let (from, amount) = (Address::repeat_byte(n), quarterdeck_core::chain::U256::from(9_000_000_000_u64));
-            chain.block(vec![rehearsal::taking(rehearsal::TOKEN, (spender, spender), from, spender, amount)]);
+        for owner in owners {
+            let amount = U256::from(9_000_000_000_u64);
+            chain.block(vec![rehearsal::taking(token, (spender, spender), owner, spender, amount)]);
         }
         (rehearsal::knowledge(), chain.events)
     }

@@ -98,12 +98,8 @@ fn pulled(case: Case<'_>) -> impl Iterator<Item = (&Flow, Vec<Address>)> {
         if transaction.calls.is_empty() {
             // Whoever calls the token itself moves its own, or takes by its own key.
             let called = transaction.to.filter(|to| Some(*to) != flow.token);
-            let spenders: Vec<Address> = match called {
-                Some(called) => vec![called, transaction.from],
-                None => vec![transaction.from],
-            };
             let asked = called.is_some() || transaction.from != flow.from;
-            return asked.then_some((flow, spenders));
+            return asked.then(|| (flow, called.into_iter().chain([transaction.from]).collect()));
         }
         let by = |call: &&quarterdeck_core::chain::Call| {
             !call.reverted

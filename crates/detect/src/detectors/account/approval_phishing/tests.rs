@@ -1,7 +1,4 @@
-use quarterdeck_core::{
-    chain::{Transaction, U256},
-    signal::Signal,
-};
+use quarterdeck_core::signal::Signal;
 
 use super::*;
 use crate::{
