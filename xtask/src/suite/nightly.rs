@@ -23,6 +23,7 @@ pub(crate) const STEPS: &[Step] = &[
     Step { name: "laws", what: "the laws, with many more generated cases", run: laws },
     Step { name: "build", what: "the program, for the step below", run: step::build },
     Step { name: "seeds", what: "the demo's promises, with many seeds", run: demo::seeds },
+    Step { name: "attacks", what: "every attack of the demo twice: same seed, same bytes", run: demo::every_attack },
     Step { name: "fuzz", what: "every parser of outside bytes, a minute each", run: fuzz },
 ];
 

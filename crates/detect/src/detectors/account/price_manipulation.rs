@@ -223,8 +223,11 @@ fn symbol(catalogue: &Catalogue, block: &Block, token: Address) -> String {
     own.or_else(known).unwrap_or_else(|| token.to_string())
 }
 
-/// Thousandths as a factor: `6.2`, `1.02`.
+/// Thousandths as a factor in as many digits as a person needs: `9.6`, `0.79`.
 fn times(permille: u64) -> String {
-    let text = format!("{}.{:03}", permille / 1_000, permille % 1_000);
+    let text = match permille {
+        1_000.. => format!("{}.{}", permille / 1_000, permille % 1_000 / 100),
+        _ => format!("0.{:02}", permille / 10),
+    };
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
