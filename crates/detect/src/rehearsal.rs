@@ -171,7 +171,7 @@ pub fn approval(token: Address, owner: Address, spender: Address, amount: U256) 
 /// A sender has a spender take from an owner to somebody, with its log.
 pub fn taking(
     token: Address,
-    (sender, spender): (Address, Address),
+    (by, spender): (Address, Address),
     owner: Address,
     to: Address,
     amount: U256,
@@ -180,7 +180,7 @@ pub fn taking(
     let logs = vec![Log { address: token, topics, data: amount.to_be_bytes::<32>().to_vec().into() }];
     let words = [owner, to].map(calls::word);
     let input = calls::input("collect(address,address)", &words);
-    Transaction { input, logs, ..coin(sender, spender, 0) }
+    Transaction { input, logs, ..coin(by, spender, 0) }
 }
 
 /// What an issuer told us: it watches its dollar token.

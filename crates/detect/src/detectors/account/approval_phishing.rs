@@ -110,11 +110,11 @@ impl DetectorKind for ApprovalPhishing {
         Box::new(Watch {
             catalogue: Arc::clone(&knowledge.catalogue),
             voice: Voice::new(ID, params),
-            limits: Limits {
-                victims_min: usize::try_from(params.get(&VICTIMS_MIN)).unwrap_or(usize::MAX),
-                loss_min: taking::cents(params.get(&LOSS_MIN_USD)),
-                watched_loss_min: taking::cents(params.get(&WATCHED_LOSS_MIN_USD)),
-                nonce_min: u64::try_from(params.get(&NONCE_MIN)).unwrap_or(0),
+            least: Least {
+                victims: usize::try_from(params.get(&VICTIMS_MIN)).unwrap_or(usize::MAX),
+                loss: taking::cents(params.get(&LOSS_MIN_USD)),
+                watched_loss: taking::cents(params.get(&WATCHED_LOSS_MIN_USD)),
+                nonce: u64::try_from(params.get(&NONCE_MIN)).unwrap_or(0),
             },
             grants: Memory::new(Grants::new()),
             taught: Vec::new(),
@@ -137,17 +137,17 @@ impl DetectorKind for ApprovalPhishing {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Limits {
-    victims_min: usize,
-    loss_min: i128,
-    watched_loss_min: i128,
-    nonce_min: u64,
+struct Least {
+    victims: usize,
+    loss: i128,
+    watched_loss: i128,
+    nonce: u64,
 }
 
 struct Watch {
     catalogue: Arc<Catalogue>,
     voice: Voice,
-    limits: Limits,
+    least: Least,
     grants: Memory<Grants>,
     /// What the block that is being looked at teaches.
     taught: Vec<Lesson>,
@@ -226,8 +226,7 @@ impl Watch {
         if owner == spender || grants.spender((block.chain, spender)).is_some_and(Spender::is_established) {
             return;
         }
-        let by_owner =
-            transaction.from == owner && transaction.nonce.is_none_or(|nonce| nonce >= self.limits.nonce_min);
+        let by_owner = transaction.from == owner && transaction.nonce.is_none_or(|nonce| nonce >= self.least.nonce);
         // One that the owner gave stays that, whoever else hands in a further one.
         if grants.grant(key).is_none_or(|known| by_owner && !known.by_owner) {
             self.learn(block, Lesson::Approved { token, owner, spender, by_owner });
@@ -268,11 +267,11 @@ impl Watch {
         let mine = |taking: &&Taking| {
             let worth = prices::value_in(&self.catalogue, block.chain, Some(taking.token), taking.amount);
             let watched = self.catalogue.watched(block.chain, taking.owner).is_some();
-            watched && worth.is_none_or(|worth| worth >= self.limits.watched_loss_min)
+            watched && worth.is_none_or(|worth| worth >= self.least.watched_loss)
         };
         let ours = loot.takings.iter().find(mine).cloned();
-        let many = victims >= self.limits.victims_min
-            && known.lost() >= self.limits.loss_min
+        let many = victims >= self.least.victims
+            && known.lost() >= self.least.loss
             && victims >= known.told.saturating_mul(2).max(1);
         if !many && ours.is_none() {
             return None;
@@ -285,8 +284,8 @@ impl Watch {
 
     fn claim(&self, case: Case<'_>, loot: &Loot, known: &Spender, ours: Option<&Taking>) -> SignalChange {
         let (block, transaction, spender) = (case.block, case.transaction, loot.spender);
-        let lost = known.lost();
-        let money = taking::usd(lost);
+        let sum = known.lost();
+        let money = taking::usd(sum);
         let named = ours.or(loot.takings.first());
         let name = |address| taking::name(&self.catalogue, block.chain, address);
         let sums: Vec<String> = loot
@@ -304,7 +303,7 @@ impl Watch {
             1 => String::from("one owner"),
             count => format!("{count} owners"),
         };
-        let mut loudness = match lost {
+        let mut loudness = match sum {
             CRITICAL_CENTS.. => Loudness::Critical,
             ERROR_CENTS.. => Loudness::Error,
             _ => Loudness::Warning,

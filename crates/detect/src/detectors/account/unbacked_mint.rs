@@ -276,8 +276,8 @@ impl Watch {
         }
         let known = record.filter(|record| record.issues >= self.limits.known_after);
         let Some(record) = known else {
-            let knows = record.is_some_and(|record| record.knows(by));
-            return (!knows && worth? >= self.limits.unknown_min).then_some(Odd::NothingKnown);
+            let before = record.is_some_and(|record| record.knows(by));
+            return (!before && worth? >= self.limits.unknown_min).then_some(Odd::NothingKnown);
         };
         let open = record.issuers.len() > self.limits.issuers_max;
         if !open && !record.knows(by) {
