@@ -79,6 +79,11 @@ const BENCHES: &[Bench] = &[
         command: "run --release -p quarterdeck-server --example ack_long",
     },
     Bench {
+        name: "room",
+        what: "a message to 1,000 who listen in one room, and the room's page with 10,000 messages",
+        command: "run --release -p quarterdeck-server --example room",
+    },
+    Bench {
         name: "incident_list",
         what: "the list of 100,000 incidents, every page of it, beside a sort of all for each page",
         command: "run --release -p quarterdeck-server --example incident_list",

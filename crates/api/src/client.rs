@@ -4,7 +4,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     BeginAnew, Bulk, BulkDone, Command, Configuration, Declare, Declared, Done, EndSilences, Erase, Erased, ErrorBody,
-    Incident, IncidentSummary, LogHead, OnCall, SetSilence, Silence, SilenceEnded, Source, Timeline,
+    Incident, IncidentSummary, LogHead, OnCall, Room, SetSilence, Silence, SilenceEnded, Source, Timeline,
+    listening::Listening,
 };
 
 /// Bytes of an answer read at most: a long incident with 10,000 events is about 10 MB.
@@ -93,6 +94,25 @@ fn next_page(link: &str) -> Option<String> {
     parameters.contains("rel=\"next\"").then(|| address.to_owned())
 }
 
+/// Why a request was refused, by the answer's body.
+fn refused(status: reqwest::StatusCode, bytes: &[u8], url: &str) -> ClientError {
+    let body: ErrorBody = serde_json::from_slice(bytes).unwrap_or_else(|_| ErrorBody {
+        code: "http".to_owned(),
+        message: format!("{url} answered {status}"),
+        hint: String::new(),
+    });
+    ClientError::Refused { status: status.as_u16(), code: body.code, message: body.message, hint: body.hint }
+}
+
+/// Why a stream was refused.
+async fn refusal(answer: reqwest::Response, url: &str) -> ClientError {
+    let status = answer.status();
+    match answer.bytes().await {
+        Ok(bytes) => refused(status, &bytes, url),
+        Err(source) => ClientError::Reach { url: url.to_owned(), source },
+    }
+}
+
 impl Client {
     /// A client for the program at `base` (`http://127.0.0.1:7117`), with a bearer token.
     pub fn new(base: &str, token: &str, http: reqwest::Client) -> Self {
@@ -126,12 +146,7 @@ impl Client {
         if status.is_success() {
             return Ok((bytes.to_vec(), next));
         }
-        let body: ErrorBody = serde_json::from_slice(&bytes).unwrap_or_else(|_| ErrorBody {
-            code: "http".to_owned(),
-            message: format!("{url} answered {status}"),
-            hint: String::new(),
-        });
-        Err(ClientError::Refused { status: status.as_u16(), code: body.code, message: body.message, hint: body.hint })
+        Err(refused(status, &bytes, &url))
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
@@ -189,6 +204,18 @@ impl Client {
     /// Declares an incident, and waits until it is durable.
     pub async fn declare(&self, declare: &Declare) -> Result<Declared, ClientError> {
         self.post("/api/v1/incidents", declare).await
+    }
+    /// The room of an incident: the end of what was said there, or the part before another.
+    pub async fn room(&self, id: &str, before: Option<u64>) -> Result<Room, ClientError> {
+        let query = before.map_or_else(String::new, |before| format!("?before={before}"));
+        self.get(&format!("/api/v1/incidents/{id}/room{query}")).await
+    }
+    /// What changes in a room, as it does. Whoever listens is present there.
+    pub async fn listen(&self, id: &str) -> Result<Listening, ClientError> {
+        let url = format!("{}/api/v1/incidents/{id}/room/events", self.base);
+        let answer = self.http.get(&url).bearer_auth(&self.token).send().await;
+        let answer = answer.map_err(|source| ClientError::Reach { url: url.clone(), source })?;
+        if answer.status().is_success() { Ok(Listening::new(answer)) } else { Err(refusal(answer, &url).await) }
     }
     /// Asks something of an incident, and waits until it is durable.
     pub async fn command(&self, id: &str, command: &Command) -> Result<Done, ClientError> {

@@ -88,6 +88,68 @@ pub enum Command {
         /// `inc_…`
         into: String,
     },
+    /// Write a message in the room.
+    Say {
+        /// Its words.
+        text: String,
+        /// The message that it replies to, `msg_…`.
+        #[serde(default)]
+        reply_to: Option<String>,
+        /// A word of your own that tells this message from all others of yours: sent again with it, it is written once.
+        #[serde(default)]
+        key: Option<String>,
+    },
+    /// Say what is decided.
+    Decide {
+        /// What is decided.
+        text: String,
+        /// As in `say`.
+        #[serde(default)]
+        key: Option<String>,
+    },
+    /// Ask a question, which is open until an answer stands.
+    Ask {
+        /// What you want to know.
+        text: String,
+        /// As in `say`.
+        #[serde(default)]
+        key: Option<String>,
+    },
+    /// Answer a question, which closes it.
+    Answer {
+        /// The question, `msg_…`.
+        question: String,
+        /// The answer.
+        text: String,
+        /// As in `say`.
+        #[serde(default)]
+        key: Option<String>,
+    },
+    /// Change the words of a message of your own.
+    Edit {
+        /// The message, `msg_…`.
+        message: String,
+        /// Its words from now on.
+        text: String,
+    },
+    /// Take a message back.
+    Withdraw {
+        /// The message, `msg_…`.
+        message: String,
+        /// Why; needed where it is not your own.
+        #[serde(default)]
+        reason: String,
+    },
+    /// Keep a message in sight.
+    Pin {
+        /// The message, `msg_…`.
+        message: String,
+    },
+    /// Keep a message in sight no longer.
+    Unpin {
+        /// The message, `msg_…`.
+        message: String,
+    },
 }
 
 /// It was done, and is durable.
@@ -155,7 +217,7 @@ pub struct Field {
     pub name: String,
     /// What a person is asked.
     pub ask: String,
-    /// `text`, `choice`, `person`, `incident`, `signal`, `cents`, `count`, `flag`.
+    /// `text`, `choice`, `person`, `incident`, `signal`, `message`, `key`, `cents`, `count`, `flag`.
     pub kind: String,
     /// The words of a `choice`.
     pub choices: Vec<String>,

@@ -7,6 +7,8 @@ pub mod command;
 pub mod declare;
 pub mod source;
 pub mod bulk;
+pub mod room;
+pub mod listening;
 pub mod client;
 
 use std::{collections::BTreeMap, fmt};
@@ -18,6 +20,7 @@ pub use self::{
     bulk::{Bulk, BulkAnswer, BulkDone, EndSilences, Matching, SilenceEnded},
     command::{Command, Done, Erase, Erased, ErasedCopy, Field, Offer},
     declare::{Declare, Declared},
+    room::{Message, Present, Room, Withdrawn},
     source::{BeginAnew, Source, SourceKind, SourceSetting},
 };
 

@@ -18,6 +18,7 @@ mod reload;
 mod serve;
 mod silence;
 mod source;
+mod room;
 mod simulate;
 mod verify;
 
@@ -61,6 +62,8 @@ enum Command {
     Declare(declare::DeclareArgs),
     /// List incidents, show one, act on one.
     Incident(incident::IncidentArgs),
+    /// Who is in the room of an incident, and what was said there.
+    Room(room::RoomArgs),
     /// List silences, set one, end one.
     #[command(visible_alias = "silences")]
     Silence(silence::SilenceArgs),
@@ -108,6 +111,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&args),
         Command::Declare(args) => declare::run(&args),
         Command::Incident(args) => incident::run(&args),
+        Command::Room(args) => room::run(&args),
         Command::Silence(args) => silence::run(&args),
         Command::Source(args) => source::run(&args),
         Command::Erase(args) => erase::run(&args),
@@ -156,12 +160,14 @@ mod tests {
                 assert_eq!(words[0], program, "{line}");
                 let read = Cli::try_parse_from(&words).unwrap_or_else(|error| panic!("{line}: {error}"));
                 match read.command {
-                    Command::Incident(_) | Command::Review(_) => assert_eq!(words.last().unwrap(), incident),
+                    Command::Incident(_) | Command::Review(_) | Command::Room(_) => {
+                        assert_eq!(words.last().unwrap(), incident)
+                    }
                     Command::Verify(_) => assert_eq!(words.last().unwrap(), log),
                     _ => panic!("{line}"),
                 }
             }
-            assert_eq!(lines.len(), 4);
+            assert_eq!(lines.len(), 5);
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::PersonId;
 
 /// Who asks.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Actor {
     /// A person of the roster.

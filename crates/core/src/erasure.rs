@@ -196,9 +196,9 @@ impl Erasure {
 
     /// The history as it reads from now on.
     pub fn redacted(&self, history: impl IntoIterator<Item = Recorded>) -> Vec<Recorded> {
-        let erased = |version| self.redactions.iter().any(|redaction| redaction.version == version);
+        let erased: BTreeSet<u64> = self.redactions.iter().map(|redaction| redaction.version).collect();
         let redact = |recorded: Recorded| {
-            let body = if erased(recorded.version) { recorded.body.redacted() } else { recorded.body };
+            let body = if erased.contains(&recorded.version) { recorded.body.redacted() } else { recorded.body };
             Recorded { body, ..recorded }
         };
         history.into_iter().map(redact).collect()

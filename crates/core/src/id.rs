@@ -36,6 +36,8 @@ pub mod kind {
         Delivery = "dlv", "a delivery";
         /// A silence.
         Silence = "sil", "a silence";
+        /// A message of a room.
+        Message = "msg", "a message";
         /// A service of the catalogue.
         Service = "service", "a service";
         /// A person.
@@ -66,6 +68,8 @@ pub type PageId = Id<kind::Page>;
 pub type DeliveryId = Id<kind::Delivery>;
 /// Identifies a silence.
 pub type SilenceId = Id<kind::Silence>;
+/// Identifies a message of a room: a digest of author and key where the sender gave one, so that sending it twice is harmless.
+pub type MessageId = Id<kind::Message>;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// Characters of 16 bytes in base 32.

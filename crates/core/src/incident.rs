@@ -41,6 +41,8 @@ pub mod read;
 pub mod apply;
 pub mod decide;
 pub mod offer;
+pub mod line;
+pub mod seen;
 
 pub use self::{
     claims::{Attached, Taken},
@@ -54,6 +56,12 @@ pub use self::{
     paging::{Escalation, PageRecord},
     phase::Phase,
     refusal::{IllegalHistory, Refusal},
+    room::{
+        Room,
+        event::WITHDRAWN,
+        message::{Message, MessageKind, Origin, note_id},
+    },
+    seen::Seen,
     state::Incident,
 };
 pub use crate::{actor::Actor, role::ResponseRole, severity::Severity};

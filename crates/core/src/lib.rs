@@ -19,6 +19,7 @@
 #![cfg_attr(not(test), deny(clippy::wildcard_enum_match_arm, clippy::float_arithmetic))]
 
 pub mod limits;
+pub mod near;
 pub mod id;
 pub mod time;
 pub mod actor;

@@ -23,9 +23,22 @@ pub const NUMBERS_MAX: usize = 32;
 /// Signals attached one by one to an incident; past this they are counted and absorbed, so that a storm of 100,000 leaves a
 /// timeline that a person can read and a machine can fold in milliseconds.
 pub const SIGNALS_PER_INCIDENT_MAX: usize = 2_000;
-/// Events of one incident; past this only acknowledge, merge and resolve are accepted.
+/// Events of one incident, those of its room not counted; past this only acknowledge, merge, resolve and the room are accepted.
 pub const EVENTS_PER_INCIDENT_MAX: u64 = 10_000;
-/// Events erased by one event of the journal: all of an incident, whose digests make a leaf of about one megabyte.
+/// Events of one room: ten people who write a message a minute without a break for a week. Past this nothing is written there but that
+/// something is taken back; everything else is accepted as before. About 15 MB in memory while the incident is open.
+pub const ROOM_EVENTS_MAX: u64 = 100_000;
+/// What one person or token does in one room within [`ROOM_PACE_SPAN`]: faster than anybody types, and a script that is stuck stops there.
+pub const ROOM_PACE_MAX: u32 = 60;
+/// The span that is counted in.
+pub const ROOM_PACE_SPAN: Duration = Duration::from_mins(1);
+/// Messages pinned in one room: with more nobody sees what matters.
+pub const PINS_MAX: usize = 50;
+/// Bytes of the key by which a sender makes sending twice harmless: a UUID has 36.
+pub const KEY_BYTES_MAX: usize = 64;
+/// How long somebody counts as present who is not seen in the room any more: a lift, a tunnel, another tab.
+pub const PRESENCE_GRACE: Duration = Duration::from_mins(5);
+/// Events erased by one event of the journal: their digests make a leaf of about one megabyte. More are erased by several.
 pub const ERASED_AT_ONCE_MAX: usize = 10_000;
 /// Bytes of a request body: a full block with traces is about 2 MB; 100 alerts about 100 kB.
 pub const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;

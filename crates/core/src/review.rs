@@ -12,6 +12,7 @@ mod content;
 mod plain;
 mod words;
 mod document;
+mod said;
 mod draft;
 mod figures;
 mod html;

@@ -21,10 +21,10 @@ use quarterdeck_core::{
     catalogue::{Catalogue, Criticality, Service},
     chain::{B256, BlockRef, ChainId},
     duty,
-    id::{Id, IncidentId, Kind, Name, PageId, PersonId, SeededIds, SignalId},
+    id::{Id, IncidentId, Kind, MessageId, Name, PageId, PersonId, SeededIds, SignalId},
     incident::{
-        Actor, ClaimsCommand, ClaimsEvent, Command, Incident, IncidentEvent, LifeCommand, LifeEvent, PageOutcome,
-        PageReason, PagingCommand, PagingEvent, Phase, ResponseRole, RolesCommand, RoomCommand, Severity,
+        Actor, ClaimsCommand, ClaimsEvent, Command, Incident, IncidentEvent, LifeCommand, LifeEvent, MessageKind,
+        PageOutcome, PageReason, PagingCommand, PagingEvent, Phase, ResponseRole, RolesCommand, RoomCommand, Severity,
     },
     money::Usd,
     policy::{Contact, EscalationPolicy, Person, Roster, Target, Tier},
@@ -113,6 +113,7 @@ enum Happening {
     Sleep,
     Settle(prop::sample::Index, PageOutcome),
     Ask(prop::sample::Index, Asked),
+    Talk(prop::sample::Index, Talk),
     Merge(prop::sample::Index, prop::sample::Index),
 }
 
@@ -139,6 +140,70 @@ enum Asked {
     TakeRole,
     Escalate,
     State(Facts, bool),
+}
+
+/// What somebody does in a room: who, and with which of its messages.
+#[derive(Debug, Clone)]
+struct Talk {
+    who: usize,
+    which: prop::sample::Index,
+    deed: Deed,
+}
+
+#[derive(Debug, Clone)]
+enum Deed {
+    Write(MessageKind, u8),
+    WriteKeyed(u8),
+    Edit(u8),
+    Withdraw,
+    Pin,
+    Unpin,
+    Enter,
+    Leave,
+}
+
+fn talk() -> impl Strategy<Value = Talk> {
+    let kind = prop::sample::select(vec![
+        MessageKind::Message,
+        MessageKind::Decision,
+        MessageKind::Question,
+        MessageKind::Answer,
+    ]);
+    let deed = prop_oneof![
+        6 => (kind, 0..4_u8).prop_map(|(kind, text)| Deed::Write(kind, text)),
+        2 => (0..3_u8).prop_map(Deed::WriteKeyed),
+        3 => (0..4_u8).prop_map(Deed::Edit),
+        2 => Just(Deed::Withdraw),
+        2 => Just(Deed::Pin),
+        1 => Just(Deed::Unpin),
+        2 => Just(Deed::Enter),
+        2 => Just(Deed::Leave),
+    ];
+    (0..3_usize, any::<prop::sample::Index>(), deed).prop_map(|(who, which, deed)| Talk { who, which, deed })
+}
+
+/// As a command, with a message of the room; one that is not there where there is none.
+fn talked(talk: Talk, messages: &[MessageId], now: Timestamp) -> Command {
+    let person: PersonId = name(["ann", "bob", "cid"][talk.who]);
+    let by = Actor::Person(person.clone());
+    let message = if messages.is_empty() { Id::from_bytes([9; 16]) } else { *talk.which.get(messages) };
+    let (origin, words) = (None, |text: u8| format!("words {text}"));
+    Command::Room(match talk.deed {
+        Deed::Write(kind, text) => {
+            let reply_to = (kind == MessageKind::Answer).then_some(message);
+            RoomCommand::Write { by, kind, text: words(text), reply_to, key: None, origin }
+        }
+        Deed::WriteKeyed(key) => {
+            let (kind, text, key) = (MessageKind::Message, words(key), Some(format!("key {key}")));
+            RoomCommand::Write { by, kind, text, reply_to: None, key, origin }
+        }
+        Deed::Edit(text) => RoomCommand::Edit { by, message, text: words(text), origin },
+        Deed::Withdraw => RoomCommand::Withdraw { by, message, reason: "a name".to_owned(), origin },
+        Deed::Pin => RoomCommand::Pin { by, message },
+        Deed::Unpin => RoomCommand::Unpin { by, message },
+        Deed::Enter => RoomCommand::Enter { person },
+        Deed::Leave => RoomCommand::Leave { person, seen: now.minus(Duration::from_mins(6)) },
+    })
 }
 
 fn facts() -> impl Strategy<Value = Facts> {
@@ -245,6 +310,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         5 => Just(Happening::Sleep),
         5 => (index(), outcome()).prop_map(|(which, outcome)| Happening::Settle(which, outcome)),
         5 => (index(), asked()).prop_map(|(which, asked)| Happening::Ask(which, asked)),
+        6 => (index(), talk()).prop_map(|(which, talk)| Happening::Talk(which, talk)),
         1 => (index(), index()).prop_map(|(one, other)| Happening::Merge(one, other)),
     ]
 }
@@ -343,12 +409,44 @@ impl World {
                     self.ask(id, command(asked, &signals));
                 }
             }
+            Happening::Talk(which, talk) => {
+                if let Some(id) = self.incident(which) {
+                    let messages = self.board.incident(id).unwrap().room().before(u64::MAX, usize::MAX);
+                    let keyed = matches!(talk.deed, Deed::WriteKeyed(_));
+                    let command = talked(talk, &messages, self.now);
+                    self.ask(id, command.clone());
+                    self.check_room(id, &command, keyed);
+                }
+            }
             Happening::Merge(one, other) => {
                 if let (Some(id), Some(into)) = (self.incident(one), self.incident(other)) {
                     self.ask(id, Command::Life(LifeCommand::MergeInto { by: ann(), into }));
                 }
             }
         }
+    }
+
+    /// What a room keeps in sight stands, and what is sent again with its key is written once.
+    fn check_room(&mut self, id: IncidentId, command: &Command, keyed: bool) {
+        let again = self.board.command(id, command.clone(), &self.setting, self.now, &mut self.ids);
+        if keyed {
+            assert!(again.is_err() || again.is_ok_and(|events| events.is_empty()), "sending twice is harmless");
+        }
+        let room = self.board.incident(id).unwrap().room();
+        let messages = room.before(u64::MAX, usize::MAX);
+        assert_eq!(messages.len(), room.len());
+        let stands = |id: &MessageId| room.message(*id).is_some_and(|known| known.withdrawn.is_none());
+        assert!(room.pins().iter().all(stands) && room.decisions().all(|id| stands(&id)));
+        let answered = |question: MessageId| {
+            let answers = |id: &MessageId| room.message(*id).is_some_and(|known| known.reply_to == Some(question));
+            messages.iter().any(|id| answers(id) && stands(id))
+        };
+        let open: Vec<MessageId> = messages
+            .iter()
+            .copied()
+            .filter(|id| room.message(*id).unwrap().kind == MessageKind::Question && stands(id) && !answered(*id))
+            .collect();
+        assert_eq!(room.open_questions().collect::<Vec<_>>(), open);
     }
 
     fn settle(&mut self, which: prop::sample::Index, outcome: &PageOutcome) {
@@ -499,6 +597,10 @@ fn owed_and_reached(incident: &Incident, world: &World) -> String {
         incident.roles(),
         (incident.live_signals(), incident.absorbed(), incident.stands(), incident.merged_into()),
     );
+    let room = incident.room();
+    let kept = (room.pins(), room.decisions().collect::<Vec<_>>(), room.open_questions().collect::<Vec<_>>());
+    write!(said, "\n{:?} {kept:?} {:?} {:?}", room.present(), room.before(u64::MAX, usize::MAX), room.events())
+        .unwrap();
     for page in incident.pages().values() {
         let outcome = page.outcome.as_ref().map(PageOutcome::word);
         let (person, channel, repeat) = (&page.person, &page.channel, page.repeat_of);

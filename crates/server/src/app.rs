@@ -48,7 +48,8 @@ use crate::{
         heartbeat::Heartbeats,
         keep::Keeper,
         need::Speaker,
-        publish::{Publisher, close_to_others},
+        presence::Presence,
+        publish::Publisher,
         pulse::Pulse,
         steps::Steps,
         watchdog::Watched,
@@ -56,6 +57,7 @@ use crate::{
     published_head::{self, Lost},
     reaching::Reaching,
     reload::{self, Ground, Reloader},
+    room::Rooms,
     sessions::Sessions,
     writing::Writing,
 };
@@ -90,6 +92,8 @@ pub struct Running {
     pub reloader: Arc<Reloader>,
     /// The write path.
     pub engine: EngineHandle,
+    /// Who is in which room.
+    pub presence: Arc<Presence>,
     /// What is kept.
     pub store: Arc<dyn Store>,
     /// Where sources put what they see.
@@ -126,6 +130,7 @@ impl Running {
         drop(self.seen);
         // It holds the engine, which ends when nobody does.
         drop(self.router);
+        drop(self.presence);
         drop(self.engine);
         while self.early.join_next().await.is_some() {}
         self.reloader.followers.lock().await.keep_only(&[]).await;
@@ -200,7 +205,7 @@ async fn start_bound(
     let parts = Surroundings { setting: Arc::clone(&configuration.setting), ids, salts, signer };
     let engine = Engine::start(Arc::clone(&store), parts).await?;
     let unread = engine.unread();
-    let lost = lost_history(&engine, &configuration, &key, accepted).await?;
+    let lost = published_head::lost_history(&engine, &configuration, &key, accepted).await?;
     let newest = last_instant(&*store).await?;
     // Nothing is decided before what was decided already.
     clock.not_before(newest);
@@ -234,6 +239,7 @@ async fn start_bound(
     let room = doors::room(descriptors::raise());
     let guesses = house.count_guesses();
     let heartbeats = house.listen();
+    let presence = house.receive();
     let app = http::App {
         engine: house.engine.clone(),
         store: Arc::clone(&house.store),
@@ -260,6 +266,8 @@ async fn start_bound(
         guesses,
         // Half of the room: whoever looks on must not keep others from asking.
         streams: Arc::new(Semaphore::new(room / 2)),
+        rooms: Arc::new(Rooms::default()),
+        presence: Arc::clone(&presence),
         metrics: http::health::renderer(),
     };
     let router = http::router(Arc::new(app), console::routes());
@@ -278,6 +286,7 @@ async fn start_bound(
         live,
         reloader,
         engine,
+        presence,
         store,
         seen,
         sources,
@@ -480,6 +489,14 @@ impl House {
         heartbeats
     }
 
+    /// Notices who comes into a room and who has gone.
+    fn receive(&mut self) -> Arc<Presence> {
+        let board = self.engine.published().board();
+        let presence = Arc::new(Presence::new(&board, self.engine.clone(), Arc::clone(&self.clock)));
+        self.early.spawn(loops::presence::run(Arc::clone(&presence), self.stopping.clone()));
+        presence
+    }
+
     /// Whether the machine's clock steps.
     fn watch_clock(&mut self, last: Timestamp) -> Arc<Steps> {
         let steps = Arc::new(Steps::default());
@@ -572,23 +589,4 @@ pub fn hears(kind: &dyn DetectorKind) -> bool {
         detector.observe(event, &mut out);
     }
     out.iter().any(|change| matches!(change, SignalChange::Raised { .. }))
-}
-
-/// What was lost and is gone on without, and why. On error nothing has been written.
-async fn lost_history(
-    engine: &Engine,
-    configuration: &Configuration,
-    key: &VerifierKey,
-    accepted: Option<String>,
-) -> Result<Option<(Lost, String)>, RunError> {
-    let folder = configuration.data.join("log");
-    close_to_others(&folder);
-    // What is in memory begins anew each time, and nobody takes it for a record.
-    if matches!(configuration.store, StoreKind::Memory) {
-        return Ok(None);
-    }
-    let compared = published_head::compare(&engine.published(), &*engine.store(), &folder, key).await;
-    let Err(lost) = compared else { return Ok(None) };
-    let Some(reason) = accepted else { return Err(lost.into()) };
-    Ok(Some((lost, reason)))
 }

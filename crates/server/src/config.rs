@@ -5,7 +5,6 @@
 //! that secrets need not stand in it. `examples/` has a commented file for each kind of operator; a test loads every one.
 
 pub mod duration;
-pub mod near;
 pub mod mistake;
 mod text;
 pub mod shape;

@@ -11,8 +11,11 @@ mod assets;
 mod prose;
 mod filters;
 mod pages;
+mod talk;
 mod visit;
+mod filled;
 mod incident;
+mod room;
 mod commands;
 mod declare;
 mod bulk;
@@ -46,6 +49,7 @@ pub fn routes() -> Router<Shared> {
         .merge(bulk::routes())
         .merge(commands::routes())
         .merge(declare::routes())
+        .merge(room::routes())
         .merge(signals::routes())
         .merge(silences::routes())
         .merge(oncall::routes())

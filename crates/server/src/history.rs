@@ -5,9 +5,11 @@
 //! more than it was asked for: an answer about a long incident costs what an answer about a short one costs.
 //! Tests: `tests/it/history.rs`.
 
+use std::collections::BTreeSet;
+
 use quarterdeck_core::{
     id::IncidentId,
-    incident::IncidentEvent,
+    incident::{Incident, IncidentEvent},
     journal::{Body, Stream},
     review::{self, Entry, Names, Review, Unreviewable},
     setting::Setting,
@@ -99,6 +101,36 @@ pub async fn part(
     Ok(Part { events: entries(published, id, stored).await?, earlier })
 }
 
+/// Events this far apart or nearer are read together: what is between costs less than asking again.
+const APART_MAX: u64 = 32;
+
+/// The published events of these versions, in the order of the log. One that was erased as a whole is left out.
+pub async fn of_versions(
+    store: &dyn Store,
+    published: &Published,
+    id: IncidentId,
+    versions: &BTreeSet<u64>,
+) -> Result<Vec<Entry>, HistoryError> {
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    for version in versions {
+        match runs.last_mut() {
+            Some((first, last)) if version - *last <= APART_MAX && version - *first < ROWS_MAX as u64 => {
+                *last = *version
+            }
+            _ => runs.push((*version, *version)),
+        }
+    }
+    let mut found = Vec::with_capacity(versions.len());
+    for (first, last) in runs {
+        let count = usize::try_from(last - first + 1).unwrap_or(ROWS_MAX);
+        let stored = store.stream_before(&Stream::Incident(id).to_string(), last + 1, count).await;
+        let stored = stored.map_err(|source| HistoryError::Store { id, source })?;
+        let wanted = stored.into_iter().filter(|event| versions.contains(&event.version)).collect();
+        found.extend(entries(published, id, wanted).await?);
+    }
+    Ok(found)
+}
+
 /// The published events among these that were not erased. What is not what the log commits to is never shown, and people are told.
 async fn entries(published: &Published, id: IncidentId, stored: Vec<StoredEvent>) -> Result<Vec<Entry>, HistoryError> {
     let size = read(&published.head).size;
@@ -133,6 +165,18 @@ pub struct Row {
     pub text: String,
     /// Its place in the log.
     pub log_index: u64,
+}
+
+/// Takes the words of what was withdrawn out of these events, as people are shown them.
+pub fn unsay(incident: &Incident, events: &mut [Entry]) {
+    for (_, version, _, event) in events {
+        if let IncidentEvent::Room(said) = event
+            && let Some(message) = said.words_of(incident.id(), *version)
+            && incident.room().message(message).is_some_and(|known| known.withdrawn.is_some())
+        {
+            *event = said.unsaid().into();
+        }
+    }
 }
 
 /// The rows of these events, with the names of the configuration.

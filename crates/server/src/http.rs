@@ -24,6 +24,7 @@ pub mod wallets;
 pub mod incidents;
 pub mod commands;
 pub mod declare;
+pub mod room;
 pub mod bulk;
 pub mod erase;
 pub mod alertmanager;
@@ -55,6 +56,7 @@ pub fn router(app: Shared, pages: Router<Shared>) -> Router {
         .merge(incidents::routes())
         .merge(commands::routes())
         .merge(declare::routes())
+        .merge(room::routes())
         .merge(bulk::routes())
         .merge(erase::routes())
         .merge(signals::routes())

@@ -15,6 +15,7 @@ pub mod log_files;
 pub mod log_tree;
 pub mod engine;
 pub mod history;
+pub mod room;
 pub mod reaching;
 pub mod copies;
 pub mod writing;

@@ -9,6 +9,7 @@ pub mod doubt;
 pub mod keep;
 pub mod follow;
 pub mod heartbeat;
+pub mod presence;
 pub mod need;
 pub mod publish;
 pub mod retain;

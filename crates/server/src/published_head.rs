@@ -11,8 +11,9 @@ use quarterdeck_ledger::{checkpoint::Checkpoint, hash::to_hex, note::VerifierKey
 use quarterdeck_store::Store;
 
 use crate::{
-    engine::{Published, read},
-    loops::publish::CHECKPOINT_FILE,
+    config::{Configuration, StoreKind},
+    engine::{Engine, Published, read},
+    loops::publish::{CHECKPOINT_FILE, close_to_others},
 };
 
 /// A store that does not go on from what was published of it.
@@ -109,4 +110,23 @@ async fn root_of_first(published: &Published, store: &dyn Store, size: u64) -> O
     let nodes = published.tree.around(store, size.checked_sub(1)).await;
     let nodes = nodes.inspect_err(|error| tracing::error!(%error, "the published log cannot be compared")).ok()?;
     root_at(&nodes, size).ok()
+}
+
+/// What was lost and is gone on without, and why. On error nothing has been written.
+pub async fn lost_history(
+    engine: &Engine,
+    configuration: &Configuration,
+    key: &VerifierKey,
+    accepted: Option<String>,
+) -> Result<Option<(Lost, String)>, Lost> {
+    let folder = configuration.data.join("log");
+    close_to_others(&folder);
+    // What is in memory begins anew each time, and nobody takes it for a record.
+    if matches!(configuration.store, StoreKind::Memory) {
+        return Ok(None);
+    }
+    let compared = compare(&engine.published(), &*engine.store(), &folder, key).await;
+    let Err(lost) = compared else { return Ok(None) };
+    let Some(reason) = accepted else { return Err(lost) };
+    Ok(Some((lost, reason)))
 }

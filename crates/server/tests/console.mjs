@@ -250,7 +250,7 @@ try {
       await page.emulateMedia({ colorScheme });
       for (const width of [1280, 390, 360]) {
         await page.setViewportSize({ width, height: 800 });
-        for (const [name, path] of [["incidents", "/"], ["incident", incident], ["signals", "/signals"], ["silences", "/silences"], ["oncall", "/oncall"], ["sources", "/sources"]]) {
+        for (const [name, path] of [["incidents", "/"], ["incident", incident], ["room", `${incident}/room`], ["signals", "/signals"], ["silences", "/silences"], ["oncall", "/oncall"], ["sources", "/sources"]]) {
           await page.goto(path);
           await page.evaluate(() => { for (const fold of document.querySelectorAll("details:not([name])")) fold.open = true; });
           // Each form once per colour scheme, where there is least room.
@@ -300,6 +300,112 @@ try {
     await watcher.keyboard.type("ence");
     assert.equal(await watcher.locator("#text-note").inputValue(), "half a sentence");
     assert.equal(await watcher.locator("#act-note").getAttribute("open"), "");
+  });
+
+  await step("the room: what one writes the other sees, and who is there", async () => {
+    await watcher.goto(`${incident}/room`);
+    await watcher.getByText("Live", { exact: true }).waitFor();
+    await watcher.evaluate(() => { window.loaded = true; });
+    await page.goto(`${incident}/room`);
+    await page.getByText("Live", { exact: true }).waitFor();
+    await watcher.locator("#room-side").getByText("Ana Moreau").first().waitFor();
+    await tabTo(page, "#box-text");
+    await page.keyboard.type("the vault is <b>empty</b>");
+    await page.keyboard.press("Shift+Enter");
+    await page.keyboard.type("and so is the bridge");
+    await page.keyboard.press("Enter");
+    const words = "the vault is <b>empty</b>\nand so is the bridge";
+    for (const one of [page, watcher]) {
+      const last = one.locator("#said > li").filter({ hasText: "so is the bridge" });
+      await last.waitFor();
+      assert.equal(await last.locator(".words").evaluate((p) => p.textContent), words);
+      assert(await last.evaluate((li) => { const box = li.getBoundingClientRect(); const view = document.getElementById("scroller").getBoundingClientRect(); return box.bottom <= view.bottom + 1; }), "it is in sight");
+    }
+    assert.equal(await page.locator("#box-text").inputValue(), "");
+    assert(await watcher.evaluate(() => window.loaded), "it was reloaded");
+    assert.equal(await watcher.locator("#said").getAttribute("aria-live"), "polite");
+  });
+
+  await step("the room: what is typed outlives a reload, a lost connection and a lost answer, and is written once", async () => {
+    const posts = `**${incident}/room`;
+    await page.locator("#box-text").pressSequentially("half a thought");
+    await page.reload();
+    assert.equal(await page.locator("#box-text").inputValue(), "half a thought");
+    await page.getByText("Live", { exact: true }).waitFor();
+    forgiven = /Failed to load resource|ERR_/;
+    const cut = (route) => (route.request().method() === "POST" ? route.abort() : route.continue());
+    await page.route(posts, cut);
+    await page.locator("#box-text").press("Enter");
+    await page.locator("#box-state").getByText("Not sent: no connection").waitFor();
+    assert.equal(await page.locator("#box-text").inputValue(), "half a thought");
+    await page.unroute(posts, cut);
+    // It arrives, and the answer is lost: sent again it is the same message.
+    const deaf = async (route) => {
+      if (route.request().method() !== "POST") return route.continue();
+      await route.fetch();
+      return route.abort();
+    };
+    await page.route(posts, deaf);
+    await page.locator("#box-text").press("Enter");
+    await watcher.locator("#said > li").filter({ hasText: "half a thought" }).waitFor();
+    await page.locator("#box-state").getByText("Not sent").waitFor();
+    await page.unroute(posts, deaf);
+    await page.locator("#box-text").press("Enter");
+    await page.waitForFunction(() => document.getElementById("box-text").value === "");
+    for (const one of [page, watcher]) assert.equal(await one.locator("#said > li").filter({ hasText: "half a thought" }).count(), 1);
+    forgiven = /$^/;
+  });
+
+  await step("the room: a slash is a command, a question is answered, a decision is kept in sight", async () => {
+    forgiven = /422/;
+    await page.locator("#box-text").fill("/resolv it is over");
+    await page.locator("#box-text").press("Enter");
+    await page.locator("#box-state").getByText("write `resolve`").waitFor();
+    forgiven = /$^/;
+    await page.locator("#box-text").fill("/note seen from the room");
+    await page.locator("#box-text").press("Enter");
+    await watcher.locator("#said > li.note").filter({ hasText: "seen from the room" }).waitFor();
+    await page.locator("#box-text").fill("who holds the second key?");
+    await page.getByRole("button", { name: "As a question" }).click();
+    const open = watcher.getByRole("region", { name: "Open questions" });
+    await open.getByText("who holds the second key?").waitFor();
+    await watcher.locator("#said > li.question").filter({ hasText: "second key" }).getByRole("link", { name: "Answer" }).click();
+    await watcher.getByLabel("Your answer").fill("Bo holds it");
+    await watcher.getByRole("button", { name: "Answer", exact: true }).click();
+    await page.locator("#said > li.answer").filter({ hasText: "Bo holds it" }).waitFor();
+    await page.locator("#said > li.question").filter({ hasText: "second key" }).getByText("answered").waitFor();
+    await page.locator("#box-text").fill("withdrawals are stopped");
+    await page.getByRole("button", { name: "As a decision" }).click();
+    await watcher.getByRole("region", { name: "Decisions" }).getByText("withdrawals are stopped").waitFor();
+    if (shots) {
+      for (const colorScheme of ["light", "dark"]) {
+        await page.emulateMedia({ colorScheme });
+        for (const width of [1280, 390]) {
+          await page.setViewportSize({ width, height: 844 });
+          await page.screenshot({ path: join(shots, `room-talk-${width}-${colorScheme}.png`) });
+        }
+      }
+      await page.emulateMedia({ colorScheme: "light" });
+      await page.setViewportSize({ width: 1280, height: 900 });
+    }
+  });
+
+  await step("the room without a script: a message is written, changed and withdrawn; others see it", async () => {
+    await plain.goto(`${incident}/room`);
+    await plain.getByLabel("Write a message").fill("the password is hunter2");
+    await plain.getByRole("button", { name: "Send" }).click();
+    await page.locator("#said > li").filter({ hasText: "hunter2" }).waitFor();
+    await plain.locator("#said > li").filter({ hasText: "hunter2" }).getByRole("link", { name: "Answer, change or withdraw" }).click();
+    assert.deepEqual(await plain.evaluate(audit, CONTRAST_LEAST).catch(() => []), []);
+    await plain.getByText("Withdraw", { exact: true }).first().click();
+    await plain.locator("#act-withdraw button").click();
+    await page.locator("#said > li.gone").last().getByText("withdrawn by").waitFor();
+    assert.equal(await page.getByText("hunter2").count(), 0);
+    await page.goto(incident);
+    await page.locator("#talk").getByText("withdrawals are stopped").waitFor();
+    await watcher.goto(incident);
+    await watcher.getByText("Live", { exact: true }).waitFor();
+    await watcher.evaluate(() => { window.loaded = true; });
   });
 
   await step("the timeline is filtered, long identifiers are copied whole", async () => {

@@ -25,7 +25,7 @@ use quarterdeck_core::{
     id::{IncidentId, PageId},
     incident::{
         Actor, ClaimsEvent, Command, Incident, IncidentEvent, LifeCommand, LifeEvent, PageOutcome, PageReason,
-        PagingEvent,
+        PagingEvent, RoomEvent,
     },
     journal::Body,
 };
@@ -93,6 +93,9 @@ struct Outside {
     accepted: Mutex<BTreeSet<String>>,
     acknowledged: Mutex<BTreeSet<IncidentId>>,
     arrivals: Mutex<Vec<Arrival>>,
+    /// Messages of rooms that were sent, and those that were said to be written.
+    sent: Mutex<BTreeMap<String, IncidentId>>,
+    written: Mutex<BTreeSet<String>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -223,6 +226,27 @@ async fn acknowledge_until_gone(http: reqwest::Client, url: String, outside: Arc
     }
 }
 
+/// Writes in the rooms of incidents until the program is gone. What was not answered is sent again first, with its key.
+async fn talk_until_gone(http: reqwest::Client, url: String, outside: Arc<Outside>, prefix: String) {
+    for nth in 0..POSTS_PER_LIFE_MAX {
+        let rooms: Vec<IncidentId> = lock(&outside.arrivals).iter().map(|arrival| arrival.incident).collect();
+        let written = lock(&outside.written).clone();
+        let unanswered =
+            lock(&outside.sent).iter().find(|(text, _)| !written.contains(*text)).map(|(t, i)| (t.clone(), *i));
+        let fresh = || rooms.get(nth % rooms.len().max(1)).map(|room| (format!("{prefix} says {nth}"), *room));
+        let Some((text, room)) = unanswered.or_else(fresh) else {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            continue;
+        };
+        lock(&outside.sent).insert(text.clone(), room);
+        let asked = http.post(format!("{url}/api/v1/incidents/{room}/commands")).bearer_auth(TOKEN);
+        let asked = asked.json(&json!({"command": "say", "text": text, "key": text}));
+        let Ok(answer) = asked.send().await else { return };
+        assert!(answer.status().is_success(), "{text}: {}", answer.status());
+        lock(&outside.written).insert(text);
+    }
+}
+
 /// One life: started, used, killed at an instant that the dice choose. One in five dies while it starts.
 async fn live_and_die(configuration: &Path, outside: &Arc<Outside>, prefix: String, dice: &mut Dice) {
     let mut child = spawn(configuration);
@@ -231,12 +255,14 @@ async fn live_and_die(configuration: &Path, outside: &Arc<Outside>, prefix: Stri
     } else {
         let url = address(&mut child).await;
         let http = quarterdeck_sources::evm::rpc::client().unwrap();
-        let posting = tokio::spawn(post_until_gone(http.clone(), url.clone(), Arc::clone(outside), prefix));
+        let posting = tokio::spawn(post_until_gone(http.clone(), url.clone(), Arc::clone(outside), prefix.clone()));
+        let talking = tokio::spawn(talk_until_gone(http.clone(), url.clone(), Arc::clone(outside), prefix));
         let answering = tokio::spawn(acknowledge_until_gone(http, url, Arc::clone(outside)));
         // Not a wait for anything: the spread of the instants at which the kill lands.
         tokio::time::sleep(Duration::from_micros(dice.roll(250_000))).await;
         child.kill().await.unwrap();
         posting.await.unwrap();
+        talking.await.unwrap();
         answering.abort();
         // Aborted on purpose; a panic inside is a failure.
         assert!(answering.await.is_err_and(|error| error.is_cancelled()) || outside.is_sound());
@@ -257,6 +283,7 @@ impl Outside {
 struct Tally {
     inputs: usize,
     acknowledgements: usize,
+    messages: usize,
     pages: usize,
     escalations: usize,
     repeats: usize,
@@ -325,11 +352,15 @@ fn judge(outside: &Outside, events: &[IncidentEvent]) -> Tally {
     let (mut acknowledgements, mut escalations) = (0, 0);
     let mut requested: BTreeMap<PageId, Option<PageId>> = BTreeMap::new();
     let mut settled: BTreeMap<PageId, &PageOutcome> = BTreeMap::new();
+    let mut said: BTreeSet<&str> = BTreeSet::new();
     for event in events {
         match event {
             IncidentEvent::Life(LifeEvent::Opened { signal, .. })
             | IncidentEvent::Claims(ClaimsEvent::SignalAttached { signal }) => {
                 heard.insert(signal.title.clone());
+            }
+            IncidentEvent::Room(RoomEvent::MessageWritten { text, .. }) => {
+                assert!(said.insert(text), "`{text}` was written twice");
             }
             IncidentEvent::Life(LifeEvent::Acknowledged { .. }) => acknowledgements += 1,
             IncidentEvent::Paging(PagingEvent::Escalated { reason: PageReason::NotAcknowledged, .. }) => {
@@ -349,6 +380,10 @@ fn judge(outside: &Outside, events: &[IncidentEvent]) -> Tally {
     assert!(lost.is_empty(), "acknowledged inputs lost: {lost:?}");
     let promised = lock(&outside.acknowledged).len();
     assert!(acknowledgements >= promised, "{promised} acknowledgements were promised, {acknowledgements} are there");
+
+    let written = lock(&outside.written);
+    let lost: Vec<&String> = written.iter().filter(|text| !said.contains(text.as_str())).collect();
+    assert!(lost.is_empty(), "messages that were said to be written are lost: {lost:?}");
 
     let arrivals = lock(&outside.arrivals);
     let mut by_page: BTreeMap<PageId, Vec<&Arrival>> = BTreeMap::new();
@@ -389,7 +424,8 @@ fn judge(outside: &Outside, events: &[IncidentEvent]) -> Tally {
         assert!(reached.contains(page), "{page} was lost: {:?}", settled.get(page));
     }
     let repeats = by_page.values().filter(|heard| heard.len() > 1).count();
-    Tally { inputs: accepted.len(), acknowledgements: promised, pages: requested.len(), escalations, repeats }
+    let (inputs, messages) = (accepted.len(), written.len());
+    Tally { inputs, acknowledgements: promised, messages, pages: requested.len(), escalations, repeats }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -399,7 +435,8 @@ async fn nothing_acknowledged_is_lost_and_no_page_however_often_it_is_killed() {
     let worlds = kills.div_ceil(KILLS_PER_WORLD).max(1);
     let mut tally = Tally::default();
     for world in 0..worlds {
-        let Tally { inputs, acknowledgements, pages, escalations, repeats } = one_world(world).await;
+        let Tally { inputs, acknowledgements, messages, pages, escalations, repeats } = one_world(world).await;
+        tally.messages += messages;
         tally.inputs += inputs;
         tally.acknowledgements += acknowledgements;
         tally.pages += pages;
@@ -410,5 +447,6 @@ async fn nothing_acknowledged_is_lost_and_no_page_however_often_it_is_killed() {
     // A test that killed before anything was under way would show nothing.
     let times = usize::try_from(worlds).unwrap();
     assert!(tally.inputs > 100 * times && tally.pages > 100 * times, "{tally:?}");
+    assert!(tally.messages > 50 * times, "{tally:?}");
     assert!(tally.acknowledgements > 12 * times && tally.escalations > 2 * times, "{tally:?}");
 }

@@ -5,5 +5,6 @@
 pub mod chain;
 pub mod story;
 pub mod people;
+pub mod company;
 pub mod demo;
 pub mod scenario;

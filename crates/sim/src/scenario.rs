@@ -18,10 +18,12 @@
 mod words;
 mod attack;
 mod chain;
+mod talk;
 mod happening;
 mod parse;
 mod said;
 mod world;
+mod rooms;
 mod stage;
 
 use std::{fmt, path::Path, sync::Arc};

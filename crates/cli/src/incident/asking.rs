@@ -46,7 +46,12 @@ fn argument(field: &Field) -> Arg {
     let in_its_place = field.required || field.kind == FieldKind::Text;
     let argument = if in_its_place { named.required(field.required) } else { named.long(spelled(field.name)) };
     match field.kind {
-        FieldKind::Text | FieldKind::Person | FieldKind::Incident | FieldKind::Signal => argument,
+        FieldKind::Text
+        | FieldKind::Person
+        | FieldKind::Incident
+        | FieldKind::Signal
+        | FieldKind::Message
+        | FieldKind::Key => argument,
         FieldKind::Choice(words) => argument.value_parser(words.to_vec()),
         FieldKind::Cents | FieldKind::Count => argument.value_parser(value_parser!(u64)),
         FieldKind::Flag => argument.action(ArgAction::SetTrue),
@@ -71,9 +76,13 @@ pub(super) fn read(matches: &ArgMatches) -> Result<Option<Asking>, clap::Error> 
 
 fn value(field: &Field, given: &ArgMatches) -> Option<Value> {
     match field.kind {
-        FieldKind::Text | FieldKind::Choice(_) | FieldKind::Person | FieldKind::Incident | FieldKind::Signal => {
-            given.get_one::<String>(field.name).map(|text| json!(text))
-        }
+        FieldKind::Text
+        | FieldKind::Choice(_)
+        | FieldKind::Person
+        | FieldKind::Incident
+        | FieldKind::Signal
+        | FieldKind::Message
+        | FieldKind::Key => given.get_one::<String>(field.name).map(|text| json!(text)),
         FieldKind::Cents | FieldKind::Count => given.get_one::<u64>(field.name).map(|number| json!(number)),
         FieldKind::Flag => given.get_flag(field.name).then_some(Value::Bool(true)),
     }

@@ -53,7 +53,7 @@ impl Incident {
     pub fn apply(&mut self, version: u64, at: Timestamp, event: &IncidentEvent) -> Result<(), IllegalHistory> {
         self.accepts(version, event)?;
         let wanted = self.wants_answer();
-        let why = self.take_in(at, event, wanted);
+        let why = self.take_in((version, at), event, wanted);
         // A step sets the time of the next one itself.
         if !matches!(event, IncidentEvent::Paging(PagingEvent::Escalated { .. })) {
             self.follow(wanted, at, why);
@@ -81,7 +81,7 @@ impl Incident {
             IncidentEvent::Claims(event) => (Claims::fits(phase, event), self.claims.missing(event)),
             IncidentEvent::Paging(event) => (Paging::fits(phase, event), self.paging.missing(event)),
             IncidentEvent::Roles(event) => (Roles::fits(phase, event), None),
-            IncidentEvent::Room(event) => (Room::fits(phase, event), None),
+            IncidentEvent::Room(event) => (self.room.fits(phase, event), self.room.missing(event)),
         };
         if !fits {
             return Err(IllegalHistory::WrongPhase { id, version, phase });
@@ -90,7 +90,7 @@ impl Incident {
     }
 
     /// The change itself. Says why a page is owed, should one be owed after this and not before.
-    fn take_in(&mut self, at: Timestamp, event: &IncidentEvent, wanted: bool) -> PageReason {
+    fn take_in(&mut self, (version, at): (u64, Timestamp), event: &IncidentEvent, wanted: bool) -> PageReason {
         match event {
             IncidentEvent::Life(event) => {
                 self.claims.turned(event);
@@ -102,6 +102,9 @@ impl Incident {
             }
             IncidentEvent::Claims(event) => {
                 self.claims.apply(at, event);
+                if let ClaimsEvent::MergedFrom { from, .. } = event {
+                    self.room.goes_on_from(*from);
+                }
                 if let ClaimsEvent::SignalAcknowledged { by, .. } = event {
                     self.paging.knows(by, self.claims.severity);
                 }
@@ -109,7 +112,7 @@ impl Incident {
             }
             IncidentEvent::Paging(event) => self.paging.apply(at, event, wanted),
             IncidentEvent::Roles(event) => self.roles.apply(event),
-            IncidentEvent::Room(event) => self.room.apply(event),
+            IncidentEvent::Room(event) => self.room.apply(self.life.id, version, at, event),
         }
         PageReason::Opened
     }

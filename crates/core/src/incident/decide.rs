@@ -49,7 +49,7 @@ impl Incident {
             Command::Claims(command) => self.decide_claims(command, ctx),
             Command::Paging(command) => self.decide_paging(command, ctx),
             Command::Roles(command) => self.decide_roles(command, ctx),
-            Command::Room(command) => self.decide_room(command),
+            Command::Room(command) => self.decide_room(command, ctx),
             Command::CarryOutDuties => Ok(self.carry_out(ctx)),
         }
     }
@@ -68,12 +68,12 @@ impl Incident {
     }
 
     pub(super) fn too_long(&self) -> Refusal {
-        Refusal::TooLong { id: self.life.id, events: self.version.saturating_add(1) }
+        Refusal::TooLong { id: self.life.id, events: self.own_events() }
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::{collections::BTreeMap, time::Duration};
 
     use super::*;
@@ -119,14 +119,15 @@ mod tests {
         })
     }
 
-    struct Case {
-        incident: Incident,
-        setting: Setting,
+    pub(in crate::incident) struct Case {
+        pub(in crate::incident) incident: Incident,
+        pub(in crate::incident) setting: Setting,
         ids: SeededIds,
+        pub(in crate::incident) now: Timestamp,
     }
 
     impl Case {
-        fn new() -> Self {
+        pub(in crate::incident) fn new() -> Self {
             let policy = EscalationPolicy {
                 id: "p".parse().unwrap(),
                 tiers: Vec::new(),
@@ -145,22 +146,22 @@ mod tests {
             let (now, mut ids) = (Timestamp::default(), SeededIds::new(1));
             let events = Incident::open(&signal(1), &Ctx { now, ids: &mut ids, setting: &setting });
             let history = (0..).zip(&events).map(|(version, event)| (version, now, event));
-            Self { incident: Incident::fold(Id::from_bytes([7; 16]), history).unwrap(), setting, ids }
+            Self { incident: Incident::fold(Id::from_bytes([7; 16]), history).unwrap(), setting, ids, now }
         }
-        fn decide(&mut self, command: Command) -> Result<Vec<IncidentEvent>, Refusal> {
-            let now = Timestamp::default();
+        pub(in crate::incident) fn decide(&mut self, command: Command) -> Result<Vec<IncidentEvent>, Refusal> {
+            let now = self.now;
             let mut ctx = Ctx { now, ids: &mut self.ids, setting: &self.setting };
             self.incident.decide(command, &mut ctx)
         }
-        fn ask(&mut self, command: Command) {
+        pub(in crate::incident) fn ask(&mut self, command: Command) {
             for event in self.decide(command).unwrap() {
                 self.apply(&event);
             }
         }
-        fn apply(&mut self, event: &IncidentEvent) {
-            self.incident.apply(self.incident.version() + 1, Timestamp::default(), event).unwrap();
+        pub(in crate::incident) fn apply(&mut self, event: &IncidentEvent) {
+            self.incident.apply(self.incident.version() + 1, self.now, event).unwrap();
         }
-        fn code(&mut self, command: Command) -> &'static str {
+        pub(in crate::incident) fn code(&mut self, command: Command) -> &'static str {
             self.decide(command).map_or_else(|refusal| refusal.code(), |_| "accepted")
         }
     }

@@ -13,8 +13,9 @@ use std::fmt;
 
 pub use self::given::Given;
 use crate::{
+    id::MessageId,
     incident::{
-        Actor, ClaimsCommand, Command, Incident, LifeCommand, PagingCommand, Phase, Refusal, ResponseRole,
+        Actor, ClaimsCommand, Command, Incident, LifeCommand, MessageKind, PagingCommand, Phase, Refusal, ResponseRole,
         RolesCommand, RoomCommand, text::account,
     },
     money::Usd,
@@ -47,6 +48,10 @@ pub enum FieldKind {
     Incident,
     /// A signal of the incident that goes on.
     Signal,
+    /// A message of the room.
+    Message,
+    /// A word by which its sender makes sending it twice harmless.
+    Key,
     /// Whole US cents.
     Cents,
     /// A whole number.
@@ -64,6 +69,8 @@ impl FieldKind {
             Self::Person => "person",
             Self::Incident => "incident",
             Self::Signal => "signal",
+            Self::Message => "message",
+            Self::Key => "key",
             Self::Cents => "cents",
             Self::Count => "count",
             Self::Flag => "flag",
@@ -109,6 +116,8 @@ pub struct CommandKind {
     pub fields: &'static [Field],
     /// Whether it says the same of many incidents at once.
     pub for_many: bool,
+    /// Whether it is about a message: then its place is beside that, in the room, and not among the actions of the incident.
+    pub in_room: bool,
     /// Whether it makes sense now.
     fits: fn(&Incident) -> bool,
     /// Whether it was done before, and still holds.
@@ -178,6 +187,7 @@ const PLAIN: CommandKind = CommandKind {
     right: Right::Administer,
     fields: &[],
     for_many: false,
+    in_room: false,
     fits: |_| true,
     done: |_| false,
     however_long: false,
@@ -191,6 +201,11 @@ const fn field(name: &'static str, kind: FieldKind, ask: &'static str) -> Field 
 const fn needed(name: &'static str, kind: FieldKind, ask: &'static str) -> Field {
     Field { required: true, ..field(name, kind, ask) }
 }
+
+/// A row about messages: these have a bound of their own, so that a long incident leaves people their room.
+const IN_ROOM: CommandKind = CommandKind { in_room: true, right: Right::Respond, however_long: true, ..PLAIN };
+
+const KEY: Field = field("key", FieldKind::Key, "A word of your own: sent again with it, it is written once");
 
 const ROLES: &[&str] = &["commander", "operations", "communications", "scribe"];
 
@@ -355,7 +370,113 @@ pub static COMMANDS: &[CommandKind] = &[
         make: |by, given| Ok(Command::Life(LifeCommand::MergeInto { by, into: given.needed("into")? })),
         ..PLAIN
     },
+    CommandKind {
+        word: "say",
+        title: "Say",
+        doc: "Write a message in the room",
+        fields: &[
+            needed("text", FieldKind::Text, "Message"),
+            field("reply_to", FieldKind::Message, "The message that it replies to"),
+            KEY,
+        ],
+        fits: has_space,
+        make: |by, given| {
+            let (kind, reply_to, text) = (MessageKind::Message, given.read("reply_to")?, given.text("text")?);
+            Ok(written(by, kind, text, reply_to, given.read("key")?))
+        },
+        ..IN_ROOM
+    },
+    CommandKind {
+        word: "decide",
+        title: "Decide",
+        doc: "Say what is decided: the review has it with its time and your name",
+        fields: &[needed("text", FieldKind::Text, "What is decided"), KEY],
+        fits: has_space,
+        make: |by, given| Ok(written(by, MessageKind::Decision, given.text("text")?, None, given.read("key")?)),
+        ..IN_ROOM
+    },
+    CommandKind {
+        word: "ask",
+        title: "Ask",
+        doc: "Ask a question, which stays in sight until somebody answers",
+        fields: &[needed("text", FieldKind::Text, "What you want to know"), KEY],
+        fits: has_space,
+        make: |by, given| Ok(written(by, MessageKind::Question, given.text("text")?, None, given.read("key")?)),
+        ..IN_ROOM
+    },
+    CommandKind {
+        word: "answer",
+        title: "Answer",
+        doc: "Answer a question, which closes it",
+        fields: &[
+            needed("question", FieldKind::Message, "The question"),
+            needed("text", FieldKind::Text, "Answer"),
+            KEY,
+        ],
+        fits: |incident| has_space(incident) && incident.room().has_questions(),
+        make: |by, given| {
+            let question = given.needed("question")?;
+            Ok(written(by, MessageKind::Answer, given.text("text")?, Some(question), given.read("key")?))
+        },
+        ..IN_ROOM
+    },
+    CommandKind {
+        word: "edit",
+        title: "Change",
+        doc: "Change the words of a message of your own; those of before stay in the log",
+        fields: &[
+            needed("message", FieldKind::Message, "The message"),
+            needed("text", FieldKind::Text, "Its words from now on"),
+        ],
+        fits: |incident| has_space(incident) && incident.room().has_standing(),
+        make: |by, given| {
+            let (message, text) = (given.needed("message")?, given.text("text")?);
+            Ok(Command::Room(RoomCommand::Edit { by, message, text, origin: None }))
+        },
+        ..IN_ROOM
+    },
+    CommandKind {
+        word: "withdraw",
+        title: "Withdraw",
+        doc: "Take a message back: nobody is shown it any more; the log keeps it, and that you did this",
+        fields: &[
+            needed("message", FieldKind::Message, "The message"),
+            field("reason", FieldKind::Text, "Why; needed where it is not your own"),
+        ],
+        fits: |incident| !incident.room().is_empty(),
+        make: |by, given| {
+            let (message, reason) = (given.needed("message")?, given.text("reason")?);
+            Ok(Command::Room(RoomCommand::Withdraw { by, message, reason, origin: None }))
+        },
+        ..IN_ROOM
+    },
+    CommandKind {
+        word: "pin",
+        title: "Pin",
+        doc: "Keep a message in sight",
+        fields: &[needed("message", FieldKind::Message, "The message")],
+        fits: |incident| has_space(incident) && incident.room().has_standing(),
+        make: |by, given| Ok(Command::Room(RoomCommand::Pin { by, message: given.needed("message")? })),
+        ..IN_ROOM
+    },
+    CommandKind {
+        word: "unpin",
+        title: "Unpin",
+        doc: "Keep a message in sight no longer",
+        fields: &[needed("message", FieldKind::Message, "The message")],
+        fits: |incident| is_not_merged(incident) && !incident.room().is_empty(),
+        make: |by, given| Ok(Command::Room(RoomCommand::Unpin { by, message: given.needed("message")? })),
+        ..IN_ROOM
+    },
 ];
+
+fn has_space(incident: &Incident) -> bool {
+    is_not_merged(incident) && !incident.room().is_full()
+}
+
+fn written(by: Actor, kind: MessageKind, text: String, reply_to: Option<MessageId>, key: Option<String>) -> Command {
+    Command::Room(RoomCommand::Write { by, kind, text, reply_to, key, origin: None })
+}
 
 fn is_unanswered(incident: &Incident) -> bool {
     matches!(incident.phase(), Phase::Triggered | Phase::Acknowledged)

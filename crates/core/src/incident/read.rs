@@ -7,8 +7,8 @@ use imbl::OrdMap;
 use crate::{
     id::{IncidentId, PageId, PersonId, ServiceId, SignalId, SourceId},
     incident::{
-        Acknowledgement, Actor, Attached, Escalation, Incident, PageReason, PageRecord, Phase, ResponseRole, Severity,
-        claims::Leads, text::shortened,
+        Acknowledgement, Actor, Attached, Escalation, Incident, PageReason, PageRecord, Phase, ResponseRole, Room,
+        Severity, claims::Leads, text::shortened,
     },
     limits::EVENTS_PER_INCIDENT_MAX,
     priority::Score,
@@ -158,6 +158,10 @@ impl Incident {
     pub const fn declared(&self) -> Option<&Declared> {
         self.claims.declared.as_ref()
     }
+    /// What people do together in it.
+    pub const fn room(&self) -> &Room {
+        &self.room
+    }
     /// The incident that it is part of now.
     pub const fn merged_into(&self) -> Option<IncidentId> {
         self.life.merged_into
@@ -186,9 +190,14 @@ impl Incident {
     pub const fn version(&self) -> u64 {
         self.version
     }
-    /// Whether it has as many events as an incident may have; see [`crate::incident::Refusal::TooLong`].
+    /// Whether it has as many events as an incident may have, those of its room not counted: they have a bound of their own. See
+    /// [`crate::incident::Refusal::TooLong`].
     pub const fn is_too_long(&self) -> bool {
-        self.version.saturating_add(1) >= EVENTS_PER_INCIDENT_MAX
+        self.own_events() >= EVENTS_PER_INCIDENT_MAX
+    }
+    /// Its events without those that have the room's bound.
+    pub(super) const fn own_events(&self) -> u64 {
+        self.version.saturating_add(1).saturating_sub(self.room.events())
     }
     /// Whether somebody must be reached and nobody has answered: triggered, bad enough to page, and still going on.
     pub fn wants_answer(&self) -> bool {

@@ -1,9 +1,9 @@
 //! The two ways to say no. A refusal is the caller's to fix; an illegal history is ours, and somebody is paged for it.
 
 use crate::{
-    id::{IncidentId, PageId, PersonId, SignalId, SilenceId},
-    incident::Phase,
-    limits::{MATCHERS_MAX, SILENCES_MAX, TEXT_BYTES_MAX},
+    id::{IncidentId, MessageId, PageId, PersonId, SignalId, SilenceId},
+    incident::{Actor, Phase},
+    limits::{MATCHERS_MAX, PINS_MAX, ROOM_PACE_MAX, SILENCES_MAX, TEXT_BYTES_MAX},
     time::Timestamp,
 };
 
@@ -76,6 +76,52 @@ pub enum Refusal {
         /// What was asked for.
         signal: SignalId,
     },
+    /// No such message here.
+    #[error("incident {id} has no message {message}")]
+    NoSuchMessage {
+        /// Which incident.
+        id: IncidentId,
+        /// What was asked for.
+        message: MessageId,
+    },
+    /// The message is not one that this can be done with.
+    #[error("message {message}: {why}")]
+    BadMessage {
+        /// The message that was named.
+        message: MessageId,
+        /// Why not.
+        why: &'static str,
+    },
+    /// The key tells another message from all others.
+    #[error("key `{key}` was used for message {message}, which says something else")]
+    KeyUsed {
+        /// The key that was given.
+        key: String,
+        /// The message that it was used for.
+        message: MessageId,
+    },
+    /// The room has as many messages as it may have.
+    #[error("the room of incident {id} has {events} events: a note is still possible")]
+    RoomFull {
+        /// Which incident.
+        id: IncidentId,
+        /// How many.
+        events: u64,
+    },
+    /// Somebody does too much at once.
+    #[error("{by} wrote {ROOM_PACE_MAX} times within a minute: again from {again}")]
+    TooFast {
+        /// Who wrote so much.
+        by: Actor,
+        /// From when on they may go on.
+        again: Timestamp,
+    },
+    /// Too much is kept in sight.
+    #[error("{PINS_MAX} messages of incident {id} are pinned: unpin one first")]
+    TooManyPins {
+        /// Which incident.
+        id: IncidentId,
+    },
     /// The page has an outcome already.
     #[error("page {page} is settled already")]
     PageSettled {
@@ -109,7 +155,7 @@ pub enum Refusal {
         reason: String,
     },
     /// The incident has too many events for this command.
-    #[error("incident {id} has {events} events: only acknowledge, merge and resolve are accepted now")]
+    #[error("incident {id} has {events} events: only acknowledge, merge, resolve and its room are accepted now")]
     TooLong {
         /// The incident whose history is full.
         id: IncidentId,
@@ -183,7 +229,13 @@ impl Refusal {
             Self::NothingSaid { .. } => Some(
                 "say in a sentence what was done, for example `bridge paused by the signers`: who is paged next reads it",
             ),
+            Self::KeyUsed { .. } => Some("send it with another key"),
             Self::NoSuchIncident { .. }
+            | Self::NoSuchMessage { .. }
+            | Self::BadMessage { .. }
+            | Self::RoomFull { .. }
+            | Self::TooFast { .. }
+            | Self::TooManyPins { .. }
             | Self::WrongPhase { .. }
             | Self::BadText { .. }
             | Self::BadField { .. }
@@ -217,6 +269,12 @@ impl Refusal {
             Self::NoSuchPerson { .. } => "no_such_person",
             Self::NoSuchPage { .. } => "no_such_page",
             Self::NoSuchClaim { .. } => "no_such_signal",
+            Self::NoSuchMessage { .. } => "no_such_message",
+            Self::BadMessage { .. } => "bad_message",
+            Self::KeyUsed { .. } => "key_used",
+            Self::RoomFull { .. } => "room_full",
+            Self::TooFast { .. } => "too_fast",
+            Self::TooManyPins { .. } => "too_many_pins",
             Self::PageSettled { .. } => "page_settled",
             Self::BadMerge { .. } => "bad_merge",
             Self::WentOn { .. } => "went_on",
@@ -310,4 +368,7 @@ pub enum Named {
     /// A signal.
     #[error("signal {0}")]
     Signal(SignalId),
+    /// A message that stands, of its author where it is to be changed.
+    #[error("message {0}")]
+    Message(MessageId),
 }

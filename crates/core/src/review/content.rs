@@ -109,6 +109,10 @@ pub struct Review {
     pub roles: Vec<RoleRow>,
     /// What people wrote.
     pub notes: Vec<NoteRow>,
+    /// What was decided in the room and not taken back.
+    pub decisions: Vec<NoteRow>,
+    /// What was asked in the room and nobody answered.
+    pub open_questions: Vec<NoteRow>,
     /// What this document cannot show because it was not seen, not kept or not learned.
     pub gaps: Vec<Sentence>,
     /// For people to fill.
@@ -366,7 +370,7 @@ pub struct RoleRow {
     pub name: String,
 }
 
-/// What somebody wrote.
+/// What somebody wrote, in the words that it has now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NoteRow {
     /// The instant, in milliseconds since 1970.

@@ -1,6 +1,6 @@
 //! The review as a document: what stands where, before it is Markdown or HTML, so that both say the same.
 
-use super::{Figure, Interval, PageRow, Reading, Review, ScoreRow, Sentence, SignalRow};
+use super::{Figure, Interval, NoteRow, PageRow, Reading, Review, ScoreRow, Sentence, SignalRow};
 use crate::{priority::in_short, time::Timestamp};
 
 /// Part of a line.
@@ -304,15 +304,20 @@ fn people(review: &Review) -> Vec<Block> {
         blocks.push(heading("Roles"));
         blocks.push(Block::Table { head: &["log", "at", "role", "who"], rows: rows.collect() });
     }
-    if review.notes.is_empty() {
-        blocks.extend(nothing("Notes"));
-    } else {
-        let rows = review.notes.iter().map(|note| {
-            let (at, by) = (instant(note.at), text(&note.by));
-            row(vec![vec![cite(note.log_index)], vec![at], vec![by], vec![text(&note.text)]])
-        });
-        blocks.push(heading("Notes"));
-        blocks.push(Block::Table { head: &["log", "at", "who", "note"], rows: rows.collect() });
-    }
+    blocks.extend(written("Decisions", &["log", "at", "who", "decision"], &review.decisions));
+    blocks.extend(written("Open questions", &["log", "at", "who", "question"], &review.open_questions));
+    blocks.extend(written("Notes", &["log", "at", "who", "note"], &review.notes));
     blocks
+}
+
+/// What people wrote, a row each.
+fn written(title: &str, head: &'static [&'static str], written: &[NoteRow]) -> Vec<Block> {
+    if written.is_empty() {
+        return nothing(title);
+    }
+    let rows = written.iter().map(|note| {
+        let (at, by) = (instant(note.at), text(&note.by));
+        row(vec![vec![cite(note.log_index)], vec![at], vec![by], vec![text(&note.text)]])
+    });
+    vec![heading(title), Block::Table { head, rows: rows.collect() }]
 }

@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    CitedLog, Context, Entry, Names, NoteRow, PageRow, Point, Review, RoleRow, Row, ScoreRow, Sentence, SignalRow,
-    Unreviewable, words,
+    CitedLog, Context, Entry, Names, PageRow, Point, Review, RoleRow, Row, ScoreRow, Sentence, SignalRow, Unreviewable,
+    said::{self, Said},
+    words,
 };
 use crate::{
     id::{IncidentId, PageId, ServiceId, SignalId},
-    incident::{ClaimsEvent, IncidentEvent, LifeEvent, PageOutcome, PagingEvent, Phase, RolesEvent, RoomEvent},
+    incident::{ClaimsEvent, IncidentEvent, LifeEvent, MessageKind, PageOutcome, PagingEvent, Phase, RolesEvent},
     money::Usd,
     priority::Score,
     signal::{Facts, Signal, SignalStatus},
@@ -30,18 +31,23 @@ pub(super) fn draft(events: &[Entry], context: &Context<'_>) -> Result<Review, U
         last_index: last.0,
     };
     let mut fold = Fold::new(&context.names, Point { what: "opened", at: *at, log_index: *first });
+    let mut said = Said::new(context.incident, said::withdrawn(events));
     let mut before: Option<(u64, u64)> = None;
     for (index, version, at, event) in events {
         in_order(context, before, *index, matches!(event, IncidentEvent::Life(LifeEvent::Opened { .. })))?;
         fold.missing_versions(before, *index, *version);
+        let shown = said.shown(*version, event);
         fold.timeline.push(Row {
             at: *at,
             log_index: *index,
             version: *version,
-            text: words::line(event, &context.names),
+            text: words::line(shown.as_ref().unwrap_or(event), &context.names),
             readings: words::readings(event),
         });
         fold.apply(*at, *index, event);
+        if let IncidentEvent::Room(event) = event {
+            said.apply(&context.names, (*index, *version, *at), event);
+        }
         before = Some((*index, *version));
     }
     let severity = fold.severities(score);
@@ -64,7 +70,9 @@ pub(super) fn draft(events: &[Entry], context: &Context<'_>) -> Result<Review, U
         signals: fold.signals,
         scores: fold.scores,
         roles: fold.roles,
-        notes: fold.notes,
+        notes: said.of(MessageKind::Note),
+        decisions: said.of(MessageKind::Decision),
+        open_questions: said.open_questions(),
         gaps: fold.gaps,
         contributing_factors: Vec::new(),
         action_items: Vec::new(),
@@ -115,7 +123,6 @@ pub(super) struct Fold<'a> {
     signals: Vec<SignalRow>,
     pub(super) scores: Vec<ScoreRow>,
     roles: Vec<RoleRow>,
-    notes: Vec<NoteRow>,
     gaps: Vec<Sentence>,
 }
 
@@ -141,7 +148,6 @@ impl<'a> Fold<'a> {
             signals: Vec::new(),
             scores: Vec::new(),
             roles: Vec::new(),
-            notes: Vec::new(),
             gaps: Vec::new(),
         }
     }
@@ -193,17 +199,16 @@ impl<'a> Fold<'a> {
                 let name = self.names.person(person);
                 self.roles.push(RoleRow { at, log_index: index, role: *role, person: person.clone(), name });
             }
-            IncidentEvent::Room(RoomEvent::NoteAdded { by, text }) => {
-                self.notes.push(NoteRow { at, log_index: index, by: self.names.actor(by), text: text.clone() });
-            }
             IncidentEvent::Life(event) => self.live(at, index, event),
             IncidentEvent::Claims(ClaimsEvent::SignalUnanswered { to: None, .. }) => {
                 if self.phase == Phase::Acknowledged {
                     self.phase = Phase::Triggered;
                 }
             }
-            // Its pages are events of their own; what a source said late or not at all changes no figure.
+            // Its pages are events of their own; what a source said late or not at all changes no figure, and neither does what
+            // people wrote: see `said`.
             IncidentEvent::Paging(PagingEvent::Escalated { .. })
+            | IncidentEvent::Room(_)
             | IncidentEvent::Claims(
                 ClaimsEvent::EndingLate { .. }
                 | ClaimsEvent::SignalSilent { .. }

@@ -4,7 +4,8 @@ use super::{Names, Reading};
 use crate::{
     id::{PersonId, ServiceId},
     incident::{
-        Actor, ClaimsEvent, IncidentEvent, LifeEvent, PageOutcome, PageReason, PagingEvent, RolesEvent, RoomEvent,
+        Actor, ClaimsEvent, IncidentEvent, LifeEvent, MessageKind, PageOutcome, PageReason, PagingEvent, RolesEvent,
+        RoomEvent,
     },
     signal::Signal,
     time::{Timestamp, human_span},
@@ -211,6 +212,31 @@ fn of_roles(event: &RolesEvent, names: &Names<'_>) -> String {
 fn of_room(event: &RoomEvent, names: &Names<'_>) -> String {
     match event {
         RoomEvent::NoteAdded { by, text } => format!("{}: {text}", names.actor(by)),
+        RoomEvent::MessageWritten { by, kind, text, origin, .. } => {
+            let by = names.actor(by);
+            let by = match origin {
+                Some(origin) => format!("{} ({} by {})", by, origin.author, origin.channel),
+                None => by,
+            };
+            let verb = match kind {
+                MessageKind::Message | MessageKind::Note => "",
+                MessageKind::Decision => " decided",
+                MessageKind::Question => " asked",
+                MessageKind::Answer => " answered",
+            };
+            format!("{by}{verb}: {text}")
+        }
+        RoomEvent::MessageEdited { message, by, text, .. } => {
+            format!("{} changed {message} to: {text}", names.actor(by))
+        }
+        RoomEvent::MessageWithdrawn { message, by, reason, .. } => {
+            let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+            format!("{} withdrew {message}{why}", names.actor(by))
+        }
+        RoomEvent::MessagePinned { message, by } => format!("{} pinned {message}", names.actor(by)),
+        RoomEvent::MessageUnpinned { message, by } => format!("{} unpinned {message}", names.actor(by)),
+        RoomEvent::RoomEntered { person } => format!("{} is in the room", names.person(person)),
+        RoomEvent::RoomLeft { person, seen } => format!("{} left the room, last seen at {seen}", names.person(person)),
     }
 }
 
@@ -251,7 +277,7 @@ pub(super) fn readings(event: &IncidentEvent) -> Vec<Reading> {
             | LifeEvent::MergedInto { .. },
         )
         | IncidentEvent::Roles(RolesEvent::RoleTaken { .. })
-        | IncidentEvent::Room(RoomEvent::NoteAdded { .. }) => Vec::new(),
+        | IncidentEvent::Room(_) => Vec::new(),
     }
 }
 

@@ -67,8 +67,21 @@ pub(crate) const PAGING: Cases<IncidentEvent> = &[
 pub(crate) const ROLES: Cases<IncidentEvent> =
     &[("role_taken.v1", |d| W::RoleTaken { by: any(d), role: any(d), person: any(d) }.into())];
 
-pub(crate) const ROOM: Cases<IncidentEvent> =
-    &[("note_added.v1", |d| R::NoteAdded { by: any(d), text: any(d) }.into())];
+pub(crate) const ROOM: Cases<IncidentEvent> = &[
+    ("note_added.v1", |d| R::NoteAdded { by: any(d), text: any(d) }.into()),
+    ("message_written.v1", |d| {
+        let (message, by, kind, text) = (any(d), any(d), any(d), any(d));
+        R::MessageWritten { message, by, kind, text, reply_to: any(d), origin: any(d) }.into()
+    }),
+    ("message_edited.v1", |d| R::MessageEdited { message: any(d), by: any(d), text: any(d), origin: any(d) }.into()),
+    ("message_withdrawn.v1", |d| {
+        R::MessageWithdrawn { message: any(d), by: any(d), reason: any(d), origin: any(d) }.into()
+    }),
+    ("message_pinned.v1", |d| R::MessagePinned { message: any(d), by: any(d) }.into()),
+    ("message_unpinned.v1", |d| R::MessageUnpinned { message: any(d), by: any(d) }.into()),
+    ("room_entered.v1", |d| R::RoomEntered { person: any(d) }.into()),
+    ("room_left.v1", |d| R::RoomLeft { person: any(d), seen: any(d) }.into()),
+];
 
 pub(crate) const JOURNAL: Cases<J> = &[
     ("started.v1", |d| J::Started { version: any(d), configuration: any(d) }),

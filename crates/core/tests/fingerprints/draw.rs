@@ -7,7 +7,7 @@ use quarterdeck_core::{
     account::Account,
     chain::{Address, B256, BlockRef, Bytes, ChainId, Gap, GapKind},
     id::{Id, Kind, Name},
-    incident::{Actor, PageOutcome, PageReason, ResponseRole, Severity},
+    incident::{Actor, MessageKind, Origin, PageOutcome, PageReason, ResponseRole, Severity},
     money::Usd,
     policy::{EscalationPolicy, Target, Tier},
     priority::{Score, Term},
@@ -346,5 +346,15 @@ impl Drawn for Gap {
             closed: Option::drawn(draw),
             detail: draw.text(),
         }
+    }
+}
+impl Drawn for MessageKind {
+    fn drawn(draw: &mut Draw) -> Self {
+        draw.one_of(&[Self::Message, Self::Note, Self::Decision, Self::Question, Self::Answer])
+    }
+}
+impl Drawn for Origin {
+    fn drawn(draw: &mut Draw) -> Self {
+        Self { channel: String::drawn(draw), message: String::drawn(draw), author: String::drawn(draw) }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use super::near;
+use quarterdeck_core::near;
 
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -18,6 +18,7 @@ use std::{
     time::Duration,
 };
 
+use quarterdeck_core::near;
 use quarterdeck_core::{bounds::TOKEN, chain::ChainId, limits::HEARTBEAT_MIN};
 use sha2::{Digest, Sha256};
 
@@ -30,7 +31,6 @@ use self::{
 use super::{
     ConfigError, Configuration, Integration, Mistake, StoreKind,
     mistake::Lines,
-    near,
     shape::{self, File},
 };
 use crate::auth::{self, Role, SECRET_BYTES_MIN, Token};

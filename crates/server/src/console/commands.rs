@@ -1,24 +1,19 @@
 //! What the buttons do: a filled form becomes the request that a program would send, then the browser goes back to the incident.
-//! What is refused is shown there, with what was typed. Which commands there are and what they are asked with is the core's list.
+//! What is refused is shown there, with what was typed; what is about a message, in the room. Which commands there are and what they are asked with is the core's list.
 
 use axum::{
     Router,
     extract::State,
-    http::StatusCode,
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
-use quarterdeck_api::Command;
-use quarterdeck_core::{
-    incident::offer::{CommandKind, Field, FieldKind},
-    money::Usd,
-};
-use serde_json::{Map, Value, json};
+use quarterdeck_core::incident::offer::CommandKind;
 
 use super::{
     Filled, On,
-    incident::{Attempt, Typed, render},
-    sorry,
+    filled::{Typed, command, segment},
+    incident::{Attempt, render},
+    room, sorry,
 };
 use crate::{
     auth::Caller,
@@ -62,11 +57,6 @@ fn renamed(word: String, typed: Typed) -> (String, Typed) {
     ((*now).to_owned(), typed.into_iter().map(|(field, text)| (name(field), text)).collect())
 }
 
-/// A path segment as an address carries it.
-fn segment(text: &str) -> String {
-    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
-}
-
 /// Does it and goes back, or shows the incident with the reason why not.
 async fn act(
     On(Responder(visitor)): On<Responder>,
@@ -80,7 +70,15 @@ async fn act(
         return sorry(&app, Some(&visitor), &Refused::not_found(message));
     };
     match ask(&app, &visitor, &id, kind, &typed).await {
+        Ok(()) if kind.in_room => Redirect::to(&format!("/incidents/{}/room", segment(&id))).into_response(),
         Ok(()) => Redirect::to(&format!("/incidents/{}", segment(&id))).into_response(),
+        Err(refused) if kind.in_room => {
+            let about = typed.get("message").or(typed.get("question")).cloned();
+            let words = typed.get("text").cloned().unwrap_or_default();
+            let attempt = room::Attempt { refused: Some(refused), typed: words, about, before: None };
+            let shown = room::render(&app, &visitor, &id, attempt).await;
+            shown.unwrap_or_else(|refused| sorry(&app, Some(&visitor), &refused))
+        }
         Err(refused) => match render(&app, &visitor, &id, None, Some(Attempt { refused, kind, typed })).await {
             Ok(shown) => shown,
             Err(refused) => sorry(&app, Some(&visitor), &refused),
@@ -96,119 +94,4 @@ async fn ask(
     typed: &Typed,
 ) -> Result<(), Refused> {
     carry_out(app, visitor, parse(id)?, &command(kind, typed)?).await.map(drop)
-}
-
-/// The request that a filled form means.
-fn command(kind: &CommandKind, typed: &Typed) -> Result<Command, Refused> {
-    let mut request: Map<String, Value> = [("command".to_owned(), json!(kind.word))].into_iter().collect();
-    for (name, text) in typed {
-        let field = kind.fields.iter().find(|field| field.name == name);
-        let unknown = || Refused::bad_request(format!("`{}` has no field `{}`", kind.word, shortened(name)));
-        if let Some(value) = value(field.ok_or_else(unknown)?, text)? {
-            request.insert(name.clone(), value);
-        }
-    }
-    serde_json::from_value(Value::Object(request)).map_err(|error| Refused::bad_request(error.to_string()))
-}
-
-/// What was typed into a field, as a request has it; none: nothing was.
-fn value(field: &Field, text: &str) -> Result<Option<Value>, Refused> {
-    let wrong = |message: String| Refused::new(StatusCode::UNPROCESSABLE_ENTITY, "bad_number", message);
-    let short = shortened(text);
-    Ok(match field.kind {
-        // Browsers end lines in forms with CR LF; the log keeps what people typed.
-        FieldKind::Text => Some(json!(text.replace("\r\n", "\n"))),
-        FieldKind::Choice(_) | FieldKind::Person | FieldKind::Incident | FieldKind::Signal => {
-            (!text.is_empty()).then(|| json!(text))
-        }
-        FieldKind::Cents => {
-            let money = dollars(text).ok_or_else(|| {
-                wrong(format!("`{short}` is no amount of US dollars")).hint("write it like 2500000 or 2,500,000.50")
-            })?;
-            Some(json!(money.cents()))
-        }
-        FieldKind::Count if text.trim().is_empty() => None,
-        FieldKind::Count => Some(json!(whole(text).ok_or_else(|| wrong(format!("`{short}` is no whole number")))?)),
-        // A box that is not ticked is not sent.
-        FieldKind::Flag => Some(json!(true)),
-    })
-}
-
-/// US dollars as people write them: `2500000`, `$2,500,000.50`. Nothing written is nothing.
-pub(super) fn dollars(text: &str) -> Option<Usd> {
-    let text = text.trim().trim_start_matches('$').trim();
-    if text.is_empty() {
-        return Some(Usd::ZERO);
-    }
-    let (before, after) = text.split_once('.').unwrap_or((text, ""));
-    let cents = match after.len() {
-        0 => 0,
-        1 => whole(after)?.checked_mul(10)?,
-        2 => whole(after)?,
-        _ => return None,
-    };
-    whole(before)?.checked_mul(100)?.checked_add(cents).map(Usd::from_cents)
-}
-
-/// Digits, with commas or spaces between them.
-pub(super) fn whole(text: &str) -> Option<u64> {
-    let digits: String = text.chars().filter(|c| !matches!(c, ',' | ' ' | '\u{a0}' | '\u{202f}' | '_')).collect();
-    let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    if plain { digits.parse().ok() } else { None }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn money_reads_as_people_write_it() {
-        let read = |text| dollars(text).map(Usd::cents);
-        assert_eq!(read("2500000"), Some(250_000_000));
-        assert_eq!(read(" $2,500,000.50 "), Some(250_000_050));
-        assert_eq!(read("0.5"), Some(50));
-        assert_eq!(read(""), Some(0));
-        for bad in ["2.5 M", "-1", "1.234", "1.2.3", "abc", "$", "184467440737095517"] {
-            let expected = if bad == "$" { Some(0) } else { None };
-            assert_eq!(read(bad), expected, "{bad}");
-        }
-    }
-
-    #[test]
-    fn a_filled_form_is_the_request_of_the_api() {
-        let request = |word: &str, pairs: &[(&str, &str)]| {
-            let filled = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-            command(CommandKind::named(word).unwrap(), &filled)
-        };
-        let text = "two\nlines".to_owned();
-        assert_eq!(request("note", &[("text", "two\r\nlines")]).unwrap(), Command::Note { text });
-        let into = "inc_1".to_owned();
-        assert_eq!(request("merge", &[("into", "inc_1")]).unwrap(), Command::Merge { into });
-        assert_eq!(
-            request("take_role", &[("role", "scribe"), ("person", "")]).unwrap(),
-            Command::TakeRole { role: "scribe".to_owned(), person: None }
-        );
-        let facts = Command::StateFacts {
-            money_at_risk_cents: 250_000_050,
-            users: Some(1_200),
-            irreversible: false,
-            key_compromise: false,
-            theft: true,
-            replace: false,
-        };
-        let filled = [("money_at_risk_cents", "$2,500,000.50"), ("users", "1,200"), ("theft", "yes")];
-        assert_eq!(request("state_facts", &filled).unwrap(), facts);
-    }
-
-    #[test]
-    fn a_number_that_is_none_is_refused_with_its_text() {
-        let filled = |name: &str, value: &str| [(name.to_owned(), value.to_owned())].into();
-        let facts = CommandKind::named("state_facts").unwrap();
-        let refused = command(facts, &filled("users", "many")).expect_err("refused");
-        assert_eq!(refused.parts(), (StatusCode::UNPROCESSABLE_ENTITY, "`many` is no whole number"));
-        let refused = command(facts, &filled("money_at_risk_cents", "a lot")).expect_err("refused");
-        assert_eq!(refused.parts(), (StatusCode::UNPROCESSABLE_ENTITY, "`a lot` is no amount of US dollars"));
-        let refused = command(facts, &filled("colour", "red")).expect_err("refused");
-        assert_eq!(refused.parts(), (StatusCode::BAD_REQUEST, "`state_facts` has no field `colour`"));
-    }
 }

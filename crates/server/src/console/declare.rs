@@ -14,7 +14,7 @@ use quarterdeck_host::randomness::SystemIds;
 
 use super::{
     Filled, On,
-    commands::{dollars, whole},
+    filled::{dollars, whole},
     frame, page,
     pages::{self, Choice, DeclareForm},
 };

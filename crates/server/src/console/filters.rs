@@ -38,6 +38,8 @@ enum As {
     Stamp,
     /// Time of day to the millisecond.
     Clock,
+    /// Day and time of day to the second.
+    Moment,
 }
 
 /// An instant as a `<time>` element; what is no instant reads as it came.
@@ -56,12 +58,16 @@ impl fmt::Display for When {
             let Ok(text) = escape(&self.text, Html);
             return write!(f, "{text}");
         };
-        let pattern = if self.shown == As::Clock { "%H:%M:%S.%3f" } else { "%Y-%m-%d %H:%M:%S UTC" };
+        let pattern = match self.shown {
+            As::Clock => "%H:%M:%S.%3f",
+            As::Moment => "%d %b %H:%M:%S",
+            As::Ago | As::Until | As::Stamp => "%Y-%m-%d %H:%M:%S UTC",
+        };
         let read = instant.to_jiff().strftime(pattern);
         let manner = match self.shown {
             As::Ago => " data-as=\"ago\"",
             As::Until => " data-as=\"until\"",
-            As::Stamp | As::Clock => "",
+            As::Stamp | As::Clock | As::Moment => "",
         };
         write!(f, "<time datetime=\"{instant}\"{manner}>{read}</time>")
     }
@@ -95,6 +101,12 @@ pub(super) fn stamp(text: impl fmt::Display, _: &dyn Values) -> askama::Result<W
 #[askama::filter_fn]
 pub(super) fn clock(text: impl fmt::Display, _: &dyn Values) -> askama::Result<When> {
     Ok(when(text, As::Clock))
+}
+
+/// `28 Nov 12:03:04`, for what people say.
+#[askama::filter_fn]
+pub(super) fn moment(text: impl fmt::Display, _: &dyn Values) -> askama::Result<When> {
+    Ok(when(text, As::Moment))
 }
 
 /// An amount in whole US cents as people read it.

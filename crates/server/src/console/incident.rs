@@ -1,7 +1,5 @@
 //! One incident, whole: what it is, why it is this bad, what can be done, who was reached, and all that happened.
 
-use std::collections::BTreeMap;
-
 use axum::{Router, extract::State, http::StatusCode, response::Response, routing::get};
 use quarterdeck_api as api;
 use quarterdeck_core::{
@@ -11,7 +9,9 @@ use quarterdeck_core::{
 use serde::Deserialize;
 
 use super::{
-    Asked, On, frame, page,
+    Asked, On,
+    filled::Typed,
+    frame, page,
     pages::{self, Act, Choice, Input},
     sorry,
 };
@@ -20,6 +20,7 @@ use crate::{
     http::{
         InPath, Refused, Shared, Viewer,
         incidents::{open, parse},
+        room::{RoomQuery, view},
         views,
     },
 };
@@ -28,6 +29,9 @@ use crate::{
 const SIGNALS_SHOWN: usize = 50;
 /// Incidents offered to merge into, and claims to be on: what a list can hold.
 const OTHERS_SHOWN: usize = 200;
+
+/// Messages of the room shown there: the last few say whether something goes on.
+const SAID_SHOWN: usize = 5;
 
 /// Its route.
 pub(super) fn routes() -> Router<Shared> {
@@ -50,9 +54,6 @@ async fn show(
     let shown = render(&app, &visitor, &id, wanted.before, None).await;
     shown.unwrap_or_else(|refused| sorry(&app, Some(&visitor), &refused))
 }
-
-/// What was typed into a form, by field.
-pub(super) type Typed = BTreeMap<String, String>;
 
 /// A command that was refused, with what was typed.
 pub(super) struct Attempt {
@@ -81,7 +82,10 @@ pub(super) async fn render(
         others: others(app, &it.summary.id),
         claims: claims(&it),
     };
+    let said = RoomQuery { before: None, limit: Some(SAID_SHOWN) };
+    let room = view(app, parse(id)?, &said, visitor.role).await?;
     let template = pages::Incident {
+        room,
         frame: frame(app, Some(visitor), "incidents"),
         refused,
         acts: acts(app, &it, attempt.as_ref(), &choices).await,
@@ -144,6 +148,8 @@ async fn acts(app: &Shared, it: &api::Incident, attempt: Option<&Attempt>, choic
         offers.extend(incident.map(|incident| views::offer(&Offer::of(attempt.kind, &incident))));
     }
     let typed = |offer: &api::Offer| attempt.filter(|attempt| attempt.kind.word == offer.command);
+    // What is about a message has its place beside that, in the room.
+    offers.retain(|offer| CommandKind::named(&offer.command).is_none_or(|kind| !kind.in_room));
     offers.iter().map(|offer| act(offer, typed(offer).map(|attempt| &attempt.typed), choices)).collect()
 }
 

@@ -207,6 +207,8 @@ pub(super) struct Incident {
     pub it: api::Incident,
     /// Why the last command was not done.
     pub refused: Option<api::ErrorBody>,
+    /// Its room, with the last that was said.
+    pub room: api::Room,
     /// What the visitor is offered.
     pub acts: Vec<Act>,
     /// The visitor's role may act at all.
@@ -302,6 +304,8 @@ fn group(kind: &str) -> &'static str {
         | "acknowledgement_expired"
         | "signal_unanswered" => "pages",
         "severity_changed" => "severity",
+        "message_written" | "message_edited" | "message_withdrawn" | "message_pinned" | "message_unpinned"
+        | "room_entered" | "room_left" => "room",
         _ => "people",
     }
 }

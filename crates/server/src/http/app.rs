@@ -12,11 +12,12 @@ use crate::{
     guesses::Guesses,
     in_force::Live,
     loops::{
-        audit::Audited, engine::EngineHandle, expire::Expiries, heartbeat::Heartbeats, pulse::Pulse, steps::Steps,
-        watchdog::Watched,
+        audit::Audited, engine::EngineHandle, expire::Expiries, heartbeat::Heartbeats, presence::Presence,
+        pulse::Pulse, steps::Steps, watchdog::Watched,
     },
     reaching::Reaching,
     reload::Reloader,
+    room::Rooms,
     sessions::Sessions,
     writing::Writing,
 };
@@ -65,6 +66,10 @@ pub struct App {
     pub guesses: Arc<Guesses>,
     /// Places for those who listen to a stream.
     pub streams: Arc<tokio::sync::Semaphore>,
+    /// The rooms that somebody listens to.
+    pub rooms: Arc<Rooms>,
+    /// Who is in which room.
+    pub presence: Arc<Presence>,
     /// Renders the metrics.
     pub metrics: Option<metrics_exporter_prometheus::PrometheusHandle>,
 }

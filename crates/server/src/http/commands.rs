@@ -91,6 +91,12 @@ async fn refused(app: &Shared, caller: &Caller, refusal: Refusal) -> Refused {
         | Refusal::NoSuchPerson { .. }
         | Refusal::NoSuchPage { .. }
         | Refusal::NoSuchClaim { .. }
+        | Refusal::NoSuchMessage { .. }
+        | Refusal::BadMessage { .. }
+        | Refusal::KeyUsed { .. }
+        | Refusal::RoomFull { .. }
+        | Refusal::TooFast { .. }
+        | Refusal::TooManyPins { .. }
         | Refusal::PageSettled { .. }
         | Refusal::SetAside { .. }
         | Refusal::BadMerge { .. }

@@ -51,7 +51,8 @@ pub async fn erase(
     let own = eraser.incident(id, &asked.events).await?;
     let stream = Stream::Incident(id);
     let copies = eraser.copies(eraser.find(&about, Some(stream)).await?).await?;
-    let (events, last) = own.map_or_else(|| (Vec::new(), None), |own| (own.events, Some(own.log_index)));
+    let last = own.last().map(|own| own.log_index);
+    let events = own.into_iter().flat_map(|own| own.events).collect();
     let last = copies.last().map(|copy| copy.log_index).or(last);
     let log_index = last.ok_or_else(|| refused(&NotErased::NothingThere { stream }))?;
     Ok(Json(Erased { events, log_index, copies }))
@@ -142,19 +143,28 @@ impl Eraser<'_> {
         Ok(done)
     }
 
-    /// Erases these events of an incident; all, if none is named. None: they hold nothing.
-    async fn incident(&self, id: IncidentId, events: &[u64]) -> Result<Option<ErasedCopy>, Refused> {
-        let mut went_on = Refusal::WentOn { id, version: 0 };
-        for _ in 0..ATTEMPTS {
+    /// Erases these events of an incident; all, if none is named. More than one event of the journal can commit to are erased by
+    /// several, each a transaction of its own: what was erased before one fails stays erased, and asking again goes on.
+    async fn incident(&self, id: IncidentId, events: &[u64]) -> Result<Vec<ErasedCopy>, Refused> {
+        let mut done = Vec::new();
+        let mut went_on = 0;
+        loop {
             let history = whole(self.app, id).await?;
-            let named = named(&history, events)?;
-            match self.ask(Stream::Incident(id), history.clone(), named).await? {
-                Ok(done) => return Ok(done),
-                Err(refusal @ Refusal::WentOn { .. }) => went_on = refusal,
+            let holds = |recorded: &&Recorded| recorded.body.redacted() != recorded.body;
+            let named: Vec<&Recorded> = named(&history, events)?.into_iter().filter(holds).collect();
+            let (now, more) = (named.iter().take(ERASED_AT_ONCE_MAX).copied(), named.len() > ERASED_AT_ONCE_MAX);
+            match self.ask(Stream::Incident(id), history.clone(), now).await? {
+                Ok(erased) => done.extend(erased),
+                Err(Refusal::WentOn { .. }) if went_on < ATTEMPTS => {
+                    went_on += 1;
+                    continue;
+                }
                 Err(refusal) => return Err(refusal.into()),
             }
+            if !more {
+                return Ok(done);
+            }
         }
-        Err(went_on.into())
     }
 
     /// One transaction. The inner error: the rules say no.

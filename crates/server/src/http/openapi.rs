@@ -11,7 +11,7 @@ use utoipa::{
 };
 
 use super::{
-    Shared, alertmanager, bulk, commands, configuration, declare, erase, health, incidents, ingest, log, oncall,
+    Shared, alertmanager, bulk, commands, configuration, declare, erase, health, incidents, ingest, log, oncall, room,
     signals, silences, sources, stream, wallets,
 };
 
@@ -23,7 +23,7 @@ use super::{
         incidents::list, incidents::show, incidents::timeline, incidents::review, incidents::bundle,
         declare::declare, commands::command, commands::acknowledge, commands::mitigate, commands::resolve, commands::reopen,
         commands::escalate, commands::note, commands::take_role, commands::state_facts, commands::merge,
-        commands::reviewed, bulk::commands, erase::erase, erase::erase_signal, erase::erase_silence,
+        commands::reviewed, room::show, room::events, bulk::commands, erase::erase, erase::erase_signal, erase::erase_silence,
         signals::list, signals::show, signals::detectors,
         sources::sources, sources::kinds, sources::begin_anew, wallets::wallets,
         oncall::now, oncall::next,

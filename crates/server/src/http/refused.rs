@@ -84,6 +84,7 @@ impl From<Refusal> for Refused {
             Refusal::NoSuchIncident { .. }
             | Refusal::NoSuchPage { .. }
             | Refusal::NoSuchClaim { .. }
+            | Refusal::NoSuchMessage { .. }
             | Refusal::NoSuchSilence { .. } => StatusCode::NOT_FOUND,
             Refusal::BadField { .. } => StatusCode::BAD_REQUEST,
             Refusal::BadText { .. }
@@ -101,7 +102,12 @@ impl From<Refusal> for Refused {
             | Refusal::SetAside { .. }
             | Refusal::PageSettled { .. }
             | Refusal::BadMerge { .. }
+            | Refusal::BadMessage { .. }
+            | Refusal::KeyUsed { .. }
+            | Refusal::RoomFull { .. }
+            | Refusal::TooManyPins { .. }
             | Refusal::TooLong { .. } => StatusCode::CONFLICT,
+            Refusal::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,
         };
         let refused = Self::new(status, refusal.code(), refusal.to_string());
         match refusal.hint() {

@@ -7,12 +7,12 @@ use axum::{
     extract::State,
     http::{HeaderMap, StatusCode, header},
     response::{
-        IntoResponse,
+        IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
     },
     routing::get,
 };
-use futures_util::StreamExt as _;
+use futures_util::{Stream, StreamExt as _};
 use quarterdeck_api::ErrorBody;
 use quarterdeck_core::journal::{Body, Stream as LogStream};
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
@@ -34,20 +34,28 @@ pub fn routes() -> Router<Shared> {
 /// `event: incident` with `{"incident","kind","at","log_index"}`; `event: journal`; `event: missed` when some were lost.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", security(("token" = [])), responses((status = 200, description = "text/event-stream"), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn events(_: Viewer, State(app): State<Shared>, headers: HeaderMap) -> Result<impl IntoResponse, Refused> {
+    let news = BroadcastStream::new(app.engine.published().news.subscribe());
+    let stream = news.map(|news| match news {
+        Ok(news) => event(&news),
+        Err(BroadcastStreamRecvError::Lagged(count)) => Event::default().event("missed").data(count.to_string()),
+    });
+    told(app, &headers, stream)
+}
+
+/// Tells these events to whoever listens, as long as there is a place and they may: it ends with their session, with a change of the
+/// tokens, and when the program stops.
+pub fn told(
+    app: Shared,
+    headers: &HeaderMap,
+    stream: impl Stream<Item = Event> + Send + 'static,
+) -> Result<Response, Refused> {
     let place = Arc::clone(&app.streams).try_acquire_owned().map_err(|_| {
         let full = Refused::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", "all places to listen are taken");
         full.hint("listen again later, or read the lists").passing()
     })?;
-    let news = BroadcastStream::new(app.engine.published().news.subscribe());
-    let stream = news.map(|news| {
-        Ok::<_, Infallible>(match news {
-            Ok(news) => event(&news),
-            Err(BroadcastStreamRecvError::Lagged(count)) => Event::default().event("missed").data(count.to_string()),
-        })
-    });
     let (mut stopping, mut live) = (app.stopping.clone(), app.live.watch());
     let tokens = app.live.now().tokens.clone();
-    let held = match presented(&headers) {
+    let held = match presented(headers) {
         Some(Presented::Session(held)) => Some(held.to_owned()),
         Some(Presented::Token(_)) | None => None,
     };
@@ -60,12 +68,12 @@ pub async fn events(_: Viewer, State(app): State<Shared>, headers: HeaderMap) ->
             () = over_with_session(&app, held) => {}
         }
     };
-    let stream = stream.take_until(over).inspect(move |_| {
+    let stream = stream.map(Ok::<_, Infallible>).take_until(over).inspect(move |_| {
         // Held until the stream ends.
         let _held = &place;
     });
     let stream = Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
-    Ok(([(header::CACHE_CONTROL, "no-store")], stream))
+    Ok(([(header::CACHE_CONTROL, "no-store")], stream).into_response())
 }
 
 /// Until the session is over in which somebody listens; never, where there is none.

@@ -91,7 +91,7 @@ pub async fn incident(
 }
 
 /// Why an incident cannot be shown: there is none, or its history was set aside.
-fn not_here(app: &Shared, id: IncidentId) -> Refused {
+pub fn not_here(app: &Shared, id: IncidentId) -> Refused {
     match app.engine.published().board().set_aside_reason(id) {
         Some(reason) => Refusal::SetAside { id, reason: reason.to_owned() }.into(),
         None => Refusal::NoSuchIncident { id }.into(),
@@ -115,6 +115,8 @@ pub fn offer(offer: &Offer) -> api::Offer {
             | FieldKind::Person
             | FieldKind::Incident
             | FieldKind::Signal
+            | FieldKind::Message
+            | FieldKind::Key
             | FieldKind::Cents
             | FieldKind::Count
             | FieldKind::Flag => Vec::new(),
@@ -147,7 +149,11 @@ pub async fn timeline(
     before: Option<u64>,
     limit: usize,
 ) -> Result<api::Timeline, Refused> {
-    let part = history::part(&*app.store, app.engine.published(), id, before, limit).await?;
+    let mut part = history::part(&*app.store, app.engine.published(), id, before, limit).await?;
+    // Of one that is set aside there is no room: what is left of its history is shown as it is.
+    if let Some(incident) = app.engine.published().incident(id).await.unwrap_or(None) {
+        history::unsay(&incident, &mut part.events);
+    }
     let row = |row: history::Row| api::TimelineRow {
         at: row.at.to_string(),
         kind: row.kind.to_owned(),

@@ -18,6 +18,8 @@ fn example(kind: &CommandKind) -> Command {
             FieldKind::Choice(words) => json!(words[0]),
             FieldKind::Person => json!("ana"),
             FieldKind::Incident => json!("inc_00000000000000000000000000"),
+            FieldKind::Message => json!("msg_00000000000000000000000000"),
+            FieldKind::Key => json!("k1"),
             FieldKind::Signal => json!("sig_00000000000000000000000000"),
             FieldKind::Cents | FieldKind::Count => json!(5),
             FieldKind::Flag => json!(true),
@@ -110,7 +112,7 @@ async fn an_answer_says_what_was_logged_and_what_comes_next() {
     let done = client.command(&id, &Command::Acknowledge {}).await.unwrap();
     assert_eq!((done.summary.phase.as_str(), done.log_index), ("acknowledged", Some(before)));
     let offered: Vec<&str> = done.offers.iter().map(|offer| offer.command.as_str()).collect();
-    assert_eq!(offered, ["acknowledge", "acknowledge_claim", "note", "escalate", "take_role"]);
+    assert_eq!(offered, ["acknowledge", "acknowledge_claim", "note", "escalate", "take_role", "say", "decide", "ask"]);
     assert_eq!(done.offers[0].title, "Acknowledge again");
 
     let scribe = Command::TakeRole { role: "scribe".to_owned(), person: None };
@@ -176,7 +178,7 @@ async fn a_refusal_says_what_is_possible_instead() {
     };
     let (status, code, _, hint) = refused(RESPONDER, &Command::Acknowledge {}).await;
     assert_eq!((status, code.as_str()), (409, "wrong_phase"));
-    assert_eq!(hint, "possible now: note, reopen, take_role");
+    assert_eq!(hint, "possible now: note, reopen, take_role, say, decide, ask");
     let (status, code, message, hint) = refused(RESPONDER, &note(" ")).await;
     assert_eq!((status, code.as_str(), hint.as_str()), (422, "bad_text", ""), "{message}");
     let chef = Command::TakeRole { role: "chef".to_owned(), person: None };

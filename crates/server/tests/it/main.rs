@@ -75,6 +75,8 @@ mod receiver;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]
+mod room;
+#[cfg(test)]
 #[expect(dead_code, reason = "the follower's own tests use more of it")]
 #[path = "../../../sources/src/evm/testing.rs"]
 #[cfg(test)]

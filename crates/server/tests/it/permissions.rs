@@ -54,6 +54,8 @@ fn rows() -> Vec<(&'static str, Least, Keys, Value)> {
         ("post /api/v1/incidents", Responder, Unknown, json!({"title": "the signer is silent"})),
         ("get /api/v1/incidents/{id}", Viewer, Unknown, Value::Null),
         ("get /api/v1/incidents/{id}/timeline", Viewer, Unknown, Value::Null),
+        ("get /api/v1/incidents/{id}/room", Viewer, Unknown, Value::Null),
+        ("get /api/v1/incidents/{id}/room/events", Viewer, Unknown, Value::Null),
         ("get /api/v1/incidents/{id}/review", Viewer, Unknown, Value::Null),
         ("get /api/v1/incidents/{id}/bundle", Viewer, Unknown, Value::Null),
         ("post /api/v1/incidents/{id}/commands", Responder, Unknown, json!({"command": "note", "text": "a note"})),

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use quarterdeck_core::{
-    id::{PersonId, SeededIds},
-    incident::{Actor, Command, Incident, IncidentEvent, LifeCommand, LifeEvent, PageOutcome as Settled},
+    id::{IncidentId, PersonId, SeededIds},
+    incident::{Actor, Command, Incident, IncidentEvent, LifeCommand, LifeEvent, MessageKind, PageOutcome as Settled},
     time::Timestamp,
 };
 use quarterdeck_host::clock::{Clock, PausedClock};
@@ -22,6 +22,7 @@ use super::{
     configuration, derived, history, incident_about, tell, with_history, write_review,
 };
 use crate::{
+    company::Company,
     people::{Answering, WillAnswer},
     story::{Launched, World},
 };
@@ -34,6 +35,13 @@ const BLOCKS_BEFORE: u32 = 3;
 const BLOCKS_AFTER: u32 = 60;
 /// From the acknowledgement until the harm has stopped.
 const MITIGATED_AFTER: Duration = Duration::from_mins(4);
+/// Who helps whoever has it, and who does where that is themselves.
+const HELPS: &str = "bo";
+const HELPS_THEN: &str = "dai";
+/// From the acknowledgement until a colleague is there.
+const COLLEAGUE_AFTER: Duration = Duration::from_secs(20);
+/// From a question to its answer.
+const ANSWER_AFTER: Duration = Duration::from_secs(15);
 /// From then until it is over.
 const RESOLVED_AFTER: Duration = Duration::from_mins(5);
 
@@ -71,7 +79,8 @@ async fn play(plan: &Plan) -> Result<Outcome, DemoError> {
         channels: channels(channel)?,
     };
     let running = app::start(configuration, parts).await?;
-    let people = tokio::spawn(respond(running.engine.clone(), answers));
+    let company = Company { engine: running.engine.clone(), presence: Arc::clone(&running.presence) };
+    let people = tokio::spawn(respond(company, answers));
     with_history(&running, &mut world).await?;
     let launched = tell_story(&running, &mut world, plan).await?;
     people.abort();
@@ -121,10 +130,10 @@ async fn tell_story(running: &Running, world: &mut World, plan: &Plan) -> Result
 }
 
 /// People answer; the first who does brings the incident to its end.
-async fn respond(engine: quarterdeck_server::loops::engine::EngineHandle, mut answers: mpsc::Receiver<WillAnswer>) {
+async fn respond(company: Company, mut answers: mpsc::Receiver<WillAnswer>) {
     let mut answering = tokio::task::JoinSet::new();
     while let Some(answer) = answers.recv().await {
-        let engine = engine.clone();
+        let (engine, company) = (company.engine.clone(), company.clone());
         answering.spawn(async move {
             tokio::time::sleep(answer.after).await;
             let by = || Actor::Person(answer.person.clone());
@@ -137,6 +146,7 @@ async fn respond(engine: quarterdeck_server::loops::engine::EngineHandle, mut an
             }
             // A refusal only means that somebody else was faster.
             drop(say(Command::Life(LifeCommand::Acknowledge { by: by() })).await);
+            talk(&company, answer.incident, &answer.person).await;
             tokio::time::sleep(MITIGATED_AFTER).await;
             let note = "paused the contract by its pauser".to_owned();
             drop(say(Command::Life(LifeCommand::Mitigate { by: by(), note })).await);
@@ -146,6 +156,22 @@ async fn respond(engine: quarterdeck_server::loops::engine::EngineHandle, mut an
         });
     }
     while answering.join_next().await.is_some() {}
+}
+
+/// Whoever has it works with a colleague in the room: one asks, the other answers and decides.
+async fn talk(company: &Company, id: IncidentId, lead: &PersonId) {
+    let colleague = if lead.as_str() == HELPS { HELPS_THEN } else { HELPS };
+    let Ok(colleague) = colleague.parse::<PersonId>() else { return };
+    company.joins(id, lead).await;
+    company.writes(id, lead, MessageKind::Message, "I have it, and look at the transaction.").await;
+    tokio::time::sleep(COLLEAGUE_AFTER).await;
+    company.joins(id, &colleague).await;
+    let asked = company.writes(id, &colleague, MessageKind::Question, "Do we hold the pauser's key?").await;
+    tokio::time::sleep(ANSWER_AFTER).await;
+    if let Some(question) = asked {
+        company.answers(id, lead, question, "We do: two of three signers are here.").await;
+    }
+    company.writes(id, lead, MessageKind::Decision, "We pause the contract.").await;
 }
 
 fn of_incident(incident: &Incident) -> IncidentOutcome {

@@ -35,7 +35,7 @@ use super::{
     DemoError, ORIGIN, Plan, channels, configuration, derived, history, incident_about, tell, with_history,
     write_review,
 };
-use crate::story::World;
+use crate::{company::Company, story::World};
 
 /// Ordinary live blocks before the attack: it comes within a minute.
 const BLOCKS_BEFORE: u64 = 2;
@@ -152,6 +152,14 @@ async fn noticed(
     say: &dyn Fn(&str),
 ) -> Result<(), DemoError> {
     let id = incident.id();
+    let company = Company { engine: running.engine.clone(), presence: Arc::clone(&running.presence) };
+    let mut stopping = running.stopping();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = stopping.changed() => {}
+            () = company.attend(id) => {}
+        }
+    });
     say(&format!("\n{} {id}: {}", incident.severity(), incident.title()));
     let mut signals: Vec<_> = incident.signals().values().collect();
     signals.sort_by_key(|one| std::cmp::Reverse((one.signal.loudness, one.signal.confidence_permille)));
@@ -169,6 +177,7 @@ async fn noticed(
     say(&format!("  review  {} (as of now)", review.display()));
     say("\nTry, while nobody acknowledges (the second tier is paged after 90 s):");
     say(&format!("  open {base}/incidents/{id} and acknowledge"));
+    say(&format!("  open {base}/incidents/{id}/room: Bo and Dai come; ask them something, decide something"));
     say(&format!("  export QUARTERDECK_URL={base} QUARTERDECK_TOKEN={token}"));
     for line in to_try(&program, &id.to_string(), &log) {
         say(&format!("  {line}"));
@@ -182,6 +191,7 @@ pub fn to_try(program: &Path, incident: &str, log: &Path) -> Vec<String> {
     vec![
         format!("{program} incident show {incident}"),
         format!("{program} incident ack {incident}"),
+        format!("{program} room {incident}"),
         format!("{program} verify {}", pasted(log)),
         format!("{program} review {incident}"),
     ]

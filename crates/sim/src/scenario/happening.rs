@@ -11,6 +11,7 @@ use quarterdeck_core::{
 
 use super::{
     chain::{self, OnChain},
+    talk::{self, Talk},
     words::Words,
 };
 
@@ -59,6 +60,7 @@ pub(super) enum Deed {
     States { facts: Facts, instead: bool },
     MergesInto(usize),
     Declares { title: String, service: Option<String>, severity: Severity, facts: Facts, drill: bool },
+    Talks(Talk),
     Silences { matchers: Vec<(String, String)>, span: Duration },
     EndsSilence,
 }
@@ -73,7 +75,9 @@ pub(super) enum Manner {
 
 /// What may stand in a line, for error texts.
 const VOCABULARY: &str = "`monitor …`, `the channel …`, a person and one of acknowledges, mitigates, resolves, reopens, reviews, \
-                          notes, escalates, declares, takes, states, merges, silences, ends; or something that happens on a chain";
+                          notes, escalates, declares, takes, states, merges, silences, ends, says, decides, asks, answers, \
+                          types, changes, withdraws, pins, unpins, `opens the room`, `closes the room`; or something that \
+                          happens on a chain";
 /// One line of a storm stands for at most so many signals: ten times the storm that must become one incident.
 const TIMES_MAX: u64 = 50_000;
 
@@ -203,7 +207,10 @@ fn person(mut words: Words) -> Result<Option<Happening>, String> {
             words.expect("the silence")?;
             Deed::EndsSilence
         }
-        _ => return Ok(None),
+        verb => match talk::read(verb, &mut words)? {
+            Some(talk) => Deed::Talks(talk),
+            None => return Ok(None),
+        },
     };
     if target.is_none() && words.peek(0).starts_with('#') {
         target = Some(number(&mut words)?);

@@ -5,7 +5,8 @@ use quarterdeck_core::{
     board::Board,
     id::{IncidentId, PageId, SignalId},
     incident::{
-        Actor, ClaimsEvent, IncidentEvent, LifeEvent, PageOutcome, PageReason, PagingEvent, RolesEvent, RoomEvent,
+        Actor, ClaimsEvent, IncidentEvent, LifeEvent, MessageKind, PageOutcome, PageReason, PagingEvent, RolesEvent,
+        RoomEvent,
     },
     journal::JournalEvent,
     signal::{Signal, SignalStatus},
@@ -87,7 +88,25 @@ pub(super) fn of_incident(
         E::Claims(ClaimsEvent::MergedFrom { from, .. }) => format!("took in {}", number(*from)),
         E::Roles(RolesEvent::RoleTaken { role, person, .. }) => format!("{person} is {}", role.word()),
         E::Room(RoomEvent::NoteAdded { .. }) => "note".to_owned(),
+        E::Room(RoomEvent::MessageWritten { kind, .. }) => match kind {
+            MessageKind::Message | MessageKind::Note => "said".to_owned(),
+            MessageKind::Decision => "decided".to_owned(),
+            MessageKind::Question => format!("asked, {}", open(board, incident)),
+            MessageKind::Answer => format!("answered, {}", open(board, incident)),
+        },
+        E::Room(RoomEvent::MessageEdited { .. }) => "changed".to_owned(),
+        E::Room(RoomEvent::MessageWithdrawn { .. }) => format!("withdrawn, {}", open(board, incident)),
+        E::Room(RoomEvent::MessagePinned { .. }) => "pinned".to_owned(),
+        E::Room(RoomEvent::MessageUnpinned { .. }) => "unpinned".to_owned(),
+        E::Room(RoomEvent::RoomEntered { person }) => format!("{person} is in the room"),
+        E::Room(RoomEvent::RoomLeft { person, .. }) => format!("{person} left the room"),
     })
+}
+
+/// How many questions nobody has answered.
+fn open(board: &Board, incident: IncidentId) -> String {
+    let open = board.incident(incident).map_or(0, |incident| incident.room().open_questions().count());
+    format!("{open} open")
 }
 
 /// Turns an event of the journal into its phrase.

@@ -1,6 +1,8 @@
 //! A timeline as it is played: the rules of response and the detectors themselves, in virtual time. Nothing is sent and nothing
 //! waits; a page is settled as the channel of the story behaves. Tests: `tests/scenarios.rs`, and the scenarios themselves.
 
+mod room;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use quarterdeck_core::{
@@ -22,6 +24,7 @@ use quarterdeck_detect::pipeline::Pipeline;
 use super::{
     chain::{Chain, OnChain},
     happening::{Deed, Happening, Manner, Subject},
+    rooms::Rooms,
     said,
     world::World,
 };
@@ -60,6 +63,7 @@ pub(super) struct Stage {
     /// Whose claim a detector's fingerprint is, and its signals.
     claims: BTreeMap<Fingerprint, String>,
     silences: Vec<SilenceId>,
+    rooms: Rooms,
     said: Vec<String>,
 }
 
@@ -84,6 +88,7 @@ impl Stage {
             firing: BTreeMap::new(),
             claims: BTreeMap::new(),
             silences: Vec::new(),
+            rooms: Rooms::default(),
             said: Vec::new(),
         })
     }
@@ -112,13 +117,17 @@ impl Stage {
     fn advance(&mut self, at: Timestamp, is_told: bool) -> Result<(), Stuck> {
         for _ in 0..STEPS_MAX {
             let fate = self.under_way.keys().next().map(|(when, _)| *when);
-            let Some(next) = [fate, self.board.next_deadline()].into_iter().flatten().min().filter(|next| *next <= at)
-            else {
+            let due = [fate, self.board.next_deadline(), self.rooms.next()].into_iter().flatten().min();
+            let Some(next) = due.filter(|next| *next <= at) else {
                 self.now = at;
                 return Ok(());
             };
             self.now = self.now.max(next);
-            let done = if fate.is_some_and(|fate| fate <= self.now) { self.settle() } else { self.carry_out() };
+            let done = if fate.is_some_and(|fate| fate <= self.now) {
+                self.settle()
+            } else {
+                self.look_who_is_there().and_then(|()| self.carry_out())
+            };
             done.map_err(Stuck::Malformed)?;
             if !is_told && self.now < at && !self.said.is_empty() && self.rests() {
                 return Err(Stuck::Untold { at: self.now, said: self.told() });
@@ -130,7 +139,7 @@ impl Stage {
     /// Whether all that belongs to this instant has happened.
     fn rests(&self) -> bool {
         let fate = self.under_way.keys().next().map(|(when, _)| *when);
-        [fate, self.board.next_deadline()].into_iter().flatten().all(|next| next > self.now)
+        [fate, self.board.next_deadline(), self.rooms.next()].into_iter().flatten().all(|next| next > self.now)
     }
 
     fn carry_out(&mut self) -> Result<(), String> {
@@ -333,6 +342,9 @@ impl Stage {
         }
         let id = self.which(incident)?;
         let by = self.actor(who, Some(id))?;
+        if let Deed::Talks(talk) = deed {
+            return self.talks(by, id, talk);
+        }
         let command = match deed.clone() {
             Deed::Acknowledges => Command::Life(LifeCommand::Acknowledge { by }),
             Deed::Mitigates(note) => Command::Life(LifeCommand::Mitigate { by, note }),
@@ -349,9 +361,11 @@ impl Stage {
                 Command::Claims(ClaimsCommand::StateFacts { by, facts, replace: instead })
             }
             Deed::MergesInto(other) => Command::Life(LifeCommand::MergeInto { by, into: self.which(Some(other))? }),
-            Deed::AcknowledgesOne(_) | Deed::Declares { .. } | Deed::Silences { .. } | Deed::EndsSilence => {
-                return Ok(());
-            }
+            Deed::AcknowledgesOne(_)
+            | Deed::Declares { .. }
+            | Deed::Silences { .. }
+            | Deed::EndsSilence
+            | Deed::Talks(_) => return Ok(()),
         };
         self.command(id, command)
     }
@@ -436,6 +450,9 @@ impl Stage {
     fn keep(&mut self, recorded: Vec<Recorded>) -> Result<(), String> {
         for one in recorded {
             self.board.apply(&one).map_err(|error| error.to_string())?;
+            if let (Stream::Incident(id), Body::Incident(event)) = (&one.stream, &one.body) {
+                self.rooms.hear(*id, one.version, event);
+            }
             let phrase = match (&one.stream, &one.body) {
                 (Stream::Incident(id), Body::Incident(event)) => self.of_incident(*id, event),
                 (_, Body::Journal(event)) => said::of_journal(&self.board, event),

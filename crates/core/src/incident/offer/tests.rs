@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::{
-    id::{Id, IncidentId, SeededIds},
+    id::{Id, IncidentId, MessageId, SeededIds},
     incident::{Ctx, IncidentEvent, LifeEvent, RoomEvent, Severity},
-    limits::EVENTS_PER_INCIDENT_MAX,
+    limits::{EVENTS_PER_INCIDENT_MAX, ROOM_EVENTS_MAX},
     policy::{EscalationPolicy, Person, Roster},
     priority::{Score, Weights},
     setting::{Rules, Setting},
@@ -77,6 +77,9 @@ fn stages() -> Vec<Incident> {
     let mitigated = || IncidentEvent::Life(LifeEvent::Mitigated { by: by(), note: String::new() });
     let resolved = || IncidentEvent::Life(LifeEvent::Resolved { by: by(), note: String::new(), look_again: None });
     let long = (1..EVENTS_PER_INCIDENT_MAX).map(|_| note()).collect::<Vec<_>>();
+    let pinned = RoomEvent::MessagePinned { message: question(), by: by() }.into();
+    let others = (1..ROOM_EVENTS_MAX).map(|n| asked(Id::digest(&[&n.to_be_bytes()])));
+    let full: Vec<IncidentEvent> = std::iter::once(asked(question())).chain(others).collect();
     vec![
         after(&[]),
         after(&[IncidentEvent::Life(LifeEvent::Acknowledged { by: by(), until })]),
@@ -85,21 +88,37 @@ fn stages() -> Vec<Incident> {
         after(&[resolved(), IncidentEvent::Life(LifeEvent::Reviewed { by: by(), note: String::new() })]),
         after(&[IncidentEvent::Life(LifeEvent::MergedInto { by: by(), into: other() })]),
         after(&long),
+        after(&[asked(question()), pinned]),
+        after(&full),
     ]
 }
 
+/// The message that the examples name: a question of ana's.
+fn question() -> MessageId {
+    Id::from_bytes([3; 16])
+}
+
+fn asked(message: MessageId) -> IncidentEvent {
+    let (kind, text) = (MessageKind::Question, "who holds the key?".to_owned());
+    RoomEvent::MessageWritten { message, by: by(), kind, text, reply_to: None, origin: None }.into()
+}
+
 /// A request that gives every field something good.
-fn example(kind: &CommandKind) -> Given {
+fn example(kind: &CommandKind, message: MessageId) -> Given {
     let value = |field: &Field| match field.kind {
         FieldKind::Text => json!("a line"),
         FieldKind::Choice(words) => json!(words[0]),
         FieldKind::Person => json!("ana"),
         FieldKind::Incident => json!(other().to_string()),
         FieldKind::Signal => json!(crate::id::SignalId::from_bytes([1; 16]).to_string()),
+        FieldKind::Message => json!(message.to_string()),
+        FieldKind::Key => json!("k1"),
         FieldKind::Cents | FieldKind::Count => json!(5),
         FieldKind::Flag => json!(true),
     };
-    let fields: Map<String, Value> = kind.fields.iter().map(|field| (field.name.to_owned(), value(field))).collect();
+    // Where a message may be left out it is: not every incident has one.
+    let given = kind.fields.iter().filter(|field| field.required || field.kind != FieldKind::Message);
+    let fields: Map<String, Value> = given.map(|field| (field.name.to_owned(), value(field))).collect();
     Given::from(fields)
 }
 
@@ -109,7 +128,8 @@ fn words(offers: &[Offer]) -> Vec<&'static str> {
 
 #[test]
 fn what_is_offered_follows_right_and_phase() {
-    let [triggered, acknowledged, mitigated, resolved, reviewed, merged, long] = stages().try_into().unwrap();
+    let [triggered, acknowledged, mitigated, resolved, reviewed, merged, long, talk, full] =
+        stages().try_into().unwrap();
     let command = |incident: &Incident| words(&incident.offers(Right::Command));
     let all_open = [
         "acknowledge",
@@ -121,17 +141,28 @@ fn what_is_offered_follows_right_and_phase() {
         "take_role",
         "state_facts",
         "merge",
+        "say",
+        "decide",
+        "ask",
     ];
     assert_eq!(command(&triggered), all_open);
     assert_eq!(command(&acknowledged), all_open);
-    assert_eq!(command(&mitigated), ["note", "resolve", "reopen", "take_role", "state_facts", "merge"]);
-    assert_eq!(command(&resolved), ["note", "reopen", "review", "take_role", "state_facts"]);
-    assert_eq!(command(&reviewed), ["note", "reopen", "take_role", "state_facts"]);
+    assert_eq!(
+        command(&mitigated),
+        ["note", "resolve", "reopen", "take_role", "state_facts", "merge", "say", "decide", "ask"]
+    );
+    assert_eq!(command(&resolved), ["note", "reopen", "review", "take_role", "state_facts", "say", "decide", "ask"]);
+    assert_eq!(command(&reviewed), ["note", "reopen", "take_role", "state_facts", "say", "decide", "ask"]);
     assert_eq!(command(&merged), ["note"]);
-    assert_eq!(command(&long), ["acknowledge", "resolve", "merge"]);
+    // Its notes are messages, and those have a bound of their own.
+    let beyond = ["acknowledge", "resolve", "merge", "say", "decide", "ask", "edit", "withdraw", "pin", "unpin"];
+    assert_eq!(command(&long), beyond);
+    let about_messages = ["say", "decide", "ask", "answer", "edit", "withdraw", "pin", "unpin"];
+    assert_eq!(command(&talk), [&all_open[..9], &about_messages].concat());
+    assert_eq!(command(&full), [&all_open[..9], &["withdraw", "unpin"]].concat());
     assert_eq!(
         words(&triggered.offers(Right::Respond)),
-        ["acknowledge", "acknowledge_claim", "note", "escalate", "take_role"]
+        ["acknowledge", "acknowledge_claim", "note", "escalate", "take_role", "say", "decide", "ask"]
     );
     assert_eq!(words(&triggered.offers(Right::Read)), [""; 0]);
     assert_eq!(words(&triggered.offers(Right::Administer)), all_open);
@@ -150,7 +181,9 @@ fn decided(incident: &Incident, kind: &CommandKind) -> Result<Vec<IncidentEvent>
     };
     let mut ids = SeededIds::new(1);
     let mut ctx = Ctx { now: Timestamp::default(), ids: &mut ids, setting: &setting };
-    incident.decide(kind.command(by(), &example(kind)).unwrap(), &mut ctx)
+    let room = incident.room();
+    let message = room.open_questions().next().or(room.before(u64::MAX, 1).pop()).unwrap_or(question());
+    incident.decide(kind.command(by(), &example(kind, message)).unwrap(), &mut ctx)
 }
 
 #[test]
@@ -165,7 +198,7 @@ fn what_is_offered_is_taken_and_what_is_not_is_refused() {
 
 #[test]
 fn a_form_begins_with_what_is_known() {
-    let [triggered, acknowledged, ..] = stages().try_into().map(|all: [Incident; 7]| all).unwrap();
+    let [triggered, acknowledged, ..] = stages().try_into().map(|all: [Incident; 9]| all).unwrap();
     assert_eq!(triggered.offers(Right::Command)[0].title, "Acknowledge");
     assert_eq!(acknowledged.offers(Right::Command)[0].title, "Acknowledge again");
     let facts = Offer::of(CommandKind::named("state_facts").unwrap(), &triggered);
@@ -179,11 +212,11 @@ fn every_row_says_what_it_is_and_makes_its_command() {
     for kind in COMMANDS {
         assert!(seen.insert(kind.word) && (kind.short.is_empty() || seen.insert(kind.short)), "{kind:?} twice");
         assert!(!kind.title.is_empty() && !kind.doc.is_empty() && kind.right > Right::Read, "{kind:?}");
-        assert!(kind.command(by(), &example(kind)).is_ok(), "{kind:?}");
+        assert!(kind.command(by(), &example(kind, question())).is_ok(), "{kind:?}");
         assert!(std::ptr::eq(CommandKind::named(kind.word).unwrap(), kind));
     }
     let acknowledging = COMMANDS.iter().filter(|kind| {
-        matches!(kind.command(by(), &example(kind)), Ok(Command::Life(LifeCommand::Acknowledge { .. })))
+        matches!(kind.command(by(), &example(kind, question())), Ok(Command::Life(LifeCommand::Acknowledge { .. })))
     });
     assert_eq!(acknowledging.count(), 1, "a row without a `make` of its own");
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use quarterdeck_core::near;
 use quarterdeck_core::{
     bounds::{Bounds, FactKind},
     id::{ServiceId, SourceId},
@@ -12,10 +13,7 @@ use quarterdeck_core::{
 use super::{mistakes::Mistakes, word::word};
 use crate::{
     auth::source_of,
-    config::{
-        near,
-        shape::{File, IntegrationSection},
-    },
+    config::shape::{File, IntegrationSection},
 };
 
 /// What a section says of bounds, and where it stands.

@@ -6,7 +6,7 @@ use quarterdeck_core::id::ChannelId;
 use quarterdeck_reach::notify::{NOTIFIERS, Notifier, NotifierKind, Parts, SettingError, Settings};
 
 use super::Mistakes;
-use crate::config::near;
+use quarterdeck_core::near;
 
 /// Each by its name.
 pub(super) type Channels = BTreeMap<ChannelId, Arc<dyn Notifier>>;

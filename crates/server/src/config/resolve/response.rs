@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, error::Error as _, sync::Arc, time::Duration};
 
+use quarterdeck_core::near;
 use quarterdeck_core::{
     catalogue::{AddressList, AddressRole, Asset, Catalogue, Criticality, Service, WatchedAddress},
     chain::{Address, ChainId},
@@ -26,7 +27,6 @@ use super::{
     word::word,
 };
 use crate::config::{
-    near,
     shape::{self, File},
     text::read_text,
 };

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use quarterdeck_core::near;
 use quarterdeck_core::{
     account::Account,
     catalogue::{Catalogue, WatchedAddress},
@@ -19,7 +20,6 @@ use super::{Mistakes, addresses::any_address};
 use crate::config::{
     Mistake,
     mistake::Lines,
-    near,
     shape::{File, HoursSection, UnitsSection, WalletSection},
 };
 

@@ -6,6 +6,7 @@ use quarterdeck_core::{
     catalogue::Catalogue,
     chain::ChainId,
     detector::{ParamError, Params},
+    near,
 };
 use quarterdeck_detect::detectors::DETECTORS;
 use quarterdeck_sources::{
@@ -15,7 +16,7 @@ use quarterdeck_sources::{
 
 use super::Mistakes;
 
-use crate::config::{near, shape};
+use crate::config::shape;
 
 /// Keys of a source that are no setting of its kind.
 const OWN_KEYS: [&str; 3] = ["id", "kind", "chain"];

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::mistakes::Mistakes;
-use crate::config::near;
+use quarterdeck_core::near;
 
 /// One of the words of a core enum.
 pub(super) fn word<T: DeserializeOwned>(

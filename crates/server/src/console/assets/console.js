@@ -163,15 +163,17 @@ async function refresh() {
     }
     if (!answer.ok) throw new Error(`status ${answer.status}`);
     const text = await answer.text();
+    const follows = scroller && atEnd();
     const fresh = new DOMParser().parseFromString(text, "text/html");
     for (const old of document.querySelectorAll("[data-live]")) {
       const part = fresh.getElementById(old.id);
-      if (part && !part.isEqualNode(pristine.get(old.id))) {
+      if (part && !part.isEqualNode(pristine.get(old.id) || null)) {
         const copy = document.importNode(part, true);
         pristine.set(old.id, part);
         takeOver(old, copy);
       }
     }
+    if (follows) toEnd();
     document.title = fresh.title;
     ahead = Date.parse(fresh.documentElement.dataset.now) - Date.now();
     tellTimes();
@@ -212,8 +214,8 @@ function heard(event) {
 
 // One connection per page that is looked at: browsers allow few per server, and a person has many tabs.
 function listen() {
-  if (stream || !page.events || document.hidden) return;
-  stream = new EventSource("/api/v1/events");
+  if (stream || !(page.events || page.room) || document.hidden) return;
+  stream = new EventSource(page.room || "/api/v1/events");
   stream.onopen = () => {
     show("live", "Live");
     soon();
@@ -228,8 +230,158 @@ function listen() {
       }, RETRY_MS);
     }
   };
-  for (const name of page.events.split(" ")) stream.addEventListener(name, heard);
+  for (const name of (page.events || "").split(" ").filter(Boolean)) stream.addEventListener(name, heard);
+  if (page.room) for (const name of ["messages", "side", "head"]) stream.addEventListener(name, heardRoom);
   stream.addEventListener("missed", soon);
+}
+
+// The room: what changes comes rendered, so that nobody fetches the page for a message.
+
+const scroller = document.getElementById("scroller");
+const below = document.getElementById("below");
+
+const atEnd = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 80;
+
+function toEnd() {
+  scroller.scrollTop = scroller.scrollHeight;
+  below.hidden = true;
+}
+
+function parsed(html) {
+  const holder = document.createElement("template");
+  holder.innerHTML = html;
+  return holder.content;
+}
+
+// Messages that are new go to the end; those that stand otherwise now take the place of what was there.
+function takeMessages(html) {
+  const follows = atEnd();
+  const silent = document.getElementById("silent");
+  let more = false;
+  for (const item of [...parsed(html).children]) {
+    const old = [...document.querySelectorAll(".scroller .said")].find((one) => one.id === item.id);
+    if (old) old.replaceWith(item);
+    else if (!document.getElementById("box") && new URLSearchParams(location.search).has("before")) more = true;
+    else {
+      document.getElementById("said").append(item);
+      more = true;
+    }
+  }
+  if (silent) silent.remove();
+  // What the page was sent with is not what stands there any more.
+  pristine.delete("said");
+  tellTimes();
+  if (follows) toEnd();
+  else if (more) below.hidden = false;
+}
+
+function takePart(id, html) {
+  const old = document.getElementById(id);
+  const fresh = old.cloneNode(false);
+  fresh.append(parsed(html));
+  pristine.delete(id);
+  takeOver(old, fresh);
+  tellTimes();
+}
+
+function heardRoom(event) {
+  if (event.type === "messages") takeMessages(event.data);
+  else takePart(event.type === "side" ? "room-side" : "room-head", event.data);
+}
+
+// What is typed in the box is kept until it is known to have arrived: over reloads, lost connections and closed pages.
+const box = document.getElementById("box");
+if (scroller) {
+  if (!document.getElementById("about")) toEnd();
+  below.querySelector("button").addEventListener("click", toEnd);
+  scroller.addEventListener("scroll", () => {
+    if (atEnd()) below.hidden = true;
+  });
+  const earlier = document.getElementById("earlier");
+  if (earlier) {
+    earlier.addEventListener("click", async (event) => {
+      event.preventDefault();
+      try {
+        const answer = await fetch(earlier.href, { headers: { accept: "text/html" }, cache: "no-store" });
+        if (!answer.ok) throw new Error(`status ${answer.status}`);
+        const part = new DOMParser().parseFromString(await answer.text(), "text/html");
+        const height = scroller.scrollHeight;
+        document.getElementById("earlier-said").prepend(...part.querySelectorAll("#said > li"));
+        scroller.scrollTop += scroller.scrollHeight - height;
+        const next = part.getElementById("earlier");
+        if (next) earlier.href = next.href;
+        else earlier.remove();
+        tellTimes();
+      } catch {
+        location.assign(earlier.href);
+      }
+    });
+  }
+}
+if (box) {
+  const text = document.getElementById("box-text");
+  const told = document.getElementById("box-state");
+  const fresh = () => `web-${[...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+  let draft = {};
+  try {
+    draft = JSON.parse(localStorage.getItem(page.draft)) || {};
+  } catch {
+    draft = {};
+  }
+  if (!text.value && draft.text) text.value = draft.text;
+  const keep = () => {
+    try {
+      if (draft.text) localStorage.setItem(page.draft, JSON.stringify(draft));
+      else localStorage.removeItem(page.draft);
+    } catch {
+      // A browser that keeps nothing: the box still has it as long as the page is open.
+    }
+  };
+  const tell = (message, bad) => {
+    told.textContent = message;
+    told.classList.toggle("bad", bad);
+  };
+  text.addEventListener("input", () => {
+    draft.text = text.value;
+    keep();
+  });
+  text.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || matchMedia("(pointer: coarse)").matches) return;
+    event.preventDefault();
+    if (text.value.trim()) box.requestSubmit();
+  });
+  let sending = false;
+  box.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (sending) return;
+    sending = true;
+    const manner = event.submitter ? event.submitter.value : "say";
+    // The same words by the same button are the same message, however often they are sent: it is written once.
+    if (draft.sent !== text.value || draft.as !== manner) draft = { text: text.value, sent: text.value, as: manner, key: fresh() };
+    keep();
+    tell("Sending …", false);
+    const body = new URLSearchParams({ text: draft.sent, key: draft.key, as: manner });
+    try {
+      const answer = await fetch(location.pathname, { method: "POST", headers: { accept: "application/json" }, body, signal: AbortSignal.timeout(15000) });
+      if (answer.redirected && new URL(answer.url).pathname === "/login") throw new Error("you are logged out; log in again, your words are kept");
+      if (!answer.ok) {
+        const no = await answer.json().catch(() => ({ message: `status ${answer.status}` }));
+        throw new Error(no.hint ? `${no.message} (${no.hint})` : no.message);
+      }
+      if (text.value === draft.sent) text.value = "";
+      draft = text.value ? { text: text.value } : {};
+      keep();
+      tell("", false);
+      toEnd();
+      if (!stream || stream.readyState !== EventSource.OPEN) refresh();
+    } catch (error) {
+      const network = error instanceof TypeError || error.name === "TimeoutError";
+      tell(`Not sent: ${network ? "no connection" : error.message}. Your words are kept; send them again.`, true);
+    } finally {
+      sending = false;
+      text.focus();
+    }
+  });
 }
 
 document.addEventListener("visibilitychange", () => {
@@ -249,8 +401,8 @@ addEventListener("pageshow", (event) => {
   listen();
 });
 
-if (state && page.self && !page.events) show("live", "Up to date");
-else if (state && !page.events) state.textContent = "";
+if (state && page.self && !page.events && !page.room) show("live", "Up to date");
+else if (state && !page.events && !page.room) state.textContent = "";
 listen();
 if (page.every) setInterval(refresh, Number(page.every) * 1000);
 

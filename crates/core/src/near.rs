@@ -1,4 +1,4 @@
-//! What was probably meant: the nearest of the names that there are. Tests: below, and `crates/server/tests/mistakes.rs`.
+//! What was probably meant: the nearest of the names that there are. Tests: below.
 
 /// Names that a remedy lists; a longer list hides what it says.
 const LISTED_MAX: usize = 12;
