@@ -29,6 +29,35 @@ pub enum Command {
         /// Why it is needed.
         reason: String,
     },
+    /// Ask a person or a team to come, beside the escalation.
+    Page {
+        /// A person, a policy or a schedule of the roster; where a name is several of them: `person:NAME`, `policy:NAME`, `schedule:NAME`.
+        whom: String,
+        /// What for; it stands in the page.
+        reason: String,
+    },
+    /// You were asked to come, and do.
+    Accept {
+        /// The number of the ask; none: all that you were asked and have not answered.
+        #[serde(default)]
+        ask: Option<u64>,
+    },
+    /// You were asked to come, and cannot.
+    Decline {
+        /// Why not.
+        #[serde(default)]
+        reason: String,
+        /// The number of the ask; none: all that you were asked and have not answered.
+        #[serde(default)]
+        ask: Option<u64>,
+    },
+    /// Make it another team's: their first tier is paged at the severity that it has.
+    HandOver {
+        /// A policy of the roster.
+        to: String,
+        /// Why to them; it stands in their page.
+        reason: String,
+    },
     /// The harm has stopped.
     Mitigate {
         /// What stopped it, in words: blanks and punctuation alone are refused.

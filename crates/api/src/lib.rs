@@ -5,6 +5,8 @@
 
 pub mod command;
 pub mod declare;
+pub mod roles;
+pub mod page;
 pub mod source;
 pub mod bulk;
 pub mod room;
@@ -21,6 +23,8 @@ pub use self::{
     command::{Command, Done, Erase, Erased, ErasedCopy, Field, Offer},
     declare::{Declare, Declared},
     room::{Message, Present, Room, Withdrawn},
+    page::Page,
+    roles::{Ask, HandedOver},
     source::{BeginAnew, Source, SourceKind, SourceSetting},
 };
 
@@ -78,6 +82,15 @@ pub struct Incident {
     pub pages: Vec<Page>,
     /// Roles taken: role → person.
     pub roles: BTreeMap<String, String>,
+    /// All that people and teams were asked in it, in the order of asking.
+    #[serde(default)]
+    pub asks: Vec<Ask>,
+    /// That it was handed over last, by whom and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handed_over: Option<HandedOver>,
+    /// The policy by which it pages.
+    #[serde(default)]
+    pub policy: String,
     /// The incident that it is part of.
     pub merged_into: Option<String>,
     /// Who declared it; none: a signal opened it.
@@ -249,33 +262,6 @@ pub struct Number {
     pub value: String,
     /// Its unit.
     pub unit: String,
-}
-
-/// A page.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Page {
-    /// `pag_…`
-    pub id: String,
-    /// To whom.
-    pub person: String,
-    /// By which notifier.
-    pub channel: String,
-    /// What made it due: that the incident opened, that nobody acknowledged, that a page failed and so on.
-    pub reason: String,
-    /// From 1.
-    pub tier: usize,
-    /// From 1.
-    pub round: u32,
-    /// The page that it repeats.
-    pub repeat_of: Option<String>,
-    /// When it was decided.
-    pub requested: String,
-    /// `delivered`, `failed`, `unknown`; none while under way.
-    pub outcome: Option<String>,
-    /// The channel's word.
-    pub detail: Option<String>,
-    /// When the outcome was known.
-    pub settled: Option<String>,
 }
 
 /// A row of a timeline.

@@ -6,7 +6,7 @@ mod many;
 use anyhow::Context as _;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 use quarterdeck_api::{
-    Done, Incident, IncidentSummary, Offer, OnCall, Signal,
+    Ask, Done, Incident, IncidentSummary, Offer, OnCall, Signal,
     client::{Client, List},
 };
 use quarterdeck_core::priority::in_short;
@@ -234,12 +234,26 @@ fn in_words(incident: &Incident) -> String {
         let when = if over { "roles when it was over" } else { "roles" };
         lines.push(format!("{when}: {}", roles.join(", ")));
     }
+    lines.extend(incident.handed_over.as_ref().filter(|_| summary.acknowledged_by.is_none()).map(|handed| {
+        let had = handed.had.as_ref().map_or_else(String::new, |had| format!("; {had} had it"));
+        format!("handed over to {} by {}: {}{had}", incident.policy, handed.by, handed.reason)
+    }));
+    lines.extend(incident.asks.iter().map(ask));
     lines.extend(possible(&incident.offers));
     lines.extend(claims(&incident.signals));
     for row in &incident.timeline {
         lines.push(format!("{}  {:>6}  {}", row.at, row.log_index, row.text));
     }
     lines.join("\n")
+}
+
+/// Something that was asked, and what came of it.
+fn ask(ask: &Ask) -> String {
+    let to = ask.role.as_ref().map_or_else(String::new, |role| format!(" to be {role}"));
+    let coming = if ask.coming.is_empty() { String::new() } else { format!(", coming: {}", ask.coming.join(", ")) };
+    let next = ask.next.as_ref().map_or_else(String::new, |next| format!(", next step {next}"));
+    let Ask { number, whom, by, reason, state, .. } = ask;
+    format!("ask {number}: {by} asked {whom}{to}: {reason} ({state}{coming}{next})")
 }
 
 /// Claims that go on, each with who is on it: what `acknowledge-claim` names. Nothing where there is only one.

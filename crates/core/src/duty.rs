@@ -18,12 +18,17 @@
 //!   by itself, unless the cause came back before.
 //! - Whoever was told that it is milder than it is now is told at once, while nobody has answered; the steps keep their time.
 //! - What a person resolved while a monitor said that it goes on begins again after a while, if the monitor still says so.
+//! - Whoever is asked to come by name is paged beside the escalation, once more by another contact after its delay, and then whoever
+//!   asked is told; at once where nobody of those who were asked can be reached. That changes no step and no time of the escalation.
 //! - A system that slept through several steps takes one and waits, rather than page everybody at once.
 //!
 //! Never sends anything: the shell does, from the `page_requested` events. Tests: in `board/tests/`, and the laws in
 //! `tests/laws.rs`.
 
-pub use crate::incident::decide::paging::{PagingDuty, Step};
+pub use crate::incident::decide::{
+    paging::{PagingDuty, Step},
+    roles::RolesDuty,
+};
 use crate::{
     incident::{Ctx, Incident, IncidentEvent},
     policy::Roster,
@@ -39,6 +44,8 @@ pub enum Duty {
     BeginAgain,
     /// Somebody is to be reached.
     Paging(PagingDuty),
+    /// Somebody was asked by name and has not answered.
+    Roles(RolesDuty),
 }
 
 /// All that is owed at `now`, in the order in which it is carried out.
@@ -46,20 +53,34 @@ pub fn due(incident: &Incident, roster: &Roster, now: Timestamp) -> Vec<Duty> {
     if incident.looks_again().is_some_and(|at| at <= now) {
         return vec![Duty::BeginAgain];
     }
-    if !incident.phase().is_unsettled() {
+    if !incident.is_open() {
         return Vec::new();
     }
+    if !incident.phase().is_unsettled() {
+        let paging = incident.retries_due(roster);
+        let roles = incident.roles_due(&paging, now);
+        return paging.into_iter().map(Duty::Paging).chain(roles.into_iter().map(Duty::Roles)).collect();
+    }
     let expiry = incident.acknowledgement_ran_out(now).then_some(Duty::ExpireAcknowledgement);
-    expiry.into_iter().chain(incident.paging_due(roster, now).into_iter().map(Duty::Paging)).collect()
+    let paging = incident.paging_due(roster, now);
+    let stands_down = paging.contains(&PagingDuty::StandDown);
+    // With its end nobody is needed any more.
+    let ends = stands_down || (expiry.is_some() && !incident.stands());
+    let roles = if ends { Vec::new() } else { incident.roles_due(&paging, now) };
+    let all = expiry.into_iter().chain(paging.into_iter().map(Duty::Paging));
+    all.chain(roles.into_iter().map(Duty::Roles)).collect()
 }
 
 /// When to look again; none: not before something else happens.
 pub fn next_deadline(incident: &Incident) -> Option<Timestamp> {
-    if !incident.phase().is_unsettled() {
+    if !incident.is_open() {
         return incident.looks_again();
     }
+    if !incident.phase().is_unsettled() {
+        return [incident.retries_deadline(), incident.roles_deadline()].into_iter().flatten().min();
+    }
     let expiry = incident.acknowledgement().map(|given| given.until);
-    [expiry, incident.paging_deadline()].into_iter().flatten().min()
+    [expiry, incident.paging_deadline(), incident.roles_deadline()].into_iter().flatten().min()
 }
 
 /// When it resolves by itself, if nothing comes back: all was undone while a page waited for its answer.
@@ -76,6 +97,7 @@ impl Incident {
                 Duty::BeginAgain => self.begin_again(ctx, &mut events),
                 Duty::ExpireAcknowledgement => self.expire_acknowledgement(&mut events),
                 Duty::Paging(duty) => self.carry_out_paging(duty, ctx, &mut events),
+                Duty::Roles(duty) => self.carry_out_roles(&duty, ctx, &mut events),
             }
         }
         events

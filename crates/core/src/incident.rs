@@ -53,9 +53,10 @@ pub use self::{
         RoomEvent, SeverityChange,
     },
     life::Acknowledgement,
-    paging::{Escalation, PageRecord},
+    paging::{Escalation, HandedOver, PageRecord},
     phase::Phase,
     refusal::{IllegalHistory, Refusal},
+    roles::{Ask, AskState},
     room::{
         Room,
         event::WITHDRAWN,

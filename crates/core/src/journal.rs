@@ -214,8 +214,8 @@ pub enum JournalEvent {
         /// Why; empty where the status says it.
         reason: String,
     },
-    /// Somebody who was paged was told that the incident is over, or could not be. The intent is the incident's own event:
-    /// that it was resolved, or merged.
+    /// Somebody who was paged was told that the incident is over or another team's, or could not be. The intent is the incident's own
+    /// event: that it was resolved, merged, or handed over.
     #[serde(rename = "all_clear_settled.v1")]
     AllClearSettled {
         /// Of which incident.
@@ -226,6 +226,9 @@ pub enum JournalEvent {
         channel: ChannelId,
         /// What became of it.
         outcome: PageOutcome,
+        /// That it is another team's, rather than over.
+        #[serde(default, skip_serializing_if = "is_false")]
+        handed_over: bool,
     },
     /// A person said that the chain which the node of a source shows is the one to follow from here on, although something final is
     /// gone from it. What was claimed on the blocks that it lacks is taken back.
@@ -428,11 +431,12 @@ impl JournalEvent {
             Self::SignalTurned { signal, status, reason: _ } => {
                 Self::SignalTurned { signal: *signal, status: *status, reason: erased() }
             }
-            Self::AllClearSettled { incident, person, channel, outcome } => Self::AllClearSettled {
+            Self::AllClearSettled { incident, person, channel, outcome, handed_over } => Self::AllClearSettled {
                 incident: *incident,
                 person: person.clone(),
                 channel: channel.clone(),
                 outcome: outcome.redacted(),
+                handed_over: *handed_over,
             },
             Self::SourceBegunAnew { source, chain, by, reason: _ } => {
                 let (source, chain, by) = (source.clone(), *chain, by.clone());

@@ -10,6 +10,10 @@ pub const TITLE_BYTES_MAX: usize = 240;
 pub const DECLARATION_KEY_BYTES_MAX: usize = 128;
 /// Services that a refusal names: what a person reads before they look it up.
 pub const SERVICES_NAMED_MAX: usize = 20;
+/// Asks of people to come into one incident: more, and nobody knows any more who was asked. What an empty role asks is not counted.
+pub const ASKS_PER_INCIDENT_MAX: usize = 200;
+/// Policies that a refusal names: what a person reads before they look it up.
+pub const POLICIES_NAMED_MAX: usize = 20;
 /// Bytes of a note or an explanation: a long paragraph; longer things are evidence, not notes.
 pub const TEXT_BYTES_MAX: usize = 16_384;
 /// Labels on one signal: Prometheus alerts rarely pass 30.

@@ -11,7 +11,9 @@ use std::{collections::BTreeSet, fmt};
 
 use crate::{
     id::{ChannelId, DeliveryId, IncidentId, PageId, PersonId, SilenceId},
-    incident::{ERASED, Incident, IncidentEvent, LifeEvent, PageOutcome, PageReason, PageRecord, PagingEvent},
+    incident::{
+        AskState, ERASED, Incident, IncidentEvent, LifeEvent, PageOutcome, PageReason, PageRecord, PagingEvent,
+    },
     journal::{JournalEvent, Told},
     policy::Roster,
 };
@@ -25,6 +27,8 @@ pub enum DeliveryKind {
     AllClear,
     /// A silence is to end, or is over: for its owner.
     Notice,
+    /// It is another team's now: for whoever a page of the old one reached.
+    HandedOver,
 }
 
 /// Who receives a delivery.
@@ -71,6 +75,8 @@ impl Delivery {
 pub enum Unwanted {
     /// A page whose question was answered while it waited.
     Answered,
+    /// A page of the team that had it before it was handed over.
+    HandedOver,
     /// An all-clear of an incident that goes on again.
     Reopened,
     /// A notice that a silence is to end, which somebody ended or lengthened.
@@ -82,6 +88,7 @@ impl fmt::Display for Unwanted {
         f.write_str(match self {
             Self::Answered => "not sent: somebody answered, or it is over",
             Self::Changed => "not sent: the silence is over already, or lasts longer now",
+            Self::HandedOver => "not sent: it was handed over to another team",
             Self::Reopened => "not sent: the incident was reopened",
         })
     }
@@ -96,7 +103,13 @@ pub fn deliveries(incident: &Incident, event: &IncidentEvent, roster: &Roster) -
             incident: incident.id(),
             to: Audience::Contact { person: person.clone(), channel: channel.clone(), address: address.clone() },
         }],
-        IncidentEvent::Life(LifeEvent::Resolved { .. } | LifeEvent::MergedInto { .. }) => all_clear(incident, roster),
+        IncidentEvent::Life(LifeEvent::Resolved { .. } | LifeEvent::MergedInto { .. }) => {
+            word(incident, roster, (DeliveryKind::AllClear, b"all clear"))
+        }
+        // Their own first page tells the new team.
+        IncidentEvent::Paging(PagingEvent::HandedOver { .. }) => {
+            word(incident, roster, (DeliveryKind::HandedOver, b"handed over"))
+        }
         IncidentEvent::Life(
             LifeEvent::Opened { .. }
             | LifeEvent::Acknowledged { .. }
@@ -130,9 +143,10 @@ pub fn notice(version: u64, event: &JournalEvent) -> Option<Delivery> {
     })
 }
 
-/// Everybody whom a page of the incident reached, or may have reached, is told by the same way, once. Whoever was paged at an address
+/// Everybody whom a page of the incident reached, or may have reached, is told by the same way, once: that it is over, or is another
+/// team's. Whoever was paged at an address
 /// that was erased since is told at the one that they have now, by the same channel if they still have one there.
-fn all_clear(incident: &Incident, roster: &Roster) -> Vec<Delivery> {
+fn word(incident: &Incident, roster: &Roster, (kind, what): (DeliveryKind, &[u8])) -> Vec<Delivery> {
     let mut told = BTreeSet::new();
     let reached = incident.pages().values().filter(|page| !matches!(page.outcome, Some(PageOutcome::Failed { .. })));
     let place = |page: &PageRecord| {
@@ -149,11 +163,22 @@ fn all_clear(incident: &Incident, roster: &Roster) -> Vec<Delivery> {
         let Some((channel, address)) = place(page) else { continue };
         let to = Audience::Contact { person: page.person.clone(), channel, address };
         if told.insert(to.clone()) {
-            let id = DeliveryId::digest(&[page.id.bytes(), b"all clear", &incident.version().to_be_bytes()]);
-            deliveries.push(Delivery { id, kind: DeliveryKind::AllClear, incident: incident.id(), to });
+            let id = DeliveryId::digest(&[page.id.bytes(), what, &incident.version().to_be_bytes()]);
+            deliveries.push(Delivery { id, kind, incident: incident.id(), to });
         }
     }
     deliveries
+}
+
+/// Whether the page is to somebody who was asked by name, or who had asked.
+fn is_by_name(incident: &Incident, page: PageId) -> bool {
+    incident.pages().get(&page).is_some_and(|record| record.ask.is_some())
+}
+
+/// Whether the page was decided before it was handed over.
+fn is_of_before(incident: &Incident, page: PageId) -> bool {
+    let record = incident.pages().get(&page);
+    record.zip(incident.handed_over()).is_some_and(|(record, handed)| record.requested < handed.at)
 }
 
 /// Whether a delivery is still wanted now. Somebody may have answered, or it may be over, or not over after all, while it waited
@@ -161,13 +186,24 @@ fn all_clear(incident: &Incident, roster: &Roster) -> Vec<Delivery> {
 /// tells whoever is on it of more, until they answer anew.
 pub fn wanted(incident: &Incident, delivery: &Delivery) -> Result<(), Unwanted> {
     match delivery.kind {
+        DeliveryKind::Page if delivery.page().is_some_and(|page| is_by_name(incident, page)) => {
+            // Who was asked is needed until somebody answered; who asked hears what became of it.
+            let needed = |page: PageId| {
+                let open = incident.ask_of(page).is_some_and(|ask| ask.state == AskState::Open);
+                incident.is_open() && (open || incident.first_reason(page) == Some(&PageReason::NotComing))
+            };
+            if delivery.page().is_some_and(needed) { Ok(()) } else { Err(Unwanted::Answered) }
+        }
+        DeliveryKind::Page if delivery.page().is_some_and(|page| is_of_before(incident, page)) => {
+            Err(Unwanted::HandedOver)
+        }
         DeliveryKind::Page => {
             // What repeats a page that was asked for is asked for as well.
             let asked = |page| incident.first_reason(page) == Some(&PageReason::Asked) || incident.tells_news(page);
             let asked = incident.is_open() && delivery.page().is_some_and(asked);
             if asked || incident.wants_answer() { Ok(()) } else { Err(Unwanted::Answered) }
         }
-        DeliveryKind::Notice => Ok(()),
+        DeliveryKind::Notice | DeliveryKind::HandedOver => Ok(()),
         DeliveryKind::AllClear => {
             if incident.is_open() {
                 Err(Unwanted::Reopened)

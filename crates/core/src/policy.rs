@@ -17,7 +17,7 @@ mod rota;
 mod check;
 mod schedule;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -127,6 +127,28 @@ pub enum Target {
     Person(PersonId),
 }
 
+/// Whom somebody asks to come by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Whom {
+    /// This person.
+    Person(PersonId),
+    /// Whoever is on call in this schedule.
+    Schedule(ScheduleId),
+    /// The first tier of this policy.
+    Policy(PolicyId),
+}
+
+impl fmt::Display for Whom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Person(person) => f.pad(person.as_str()),
+            Self::Schedule(schedule) => write!(f, "schedule {schedule}"),
+            Self::Policy(policy) => write!(f, "policy {policy}"),
+        }
+    }
+}
+
 /// One step of an escalation policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tier {
@@ -164,6 +186,24 @@ pub struct Roster {
     pub schedules: BTreeMap<ScheduleId, Schedule>,
     /// By name.
     pub policies: BTreeMap<PolicyId, EscalationPolicy>,
+}
+
+impl Roster {
+    /// Whom a text means: `alice`, `bridge`, or where a person, a policy and a schedule share a name, `person:bridge`, `policy:bridge`,
+    /// `schedule:bridge`. A name alone is a person's before it is a policy's, and a policy's before it is a schedule's.
+    pub fn whom(&self, text: &str) -> Option<Whom> {
+        let (sort, name) = text.trim().split_once(':').unwrap_or(("", text.trim()));
+        let person = || name.parse().ok().filter(|id| self.people.contains_key(id)).map(Whom::Person);
+        let policy = || name.parse().ok().filter(|id| self.policies.contains_key(id)).map(Whom::Policy);
+        let schedule = || name.parse().ok().filter(|id| self.schedules.contains_key(id)).map(Whom::Schedule);
+        match sort {
+            "" => person().or_else(policy).or_else(schedule),
+            "person" => person(),
+            "policy" => policy(),
+            "schedule" => schedule(),
+            _ => None,
+        }
+    }
 }
 
 /// One person on call for a stretch of time.

@@ -24,7 +24,8 @@ use quarterdeck_core::{
     id::{Id, IncidentId, Kind, MessageId, Name, PageId, PersonId, SeededIds, SignalId},
     incident::{
         Actor, ClaimsCommand, ClaimsEvent, Command, Incident, IncidentEvent, LifeCommand, LifeEvent, MessageKind,
-        PageOutcome, PageReason, PagingCommand, PagingEvent, Phase, ResponseRole, RolesCommand, RoomCommand, Severity,
+        PageOutcome, PageReason, PagingCommand, PagingEvent, Phase, ResponseRole, RolesCommand, RolesEvent, RoomCommand,
+        Severity,
     },
     money::Usd,
     policy::{Contact, EscalationPolicy, Person, Roster, Target, Tier},
@@ -43,6 +44,11 @@ const SERVICES: [(&str, &[&str], Criticality); 4] = [
     ("db", &[], Criticality::Critical),
     ("mail", &[], Criticality::Low),
 ];
+
+const PEOPLE: [&str; 5] = ["ann", "bob", "cid", "mute", "boss"];
+const POLICIES: [&str; 4] = ["two", "holes", "one", "hopeless"];
+/// People and teams that may be asked to come; one of them means nobody.
+const WHOM: [&str; 8] = ["ann", "bob", "cid", "mute", "policy:two", "policy:holes", "policy:hopeless", "nobody"];
 
 fn setting() -> Setting {
     let people = [("ann", 2), ("bob", 1), ("cid", 3), ("mute", 0), ("boss", 2)].map(|(id, channels)| Person {
@@ -139,6 +145,12 @@ enum Asked {
     Note,
     TakeRole,
     Escalate,
+    /// Asks a person or a team to come, perhaps for a role.
+    Page(usize, bool),
+    Accept(usize),
+    Decline(usize),
+    GiveUp,
+    HandOver(usize),
     State(Facts, bool),
 }
 
@@ -285,6 +297,11 @@ fn asked() -> impl Strategy<Value = Asked> {
         1 => Just(Asked::Note),
         1 => Just(Asked::TakeRole),
         3 => Just(Asked::Escalate),
+        3 => (0..WHOM.len(), any::<bool>()).prop_map(|(whom, role)| Asked::Page(whom, role)),
+        2 => (0..PEOPLE.len()).prop_map(Asked::Accept),
+        2 => (0..PEOPLE.len()).prop_map(Asked::Decline),
+        1 => Just(Asked::GiveUp),
+        1 => (0..POLICIES.len()).prop_map(Asked::HandOver),
         2 => (facts(), any::<bool>()).prop_map(|(facts, replace)| Asked::State(facts, replace)),
     ]
 }
@@ -574,6 +591,7 @@ impl World {
                 Body::Incident(IncidentEvent::Paging(PagingEvent::PageImpossible { person: Some(person), .. })) => {
                     told.remove(person);
                 }
+                Body::Incident(IncidentEvent::Paging(PagingEvent::HandedOver { .. })) => told.clear(),
                 Body::Incident(IncidentEvent::Life(
                     LifeEvent::Mitigated { .. } | LifeEvent::Resolved { .. } | LifeEvent::Reopened { .. },
                 )) => told.clear(),
@@ -594,7 +612,10 @@ fn owed_and_reached(incident: &Incident, world: &World) -> String {
         incident.severity(),
         incident.facts(),
         incident.acknowledgement(),
-        incident.roles(),
+        (
+            incident.roles(),
+            incident.asks().values().map(|ask| (ask.state, ask.next, ask.people.clone())).collect::<Vec<_>>()
+        ),
         (incident.live_signals(), incident.absorbed(), incident.stands(), incident.merged_into()),
     );
     let room = incident.room();
@@ -631,6 +652,21 @@ fn command(asked: Asked, signals: &[SignalId]) -> Command {
         Asked::Note => Command::Room(RoomCommand::Note { by, text: "looking".to_owned() }),
         Asked::TakeRole => {
             Command::Roles(RolesCommand::Take { by, role: ResponseRole::Commander, person: name("bob") })
+        }
+        Asked::Page(whom, role) => Command::Roles(RolesCommand::Ask {
+            by,
+            whom: WHOM[whom].to_owned(),
+            role: role.then_some(ResponseRole::Commander),
+            reason: "it is theirs".to_owned(),
+        }),
+        Asked::Accept(who) => Command::Roles(RolesCommand::Accept { by: Actor::Person(name(PEOPLE[who])), ask: None }),
+        Asked::Decline(who) => {
+            let (by, reason) = (Actor::Person(name(PEOPLE[who])), "on a plane".to_owned());
+            Command::Roles(RolesCommand::Decline { by, ask: None, reason })
+        }
+        Asked::GiveUp => Command::Roles(RolesCommand::GiveUp { by, role: ResponseRole::Commander }),
+        Asked::HandOver(to) => {
+            Command::Paging(PagingCommand::HandOver { by, to: name(POLICIES[to]), reason: "it is theirs".to_owned() })
         }
         Asked::Escalate => Command::Paging(PagingCommand::Escalate { by, reason: "hands".to_owned() }),
         Asked::State(facts, replace) => Command::Claims(ClaimsCommand::StateFacts { by, facts, replace }),
@@ -669,7 +705,10 @@ fn check_silence(events: &[(Timestamp, &IncidentEvent)]) {
             ) => {
                 (quiet, asked) = (Some((None, severity)), false);
             }
+            // Whoever is asked by name, and whoever asked them, is paged whatever was acknowledged, as long as it is open.
+            IncidentEvent::Paging(PagingEvent::PageRequested { ask: Some(_), .. }) => {}
             IncidentEvent::Life(LifeEvent::Reopened { .. })
+            | IncidentEvent::Paging(PagingEvent::HandedOver { .. })
             | IncidentEvent::Claims(ClaimsEvent::SignalUnanswered { to: None, .. }) => quiet = None,
             IncidentEvent::Claims(ClaimsEvent::SignalUnanswered { to: Some(person), .. }) => {
                 *untold.entry(person).or_default() += 1;
@@ -704,6 +743,8 @@ fn check_place(events: &[(Timestamp, &IncidentEvent)]) {
                 }
                 waits = *next;
             }
+            // Another team begins at its first tier.
+            IncidentEvent::Paging(PagingEvent::HandedOver { .. }) => waits = None,
             // Where nobody could be reached everybody is tried again sooner than the step would have been due.
             IncidentEvent::Paging(PagingEvent::NobodyReached { next, .. }) => waits = *next,
             IncidentEvent::Life(
@@ -728,6 +769,8 @@ fn check_pages(incident: &Incident, events: &[(Timestamp, &IncidentEvent)]) {
             | IncidentEvent::Claims(ClaimsEvent::SignalUnanswered { .. }) => paged.clear(),
             // Whoever was told less is told again.
             IncidentEvent::Claims(ClaimsEvent::SeverityChanged(change)) if change.to > change.from => paged.clear(),
+            // What is asked by name is beside the steps.
+            IncidentEvent::Paging(PagingEvent::PageRequested { ask: Some(_), .. }) => {}
             IncidentEvent::Paging(PagingEvent::PageRequested { person, repeat_of: None, reason, .. }) => {
                 let is_worse = *reason == PageReason::SeverityRose;
                 assert!(paged.insert((person.clone(), is_worse)), "{person} was paged twice for one step: {reason:?}");
@@ -744,6 +787,41 @@ fn check_pages(incident: &Incident, events: &[(Timestamp, &IncidentEvent)]) {
         }
         if let Some(before) = page.repeat_of {
             assert!(repeated.insert(before), "a page was repeated twice");
+        }
+    }
+}
+
+/// The law of asks, read from the events alone: nobody is paged for what was answered, and each person at most twice for what a person
+/// asked, not counting what repeats a page that did not arrive; and whoever asked is told once at most.
+fn check_asks(events: &[(Timestamp, &IncidentEvent)]) {
+    let mut open: BTreeMap<u32, (Actor, BTreeMap<PersonId, u32>)> = BTreeMap::new();
+    let mut told: BTreeSet<u32> = BTreeSet::new();
+    for (_, event) in events {
+        match event {
+            IncidentEvent::Roles(RolesEvent::AskedIn { ask, by, .. }) => {
+                assert!(open.insert(*ask, (by.clone(), BTreeMap::new())).is_none(), "a number is given once");
+            }
+            IncidentEvent::Roles(RolesEvent::AskAccepted { ask, .. } | RolesEvent::AskUnanswered { ask, .. }) => {
+                open.remove(ask);
+            }
+            IncidentEvent::Life(LifeEvent::Resolved { .. } | LifeEvent::MergedInto { .. }) => open.clear(),
+            IncidentEvent::Paging(PagingEvent::PageRequested {
+                ask: Some(ask),
+                reason,
+                repeat_of: None,
+                person,
+                ..
+            }) => {
+                if *reason == PageReason::NotComing {
+                    assert!(told.insert(*ask), "whoever asked is told once");
+                    continue;
+                }
+                let (by, paged) = open.get_mut(ask).expect("it is open");
+                let times = paged.entry(person.clone()).or_default();
+                *times += 1;
+                assert!(*by == Actor::System || *times <= 2, "{person} was paged {times} times for one ask");
+            }
+            _ => {}
         }
     }
 }
@@ -786,6 +864,7 @@ proptest! {
             check_silence(&events);
             check_place(&events);
             check_pages(&incident, &events);
+            check_asks(&events);
         }
     }
 

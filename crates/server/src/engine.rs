@@ -32,7 +32,7 @@ use quarterdeck_core::{
     id::{IdSource, IncidentId, PersonId},
     incident::{Command, LifeCommand, PageOutcome, PagingCommand, Refusal},
     journal::{JournalEvent, Recorded, Stream},
-    outbox::{Audience, Delivery},
+    outbox::{Audience, Delivery, DeliveryKind},
     policy::Roster,
     setting::Setting,
     signal::SignalChange,
@@ -387,8 +387,9 @@ impl Engine {
             return self.done(recorded, now);
         }
         let Some(page) = delivery.page() else {
+            let handed_over = delivery.kind == DeliveryKind::HandedOver;
             let (incident, Audience::Contact { person, channel, .. }) = (delivery.incident, delivery.to);
-            return self.note(JournalEvent::AllClearSettled { incident, person, channel, outcome }, now);
+            return self.note(JournalEvent::AllClearSettled { incident, person, channel, outcome, handed_over }, now);
         };
         self.command(delivery.incident, Command::Paging(PagingCommand::SettlePage { page, outcome, latency }), now)
     }

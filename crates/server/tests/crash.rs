@@ -25,7 +25,7 @@ use quarterdeck_core::{
     id::{IncidentId, PageId},
     incident::{
         Actor, ClaimsEvent, Command, Incident, IncidentEvent, LifeCommand, LifeEvent, PageOutcome, PageReason,
-        PagingEvent, RoomEvent,
+        PagingEvent, RolesCommand, RolesEvent, RoomEvent,
     },
     journal::Body,
 };
@@ -92,6 +92,10 @@ struct Arrival {
 struct Outside {
     accepted: Mutex<BTreeSet<String>>,
     acknowledged: Mutex<BTreeSet<IncidentId>>,
+    /// What somebody declared, by title; each was declared twice, with one key.
+    declared: Mutex<BTreeSet<String>>,
+    /// In which incidents somebody was asked to come by name.
+    asked: Mutex<BTreeSet<IncidentId>>,
     arrivals: Mutex<Vec<Arrival>>,
     /// Messages of rooms that were sent, and those that were said to be written.
     sent: Mutex<BTreeMap<String, IncidentId>>,
@@ -206,7 +210,18 @@ async fn post_until_gone(http: reqwest::Client, url: String, outside: Arc<Outsid
         let posted = http.post(format!("{url}/v2/enqueue")).json(&event).send().await;
         let Ok(answer) = posted else { return };
         assert!(answer.status().is_success(), "{title}: {}", answer.status());
-        lock(&outside.accepted).insert(title);
+        lock(&outside.accepted).insert(title.clone());
+        if nth % 3 == 0 {
+            // A double click: both are answered, or the program is gone, and one incident is there.
+            let title = format!("declared {title}");
+            let declare = json!({"title": title, "severity": "SEV2", "key": title});
+            for _ in 0..2 {
+                let declared = http.post(format!("{url}/api/v1/incidents")).bearer_auth(TOKEN).json(&declare);
+                let Ok(answer) = declared.send().await else { return };
+                assert!(answer.status().is_success(), "{title}: {}", answer.status());
+            }
+            lock(&outside.declared).insert(title);
+        }
     }
 }
 
@@ -221,6 +236,11 @@ async fn acknowledge_until_gone(http: reqwest::Client, url: String, outside: Arc
             let Ok(answer) = asked.json(&json!({})).send().await else { return };
             assert!(answer.status().is_success(), "{incident}: {}", answer.status());
             lock(&outside.acknowledged).insert(incident);
+            let page = json!({"command": "page", "whom": "ben", "reason": "a second pair of hands"});
+            let asked = http.post(format!("{url}/api/v1/incidents/{incident}/commands")).bearer_auth(TOKEN);
+            let Ok(answer) = asked.json(&page).send().await else { return };
+            assert!(answer.status().is_success(), "{incident}: {}", answer.status());
+            lock(&outside.asked).insert(incident);
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -274,7 +294,8 @@ async fn live_and_die(configuration: &Path, outside: &Arc<Outside>, prefix: Stri
 impl Outside {
     /// Nothing panicked while it held what is shared.
     fn is_sound(&self) -> bool {
-        !self.accepted.is_poisoned() && !self.acknowledged.is_poisoned() && !self.arrivals.is_poisoned()
+        let told = !self.declared.is_poisoned() && !self.asked.is_poisoned();
+        told && !self.accepted.is_poisoned() && !self.acknowledged.is_poisoned() && !self.arrivals.is_poisoned()
     }
 }
 
@@ -334,6 +355,10 @@ async fn acknowledge_everything(running: &Running) {
     for incident in open {
         let command = Command::Life(LifeCommand::Acknowledge { by: Actor::System });
         running.engine.ask(Work::Command { incident, command }).await.unwrap();
+        // Nobody is asked again, either; where nobody was asked that is refused.
+        let by = Actor::Person("ben".parse().unwrap());
+        let command = Command::Roles(RolesCommand::Accept { by, ask: None });
+        running.engine.ask(Work::Command { incident, command }).await.unwrap();
     }
 }
 
@@ -349,12 +374,19 @@ async fn settle_everything(running: &Running) {
 
 fn judge(outside: &Outside, events: &[IncidentEvent]) -> Tally {
     let mut heard: BTreeSet<String> = BTreeSet::new();
-    let (mut acknowledgements, mut escalations) = (0, 0);
+    let (mut acknowledgements, mut escalations, mut asks) = (0, 0, 0);
+    let mut declared: BTreeMap<String, usize> = BTreeMap::new();
     let mut requested: BTreeMap<PageId, Option<PageId>> = BTreeMap::new();
     let mut settled: BTreeMap<PageId, &PageOutcome> = BTreeMap::new();
     let mut said: BTreeSet<&str> = BTreeSet::new();
     for event in events {
+        if let IncidentEvent::Life(LifeEvent::Opened { signal, .. }) = event
+            && signal.declared.is_some()
+        {
+            *declared.entry(signal.title.clone()).or_default() += 1;
+        }
         match event {
+            IncidentEvent::Roles(RolesEvent::AskedIn { .. }) => asks += 1,
             IncidentEvent::Life(LifeEvent::Opened { signal, .. })
             | IncidentEvent::Claims(ClaimsEvent::SignalAttached { signal }) => {
                 heard.insert(signal.title.clone());
@@ -378,6 +410,12 @@ fn judge(outside: &Outside, events: &[IncidentEvent]) -> Tally {
     let accepted = lock(&outside.accepted);
     let lost: Vec<&String> = accepted.difference(&heard).collect();
     assert!(lost.is_empty(), "acknowledged inputs lost: {lost:?}");
+    assert!(declared.values().all(|times| *times == 1), "declared once each: {declared:?}");
+    for title in lock(&outside.declared).iter() {
+        assert!(declared.contains_key(title), "{title} was declared and lost");
+    }
+    let asked = lock(&outside.asked).len();
+    assert!(asks >= asked && asked > 0, "{asked} were promised to be asked, {asks} were");
     let promised = lock(&outside.acknowledged).len();
     assert!(acknowledgements >= promised, "{promised} acknowledgements were promised, {acknowledgements} are there");
 

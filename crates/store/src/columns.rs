@@ -37,6 +37,7 @@ pub(super) const fn kind_code(kind: DeliveryKind) -> i16 {
         DeliveryKind::Page => 0,
         DeliveryKind::AllClear => 1,
         DeliveryKind::Notice => 2,
+        DeliveryKind::HandedOver => 3,
     }
 }
 
@@ -46,6 +47,7 @@ pub(super) fn kind_of(doing: &'static str, code: i64) -> Result<DeliveryKind, St
         0 => Ok(DeliveryKind::Page),
         1 => Ok(DeliveryKind::AllClear),
         2 => Ok(DeliveryKind::Notice),
+        3 => Ok(DeliveryKind::HandedOver),
         _ => Err(damaged(doing, "kind of delivery", format!("{code} stands for none"))),
     }
 }
@@ -92,10 +94,11 @@ mod tests {
 
     #[test]
     fn a_kind_of_delivery_reads_back_as_written_and_a_strange_one_is_damage() {
-        for kind in [DeliveryKind::Page, DeliveryKind::AllClear, DeliveryKind::Notice] {
+        let all = [DeliveryKind::Page, DeliveryKind::AllClear, DeliveryKind::Notice, DeliveryKind::HandedOver];
+        for kind in all {
             assert_eq!(kind_of("test", i64::from(kind_code(kind))).unwrap(), kind);
         }
-        assert!(kind_of("test", 3).is_err());
+        assert!(kind_of("test", 4).is_err());
         assert!(stream_of("test", "pag_x").is_err());
     }
 

@@ -48,6 +48,8 @@ fn argument(field: &Field) -> Arg {
     match field.kind {
         FieldKind::Text
         | FieldKind::Person
+        | FieldKind::Whom
+        | FieldKind::Policy
         | FieldKind::Incident
         | FieldKind::Signal
         | FieldKind::Message
@@ -79,6 +81,8 @@ fn value(field: &Field, given: &ArgMatches) -> Option<Value> {
         FieldKind::Text
         | FieldKind::Choice(_)
         | FieldKind::Person
+        | FieldKind::Whom
+        | FieldKind::Policy
         | FieldKind::Incident
         | FieldKind::Signal
         | FieldKind::Message
@@ -112,6 +116,15 @@ mod tests {
         assert_eq!(asked("acknowledge-claim inc_1 sig_1"), Command::AcknowledgeClaim { signal: "sig_1".to_owned() });
         assert_eq!(asked("note inc_1 seen"), Command::Note { text: "seen".to_owned() });
         assert_eq!(asked("resolve inc_1 mended"), Command::Resolve { note: "mended".to_owned() });
+        let (whom, reason) = ("bo".to_owned(), "hands".to_owned());
+        assert_eq!(asked("page inc_1 bo hands"), Command::Page { whom, reason });
+        assert_eq!(asked("accept inc_1"), Command::Accept { ask: None });
+        assert_eq!(
+            asked("decline inc_1 abroad --ask 2"),
+            Command::Decline { reason: "abroad".to_owned(), ask: Some(2) }
+        );
+        let (to, reason) = ("bridge".to_owned(), "theirs".to_owned());
+        assert_eq!(asked("hand-over inc_1 bridge theirs"), Command::HandOver { to, reason });
         assert_eq!(asked("merge inc_1 inc_2"), Command::Merge { into: "inc_2".to_owned() });
         let (role, person) = ("scribe".to_owned(), Some("bo".to_owned()));
         assert_eq!(asked("take-role inc_1 scribe --person bo"), Command::TakeRole { role, person });

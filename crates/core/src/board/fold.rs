@@ -92,6 +92,7 @@ impl Board {
                 PagingEvent::Escalated { .. }
                 | PagingEvent::PageImpossible { .. }
                 | PagingEvent::PageSettled { .. }
+                | PagingEvent::HandedOver { .. }
                 | PagingEvent::NobodyReached { .. },
             )
             | IncidentEvent::Roles(_)

@@ -54,6 +54,7 @@ impl Incident {
         self.accepts(version, event)?;
         let wanted = self.wants_answer();
         let why = self.take_in((version, at), event, wanted);
+        self.drop_asks(event);
         // A step sets the time of the next one itself.
         if !matches!(event, IncidentEvent::Paging(PagingEvent::Escalated { .. })) {
             self.follow(wanted, at, why);
@@ -80,7 +81,7 @@ impl Incident {
             IncidentEvent::Life(event) => (Life::fits(phase, event), None),
             IncidentEvent::Claims(event) => (Claims::fits(phase, event), self.claims.missing(event)),
             IncidentEvent::Paging(event) => (Paging::fits(phase, event), self.paging.missing(event)),
-            IncidentEvent::Roles(event) => (Roles::fits(phase, event), None),
+            IncidentEvent::Roles(event) => (Roles::fits(phase, event), self.roles.missing(event)),
             IncidentEvent::Room(event) => (self.room.fits(phase, event), self.room.missing(event)),
         };
         if !fits {
@@ -94,6 +95,7 @@ impl Incident {
         match event {
             IncidentEvent::Life(event) => {
                 self.claims.turned(event);
+                self.roles.turned(event);
                 self.paging.turned();
                 if !matches!(event, LifeEvent::Acknowledged { .. } | LifeEvent::AcknowledgementExpired {}) {
                     self.paging.forget_told();
@@ -110,11 +112,34 @@ impl Incident {
                 }
                 return self.outgrow(event);
             }
+            IncidentEvent::Paging(PagingEvent::HandedOver { by, reason, policy }) => {
+                let had = self.life.acknowledgement.take().map(|given| given.by);
+                self.life.void();
+                // Whoever hands it over says that it goes on: no signal's end closes it before they answer.
+                (self.claims.held, self.claims.stands) = (true, true);
+                self.paging.hand_over(at, (by, reason), policy, had);
+                return PageReason::HandedOver;
+            }
             IncidentEvent::Paging(event) => self.paging.apply(at, event, wanted),
-            IncidentEvent::Roles(event) => self.roles.apply(event),
+            IncidentEvent::Roles(event) => self.roles.apply(at, event),
             IncidentEvent::Room(event) => self.room.apply(self.life.id, version, at, event),
         }
         PageReason::Opened
+    }
+
+    /// What is not needed any more of the pages to those who were asked by name is not tried again: somebody answered, or it is over.
+    fn drop_asks(&mut self, event: &IncidentEvent) {
+        let may_end = match event {
+            IncidentEvent::Life(_)
+            | IncidentEvent::Roles(_)
+            | IncidentEvent::Paging(PagingEvent::PageSettled { .. }) => true,
+            IncidentEvent::Claims(_) | IncidentEvent::Paging(_) | IncidentEvent::Room(_) => false,
+        };
+        if may_end && !self.roles.asks.is_empty() {
+            let (open, roles) = (self.life.phase.is_open(), &self.roles);
+            let tells = |first: Option<&PageReason>| first == Some(&PageReason::NotComing);
+            self.paging.keep_asks(|ask, first| open && (roles.is_open(ask) || tells(first)));
+        }
     }
 
     /// An acknowledgement is for a severity: where it rises above that, and is bad enough to page, nobody is on it any more. And it is for

@@ -5,10 +5,10 @@
 
 mod reach;
 pub(crate) mod paging;
+pub(crate) mod roles;
 mod cover;
 mod life;
 pub mod claims;
-mod roles;
 mod room;
 
 use std::sync::Arc;

@@ -106,7 +106,13 @@ fn fields(kind: &'static CommandKind, mut rest: &str) -> Result<BTreeMap<String,
 /// Whether a field is one word of the line by its place. A number without its name would not say which.
 const fn is_word(field: &Field) -> bool {
     match field.kind {
-        FieldKind::Choice(_) | FieldKind::Person | FieldKind::Incident | FieldKind::Signal | FieldKind::Message => true,
+        FieldKind::Choice(_)
+        | FieldKind::Person
+        | FieldKind::Whom
+        | FieldKind::Policy
+        | FieldKind::Incident
+        | FieldKind::Signal
+        | FieldKind::Message => true,
         FieldKind::Text | FieldKind::Key | FieldKind::Cents | FieldKind::Count | FieldKind::Flag => false,
     }
 }

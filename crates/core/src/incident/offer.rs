@@ -44,6 +44,10 @@ pub enum FieldKind {
     Choice(&'static [&'static str]),
     /// A person of the roster.
     Person,
+    /// A person, a policy or a schedule of the roster.
+    Whom,
+    /// A policy of the roster.
+    Policy,
     /// Another incident.
     Incident,
     /// A signal of the incident that goes on.
@@ -67,6 +71,8 @@ impl FieldKind {
             Self::Text => "text",
             Self::Choice(_) => "choice",
             Self::Person => "person",
+            Self::Whom => "whom",
+            Self::Policy => "policy",
             Self::Incident => "incident",
             Self::Signal => "signal",
             Self::Message => "message",
@@ -252,6 +258,66 @@ pub static COMMANDS: &[CommandKind] = &[
         fields: &[needed("reason", FieldKind::Text, "Why the next tier is needed now")],
         fits: is_unanswered,
         make: |by, given| Ok(Command::Paging(PagingCommand::Escalate { by, reason: given.text("reason")? })),
+        ..PLAIN
+    },
+    CommandKind {
+        word: "page",
+        title: "Page somebody in",
+        doc: "Ask a person or a team to come, beside the escalation",
+        right: Right::Respond,
+        fields: &[
+            needed("whom", FieldKind::Whom, "Whom: a person, a policy or a schedule"),
+            needed("reason", FieldKind::Text, "What for; it stands in the page"),
+        ],
+        fits: Incident::is_open,
+        make: |by, given| {
+            let (whom, reason) = (given.text("whom")?, given.text("reason")?);
+            Ok(Command::Roles(RolesCommand::Ask { by, whom, role: None, reason }))
+        },
+        ..PLAIN
+    },
+    CommandKind {
+        word: "accept",
+        title: "I am coming",
+        doc: "You were asked to come, and do",
+        right: Right::Respond,
+        fields: &[field("ask", FieldKind::Count, "Its number; empty: all that you were asked")],
+        fits: is_awaited,
+        however_long: true,
+        make: |by, given| Ok(Command::Roles(RolesCommand::Accept { by, ask: ask_number(given)? })),
+        ..PLAIN
+    },
+    CommandKind {
+        word: "decline",
+        title: "I cannot come",
+        doc: "You were asked to come, and cannot",
+        right: Right::Respond,
+        fields: &[
+            field("reason", FieldKind::Text, "Why not"),
+            field("ask", FieldKind::Count, "Its number; empty: all that you were asked"),
+        ],
+        fits: is_awaited,
+        however_long: true,
+        make: |by, given| {
+            let (ask, reason) = (ask_number(given)?, given.text("reason")?);
+            Ok(Command::Roles(RolesCommand::Decline { by, ask, reason }))
+        },
+        ..PLAIN
+    },
+    CommandKind {
+        word: "hand_over",
+        title: "Hand over",
+        doc: "Make it another team's: their first tier is paged",
+        right: Right::Command,
+        fields: &[
+            needed("to", FieldKind::Policy, "To which team"),
+            needed("reason", FieldKind::Text, "Why to them; it stands in their page"),
+        ],
+        fits: is_unanswered,
+        make: |by, given| {
+            let (to, reason) = (given.needed("to")?, given.text("reason")?);
+            Ok(Command::Paging(PagingCommand::HandOver { by, to, reason }))
+        },
         ..PLAIN
     },
     CommandKind {
@@ -484,6 +550,16 @@ fn is_unanswered(incident: &Incident) -> bool {
 
 fn is_not_merged(incident: &Incident) -> bool {
     incident.phase() != Phase::Merged
+}
+
+/// Whether somebody was asked to come and may still answer.
+fn is_awaited(incident: &Incident) -> bool {
+    incident.is_open() && incident.asks().values().any(|ask| ask.people.iter().any(|person| ask.awaits(person)))
+}
+
+fn ask_number(given: &Given) -> Result<Option<u32>, Refusal> {
+    // What is beyond any number that there is names nothing, and is refused as such.
+    Ok(given.number("ask")?.map(|number| u32::try_from(number).unwrap_or(u32::MAX)))
 }
 
 fn yes(flag: bool) -> Option<String> {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use self::{command::PagingCommand, event::PagingEvent};
 use crate::{
-    id::{ChannelId, PageId, PersonId, SignalId},
+    id::{ChannelId, PageId, PersonId, PolicyId, SignalId},
     incident::{Actor, PageOutcome, PageReason, Phase, Severity, refusal::Named},
     limits::{NEWS_DOUBLINGS_MAX, NEWS_PAUSE},
     policy::EscalationPolicy,
@@ -46,6 +46,24 @@ pub struct PageRecord {
     pub outcome: Option<PageOutcome>,
     /// When the outcome was known.
     pub settled: Option<Timestamp>,
+    /// What they were asked, or had asked; none: it is a page of the escalation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask: Option<u32>,
+}
+
+/// That it became another team's, until somebody answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandedOver {
+    /// Who did it.
+    pub by: Actor,
+    /// Why to them.
+    pub reason: String,
+    /// Whose it was.
+    pub from: PolicyId,
+    /// When it was handed over.
+    pub at: Timestamp,
+    /// Who was on it then.
+    pub had: Option<Actor>,
 }
 
 /// Where the escalation stands.
@@ -122,6 +140,9 @@ pub(super) struct Paging {
     /// What people who are on it do not know yet.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) news: BTreeMap<PersonId, News>,
+    /// That it was handed over, and to whom it belonged before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) handed: Option<HandedOver>,
     /// The last claim that nobody had answered for when it came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) unanswered: Option<SignalId>,
@@ -141,6 +162,7 @@ impl Paging {
             told: BTreeMap::new(),
             asker: None,
             news: BTreeMap::new(),
+            handed: None,
             unanswered: None,
         }
     }
@@ -149,9 +171,11 @@ impl Paging {
     pub(super) const fn fits(phase: Phase, event: &PagingEvent) -> bool {
         match event {
             PagingEvent::Escalated { .. }
-            | PagingEvent::PageRequested { .. }
-            | PagingEvent::PageImpossible { .. }
+            | PagingEvent::PageRequested { ask: None, .. }
+            | PagingEvent::HandedOver { .. }
             | PagingEvent::NobodyReached { .. } => phase.is_unsettled(),
+            // Whoever is asked by name may be asked for what is left to do, too.
+            PagingEvent::PageRequested { ask: Some(_), .. } | PagingEvent::PageImpossible { .. } => phase.is_open(),
             PagingEvent::PageSettled { .. } => true,
         }
     }
@@ -165,6 +189,7 @@ impl Paging {
             PagingEvent::PageRequested { repeat_of: None, .. }
             | PagingEvent::Escalated { .. }
             | PagingEvent::PageImpossible { .. }
+            | PagingEvent::HandedOver { .. }
             | PagingEvent::NobodyReached { .. } => None,
         }
     }
@@ -180,7 +205,18 @@ impl Paging {
                 self.escalation.why = PageReason::NotAcknowledged;
                 self.escalation.stepped = Some(at);
             }
-            PagingEvent::PageRequested { page, person, channel, address, reason, tier, round, repeat_of, severity } => {
+            PagingEvent::PageRequested {
+                page,
+                person,
+                channel,
+                address,
+                reason,
+                tier,
+                round,
+                repeat_of,
+                severity,
+                ask,
+            } => {
                 if let Some(before) = repeat_of {
                     self.owed.remove(before);
                 }
@@ -200,12 +236,13 @@ impl Paging {
                     requested: at,
                     outcome: None,
                     settled: None,
+                    ask: *ask,
                 };
                 if let Some(news) = self.news.get_mut(person) {
                     news.is_told(*page, *reason == PageReason::AnotherClaim, at);
                 }
                 self.pages.insert(*page, record);
-                if !wanted {
+                if !wanted || ask.is_some() {
                     self.asked.insert(*page);
                 }
             }
@@ -241,13 +278,51 @@ impl Paging {
                 escalation.next = *next;
                 escalation.why = PageReason::NobodyReached;
             }
+            // What it does beyond paging is in `apply`.
+            PagingEvent::HandedOver { .. } => {}
         }
+    }
+
+    /// It is another team's now: what the old one was told, and what was still to be tried there, is theirs no more.
+    pub(super) fn hand_over(
+        &mut self,
+        at: Timestamp,
+        (by, reason): (&Actor, &str),
+        policy: &EscalationPolicy,
+        had: Option<Actor>,
+    ) {
+        self.turned();
+        self.forget_told();
+        let from = self.escalation.policy.id.clone();
+        self.handed = Some(HandedOver { by: by.clone(), reason: reason.to_owned(), from, at, had });
+        self.escalation.policy = Arc::new(policy.clone());
+        (self.escalation.tier, self.escalation.round, self.escalation.stepped) = (None, 1, None);
+        (self.escalation.next, self.escalation.stood_down) = (Some(at), None);
+        self.escalation.why = PageReason::HandedOver;
+    }
+
+    /// Of what is left to try for those who were asked by name, only what is still needed stays.
+    pub(super) fn keep_asks(&mut self, needed: impl Fn(u32, Option<&PageReason>) -> bool) {
+        let kept = |id: &PageId| {
+            let ask = self.pages.get(id).and_then(|page| page.ask);
+            ask.is_none_or(|ask| needed(ask, self.first_reason(*id)))
+        };
+        let (owed, asked) = (self.owed.iter().filter(|id| kept(id)), self.asked.iter().filter(|id| kept(id)));
+        (self.owed, self.asked) = (owed.copied().collect(), asked.copied().collect());
+    }
+
+    /// Why the first page of a chain was owed.
+    pub(super) fn first_reason(&self, page: PageId) -> Option<&PageReason> {
+        self.chain(page).last().map(|page| &page.reason)
     }
 
     /// What is left to try on other channels is given up when the phase changes: somebody answered, or it starts afresh.
     pub(super) fn turned(&mut self) {
-        self.owed.clear();
-        self.asked.clear();
+        let pages = &self.pages;
+        let by_name = |id: &PageId| pages.get(id).is_some_and(|page| page.ask.is_some());
+        // Whoever was asked by name is still needed: see `keep_asks`.
+        self.owed.retain(by_name);
+        self.asked.retain(by_name);
         self.news.clear();
         self.escalation.unreached = 0;
     }
@@ -325,7 +400,7 @@ impl PagingCommand {
     pub(super) const fn survives_length(&self) -> bool {
         match self {
             Self::SettlePage { .. } => true,
-            Self::Escalate { .. } => false,
+            Self::Escalate { .. } | Self::HandOver { .. } => false,
         }
     }
 }

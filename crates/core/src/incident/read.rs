@@ -7,8 +7,8 @@ use imbl::OrdMap;
 use crate::{
     id::{IncidentId, PageId, PersonId, ServiceId, SignalId, SourceId},
     incident::{
-        Acknowledgement, Actor, Attached, Escalation, Incident, PageReason, PageRecord, Phase, ResponseRole, Room,
-        Severity, claims::Leads, text::shortened,
+        Acknowledgement, Actor, Ask, Attached, Escalation, HandedOver, Incident, PageReason, PageRecord, Phase,
+        ResponseRole, Room, Severity, claims::Leads, text::shortened,
     },
     limits::EVENTS_PER_INCIDENT_MAX,
     priority::Score,
@@ -56,7 +56,7 @@ impl Incident {
     }
     /// Why a page was owed, or the first of those that it repeats.
     pub fn first_reason(&self, page: PageId) -> Option<&PageReason> {
-        self.paging.chain(page).last().map(|page| &page.reason)
+        self.paging.first_reason(page)
     }
     /// Who said last that it was not over, and why.
     pub const fn reopened_by(&self) -> Option<&(Actor, String)> {
@@ -161,6 +161,18 @@ impl Incident {
     /// What people do together in it.
     pub const fn room(&self) -> &Room {
         &self.room
+    }
+    /// All that people and teams were asked, by number.
+    pub const fn asks(&self) -> &BTreeMap<u32, Ask> {
+        &self.roles.asks
+    }
+    /// What a page is for that somebody was asked by name, or had asked.
+    pub fn ask_of(&self, page: PageId) -> Option<&Ask> {
+        self.roles.asks.get(&self.paging.pages.get(&page)?.ask?)
+    }
+    /// That it was handed over last, and by whom.
+    pub const fn handed_over(&self) -> Option<&HandedOver> {
+        self.paging.handed.as_ref()
     }
     /// The incident that it is part of now.
     pub const fn merged_into(&self) -> Option<IncidentId> {

@@ -3,7 +3,9 @@
 use crate::{
     id::{IncidentId, MessageId, PageId, PersonId, SignalId, SilenceId},
     incident::{Actor, Phase},
-    limits::{MATCHERS_MAX, PINS_MAX, ROOM_PACE_MAX, SILENCES_MAX, TEXT_BYTES_MAX},
+    limits::{
+        ASKS_PER_INCIDENT_MAX, MATCHERS_MAX, PINS_MAX, ROOM_PACE_MAX, SILENCES_MAX, TEXT_BYTES_MAX,
+    },
     time::Timestamp,
 };
 
@@ -59,6 +61,22 @@ pub enum Refusal {
     NoSuchPerson {
         /// Who was named.
         person: PersonId,
+    },
+    /// Nothing was asked of them, or they have answered.
+    #[error("nothing is asked of {by} in incident {id}{}", ask.map_or_else(String::new, |ask| format!(" under number {ask}")))]
+    NothingAsked {
+        /// Which incident.
+        id: IncidentId,
+        /// Who answers.
+        by: Actor,
+        /// Which they mean; none: any.
+        ask: Option<u32>,
+    },
+    /// So many were asked to come that nobody knows any more who.
+    #[error("{ASKS_PER_INCIDENT_MAX} people and teams were asked to come into incident {id} already")]
+    TooManyAsks {
+        /// Which incident.
+        id: IncidentId,
     },
     /// No such page here.
     #[error("incident {id} has no page {page}")]
@@ -240,6 +258,8 @@ impl Refusal {
             | Self::BadText { .. }
             | Self::BadField { .. }
             | Self::NoSuchPerson { .. }
+            | Self::NothingAsked { .. }
+            | Self::TooManyAsks { .. }
             | Self::NoSuchPage { .. }
             | Self::NoSuchClaim { .. }
             | Self::PageSettled { .. }
@@ -267,6 +287,8 @@ impl Refusal {
             Self::NothingSaid { .. } => "nothing_said",
             Self::BadField { .. } => "bad_request",
             Self::NoSuchPerson { .. } => "no_such_person",
+            Self::NothingAsked { .. } => "nothing_asked",
+            Self::TooManyAsks { .. } => "too_many_asks",
             Self::NoSuchPage { .. } => "no_such_page",
             Self::NoSuchClaim { .. } => "no_such_signal",
             Self::NoSuchMessage { .. } => "no_such_message",
@@ -365,6 +387,9 @@ pub enum Named {
     /// A page.
     #[error("page {0}")]
     Page(PageId),
+    /// Something that was asked.
+    #[error("ask {0}")]
+    Ask(u32),
     /// A signal.
     #[error("signal {0}")]
     Signal(SignalId),

@@ -38,6 +38,7 @@ enum Sort {
     Drill,
     AllClear,
     Notice,
+    HandedOver,
 }
 
 impl Envelope {
@@ -46,6 +47,7 @@ impl Envelope {
         let sort = match delivery.kind {
             DeliveryKind::AllClear => Sort::AllClear,
             DeliveryKind::Notice => Sort::Notice,
+            DeliveryKind::HandedOver => Sort::HandedOver,
             DeliveryKind::Page if incident.is_some_and(Incident::is_drill) => Sort::Drill,
             DeliveryKind::Page => Sort::Page,
         };
@@ -93,7 +95,10 @@ const fn presses(reason: &PageReason) -> bool {
         | PageReason::Failed
         | PageReason::MayHaveArrived
         | PageReason::NobodyReached
-        | PageReason::AnotherClaim => true,
+        | PageReason::AnotherClaim
+        | PageReason::CalledIn
+        | PageReason::NotComing
+        | PageReason::HandedOver => true,
         PageReason::Opened
         | PageReason::NotAcknowledged
         | PageReason::AcknowledgementExpired

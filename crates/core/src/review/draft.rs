@@ -207,7 +207,20 @@ impl<'a> Fold<'a> {
             }
             // Its pages are events of their own; what a source said late or not at all changes no figure, and neither does what
             // people wrote: see `said`.
+            IncidentEvent::Paging(PagingEvent::HandedOver { .. }) => {
+                if self.phase == Phase::Acknowledged {
+                    self.phase = Phase::Triggered;
+                }
+            }
             IncidentEvent::Paging(PagingEvent::Escalated { .. })
+            | IncidentEvent::Roles(
+                RolesEvent::RoleGivenUp { .. }
+                | RolesEvent::AskedIn { .. }
+                | RolesEvent::AskedAgain { .. }
+                | RolesEvent::AskAccepted { .. }
+                | RolesEvent::AskDeclined { .. }
+                | RolesEvent::AskUnanswered { .. },
+            )
             | IncidentEvent::Room(_)
             | IncidentEvent::Claims(
                 ClaimsEvent::EndingLate { .. }

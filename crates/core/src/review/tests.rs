@@ -127,6 +127,7 @@ fn page(number: u8, to: &str, reason: PageReason, repeat_of: Option<u8>) -> Inci
         round: 1,
         repeat_of: repeat_of.map(id),
         severity: None,
+        ask: None,
     })
 }
 

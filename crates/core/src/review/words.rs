@@ -7,6 +7,7 @@ use crate::{
         Actor, ClaimsEvent, IncidentEvent, LifeEvent, MessageKind, PageOutcome, PageReason, PagingEvent, RolesEvent,
         RoomEvent,
     },
+    policy::Whom,
     signal::Signal,
     time::{Timestamp, human_span},
 };
@@ -53,6 +54,9 @@ pub(super) const fn reason(reason: &PageReason) -> &'static str {
         PageReason::Reopened => "it was reopened",
         PageReason::NobodyReached => "no page before is known to have reached anybody",
         PageReason::AnotherClaim => "something that nobody had answered for joined it",
+        PageReason::CalledIn => "they were asked to come",
+        PageReason::NotComing => "nobody came of those whom they had asked",
+        PageReason::HandedOver => "it was handed over to them",
     }
 }
 
@@ -197,11 +201,38 @@ fn of_paging(event: &PagingEvent, names: &Names<'_>) -> String {
             let times = if *passes > 1 { format!(", {passes} times in a row") } else { String::new() };
             format!("NOBODY COULD BE REACHED: everybody was tried, and no page is known to have arrived{times}{again}")
         }
+        PagingEvent::HandedOver { by, reason, policy } => {
+            format!("{} handed it over to {}: {reason}", names.actor(by), policy.id)
+        }
     }
 }
 
 fn of_roles(event: &RolesEvent, names: &Names<'_>) -> String {
     match event {
+        RolesEvent::RoleGivenUp { by, role, person } => {
+            let by = asked(by, &Actor::Person(person.clone()), names);
+            format!("{} is {} no more{by}", names.person(person), role.word())
+        }
+        RolesEvent::AskedIn { ask, whom, role, by, reason, next, .. } => {
+            let whom = match whom {
+                Whom::Person(person) => names.person(person),
+                Whom::Schedule(_) | Whom::Policy(_) => whom.to_string(),
+            };
+            let to = role.map_or_else(|| "to come".to_owned(), |role| format!("to be {}", role.word()));
+            format!("{} asked {whom} {to} (ask {ask}): {reason}; asked again at {next}", names.actor(by))
+        }
+        RolesEvent::AskedAgain { ask, next, .. } => {
+            format!("Nobody had answered ask {ask}: it was asked again; next step at {next}")
+        }
+        RolesEvent::AskAccepted { ask, person } => format!("{} is coming (ask {ask})", names.person(person)),
+        RolesEvent::AskDeclined { ask, person, reason } => {
+            let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+            format!("{} is not coming (ask {ask}){why}", names.person(person))
+        }
+        RolesEvent::AskUnanswered { ask, told: Some(person) } => {
+            format!("Nobody came for ask {ask}: {} is told", names.person(person))
+        }
+        RolesEvent::AskUnanswered { ask, told: None } => format!("Nobody came for ask {ask}"),
         RolesEvent::RoleTaken { by, role: taken, person } => {
             let by = asked(by, &Actor::Person(person.clone()), names);
             format!("{} is {}{by}", names.person(person), taken.word())
@@ -265,6 +296,7 @@ pub(super) fn readings(event: &IncidentEvent) -> Vec<Reading> {
             | PagingEvent::PageRequested { .. }
             | PagingEvent::PageImpossible { .. }
             | PagingEvent::PageSettled { .. }
+            | PagingEvent::HandedOver { .. }
             | PagingEvent::NobodyReached { .. },
         )
         | IncidentEvent::Life(
@@ -276,7 +308,7 @@ pub(super) fn readings(event: &IncidentEvent) -> Vec<Reading> {
             | LifeEvent::Reviewed { .. }
             | LifeEvent::MergedInto { .. },
         )
-        | IncidentEvent::Roles(RolesEvent::RoleTaken { .. })
+        | IncidentEvent::Roles(_)
         | IncidentEvent::Room(_) => Vec::new(),
     }
 }

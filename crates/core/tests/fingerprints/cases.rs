@@ -8,6 +8,7 @@ use quarterdeck_core::{
         event::{ClaimsEvent as C, LifeEvent as L, PagingEvent as P, RolesEvent as W, RoomEvent as R},
     },
     journal::{ErasedEvent, JournalEvent as J, SaidInNeed, Told, TriedFrom},
+    policy::Whom,
 };
 
 use crate::draw::{Draw, Drawn};
@@ -57,15 +58,28 @@ pub(crate) const PAGING: Cases<IncidentEvent> = &[
     ("page_requested.v1", |d| {
         let (page, person, channel, address, reason) = (any(d), any(d), any(d), any(d), any::<PageReason>(d));
         let (tier, round, repeat_of) = (any(d), any(d), any(d));
-        P::PageRequested { page, person, channel, address, reason, tier, round, repeat_of, severity: None }.into()
+        P::PageRequested { page, person, channel, address, reason, tier, round, repeat_of, severity: None, ask: None }
+            .into()
     }),
     ("page_impossible.v1", |d| P::PageImpossible { person: any(d), reason: any(d), tier: any(d) }.into()),
     ("page_settled.v1", |d| P::PageSettled { page: any(d), outcome: any(d), latency_ms: any(d) }.into()),
     ("nobody_reached.v1", |d| P::NobodyReached { passes: any(d), next: any(d) }.into()),
+    ("handed_over.v1", |d| P::HandedOver { by: any(d), reason: any(d), policy: Box::new(any(d)) }.into()),
 ];
 
-pub(crate) const ROLES: Cases<IncidentEvent> =
-    &[("role_taken.v1", |d| W::RoleTaken { by: any(d), role: any(d), person: any(d) }.into())];
+pub(crate) const ROLES: Cases<IncidentEvent> = &[
+    ("role_taken.v1", |d| W::RoleTaken { by: any(d), role: any(d), person: any(d) }.into()),
+    ("role_given_up.v1", |d| W::RoleGivenUp { by: any(d), role: any(d), person: any(d) }.into()),
+    ("asked_in.v1", |d| {
+        let whom = Whom::Person(any(d));
+        let (ask, people, role, by) = (any(d), vec![any(d)], any(d), any(d));
+        W::AskedIn { ask, whom, people, role, by, reason: any(d), next: any(d) }.into()
+    }),
+    ("asked_again.v1", |d| W::AskedAgain { ask: any(d), people: vec![any(d)], next: any(d) }.into()),
+    ("ask_accepted.v1", |d| W::AskAccepted { ask: any(d), person: any(d) }.into()),
+    ("ask_declined.v1", |d| W::AskDeclined { ask: any(d), person: any(d), reason: any(d) }.into()),
+    ("ask_unanswered.v1", |d| W::AskUnanswered { ask: any(d), told: any(d) }.into()),
+];
 
 pub(crate) const ROOM: Cases<IncidentEvent> = &[
     ("note_added.v1", |d| R::NoteAdded { by: any(d), text: any(d) }.into()),
@@ -109,6 +123,7 @@ pub(crate) const JOURNAL: Cases<J> = &[
         person: any(d),
         channel: any(d),
         outcome: any(d),
+        handed_over: false,
     }),
     ("source_begun_anew.v1", |d| J::SourceBegunAnew { source: any(d), chain: any(d), by: any(d), reason: any(d) }),
     ("erased.v1", |d| {

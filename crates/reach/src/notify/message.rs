@@ -40,6 +40,8 @@ pub fn compose(incident: Option<&Incident>, delivery: &Delivery, sending: Sendin
     let text = match (incident, delivery.kind) {
         (Some(incident), DeliveryKind::Page) => page_text(incident, record, repeat, setting),
         (Some(incident), DeliveryKind::AllClear) => all_clear_text(incident, setting),
+        (Some(incident), DeliveryKind::HandedOver) => handed_over_text(incident, setting),
+        (None, DeliveryKind::HandedOver) => "It was handed over to another team. No answer is needed.".to_owned(),
         (None, DeliveryKind::AllClear) => "It is over. No answer is needed.".to_owned(),
         (_, DeliveryKind::Notice) => String::new(),
         (None, DeliveryKind::Page) => UNREADABLE_TEXT.to_owned(),
@@ -62,6 +64,7 @@ pub fn compose(incident: Option<&Incident>, delivery: &Delivery, sending: Sendin
         kind: match delivery.kind {
             DeliveryKind::Page => MessageKind::Page,
             DeliveryKind::AllClear => MessageKind::Resolved,
+            DeliveryKind::HandedOver => MessageKind::HandedOver,
             DeliveryKind::Notice => MessageKind::Notice,
         },
         at: record.map_or(at, |record| record.requested),
@@ -122,6 +125,7 @@ pub fn bundle(mut messages: Vec<Message>, base_url: &str) -> Option<Message> {
     let what = match first.kind {
         MessageKind::Page => format!("{count} incidents need you. The worst is told first."),
         MessageKind::Resolved => format!("{count} incidents are over."),
+        MessageKind::HandedOver => format!("{count} incidents were handed over."),
         MessageKind::Notice => format!("{count} silences."),
     };
     let mut lines = vec![what, format!("{}: {}", first.severity, first.title), first.text.clone()];
@@ -199,6 +203,16 @@ fn all_clear_text(incident: &Incident, setting: &Setting) -> String {
     format!("{drill}{how}. {still} at {at}, it begins again.")
 }
 
+/// That it is another team's, by whom and why.
+fn handed_over_text(incident: &Incident, setting: &Setting) -> String {
+    let drill = if incident.is_drill() { "This was a drill for you. " } else { "" };
+    let to = &incident.escalation().policy.id;
+    let how = incident.handed_over().map_or_else(String::new, |handed| {
+        format!(" by {}: {}", called(&handed.by, setting), handed.reason.trim_end_matches('.'))
+    });
+    format!("{drill}It was handed over to {to}{how}. No answer is needed from you.")
+}
+
 /// How people call whoever did it.
 fn called<'a>(by: &'a Actor, setting: &'a Setting) -> Cow<'a, str> {
     match by {
@@ -217,7 +231,22 @@ fn because<'a>(incident: &'a Incident, record: &PageRecord, setting: &'a Setting
         let why = if why.is_empty() { String::new() } else { format!(": {why}") };
         Cow::Owned(format!("{} {verb}{why}", called(by, setting)))
     };
+    let asked = incident.ask_of(record.id).filter(|_| incident.first_reason(record.id) == Some(&PageReason::CalledIn));
+    if let Some(ask) = asked {
+        // However it comes, by this contact or by the next one: who asks, what for, and what is to be done with it.
+        let to = ask.role.map_or_else(|| "asked for you".to_owned(), |role| format!("asked you to be {}", role.word()));
+        let said = said(&to, &(ask.by.clone(), ask.reason.clone()));
+        return Cow::Owned(format!("{said}. Say whether you are coming: accept or decline ask {}", ask.number));
+    }
     match (&record.reason, incident.asker(), incident.reopened_by()) {
+        (PageReason::NotComing, ..) if incident.ask_of(record.id).is_some() => {
+            let whom = incident.ask_of(record.id).map(|ask| ask.whom.to_string()).unwrap_or_default();
+            Cow::Owned(format!("you asked {whom} to come, and nobody came"))
+        }
+        (PageReason::HandedOver, ..) if incident.handed_over().is_some() => {
+            let handed = incident.handed_over().map(|handed| (handed.by.clone(), handed.reason.clone()));
+            handed.map_or(Cow::Borrowed(""), |handed| said("handed it over to your team", &handed))
+        }
         (PageReason::Asked, Some(asker), _) => said("asked for you", asker),
         (PageReason::Reopened, _, Some((Actor::System, why))) => {
             Cow::Owned(format!("it was reopened, because {}", why.trim_end_matches('.')))
@@ -245,6 +274,9 @@ pub fn why(reason: &PageReason) -> &'static str {
         PageReason::Reopened => "it was reopened",
         PageReason::NobodyReached => "nobody is known to have been reached before, so everybody is tried again",
         PageReason::AnotherClaim => "something that nobody has answered for joined it",
+        PageReason::CalledIn => "somebody asked for you",
+        PageReason::NotComing => "nobody came of those whom you asked",
+        PageReason::HandedOver => "it was handed over to your team",
     }
 }
 

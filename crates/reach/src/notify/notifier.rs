@@ -91,6 +91,8 @@ pub enum MessageKind {
     Page,
     /// It is over.
     Resolved,
+    /// It is another team's now: nobody of the old one has to get up.
+    HandedOver,
     /// Something that a person set is to end, or did: nobody has to get up.
     Notice,
 }

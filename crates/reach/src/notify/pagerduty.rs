@@ -178,7 +178,8 @@ struct Link {
 fn compose<'a>(message: &'a Message, routing_key: &'a str, source: &'a str) -> Event<'a> {
     let link = link(message).map(String::from);
     let (action, payload) = match message.kind {
-        MessageKind::Resolved => ("resolve", None),
+        // What another team has now is no incident of this one any more.
+        MessageKind::Resolved | MessageKind::HandedOver => ("resolve", None),
         MessageKind::Page | MessageKind::Notice => ("trigger", Some(payload(message, source))),
     };
     Event {

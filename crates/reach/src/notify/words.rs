@@ -15,10 +15,14 @@ const SECRET_RUN_BYTES: usize = 8;
 pub(crate) fn headline(message: &Message, chars_max: usize) -> String {
     let drill = if message.drill { "DRILL: " } else { "" };
     let repeat = if message.repeat { "REPEAT: " } else { "" };
-    let over = if message.kind == MessageKind::Resolved { "RESOLVED: " } else { "" };
+    let over = match message.kind {
+        MessageKind::Resolved => "RESOLVED: ",
+        MessageKind::HandedOver => "HANDED OVER: ",
+        MessageKind::Page | MessageKind::Notice => "",
+    };
     let title = one_line(&message.title);
     let severity = match message.kind {
-        MessageKind::Page | MessageKind::Resolved => format!("{}: ", message.severity),
+        MessageKind::Page | MessageKind::Resolved | MessageKind::HandedOver => format!("{}: ", message.severity),
         MessageKind::Notice => String::new(),
     };
     shorten(&format!("{drill}{repeat}{over}{severity}{title}"), chars_max)
@@ -42,7 +46,7 @@ pub(crate) fn origin(message: &Message) -> String {
     let person = one_line(&message.person);
     let person = if person.is_empty() { String::new() } else { format!(", for {person}") };
     match message.kind {
-        MessageKind::Page | MessageKind::Resolved => {
+        MessageKind::Page | MessageKind::Resolved | MessageKind::HandedOver => {
             format!("Incident {}, page {}{person}, decided {}", message.incident, message.page, message.at)
         }
         MessageKind::Notice => format!("Notice {}{person}, decided {}", message.page, message.at),
@@ -54,6 +58,7 @@ pub(crate) fn idempotency_key(message: &Message) -> String {
     match message.kind {
         MessageKind::Page | MessageKind::Notice => message.page.to_string(),
         MessageKind::Resolved => format!("{}.resolved", message.page),
+        MessageKind::HandedOver => format!("{}.handed_over", message.page),
     }
 }
 
@@ -61,7 +66,7 @@ pub(crate) fn idempotency_key(message: &Message) -> String {
 pub(crate) fn invitation(message: &Message) -> &'static str {
     match message.kind {
         MessageKind::Page => "Open and acknowledge",
-        MessageKind::Resolved => "Open the incident",
+        MessageKind::Resolved | MessageKind::HandedOver => "Open the incident",
         MessageKind::Notice => "Open the silences",
     }
 }

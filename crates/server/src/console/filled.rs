@@ -42,6 +42,8 @@ fn value(field: &Field, text: &str) -> Result<Option<Value>, Refused> {
         FieldKind::Text => Some(json!(text.replace("\r\n", "\n"))),
         FieldKind::Choice(_)
         | FieldKind::Person
+        | FieldKind::Whom
+        | FieldKind::Policy
         | FieldKind::Incident
         | FieldKind::Signal
         | FieldKind::Message

@@ -78,6 +78,8 @@ pub(super) async fn render(
     let refused = attempt.as_ref().map(|attempt| attempt.refused.body().clone());
     let choices = Choices {
         people: people(app),
+        whom: whom(app),
+        policies: policies(app, &it.policy),
         me: visitor.person.as_ref().map(ToString::to_string).unwrap_or_default(),
         others: others(app, &it.summary.id),
         claims: claims(&it),
@@ -90,6 +92,7 @@ pub(super) async fn render(
         refused,
         acts: acts(app, &it, attempt.as_ref(), &choices).await,
         may_act: visitor.role >= Role::Responder,
+        me: visitor.person.as_ref().map(ToString::to_string).unwrap_or_default(),
         open: matches!(it.summary.phase.as_str(), "triggered" | "acknowledged" | "mitigated"),
         signals: it.signals.iter().take(SIGNALS_SHOWN).cloned().collect(),
         hidden_signals: it.signals.len().saturating_sub(SIGNALS_SHOWN),
@@ -106,6 +109,24 @@ fn people(app: &Shared) -> Vec<Choice> {
     let in_force = app.live.now();
     let people = in_force.setting.roster.people.values();
     people.map(|person| Choice { value: person.id.to_string(), label: person.name.clone() }).collect()
+}
+
+/// People, policies and schedules of the roster as a form offers them to be asked.
+fn whom(app: &Shared) -> Vec<Choice> {
+    let in_force = app.live.now();
+    let roster = &in_force.setting.roster;
+    let of = |sort: &str, name: &str, label: String| Choice { value: format!("{sort}:{name}"), label };
+    let people = roster.people.values().map(|one| of("person", one.id.as_str(), one.name.clone()));
+    let policies = roster.policies.keys().map(|id| of("policy", id.as_str(), format!("the team of policy {id}")));
+    let schedules = roster.schedules.keys().map(|id| of("schedule", id.as_str(), format!("on call in {id}")));
+    people.chain(policies).chain(schedules).collect()
+}
+
+/// Policies of the roster as a form offers them, but for the one that it has.
+fn policies(app: &Shared, has: &str) -> Vec<Choice> {
+    let in_force = app.live.now();
+    let others = in_force.setting.roster.policies.keys().filter(|id| id.as_str() != has);
+    others.map(|id| Choice { value: id.to_string(), label: id.to_string() }).collect()
 }
 
 /// Other open incidents as a form offers them.
@@ -129,6 +150,8 @@ fn claims(it: &api::Incident) -> Vec<Choice> {
 /// The choices that the configuration, the board and the incident give.
 struct Choices {
     people: Vec<Choice>,
+    whom: Vec<Choice>,
+    policies: Vec<Choice>,
     me: String,
     others: Vec<Choice>,
     claims: Vec<Choice>,
@@ -163,6 +186,8 @@ fn act(offer: &api::Offer, typed: Option<&Typed>, choices: &Choices) -> Act {
         };
         let options = match field.kind.as_str() {
             "person" => choices.people.clone(),
+            "whom" => choices.whom.clone(),
+            "policy" => choices.policies.clone(),
             "incident" => choices.others.clone(),
             "signal" => choices.claims.clone(),
             _ => field.choices.iter().map(|word| Choice { value: word.clone(), label: word.clone() }).collect(),
@@ -186,6 +211,8 @@ mod tests {
         let choice = |value: &str| Choice { value: value.to_owned(), label: value.to_uppercase() };
         Choices {
             people: vec![choice("ana"), choice("bo")],
+            whom: vec![choice("person:ana"), choice("policy:all")],
+            policies: vec![choice("other")],
             me: "bo".to_owned(),
             others: vec![choice("inc_2")],
             claims: vec![choice("sig_1")],
@@ -221,6 +248,8 @@ mod tests {
 
     #[test]
     fn a_choice_offers_what_there_is() {
+        assert_eq!(input("whom", None, None).options[1].value, "policy:all");
+        assert_eq!(input("policy", None, None).options[0].value, "other");
         let person = input("person", None, None);
         assert_eq!((person.content.as_str(), person.options.len()), ("bo", 2));
         assert_eq!(input("incident", None, None).options[0].value, "inc_2");

@@ -213,6 +213,8 @@ pub(super) struct Incident {
     pub acts: Vec<Act>,
     /// The visitor's role may act at all.
     pub may_act: bool,
+    /// The visitor, if a person.
+    pub me: String,
     /// People still work on it.
     pub open: bool,
     /// The signals shown.

@@ -87,6 +87,8 @@ async fn refused(app: &Shared, caller: &Caller, refusal: Refusal) -> Refused {
         | Refusal::WentOn { .. }
         | Refusal::BadText { .. }
         | Refusal::NothingSaid { .. }
+        | Refusal::NothingAsked { .. }
+        | Refusal::TooManyAsks { .. }
         | Refusal::BadField { .. }
         | Refusal::NoSuchPerson { .. }
         | Refusal::NoSuchPage { .. }

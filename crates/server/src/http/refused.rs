@@ -101,6 +101,8 @@ impl From<Refusal> for Refused {
             | Refusal::WentOn { .. }
             | Refusal::SetAside { .. }
             | Refusal::PageSettled { .. }
+            | Refusal::NothingAsked { .. }
+            | Refusal::TooManyAsks { .. }
             | Refusal::BadMerge { .. }
             | Refusal::BadMessage { .. }
             | Refusal::KeyUsed { .. }

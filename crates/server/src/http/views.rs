@@ -1,11 +1,13 @@
 //! From the rules' words to the API's types. The only place that knows both.
 
+use std::collections::BTreeSet;
+
 use quarterdeck_api as api;
 use quarterdeck_core::{
     board::{Fate, IncidentRow},
-    id::IncidentId,
+    id::{IncidentId, PersonId},
     incident::{
-        Attached, Incident, PageOutcome, PageRecord, Refusal,
+        Ask, Attached, Incident, PageOutcome, PageRecord, Refusal,
         offer::{Field, FieldKind, Offer, Right},
     },
     priority::Score,
@@ -79,6 +81,15 @@ pub async fn incident(
             .collect(),
         pages: pages.into_iter().map(page).collect(),
         roles: incident.roles().iter().map(|(role, person)| (role.word().to_owned(), person.to_string())).collect(),
+        asks: incident.asks().values().map(ask).collect(),
+        handed_over: incident.handed_over().map(|handed| api::HandedOver {
+            by: handed.by.to_string(),
+            reason: handed.reason.clone(),
+            from: handed.from.to_string(),
+            at: handed.at.to_string(),
+            had: handed.had.as_ref().map(ToString::to_string),
+        }),
+        policy: incident.escalation().policy.id.to_string(),
         merged_into: incident.merged_into().map(|into| into.to_string()),
         declared_by: incident.declared_by().map(ToString::to_string),
         acknowledged_until: incident.acknowledgement().map(|word| word.until.to_string()),
@@ -88,6 +99,24 @@ pub async fn incident(
         earlier,
         offers: offers(incident, right),
     })
+}
+
+fn ask(ask: &Ask) -> api::Ask {
+    let named = |people: &BTreeSet<PersonId>| people.iter().map(ToString::to_string).collect();
+    api::Ask {
+        number: ask.number,
+        whom: ask.whom.to_string(),
+        role: ask.role.map(|role| role.word().to_owned()),
+        by: ask.by.to_string(),
+        reason: ask.reason.clone(),
+        at: ask.at.to_string(),
+        people: named(&ask.people),
+        coming: named(&ask.coming),
+        declined: named(&ask.declined),
+        state: ask.state.word().to_owned(),
+        next: ask.next.map(|next| next.to_string()),
+        awaits: ask.people.iter().filter(|person| ask.awaits(person)).map(ToString::to_string).collect(),
+    }
 }
 
 /// Why an incident cannot be shown: there is none, or its history was set aside.
@@ -113,6 +142,8 @@ pub fn offer(offer: &Offer) -> api::Offer {
             FieldKind::Choice(words) => words.iter().map(|word| (*word).to_owned()).collect(),
             FieldKind::Text
             | FieldKind::Person
+            | FieldKind::Whom
+            | FieldKind::Policy
             | FieldKind::Incident
             | FieldKind::Signal
             | FieldKind::Message
@@ -341,5 +372,6 @@ fn page(page: &PageRecord) -> api::Page {
         outcome: outcome.map(ToOwned::to_owned),
         detail,
         settled: page.settled.map(|at| at.to_string()),
+        ask: page.ask,
     }
 }

@@ -322,6 +322,10 @@ impl<'a> Told<'a> {
                 MessageKind::Page => by_page.entry(arrival.page).or_default().push(arrival),
                 // A silence is no incident.
                 MessageKind::Notice => {}
+                MessageKind::HandedOver => {
+                    let incident = arrival.incident;
+                    self.outside.object(format!("people hear that {incident} was handed over, and nobody did that"));
+                }
                 MessageKind::Resolved if self.over.contains(&arrival.incident) => {}
                 MessageKind::Resolved => {
                     self.outside.object(format!("people hear that {} is over, which it is not", arrival.incident));

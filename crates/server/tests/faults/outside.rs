@@ -158,6 +158,7 @@ impl Outside {
             match message.kind {
                 MessageKind::Page => "a page",
                 MessageKind::Resolved => "an all-clear",
+                MessageKind::HandedOver => "word of a hand-over",
                 MessageKind::Notice => "a notice",
             },
             message.person,

@@ -16,7 +16,8 @@ fn example(kind: &CommandKind) -> Command {
         let value = match field.kind {
             FieldKind::Text => json!("a line"),
             FieldKind::Choice(words) => json!(words[0]),
-            FieldKind::Person => json!("ana"),
+            FieldKind::Person | FieldKind::Whom => json!("ana"),
+            FieldKind::Policy => json!("default"),
             FieldKind::Incident => json!("inc_00000000000000000000000000"),
             FieldKind::Message => json!("msg_00000000000000000000000000"),
             FieldKind::Key => json!("k1"),
@@ -112,7 +113,8 @@ async fn an_answer_says_what_was_logged_and_what_comes_next() {
     let done = client.command(&id, &Command::Acknowledge {}).await.unwrap();
     assert_eq!((done.summary.phase.as_str(), done.log_index), ("acknowledged", Some(before)));
     let offered: Vec<&str> = done.offers.iter().map(|offer| offer.command.as_str()).collect();
-    assert_eq!(offered, ["acknowledge", "acknowledge_claim", "note", "escalate", "take_role", "say", "decide", "ask"]);
+    let want = ["acknowledge", "acknowledge_claim", "note", "escalate", "page", "take_role", "say", "decide", "ask"];
+    assert_eq!(offered, want);
     assert_eq!(done.offers[0].title, "Acknowledge again");
 
     let scribe = Command::TakeRole { role: "scribe".to_owned(), person: None };

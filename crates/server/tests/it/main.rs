@@ -22,6 +22,7 @@ mod commands;
 #[cfg(test)]
 mod damage;
 mod declare;
+mod asked_in;
 #[cfg(test)]
 mod description;
 #[cfg(test)]

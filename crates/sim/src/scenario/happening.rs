@@ -57,6 +57,11 @@ pub(super) enum Deed {
     Notes(String),
     Escalates(String),
     Takes(ResponseRole),
+    GivesUp(ResponseRole),
+    Pages { whom: String, role: Option<ResponseRole>, reason: String },
+    Accepts,
+    Declines(String),
+    HandsOver { to: String, reason: String },
     States { facts: Facts, instead: bool },
     MergesInto(usize),
     Declares { title: String, service: Option<String>, severity: Severity, facts: Facts, drill: bool },
@@ -75,9 +80,9 @@ pub(super) enum Manner {
 
 /// What may stand in a line, for error texts.
 const VOCABULARY: &str = "`monitor …`, `the channel …`, a person and one of acknowledges, mitigates, resolves, reopens, reviews, \
-                          notes, escalates, declares, takes, states, merges, silences, ends, says, decides, asks, answers, \
-                          types, changes, withdraws, pins, unpins, `opens the room`, `closes the room`; or something that \
-                          happens on a chain";
+                          notes, escalates, declares, pages, accepts, declines, hands, takes, gives, states, merges, silences, \
+                          ends, says, decides, asks, answers, types, changes, withdraws, pins, unpins, `opens the room`, \
+                          `closes the room`; or something that happens on a chain";
 /// One line of a storm stands for at most so many signals: ten times the storm that must become one incident.
 const TIMES_MAX: u64 = 50_000;
 
@@ -187,6 +192,22 @@ fn person(mut words: Words) -> Result<Option<Happening>, String> {
         "reopens" => Deed::Reopens(text(&mut words, true)?),
         "notes" => Deed::Notes(text(&mut words, true)?),
         "escalates" => Deed::Escalates(text(&mut words, true)?),
+        "pages" => {
+            let whom = words.next("a person, a policy or a schedule")?;
+            let role = if words.takes("to be") { Some(role(&words.next("a role")?)?) } else { None };
+            Deed::Pages { whom, role, reason: text(&mut words, true)? }
+        }
+        "accepts" => Deed::Accepts,
+        "declines" => Deed::Declines(text(&mut words, false)?),
+        "hands" => {
+            words.expect("over to")?;
+            let to = words.next("a policy")?;
+            Deed::HandsOver { to, reason: text(&mut words, true)? }
+        }
+        "gives" => {
+            words.expect("up")?;
+            Deed::GivesUp(role(&words.next("a role")?)?)
+        }
         "takes" => Deed::Takes(role(&words.next("a role")?)?),
         "states" => {
             let instead = words.takes("instead");
@@ -253,7 +274,8 @@ fn number(words: &mut Words) -> Result<usize, String> {
 
 fn role(text: &str) -> Result<ResponseRole, String> {
     let found = ResponseRole::ALL.into_iter().find(|role| role.word() == text);
-    found.ok_or_else(|| format!("expected one of commander, operations, communications, scribe, found `{text}`"))
+    let known: Vec<&str> = ResponseRole::ALL.iter().map(|role| role.word()).collect();
+    found.ok_or_else(|| format!("expected one of {}, found `{text}`", known.join(", ")))
 }
 
 fn fact(words: &mut Words) -> Result<Facts, String> {

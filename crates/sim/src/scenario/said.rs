@@ -66,7 +66,10 @@ pub(super) fn of_incident(
                 | PageReason::Failed
                 | PageReason::Reopened
                 | PageReason::NobodyReached
-                | PageReason::AnotherClaim => "",
+                | PageReason::AnotherClaim
+                | PageReason::CalledIn
+                | PageReason::NotComing
+                | PageReason::HandedOver => "",
             };
             format!("paged {person} by {channel}{why}")
         }
@@ -86,6 +89,16 @@ pub(super) fn of_incident(
         E::Life(LifeEvent::Reviewed { .. }) => "reviewed".to_owned(),
         E::Life(LifeEvent::MergedInto { into, .. }) => format!("merged into {}", number(*into)),
         E::Claims(ClaimsEvent::MergedFrom { from, .. }) => format!("took in {}", number(*from)),
+        E::Paging(PagingEvent::HandedOver { policy, .. }) => format!("handed over to {}", policy.id),
+        E::Roles(RolesEvent::RoleGivenUp { role, person, .. }) => format!("{person} is {} no more", role.word()),
+        E::Roles(RolesEvent::AskedIn { whom, role: None, by, .. }) => format!("{by} asked {whom} to come"),
+        E::Roles(RolesEvent::AskedIn { whom, role: Some(role), by, .. }) => {
+            format!("{by} asked {whom} to be {}", role.word())
+        }
+        E::Roles(RolesEvent::AskedAgain { ask, .. }) => format!("asked {} again", whom_of(board, incident, *ask)),
+        E::Roles(RolesEvent::AskAccepted { person, .. }) => format!("{person} is coming"),
+        E::Roles(RolesEvent::AskDeclined { person, .. }) => format!("{person} is not coming"),
+        E::Roles(RolesEvent::AskUnanswered { ask, .. }) => format!("{} did not come", whom_of(board, incident, *ask)),
         E::Roles(RolesEvent::RoleTaken { role, person, .. }) => format!("{person} is {}", role.word()),
         E::Room(RoomEvent::NoteAdded { .. }) => "note".to_owned(),
         E::Room(RoomEvent::MessageWritten { kind, .. }) => match kind {
@@ -160,6 +173,11 @@ pub(super) fn name_of(signal: &Signal) -> String {
 fn signal_of(board: &Board, incident: IncidentId, signal: SignalId) -> String {
     let known = board.incident(incident).and_then(|incident| incident.signals().get(&signal));
     known.map_or_else(|| signal.to_string(), |attached| name_of(&attached.signal))
+}
+
+fn whom_of(board: &Board, incident: IncidentId, ask: u32) -> String {
+    let known = board.incident(incident).and_then(|incident| incident.asks().get(&ask));
+    known.map_or_else(|| format!("ask {ask}"), |ask| ask.whom.to_string())
 }
 
 /// The first tier of the first round goes without saying: its pages say it.

@@ -353,6 +353,11 @@ impl Stage {
             Deed::Reviews(note) => Command::Life(LifeCommand::Review { by, note }),
             Deed::Notes(text) => Command::Room(RoomCommand::Note { by, text }),
             Deed::Escalates(reason) => Command::Paging(PagingCommand::Escalate { by, reason }),
+            Deed::Pages { whom, role, reason } => Command::Roles(RolesCommand::Ask { by, whom, role, reason }),
+            Deed::Accepts => Command::Roles(RolesCommand::Accept { by, ask: None }),
+            Deed::Declines(reason) => Command::Roles(RolesCommand::Decline { by, ask: None, reason }),
+            Deed::GivesUp(role) => Command::Roles(RolesCommand::GiveUp { by, role }),
+            Deed::HandsOver { to, reason } => Command::Paging(PagingCommand::HandOver { by, to: name(&to)?, reason }),
             Deed::Takes(role) => match &by {
                 Actor::Person(person) => Command::Roles(RolesCommand::Take { role, person: person.clone(), by }),
                 Actor::Token(_) | Actor::System => return Err("only a person takes a role".to_owned()),

@@ -5,12 +5,12 @@ use std::{collections::BTreeSet, time::Duration};
 
 use super::reach::{self, Reach, next_contact, reach};
 use crate::{
-    id::{PageId, PersonId},
+    id::{PageId, PersonId, PolicyId},
     incident::{
         Actor, ClaimsEvent, Ctx, Escalation, Incident, IncidentEvent, LifeEvent, PageOutcome, PageReason, PageRecord,
-        PagingCommand, PagingEvent, Phase, Refusal, RoomEvent, text::sentence,
+        PagingCommand, PagingEvent, Phase, Refusal, RoomEvent, Severity, text::sentence,
     },
-    limits::{TIER_DELAY_MIN, UNREACHED_DOUBLINGS_MAX, UNREACHED_PAUSE},
+    limits::{POLICIES_NAMED_MAX, TIER_DELAY_MIN, UNREACHED_DOUBLINGS_MAX, UNREACHED_PAUSE},
     policy::{Contact, EscalationPolicy, Roster},
     time::Timestamp,
 };
@@ -67,6 +67,7 @@ impl Incident {
                 self.page_next_tier(by, reason, ctx, &mut events);
                 Ok(events)
             }
+            PagingCommand::HandOver { by, to, reason } => self.hand_over(by, &to, reason, ctx),
             PagingCommand::SettlePage { page, outcome, latency } => {
                 let record = self.paging.pages.get(&page).ok_or(Refusal::NoSuchPage { id: self.life.id, page })?;
                 if record.outcome.is_some() {
@@ -75,6 +76,34 @@ impl Incident {
                 Ok(vec![PagingEvent::PageSettled { page, outcome, latency_ms: latency }.into()])
             }
         }
+    }
+
+    /// Makes it another team's. Their first page is left to the duties, as at the opening.
+    fn hand_over(
+        &self,
+        by: Actor,
+        to: &PolicyId,
+        reason: String,
+        ctx: &Ctx<'_>,
+    ) -> Result<Vec<IncidentEvent>, Refusal> {
+        self.may("hand over", self.life.phase.is_unsettled())?;
+        sentence("reason", &reason)?;
+        let policies = &ctx.setting.roster.policies;
+        let Some(policy) = policies.get(to) else {
+            let known: Vec<&str> = policies.keys().take(POLICIES_NAMED_MAX).map(PolicyId::as_str).collect();
+            let want = format!("there is no such policy: want one of {}", known.join(", "));
+            return Err(Refusal::bad_field("to", to.as_str(), want));
+        };
+        if self.paging.escalation.policy.id == *to {
+            return Err(Refusal::bad_field(
+                "to",
+                to.as_str(),
+                "it is with them already: escalate, or page somebody".to_owned(),
+            ));
+        }
+        // Somebody says that they are needed: they are paged however mild it is.
+        let policy = Box::new(EscalationPolicy { page_at: Severity::Sev5, ..policy.clone() });
+        Ok(vec![PagingEvent::HandedOver { by, reason, policy }.into()])
     }
 
     /// What paging owes at `now`.
@@ -88,13 +117,7 @@ impl Incident {
         if self.stands_down().is_some_and(|at| at <= now) {
             return vec![PagingDuty::StandDown];
         }
-        let owed = self.paging.owed.iter().filter_map(|id| self.paging.pages.get(id));
-        let mut duties: Vec<PagingDuty> = owed
-            .map(|page| match next_contact(self, page, roster) {
-                Some(contact) => PagingDuty::Retry { page: page.id, contact },
-                None => PagingDuty::GiveUp { page: page.id },
-            })
-            .collect();
+        let mut duties = self.retries_due(roster);
         if escalation.next.is_some_and(|next| next <= now) {
             duties.push(PagingDuty::Step(escalation.following()));
         } else if is_spent(self, &duties) {
@@ -104,6 +127,21 @@ impl Incident {
         let untold = self.paging.untold(self.last_event).filter(|(_, at)| *at <= now);
         duties.extend(untold.map(|(person, _)| PagingDuty::Tell(person.clone())));
         duties
+    }
+
+    /// What is owed of pages that did not arrive. After the harm has stopped that is all: to those who were asked by name.
+    pub(crate) fn retries_due(&self, roster: &Roster) -> Vec<PagingDuty> {
+        let owed = self.paging.owed.iter().filter_map(|id| self.paging.pages.get(id));
+        let next = |page: &PageRecord| match next_contact(self, page, roster) {
+            Some(contact) => PagingDuty::Retry { page: page.id, contact },
+            None => PagingDuty::GiveUp { page: page.id },
+        };
+        owed.map(next).collect()
+    }
+
+    /// When they are owed.
+    pub(crate) fn retries_deadline(&self) -> Option<Timestamp> {
+        (!self.paging.owed.is_empty()).then_some(self.last_event)
     }
 
     /// Who is to be told that it is worse than they were told, while nobody has answered.
@@ -180,18 +218,17 @@ impl Incident {
             match event {
                 PagingEvent::PageRequested { person, .. } => person == whom,
                 PagingEvent::PageImpossible { person, .. } => person.as_ref() == Some(whom),
-                PagingEvent::Escalated { .. } | PagingEvent::PageSettled { .. } | PagingEvent::NobodyReached { .. } => {
-                    false
-                }
+                PagingEvent::Escalated { .. }
+                | PagingEvent::PageSettled { .. }
+                | PagingEvent::HandedOver { .. }
+                | PagingEvent::NobodyReached { .. } => false,
             }
         });
         if is_told {
             return;
         }
         let last = self.paging.pages.values().filter(|page| page.person == *whom).max_by_key(|page| page.requested);
-        let escalation = &self.paging.escalation;
-        let own = (escalation.policy.place(escalation.tier), escalation.round);
-        let place = last.map_or(own, |page| (page.tier, page.round));
+        let place = last.map_or_else(|| self.own_place(), |page| (page.tier, page.round));
         let is_news = self.paging.untold(self.last_event).any(|(person, _)| person == whom);
         let why = if is_news { PageReason::AnotherClaim } else { PageReason::SeverityRose };
         match reach::person(whom, &ctx.setting.roster) {
@@ -233,7 +270,29 @@ impl Incident {
             round: before.round,
             repeat_of: Some(page),
             severity: Some(self.claims.severity),
+            ask: before.ask,
         }));
+    }
+
+    /// The step that the escalation stands at, for what is no page of it.
+    pub(super) fn own_place(&self) -> (usize, u32) {
+        let escalation = &self.paging.escalation;
+        (escalation.policy.place(escalation.tier), escalation.round)
+    }
+
+    /// A page to somebody who was asked by name, or who had asked.
+    pub(super) fn page_asked(
+        &self,
+        ask: u32,
+        person: &PersonId,
+        Contact { channel, address }: Contact,
+        reason: PageReason,
+        ctx: &mut Ctx<'_>,
+    ) -> IncidentEvent {
+        let (page, (tier, round), severity) = (ctx.fresh(), self.own_place(), Some(self.claims.severity));
+        let (person, repeat_of, ask) = (person.clone(), None, Some(ask));
+        PagingEvent::PageRequested { page, person, channel, address, reason, tier, round, repeat_of, severity, ask }
+            .into()
     }
 
     fn take_step(
@@ -335,8 +394,9 @@ impl Incident {
         (tier, round): (usize, u32),
     ) -> IncidentEvent {
         let (page, severity) = (ctx.fresh(), Some(self.claims.severity));
-        let repeat_of = None;
-        PagingEvent::PageRequested { page, person, channel, address, reason, tier, round, repeat_of, severity }.into()
+        let (repeat_of, ask) = (None, None);
+        PagingEvent::PageRequested { page, person, channel, address, reason, tier, round, repeat_of, severity, ask }
+            .into()
     }
 }
 
@@ -375,7 +435,8 @@ fn instead(incident: &Incident) -> PagingDuty {
 impl Escalation {
     /// Whether this page belongs to the last step.
     fn asked_for(&self, page: &PageRecord) -> bool {
-        self.stepped.is_some_and(|stepped| page.requested >= stepped)
+        page.ask.is_none()
+            && self.stepped.is_some_and(|stepped| page.requested >= stepped)
             && page.round == self.round
             && page.tier == self.policy.place(self.tier)
     }

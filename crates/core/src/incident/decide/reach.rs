@@ -3,7 +3,7 @@
 use crate::{
     id::PersonId,
     incident::{ERASED, Incident, PageRecord},
-    policy::{Contact, Roster, Target, Tier},
+    policy::{Contact, Roster, Target, Tier, Whom},
     time::Timestamp,
 };
 
@@ -21,6 +21,27 @@ pub(super) fn reach(tier: &Tier, roster: &Roster, now: Timestamp) -> Vec<Reach> 
         return vec![Reach::Nobody(None, "the tier names nobody".to_owned())];
     }
     tier.targets.iter().map(|target| self::target(target, roster, now)).collect()
+}
+
+/// Everybody whom an ask means at this instant. A team is asked tier by tier, the first after the last; where nobody of a tier can be
+/// reached, its fallback.
+pub(super) fn asked(whom: &Whom, again: u32, roster: &Roster, now: Timestamp) -> Vec<Reach> {
+    match whom {
+        Whom::Person(id) => vec![person(id, roster)],
+        Whom::Schedule(id) => vec![target(&Target::Schedule(id.clone()), roster, now)],
+        Whom::Policy(id) => {
+            let Some(policy) = roster.policies.get(id) else {
+                return vec![Reach::Nobody(None, format!("no policy `{id}` in the roster"))];
+            };
+            let place = usize::try_from(again).unwrap_or_default().checked_rem(policy.tiers.len());
+            let tier = place.and_then(|place| policy.tiers.get(place));
+            let mut found = tier.map_or_else(Vec::new, |tier| reach(tier, roster, now));
+            if !found.iter().any(|one| matches!(one, Reach::Person(..))) {
+                found.push(person(&policy.fallback, roster));
+            }
+            found
+        }
+    }
 }
 
 /// One person by name.

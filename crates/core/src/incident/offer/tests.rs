@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::{
     id::{Id, IncidentId, MessageId, SeededIds},
-    incident::{Ctx, IncidentEvent, LifeEvent, RoomEvent, Severity},
+    incident::{Ctx, IncidentEvent, LifeEvent, RolesEvent, RoomEvent, Severity},
     limits::{EVENTS_PER_INCIDENT_MAX, ROOM_EVENTS_MAX},
-    policy::{EscalationPolicy, Person, Roster},
+    policy::{Contact, EscalationPolicy, Person, Roster, Whom},
     priority::{Score, Weights},
     setting::{Rules, Setting},
     signal::{Explanation, Fingerprint, Loudness, Signal, SignalStatus},
@@ -70,7 +70,22 @@ fn other() -> IncidentId {
     Id::from_bytes([8; 16])
 }
 
-/// The incident in every phase, and one that is too long for more.
+/// Ana is asked to be scribe.
+fn asked_in() -> IncidentEvent {
+    let (ana, next) = ("ana".parse().unwrap(), Timestamp::default().plus(Duration::from_mins(5)));
+    RolesEvent::AskedIn {
+        ask: 1,
+        whom: Whom::Person("ana".parse().unwrap()),
+        people: vec![ana],
+        role: Some(ResponseRole::Scribe),
+        by: Actor::Token("ci".to_owned()),
+        reason: "hands".to_owned(),
+        next,
+    }
+    .into()
+}
+
+/// The incident in every phase, one that is too long for more, one in which somebody was asked to come, and one in which they answered.
 fn stages() -> Vec<Incident> {
     let until = Timestamp::default().plus(Duration::from_mins(30));
     let note = || IncidentEvent::Room(RoomEvent::NoteAdded { by: by(), text: "again".to_owned() });
@@ -90,6 +105,8 @@ fn stages() -> Vec<Incident> {
         after(&long),
         after(&[asked(question()), pinned]),
         after(&full),
+        after(&[asked_in()]),
+        after(&[asked_in(), RolesEvent::AskAccepted { ask: 1, person: "ana".parse().unwrap() }.into()]),
     ]
 }
 
@@ -109,10 +126,13 @@ fn example(kind: &CommandKind, message: MessageId) -> Given {
         FieldKind::Text => json!("a line"),
         FieldKind::Choice(words) => json!(words[0]),
         FieldKind::Person => json!("ana"),
+        FieldKind::Whom => json!("bo"),
+        FieldKind::Policy => json!("other"),
         FieldKind::Incident => json!(other().to_string()),
         FieldKind::Signal => json!(crate::id::SignalId::from_bytes([1; 16]).to_string()),
         FieldKind::Message => json!(message.to_string()),
         FieldKind::Key => json!("k1"),
+        FieldKind::Count if field.name == "ask" => json!(1),
         FieldKind::Cents | FieldKind::Count => json!(5),
         FieldKind::Flag => json!(true),
     };
@@ -128,7 +148,7 @@ fn words(offers: &[Offer]) -> Vec<&'static str> {
 
 #[test]
 fn what_is_offered_follows_right_and_phase() {
-    let [triggered, acknowledged, mitigated, resolved, reviewed, merged, long, talk, full] =
+    let [triggered, acknowledged, mitigated, resolved, reviewed, merged, long, talk, full, asked, answered] =
         stages().try_into().unwrap();
     let command = |incident: &Incident| words(&incident.offers(Right::Command));
     let all_open = [
@@ -136,6 +156,8 @@ fn what_is_offered_follows_right_and_phase() {
         "acknowledge_claim",
         "note",
         "escalate",
+        "page",
+        "hand_over",
         "mitigate",
         "resolve",
         "take_role",
@@ -149,7 +171,7 @@ fn what_is_offered_follows_right_and_phase() {
     assert_eq!(command(&acknowledged), all_open);
     assert_eq!(
         command(&mitigated),
-        ["note", "resolve", "reopen", "take_role", "state_facts", "merge", "say", "decide", "ask"]
+        ["note", "page", "resolve", "reopen", "take_role", "state_facts", "merge", "say", "decide", "ask"]
     );
     assert_eq!(command(&resolved), ["note", "reopen", "review", "take_role", "state_facts", "say", "decide", "ask"]);
     assert_eq!(command(&reviewed), ["note", "reopen", "take_role", "state_facts", "say", "decide", "ask"]);
@@ -158,12 +180,14 @@ fn what_is_offered_follows_right_and_phase() {
     let beyond = ["acknowledge", "resolve", "merge", "say", "decide", "ask", "edit", "withdraw", "pin", "unpin"];
     assert_eq!(command(&long), beyond);
     let about_messages = ["say", "decide", "ask", "answer", "edit", "withdraw", "pin", "unpin"];
-    assert_eq!(command(&talk), [&all_open[..9], &about_messages].concat());
-    assert_eq!(command(&full), [&all_open[..9], &["withdraw", "unpin"]].concat());
+    assert_eq!(command(&talk), [&all_open[..11], &about_messages].concat());
+    assert_eq!(command(&full), [&all_open[..11], &["withdraw", "unpin"]].concat());
     assert_eq!(
         words(&triggered.offers(Right::Respond)),
-        ["acknowledge", "acknowledge_claim", "note", "escalate", "take_role", "say", "decide", "ask"]
+        ["acknowledge", "acknowledge_claim", "note", "escalate", "page", "take_role", "say", "decide", "ask"]
     );
+    assert!(command(&asked).contains(&"accept") && command(&asked).contains(&"decline"));
+    assert_eq!(command(&answered), all_open);
     assert_eq!(words(&triggered.offers(Right::Read)), [""; 0]);
     assert_eq!(words(&triggered.offers(Right::Administer)), all_open);
 }
@@ -172,8 +196,15 @@ fn what_is_offered_follows_right_and_phase() {
 fn decided(incident: &Incident, kind: &CommandKind) -> Result<Vec<IncidentEvent>, Refusal> {
     let ana =
         Person { id: "ana".parse().unwrap(), name: "Ana".to_owned(), zone: "UTC".to_owned(), contacts: Vec::new() };
+    let contact = Contact { channel: "sms".parse().unwrap(), address: "+1".to_owned() };
+    let bo = Person { id: "bo".parse().unwrap(), contacts: vec![contact], ..ana.clone() };
+    let other = EscalationPolicy { id: "other".parse().unwrap(), ..(*incident.escalation().policy).clone() };
     let setting = Setting {
-        roster: Roster { people: [(ana.id.clone(), ana)].into(), ..Roster::default() },
+        roster: Roster {
+            people: [(ana.id.clone(), ana), (bo.id.clone(), bo)].into(),
+            policies: [(other.id.clone(), other)].into(),
+            ..Roster::default()
+        },
         catalogue: std::sync::Arc::default(),
         rules: Rules::default(),
         default_policy: "p".parse().unwrap(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    id::PageId,
+    id::{PageId, PolicyId},
     incident::{Actor, PageOutcome},
 };
 
@@ -15,6 +15,15 @@ pub enum PagingCommand {
         /// Who asks.
         by: Actor,
         /// What more hands are needed for.
+        reason: String,
+    },
+    /// Make it another team's.
+    HandOver {
+        /// Who asks.
+        by: Actor,
+        /// Their policy.
+        to: PolicyId,
+        /// Why to them.
         reason: String,
     },
     /// A page went out, or did not.

@@ -10,6 +10,7 @@ use crate::{
         Actor, Severity,
         family::{Family, erased},
     },
+    policy::EscalationPolicy,
     time::{Timestamp, span_ms},
 };
 
@@ -39,6 +40,12 @@ pub enum PageReason {
     NobodyReached,
     /// Something that nobody has answered for joined what was acknowledged.
     AnotherClaim,
+    /// They, or their team, were asked to come by name.
+    CalledIn,
+    /// Nobody came of those whom they had asked.
+    NotComing,
+    /// It was handed over to their team.
+    HandedOver,
 }
 
 /// What became of a page.
@@ -126,6 +133,9 @@ pub enum PagingEvent {
         /// How bad it was then: what its reader was told. Older pages do not say.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         severity: Option<Severity>,
+        /// What they were asked, or had asked; none: it is a page of the escalation.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ask: Option<u32>,
     },
     /// A page was owed and there was no way to reach the person: no contact on any channel.
     #[serde(rename = "page_impossible.v1")]
@@ -156,11 +166,27 @@ pub enum PagingEvent {
         /// When everybody is tried again; none: somebody is on it, and had asked for more hands.
         next: Option<Timestamp>,
     },
+    /// It is another team's from now on: their first tier is paged, at the severity that it has.
+    #[serde(rename = "handed_over.v1")]
+    HandedOver {
+        /// Who did it.
+        by: Actor,
+        /// Why to them.
+        reason: String,
+        /// Their policy, frozen.
+        policy: Box<EscalationPolicy>,
+    },
 }
 
 impl Family for PagingEvent {
-    const KINDS: &[&str] =
-        &["escalated.v1", "page_requested.v1", "page_impossible.v1", "page_settled.v1", "nobody_reached.v1"];
+    const KINDS: &[&str] = &[
+        "escalated.v1",
+        "page_requested.v1",
+        "page_impossible.v1",
+        "page_settled.v1",
+        "nobody_reached.v1",
+        "handed_over.v1",
+    ];
 
     fn kind(&self) -> &'static str {
         match self {
@@ -169,24 +195,35 @@ impl Family for PagingEvent {
             Self::PageImpossible { .. } => "page_impossible.v1",
             Self::PageSettled { .. } => "page_settled.v1",
             Self::NobodyReached { .. } => "nobody_reached.v1",
+            Self::HandedOver { .. } => "handed_over.v1",
         }
     }
 
     fn redacted(&self) -> Self {
         match self {
-            Self::PageRequested { page, person, channel, address: _, reason, tier, round, repeat_of, severity } => {
-                Self::PageRequested {
-                    page: *page,
-                    person: person.clone(),
-                    channel: channel.clone(),
-                    address: erased(),
-                    reason: reason.clone(),
-                    tier: *tier,
-                    round: *round,
-                    repeat_of: *repeat_of,
-                    severity: *severity,
-                }
-            }
+            Self::PageRequested {
+                page,
+                person,
+                channel,
+                address: _,
+                reason,
+                tier,
+                round,
+                repeat_of,
+                severity,
+                ask,
+            } => Self::PageRequested {
+                page: *page,
+                person: person.clone(),
+                channel: channel.clone(),
+                address: erased(),
+                reason: reason.clone(),
+                tier: *tier,
+                round: *round,
+                repeat_of: *repeat_of,
+                severity: *severity,
+                ask: *ask,
+            },
             Self::PageImpossible { person, reason: _, tier } => {
                 Self::PageImpossible { person: person.clone(), reason: erased(), tier: *tier }
             }
@@ -202,6 +239,9 @@ impl Family for PagingEvent {
                 next: *next,
                 note: erased(),
             },
+            Self::HandedOver { by, reason: _, policy } => {
+                Self::HandedOver { by: by.clone(), reason: erased(), policy: policy.clone() }
+            }
             Self::NobodyReached { passes: _, next: _ } => self.clone(),
         }
     }

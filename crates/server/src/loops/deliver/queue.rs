@@ -34,7 +34,7 @@ impl Urgency {
             }),
             (DeliveryKind::Page, None) => Self(0),
             // Whoever is told that they need not get up can wait for those who must.
-            (DeliveryKind::AllClear | DeliveryKind::Notice, _) => Self(6),
+            (DeliveryKind::AllClear | DeliveryKind::Notice | DeliveryKind::HandedOver, _) => Self(6),
         }
     }
 
