@@ -2,7 +2,7 @@
 //!
 //! From the system's packages: PostgreSQL, Chromium, Node, Prometheus and amtool. By cargo: cargo-deny. From npm, pinned with digests in `xtask/npm`:
 //! a node to run against, a driver for the browser, the contracts' compiler; and in `xtask/node` a newer Node, for systems whose own
-//! is too old for these. No daemon is left running: packages that would start
+//! is too old for these. By pip, pinned with digests in `xtask/python`: a Matrix homeserver. No daemon is left running: packages that would start
 //! one are told not to, and what they enable is disabled again.
 
 use std::{
@@ -32,6 +32,7 @@ struct Tool {
 const TOOLS: &[Tool] = &[
     Tool { what: "PostgreSQL", packages: &["postgresql"], daemons: &["postgresql"], present: postgres },
     Tool { what: "Node", packages: &["nodejs", "npm"], daemons: &[], present: npm },
+    Tool { what: "Python", packages: &["python3", "python3-venv"], daemons: &[], present: python },
     Tool { what: "Chromium", packages: &["chromium"], daemons: &[], present: || chromium().is_some() },
     Tool {
         what: "Prometheus",
@@ -70,6 +71,10 @@ pub(crate) fn install(world: &World) -> anyhow::Result<Passed> {
         lacking.push("npm packages".to_owned());
     } else if anvil(&world.root).is_none() {
         lacking.push("anvil".to_owned());
+    }
+    if let Err(error) = python_packages(&world.root) {
+        println!("{error:#}");
+        lacking.push("Synapse".to_owned());
     }
     if let Err(error) = cargo_tool(&DENY) {
         println!("{error:#}");
@@ -271,6 +276,45 @@ fn npm_ci(root: &Path, pinned: &str, node: Option<&Path>) -> anyhow::Result<Path
     run::must(&mut npm)?;
     fs::write(&done, &lock).context("note what is installed")?;
     Ok(folder)
+}
+
+/// A Python that can make itself a folder of packages.
+fn python() -> bool {
+    let told = Command::new("python3").args(["-c", "import ensurepip, venv"]).stderr(Stdio::null()).status();
+    told.is_ok_and(|status| status.success())
+}
+
+/// The pinned Python packages, installed in a folder of their own, once.
+fn python_packages(root: &Path) -> anyhow::Result<()> {
+    let (pinned, folder) = (root.join("xtask/python/requirements.txt"), files::scratch(root).join("python"));
+    let wanted = fs::read(&pinned).with_context(|| format!("read {}", pinned.display()))?;
+    let done = folder.join("installed-requirements.txt");
+    if fs::read(&done).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    run::must(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+    let mut pip = Command::new(folder.join("bin/python"));
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+    ]);
+    // One that comes as source alone, of pure Python.
+    run::must(pip.args(["--no-binary", "pymacaroons", "--requirement"]).arg(&pinned))?;
+    fs::write(&done, &wanted).context("note what is installed")?;
+    Ok(())
+}
+
+/// The Python that has the Matrix homeserver.
+pub(crate) fn synapse(root: &Path) -> Option<PathBuf> {
+    let folder = files::scratch(root).join("python");
+    Some(folder.join("bin/python"))
+        .filter(|python| python.is_file() && folder.join("installed-requirements.txt").is_file())
 }
 
 /// The node to run against: the package of this platform, called directly (its wrapper wants an install script). Only the

@@ -22,9 +22,9 @@ pub use self::{
     bulk::{Bulk, BulkAnswer, BulkDone, EndSilences, Matching, SilenceEnded},
     command::{Command, Done, Erase, Erased, ErasedCopy, Field, Offer},
     declare::{Declare, Declared},
-    room::{Message, Present, Room, Withdrawn},
     page::Page,
     roles::{Ask, HandedOver},
+    room::{Message, Mirrored, Present, Room, Withdrawn},
     source::{BeginAnew, Source, SourceKind, SourceSetting},
 };
 

@@ -30,6 +30,19 @@ pub struct Room {
     pub written: usize,
     /// Whether the caller may write here now.
     pub may_write: bool,
+    /// The chats that this room is mirrored to.
+    pub chats: Vec<Mirrored>,
+}
+
+/// A chat that a room is mirrored to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Mirrored {
+    /// The chat's name in the configuration.
+    pub chat: String,
+    /// The channel there, as the chat calls it.
+    pub channel: String,
+    /// Since when nothing gets through one way or the other; none: it works.
+    pub away_since: Option<String>,
 }
 
 /// Somebody who is in the room.

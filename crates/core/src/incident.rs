@@ -60,7 +60,7 @@ pub use self::{
     room::{
         Room,
         event::WITHDRAWN,
-        message::{Message, MessageKind, Origin, note_id},
+        message::{Message, MessageKind, Origin, keyed_id, note_id},
     },
     seen::Seen,
     state::Incident,

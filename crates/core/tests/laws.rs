@@ -24,8 +24,8 @@ use quarterdeck_core::{
     id::{Id, IncidentId, Kind, MessageId, Name, PageId, PersonId, SeededIds, SignalId},
     incident::{
         Actor, ClaimsCommand, ClaimsEvent, Command, Incident, IncidentEvent, LifeCommand, LifeEvent, MessageKind,
-        PageOutcome, PageReason, PagingCommand, PagingEvent, Phase, ResponseRole, RolesCommand, RolesEvent, RoomCommand,
-        Severity,
+        PageOutcome, PageReason, PagingCommand, PagingEvent, Phase, ResponseRole, RolesCommand, RolesEvent,
+        RoomCommand, Severity,
     },
     money::Usd,
     policy::{Contact, EscalationPolicy, Person, Roster, Target, Tier},

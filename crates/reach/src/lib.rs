@@ -1,5 +1,6 @@
-//! Ways out of the program: how people are reached. Decides nothing: whom to reach, when and how often are rules of
-//! `quarterdeck-core`; the loop that hands pages over is in the server.
+//! Ways out of the program, and back in: how people are reached, and where they talk. Decides nothing: whom to reach, when and how
+//! often are rules of `quarterdeck-core`; the loops that hand things over are in the server.
 
 pub mod notify;
+pub mod chat;
 pub mod heartbeat;

@@ -15,7 +15,7 @@ pub mod slack;
 pub mod smtp;
 pub mod webhook;
 #[cfg(test)]
-mod compliance;
+pub(crate) mod compliance;
 
 use std::sync::Arc;
 

@@ -54,6 +54,7 @@ use crate::{
         steps::Steps,
         watchdog::Watched,
     },
+    mirror,
     published_head::{self, Lost},
     reaching::Reaching,
     reload::{self, Ground, Reloader},
@@ -268,9 +269,12 @@ async fn start_bound(
         streams: Arc::new(Semaphore::new(room / 2)),
         rooms: Arc::new(Rooms::default()),
         presence: Arc::clone(&presence),
+        mirroring: Arc::default(),
         metrics: http::health::renderer(),
     };
-    let router = http::router(Arc::new(app), console::routes());
+    let app = Arc::new(app);
+    house.early.spawn(mirror::run(Arc::clone(&app), house.stopping.clone()));
+    let router = http::router(app, console::routes());
     let address = match listener {
         Some((listener, address)) => {
             house.serve(listener, router.clone(), room);

@@ -13,7 +13,7 @@ mod filters;
 mod pages;
 mod talk;
 mod visit;
-mod filled;
+pub(crate) mod filled;
 mod incident;
 mod room;
 mod commands;

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use quarterdeck_core::{
     id::IncidentId,
-    incident::{Incident, IncidentEvent},
+    incident::{Actor, Incident, IncidentEvent},
     journal::{Body, Stream},
     review::{self, Entry, Names, Review, Unreviewable},
     setting::Setting,
@@ -206,6 +206,21 @@ pub fn review(
         let (log_origin, log_size, log_root) = (origin, head.size, head.root.as_str());
         Review::draft(events, &review::Context { incident: id, names, log_origin, log_size, log_root })
     })
+}
+
+/// A line of the timeline.
+pub fn line(setting: &Setting, event: &IncidentEvent) -> String {
+    with_names(setting, |names| review::line(event, &names))
+}
+
+/// How people call somebody.
+pub fn who(setting: &Setting, actor: &Actor) -> String {
+    match actor {
+        Actor::Person(person) => {
+            setting.roster.people.get(person).map_or_else(|| person.to_string(), |known| known.name.clone())
+        }
+        Actor::Token(_) | Actor::System => actor.to_string(),
+    }
 }
 
 /// How the configuration calls services and people.

@@ -10,7 +10,7 @@ use quarterdeck_formats::severity::SeverityWords;
 use quarterdeck_reach::{heartbeat::Heartbeat, notify::Notifier};
 use tokio::sync::watch;
 
-use crate::{auth::Token, config::Integration, doors::tls::Encryption};
+use crate::{auth::Token, chats::Chats, config::Integration, doors::tls::Encryption};
 
 /// Ways to reach people, by name.
 pub type Channels = BTreeMap<ChannelId, Arc<dyn Notifier>>;
@@ -21,6 +21,8 @@ pub struct InForce {
     pub setting: Arc<Setting>,
     /// Ways to reach people.
     pub channels: Arc<Channels>,
+    /// Chat services that incidents are mirrored to.
+    pub chats: Arc<Chats>,
     /// Who may use the API.
     pub tokens: Vec<Token>,
     /// Monitors that may post signals.

@@ -101,6 +101,7 @@ impl Ground {
         let in_force = InForce {
             setting: configuration.setting,
             channels,
+            chats: configuration.chats,
             tokens: configuration.tokens,
             integrations: configuration.integrations,
             words: configuration.words,

@@ -337,6 +337,7 @@ fn configuration(data: &Path, http: &str) -> Configuration {
         store: StoreKind::Sqlite,
         origin: "quarterdeck.invalid/anvil".to_owned(),
         setting: Arc::new(setting),
+        chats: Arc::default(),
         channels: Arc::default(),
         tokens: Vec::new(),
         sources: vec![source(http)],

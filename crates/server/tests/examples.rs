@@ -85,8 +85,9 @@ async fn a_page_of_the_first_examples_is_handed_over_as_they_are_shipped() {
         let mut configuration =
             config::parse(&text, folder.path(), &parts).unwrap_or_else(|error| panic!("{shown}: {error}"));
         configuration.listen = None;
-        // A node of ours is no part of paging.
+        // A node of ours is no part of paging, nor is a chat.
         configuration.sources.clear();
+        configuration.chats = std::sync::Arc::default();
         let service =
             configuration.setting.catalogue.services.keys().next().map(ToString::to_string).unwrap_or_default();
         let world = World {

@@ -220,6 +220,7 @@ fn configuration(
         origin: ORIGIN.to_owned(),
         setting: Arc::new(setting),
         channels: Arc::default(),
+        chats: std::sync::Arc::default(),
         tokens: vec![token],
         sources: Vec::new(),
         integrations: Vec::new(),

@@ -53,6 +53,9 @@ pub(super) fn with_world<'a>(command: &'a mut Command, world: &World) -> &'a mut
     if let Some(anvil) = tools::anvil(&world.root) {
         command.env("QUARTERDECK_ANVIL", anvil);
     }
+    if let Some(synapse) = tools::synapse(&world.root) {
+        command.env("QUARTERDECK_SYNAPSE", synapse);
+    }
     command
 }
 

@@ -3,9 +3,7 @@
 use crate::{
     id::{IncidentId, MessageId, PageId, PersonId, SignalId, SilenceId},
     incident::{Actor, Phase},
-    limits::{
-        ASKS_PER_INCIDENT_MAX, MATCHERS_MAX, PINS_MAX, ROOM_PACE_MAX, SILENCES_MAX, TEXT_BYTES_MAX,
-    },
+    limits::{ASKS_PER_INCIDENT_MAX, MATCHERS_MAX, PINS_MAX, ROOM_PACE_MAX, SILENCES_MAX, TEXT_BYTES_MAX},
     time::Timestamp,
 };
 

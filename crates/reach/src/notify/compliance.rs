@@ -5,7 +5,7 @@
 //! provider in every way it can, is in no error, receipt or debug output.
 
 mod mailbox;
-mod provider;
+pub(crate) mod provider;
 
 use std::{collections::BTreeMap, error::Error, path::PathBuf, sync::Arc, time::Duration};
 
@@ -21,17 +21,17 @@ use super::{
 use quarterdeck_host::clock::ManualClock;
 
 /// Stands in every secret.
-const SENTINEL: &str = "s3ntinel";
+pub(crate) const SENTINEL: &str = "s3ntinel";
 /// A secret that is also a well-formed PagerDuty key.
 pub(crate) const KEY_32: &str = "s3ntinels3ntinels3ntinels3ntinel";
 /// The deadline where the provider will let it pass.
-const SHORT_MS: &str = "400";
+pub(crate) const SHORT_MS: &str = "400";
 /// The same where a TLS handshake must fit into it on a busy machine.
 const HANDSHAKE_MS: &str = "2000";
 /// The deadline where something else must end the attempt first.
 const LONG_MS: &str = "6000";
 /// Within this, anything must have been decided.
-const PATIENCE: Duration = Duration::from_secs(12);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(12);
 /// A file without certificates.
 const NO_CERTIFICATES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
 /// The instant of the tests.
@@ -77,7 +77,7 @@ pub(crate) fn shared(path: &str) -> Option<Vec<u8>> {
     }
 }
 
-fn parts() -> Parts {
+pub(crate) fn parts() -> Parts {
     Parts::new(ManualClock::starting_at(now())).unwrap()
 }
 
@@ -166,7 +166,7 @@ async fn attempt(notifier: &dyn Notifier, message: &Message, what: &str) -> Resu
     outcome
 }
 
-fn shows_sentinel(text: &str) -> bool {
+pub(crate) fn shows_sentinel(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     // `s3ntinel` in the three alignments of base64, which is how SMTP carries it.
     text.contains(SENTINEL)

@@ -1,4 +1,4 @@
-//! One HTTP POST to a provider, and what its answer means for a page.
+//! One HTTP request to a provider, and what its answer means for what was to be said.
 //!
 //! The rules are the same for every channel over HTTP: TLS unless the host is this machine, no redirect followed, one deadline
 //! for everything, at most [`ANSWER_BYTES_MAX`] of the answer read and none of it logged. Errors name the host, never the path:
@@ -9,8 +9,8 @@ use std::{error::Error as _, sync::Arc, time::Duration};
 use jiff::fmt::rfc2822::DateTimeParser;
 use quarterdeck_core::{limits::DELIVERY_TIMEOUT, time::Timestamp};
 use reqwest::{
-    StatusCode,
-    header::{self, HeaderMap, HeaderName, HeaderValue},
+    Method, RequestBuilder, StatusCode,
+    header::{self, HeaderName, HeaderValue},
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use url::{Host, Url};
@@ -122,19 +122,46 @@ impl Exchange {
         self.clock.wall()
     }
 
-    /// Asks once. An error means that no complete answer came; what an answer means is the caller's to say.
+    /// POSTs once to the configured place. An error means that no complete answer came; what an answer means is the caller's to say.
     pub(crate) async fn post_json(
         &self,
         body: Vec<u8>,
         headers: &[(HeaderName, HeaderValue)],
     ) -> Result<Answer, SendError> {
-        let mut all: HeaderMap = headers.iter().cloned().collect();
-        all.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let request = self.client.post(self.url.clone()).timeout(self.timeout).headers(all).body(body);
-        let response = request.send().await.map_err(|error| self.no_answer(&error))?;
+        let asked = self.client.post(self.url.clone()).headers(headers.iter().cloned().collect());
+        let asked = asked.header(header::CONTENT_TYPE, "application/json").body(body);
+        self.ask(asked, self.timeout, ANSWER_BYTES_MAX).await
+    }
+
+    /// A request to a path below the configured place.
+    pub(crate) fn below(&self, method: Method, segments: &[&str], query: &[(&str, &str)]) -> RequestBuilder {
+        let mut url = self.url.clone();
+        // What was accepted as a place can be a base: it has a host.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        self.client.request(method, url)
+    }
+
+    /// The deadline of one attempt.
+    pub(crate) const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Asks once. The whole answer must be there within a time; at most `bytes_max` of it are read.
+    pub(crate) async fn ask(
+        &self,
+        request: RequestBuilder,
+        within: Duration,
+        bytes_max: usize,
+    ) -> Result<Answer, SendError> {
+        let response = request.timeout(within).send().await.map_err(|error| self.no_answer(&error, within))?;
         let status = response.status();
         let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| self.delay(value));
-        match self.read(response).await {
+        match self.read(response, within, bytes_max).await {
             Ok(body) => Ok(Answer { status, retry_after, body }),
             // The status of a refusal stands without its body. That of an acceptance does not: it may have been another's.
             Err(_) if !status.is_success() => Ok(Answer { status, retry_after, body: Vec::new() }),
@@ -142,10 +169,15 @@ impl Exchange {
         }
     }
 
-    async fn read(&self, mut response: reqwest::Response) -> Result<Vec<u8>, SendError> {
+    async fn read(
+        &self,
+        mut response: reqwest::Response,
+        within: Duration,
+        bytes_max: usize,
+    ) -> Result<Vec<u8>, SendError> {
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.no_answer(&error))? {
-            let room = ANSWER_BYTES_MAX.saturating_sub(body.len());
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.no_answer(&error, within))? {
+            let room = bytes_max.saturating_sub(body.len());
             body.extend(chunk.iter().take(room));
             if chunk.len() > room {
                 break;
@@ -155,16 +187,14 @@ impl Exchange {
     }
 
     /// What a missing answer means: before the connection stood, nothing has left; after, we cannot know.
-    fn no_answer(&self, error: &reqwest::Error) -> SendError {
+    fn no_answer(&self, error: &reqwest::Error, within: Duration) -> SendError {
         let place = &self.place;
         match (error.is_connect(), error.is_timeout()) {
             _ if error.is_builder() => SendError::permanent(format!("no request can be made for {place}")),
             _ if error.is_dns() => SendError::retry(format!("look up {place}: no address found")),
             (true, true) => SendError::retry(format!("connect to {place}: nobody answers")),
             (true, false) => SendError::retry(format!("connect to {place}: {}", cause(error))),
-            (false, true) => {
-                SendError::unknown(format!("{place} did not answer within {} ms", self.timeout.as_millis()))
-            }
+            (false, true) => SendError::unknown(format!("{place} did not answer within {} ms", within.as_millis())),
             (false, false) => SendError::unknown(format!("{place} broke the connection off: {}", cause(error))),
         }
     }

@@ -205,15 +205,18 @@ pub struct PartsError(#[source] pub(super) reqwest::Error);
 pub struct Settings(pub BTreeMap<String, String>);
 
 impl Settings {
-    /// Refuses names that `kind` does not have and values that are missing.
+    /// Refuses names that a notifier's kind does not have and values that are missing.
     pub(super) fn check(&self, kind: &dyn NotifierKind) -> Result<(), SettingError> {
-        let specs = kind.settings();
+        self.fit(kind.id(), kind.settings())
+    }
+    /// Refuses names that are not among `specs` and values that are missing.
+    pub(crate) fn fit(&self, kind: &'static str, specs: &[SettingSpec]) -> Result<(), SettingError> {
         if let Some(name) = self.0.keys().find(|name| !specs.iter().any(|spec| spec.name == name.as_str())) {
             let known: Vec<&str> = specs.iter().map(|spec| spec.name).collect();
-            return Err(SettingError::Unknown { kind: kind.id(), name: name.clone(), known: known.join(", ") });
+            return Err(SettingError::Unknown { kind, name: name.clone(), known: known.join(", ") });
         }
         match specs.iter().find(|spec| spec.required && self.get(spec.name).is_none_or(str::is_empty)) {
-            Some(spec) => Err(SettingError::Missing { kind: kind.id(), name: spec.name, doc: spec.doc }),
+            Some(spec) => Err(SettingError::Missing { kind, name: spec.name, doc: spec.doc }),
             None => Ok(()),
         }
     }
@@ -232,7 +235,7 @@ impl fmt::Debug for Settings {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingError {
     /// A required setting is not there.
-    #[error("notifier kind `{kind}` needs the setting `{name}`: {doc}")]
+    #[error("kind `{kind}` needs the setting `{name}`: {doc}")]
     Missing {
         /// The kind.
         kind: &'static str,
@@ -242,7 +245,7 @@ pub enum SettingError {
         doc: &'static str,
     },
     /// No such setting.
-    #[error("notifier kind `{kind}` has no setting `{name}`: it has {known}")]
+    #[error("kind `{kind}` has no setting `{name}`: it has {known}")]
     Unknown {
         /// The kind.
         kind: &'static str,
@@ -252,7 +255,7 @@ pub enum SettingError {
         known: String,
     },
     /// The value cannot be.
-    #[error("setting `{name}` of notifier kind `{kind}`: {reason}")]
+    #[error("setting `{name}` of kind `{kind}`: {reason}")]
     Bad {
         /// The kind.
         kind: &'static str,

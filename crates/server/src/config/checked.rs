@@ -12,7 +12,7 @@ use quarterdeck_reach::{heartbeat::Heartbeat, notify::Notifier};
 use quarterdeck_sources::ChainSource;
 
 use super::Mistake;
-use crate::{auth::Token, doors::tls::Encryption};
+use crate::{auth::Token, chats::Chats, doors::tls::Encryption};
 
 /// Everything the program needs to start, checked.
 pub struct Configuration {
@@ -36,6 +36,8 @@ pub struct Configuration {
     pub setting: Arc<Setting>,
     /// Ways to reach people.
     pub channels: Arc<BTreeMap<ChannelId, Arc<dyn Notifier>>>,
+    /// Chat services that incidents are mirrored to.
+    pub chats: Arc<Chats>,
     /// Who may use the API.
     pub tokens: Vec<Token>,
     /// Chains to watch.

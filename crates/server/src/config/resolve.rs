@@ -3,6 +3,7 @@
 mod mistakes;
 mod entrance;
 mod channels;
+mod chats;
 mod word;
 mod bounds;
 mod addresses;
@@ -54,6 +55,7 @@ pub(super) fn resolve(
     let entrance = entrance::entrance(&file, &mut mistakes);
     let store = store(&file.store, &mut mistakes);
     let channels = channels(&file.channel, parts, &mut mistakes);
+    let chats = chats::chats(&file.chat, &file.person, parts, &mut mistakes);
     let setting = response::setting(&file, &channels, &mut mistakes);
     let mut secrets = Once::default();
     let tokens = tokens(&file.token, &file.person, &mut secrets, &mut mistakes);
@@ -86,6 +88,7 @@ pub(super) fn resolve(
         warnings,
         setting: Arc::new(setting),
         channels: Arc::new(channels),
+        chats: Arc::new(chats),
         tokens,
         sources,
         integrations,

@@ -31,6 +31,8 @@ pub struct File {
     #[serde(default)]
     pub(super) channel: BTreeMap<String, BTreeMap<String, toml::Value>>,
     #[serde(default)]
+    pub(super) chat: BTreeMap<String, BTreeMap<String, toml::Value>>,
+    #[serde(default)]
     pub(super) schedule: Vec<ScheduleSection>,
     #[serde(default)]
     pub(super) policy: Vec<PolicySection>,
@@ -129,6 +131,15 @@ pub(super) struct PersonSection {
     pub(super) name: Option<String>,
     pub(super) zone: Option<String>,
     pub(super) contacts: Vec<ContactSection>,
+    #[serde(default)]
+    pub(super) accounts: Vec<AccountSection>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AccountSection {
+    pub(super) chat: String,
+    pub(super) account: String,
 }
 
 #[derive(Debug, Deserialize)]

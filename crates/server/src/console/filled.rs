@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::http::{Refused, extract::shortened};
 
 /// What was typed into a form, by field.
-pub(super) type Typed = BTreeMap<String, String>;
+pub(crate) type Typed = BTreeMap<String, String>;
 
 /// A path segment as an address carries it.
 pub(super) fn segment(text: &str) -> String {
@@ -21,7 +21,7 @@ pub(super) fn segment(text: &str) -> String {
 }
 
 /// The request that a filled form means.
-pub(super) fn command(kind: &CommandKind, typed: &Typed) -> Result<Command, Refused> {
+pub(crate) fn command(kind: &CommandKind, typed: &Typed) -> Result<Command, Refused> {
     let mut request: Map<String, Value> = [("command".to_owned(), json!(kind.word))].into_iter().collect();
     for (name, text) in typed {
         let field = kind.fields.iter().find(|field| field.name == name);

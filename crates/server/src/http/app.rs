@@ -9,6 +9,7 @@ use quarterdeck_sources::Sources;
 use quarterdeck_store::Store;
 
 use crate::{
+    chats::Mirroring,
     guesses::Guesses,
     in_force::Live,
     loops::{
@@ -68,6 +69,8 @@ pub struct App {
     pub streams: Arc<tokio::sync::Semaphore>,
     /// The rooms that somebody listens to.
     pub rooms: Arc<Rooms>,
+    /// How the chats do that incidents are mirrored to.
+    pub mirroring: Arc<Mirroring>,
     /// Who is in which room.
     pub presence: Arc<Presence>,
     /// Renders the metrics.

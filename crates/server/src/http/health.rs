@@ -70,6 +70,7 @@ pub fn state(app: &Shared) -> Health {
     let size = read(&app.engine.published().head).size;
     faults.extend(app.writing.faults(size, now, app.clock.elapsed()));
     faults.extend(board.over_bounds().map(|one| over_bound(&one)));
+    faults.extend(app.mirroring.faults());
     faults.extend(app.pulse.fault());
     faults.extend(app.steps.fault(&*app.clock));
     // Everything else runs, and starting again would not mend it.

@@ -57,6 +57,11 @@ impl Refused {
     pub fn parts(&self) -> (StatusCode, &str) {
         (self.status, &self.body.message)
     }
+
+    /// What to do about it; may be empty.
+    pub fn remedy(&self) -> &str {
+        &self.body.hint
+    }
 }
 
 /// Goes with every refusal, for formats with error bodies of their own.

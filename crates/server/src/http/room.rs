@@ -11,7 +11,7 @@ use axum::{
     response::{Response, sse::Event},
     routing::get,
 };
-use quarterdeck_api::{ErrorBody, Message, Present, Room, Withdrawn};
+use quarterdeck_api::{ErrorBody, Message, Mirrored, Present, Room, Withdrawn};
 use quarterdeck_core::{
     id::{IncidentId, PersonId},
     incident::{Actor, Incident, MessageKind, offer::Right},
@@ -72,7 +72,12 @@ pub async fn view(app: &Shared, id: IncidentId, query: &RoomQuery, role: Role) -
     let setting = &in_force.setting;
     let may_write = role.right() >= Right::Respond && incident.merged_into().is_none() && !room.is_full();
     let around = room_of(setting, &incident, &beside);
-    Ok(Room { messages: messages(setting, &said), earlier, may_write, ..around })
+    let chats = app.mirroring.channels_of(id).into_iter().map(|(chat, channel, away)| Mirrored {
+        chat,
+        channel,
+        away_since: away.map(|since| since.to_string()),
+    });
+    Ok(Room { messages: messages(setting, &said), earlier, may_write, chats: chats.collect(), ..around })
 }
 
 /// A room without what was said in it.
@@ -90,6 +95,7 @@ pub fn room_of(setting: &Setting, incident: &Incident, beside: &Beside) -> Room 
         earlier: None,
         written: incident.room().len(),
         may_write: false,
+        chats: Vec::new(),
     }
 }
 

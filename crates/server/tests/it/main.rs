@@ -14,6 +14,8 @@ mod bulk;
 #[cfg(test)]
 mod bundles;
 #[cfg(test)]
+mod chat;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod clock;
@@ -82,6 +84,10 @@ mod room;
 #[path = "../../../sources/src/evm/testing.rs"]
 #[cfg(test)]
 mod scripted_node;
+#[cfg(test)]
+#[path = "../../../reach/tests/synapse/mod.rs"]
+#[cfg(test)]
+mod synapse;
 #[cfg(test)]
 mod sight;
 #[cfg(test)]

@@ -110,7 +110,7 @@ pub fn note_id(incident: IncidentId, version: u64) -> MessageId {
 }
 
 /// How a message is called whose sender gave a key: the same key of the same author is the same message.
-pub(in crate::incident) fn keyed_id(incident: IncidentId, by: &Actor, key: &str) -> MessageId {
+pub fn keyed_id(incident: IncidentId, by: &Actor, key: &str) -> MessageId {
     let who = match by {
         Actor::Person(person) => format!("person {person}"),
         Actor::Token(_) | Actor::System => by.to_string(),

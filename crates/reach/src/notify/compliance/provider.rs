@@ -16,12 +16,12 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 /// The throw-away certificate of `tests/data`, which is also its own authority.
-pub(super) const CERTIFICATE_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/loopback.cert.pem");
+pub(crate) const CERTIFICATE_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/loopback.cert.pem");
 const KEY_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/loopback.key.pem");
 
 /// What the provider does once it has the whole request.
 #[derive(Clone)]
-pub(super) enum Script {
+pub(crate) enum Script {
     /// Sends these bytes and hangs up.
     Say(Vec<u8>),
     /// Sends these bytes and then nothing more, holding the line.
@@ -39,7 +39,7 @@ struct Seen {
     last: (HeaderMap, Vec<u8>),
 }
 
-pub(super) struct Provider {
+pub(crate) struct Provider {
     address: SocketAddr,
     seen: Arc<Mutex<Seen>>,
     flooded: watch::Receiver<Option<usize>>,
@@ -47,7 +47,7 @@ pub(super) struct Provider {
 }
 
 /// TLS with the throw-away certificate.
-pub(super) fn acceptor() -> TlsAcceptor {
+pub(crate) fn acceptor() -> TlsAcceptor {
     let certificate = CertificateDer::from_pem_file(CERTIFICATE_FILE).unwrap();
     let key = PrivateKeyDer::from_pem_file(KEY_FILE).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -61,10 +61,10 @@ pub(super) fn acceptor() -> TlsAcceptor {
 }
 
 impl Provider {
-    pub(super) async fn start(script: Script) -> Self {
+    pub(crate) async fn start(script: Script) -> Self {
         Self::listen(script, None).await
     }
-    pub(super) async fn start_tls(script: Script) -> Self {
+    pub(crate) async fn start_tls(script: Script) -> Self {
         Self::listen(script, Some(acceptor())).await
     }
 
@@ -90,21 +90,21 @@ impl Provider {
         Self { address, seen, flooded, task }
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
-    pub(super) fn requests(&self) -> usize {
+    pub(crate) fn requests(&self) -> usize {
         self.seen.lock().unwrap().requests
     }
-    pub(super) fn received(&self) -> (HeaderMap, Vec<u8>) {
+    pub(crate) fn received(&self) -> (HeaderMap, Vec<u8>) {
         self.seen.lock().unwrap().last.clone()
     }
     /// How many bytes of a flood went out before the other side had enough.
-    pub(super) async fn flooded(mut self) -> usize {
+    pub(crate) async fn flooded(mut self) -> usize {
         self.flooded.wait_for(Option::is_some).await.unwrap().unwrap()
     }
     /// Stops listening, and returns once nobody can connect.
-    pub(super) async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.task.abort();
         assert!((&mut self.task).await.unwrap_err().is_cancelled());
     }
@@ -174,7 +174,8 @@ async fn request<S: AsyncRead + Unpin>(stream: &mut S) -> Option<(String, Vec<u8
         }
     };
     let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
-    let length: usize = headers(&head).get("content-length").unwrap().to_str().unwrap().parse().unwrap();
+    // A GET has none.
+    let length = headers(&head).get("content-length").map_or(0, |value| value.to_str().unwrap().parse().unwrap());
     while bytes.len() < end + length {
         if stream.read_buf(&mut bytes).await.ok()? == 0 {
             return None;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use quarterdeck_core::id::ChannelId;
-use quarterdeck_reach::notify::{NOTIFIERS, Notifier, NotifierKind, Parts, SettingError, Settings};
+use quarterdeck_reach::notify::{NOTIFIERS, Notifier, Parts, SettingError, SettingSpec, Settings};
 
 use super::Mistakes;
 use quarterdeck_core::near;
@@ -49,7 +49,7 @@ pub(super) fn channels(
                 channels.insert(name, channel);
             }
             Err(error) => {
-                let (key, remedy) = about_setting(&error, *kind);
+                let (key, remedy) = about_setting(&error, kind.settings());
                 mistakes.add(&header, 0, &key, error.to_string(), &remedy);
             }
         }
@@ -57,13 +57,13 @@ pub(super) fn channels(
     channels
 }
 
-/// Which setting of a notifier an error is about, and what to do.
-fn about_setting(error: &SettingError, kind: &dyn NotifierKind) -> (String, String) {
-    let doc = |name: &str| kind.settings().iter().find(|spec| spec.name == name).map_or("", |spec| spec.doc);
+/// Which setting an error is about, and what to do.
+pub(super) fn about_setting(error: &SettingError, specs: &[SettingSpec]) -> (String, String) {
+    let doc = |name: &str| specs.iter().find(|spec| spec.name == name).map_or("", |spec| spec.doc);
     match error {
         SettingError::Missing { name, .. } => ((*name).to_owned(), format!("add `{name}`")),
         SettingError::Unknown { name, .. } => {
-            let known: Vec<&str> = kind.settings().iter().map(|spec| spec.name).collect();
+            let known: Vec<&str> = specs.iter().map(|spec| spec.name).collect();
             (name.clone(), near::remedy(name, &known, "remove it"))
         }
         SettingError::Bad { name, .. } => ((*name).to_owned(), doc(name).to_owned()),
