@@ -401,6 +401,7 @@ try {
     await plain.locator("#act-withdraw button").click();
     await page.locator("#said > li.gone").last().getByText("withdrawn by").waitFor();
     assert.equal(await page.getByText("hunter2").count(), 0);
+    await plain.goto(incident);
     await page.goto(incident);
     await page.locator("#talk").getByText("withdrawals are stopped").waitFor();
     await watcher.goto(incident);
