@@ -229,7 +229,7 @@ fn what_is_offered_is_taken_and_what_is_not_is_refused() {
 
 #[test]
 fn a_form_begins_with_what_is_known() {
-    let [triggered, acknowledged, ..] = stages().try_into().map(|all: [Incident; 9]| all).unwrap();
+    let [triggered, acknowledged, ..] = stages().try_into().map(|all: [Incident; 11]| all).unwrap();
     assert_eq!(triggered.offers(Right::Command)[0].title, "Acknowledge");
     assert_eq!(acknowledged.offers(Right::Command)[0].title, "Acknowledge again");
     let facts = Offer::of(CommandKind::named("state_facts").unwrap(), &triggered);
