@@ -129,3 +129,17 @@ fn another_team_begins_at_its_first_tier_and_the_old_one_is_left_alone() {
     desk.ask(id, Command::Life(LifeCommand::Acknowledge { by: Actor::Person(name("bob")) }));
     assert_eq!(desk.incident(id).phase(), Phase::Acknowledged);
 }
+
+#[test]
+fn what_failed_is_tried_again_though_the_acknowledgement_runs_out_in_the_same_moment() {
+    let (mut desk, id) = opened();
+    let by = Actor::Person(name("bob"));
+    desk.ask(id, Command::Life(LifeCommand::Acknowledge { by: by.clone() }));
+    desk.wait(3_600);
+    desk.ask(id, asks(by, "ann"));
+    let page = desk.incident(id).pages_under_way().next().unwrap().id;
+    let (outcome, latency) = (failed(), Duration::from_millis(20));
+    desk.ask(id, Command::Paging(PagingCommand::SettlePage { page, outcome, latency }));
+    let done = desk.duties();
+    assert!(done.contains("acknowledgement_expired") && done.contains("page ann by mail (Failed, a repeat)"), "{done}");
+}

@@ -112,7 +112,19 @@ impl Incident {
         if self.life.ran_out(now) {
             let resumes = self.claims.stands && self.claims.severity >= escalation.policy.page_at;
             let again = resumes.then(|| PagingDuty::Step(escalation.again()));
-            return again.into_iter().chain(self.told_less(resumes)).collect();
+            // What is left to try for those who were asked by name outlives the acknowledgement, and not the incident.
+            let by_name = |duty: &PagingDuty| match duty {
+                PagingDuty::Retry { page, .. } | PagingDuty::GiveUp { page } => {
+                    self.claims.stands && self.paging.pages.get(page).is_some_and(|page| page.ask.is_some())
+                }
+                PagingDuty::Step(_)
+                | PagingDuty::Fallback
+                | PagingDuty::Tell(_)
+                | PagingDuty::NobodyReached
+                | PagingDuty::StandDown => false,
+            };
+            let asked = self.retries_due(roster).into_iter().filter(by_name);
+            return again.into_iter().chain(self.told_less(resumes)).chain(asked).collect();
         }
         if self.stands_down().is_some_and(|at| at <= now) {
             return vec![PagingDuty::StandDown];
