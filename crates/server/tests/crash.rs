@@ -145,6 +145,9 @@ name = "test"
 role = "admin"
 person = "ann"
 token = "{TOKEN}"
+signals_a_minute = 1000000000
+open_incidents = 1000000000
+apart = 1000000000
 [[integration]]
 id = "monitor"
 key = "{ROUTING_KEY}"
@@ -262,6 +265,10 @@ async fn talk_until_gone(http: reqwest::Client, url: String, outside: Arc<Outsid
         let asked = http.post(format!("{url}/api/v1/incidents/{room}/commands")).bearer_auth(TOKEN);
         let asked = asked.json(&json!({"command": "say", "text": text, "key": text}));
         let Ok(answer) = asked.send().await else { return };
+        // One token speaks for all lives, and a minute takes so many lines of it. What is refused is no promise: the next life sends it again.
+        if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+            return;
+        }
         assert!(answer.status().is_success(), "{text}: {}", answer.status());
         lock(&outside.written).insert(text);
     }
