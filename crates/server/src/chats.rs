@@ -1,4 +1,4 @@
-//! Chat services that incidents are mirrored to, and how each does. Health and the console say what is here. Tests: `tests/chat.rs`.
+//! Chat services that incidents are mirrored to, and how each does. Health and the console say what is here. Tests: `tests/it/chat.rs`.
 
 use std::{
     collections::BTreeMap,

@@ -18,7 +18,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use self::read::{Chunk, Sync, filter, utterances};
-use super::{Chat, ChatKind, Heard, Saying, Spoken, Tone, Utterance, Wanted};
+use super::{
+    service::{Chat, ChatKind},
+    words::{Heard, Saying, Spoken, Tone, Utterance, Wanted},
+};
 use crate::notify::{
     Parts, SendError, SettingError, SettingSpec, Settings,
     exchange::{ALLOW_HTTP, Answer, CA_FILE, Exchange, TIMEOUT},

@@ -49,7 +49,7 @@ pub struct Heard {
 /// One thing that happened in a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Utterance {
-    /// Where.
+    /// The channel that it happened in.
     pub channel: String,
     /// Its name there.
     pub id: String,
@@ -57,7 +57,7 @@ pub struct Utterance {
     pub by: String,
     /// When, by the service's clock.
     pub at: Option<Timestamp>,
-    /// What.
+    /// What was said or done.
     pub what: Spoken,
 }
 

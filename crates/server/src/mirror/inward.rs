@@ -1,4 +1,4 @@
-//! What is said there, written here: as a message of whoever's account it is, or as a command with their right. Tests: `tests/chat.rs`.
+//! What is said there, written here: as a message of whoever's account it is, or as a command with their right. Tests: `tests/it/chat.rs`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,8 +16,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::sleep;
 
 use super::{
-    Mirror,
     kept::{Called, Keeping, KeptError},
+    one::Mirror,
     words::command,
 };
 use crate::{

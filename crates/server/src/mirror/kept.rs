@@ -1,6 +1,6 @@
 //! What is kept of a mirror, beside the log: how far it came, which channel is whose, and what a message is called there. Each is a
 //! small text of its own in the store, written by the engine like the places of sources, so that one that changes costs one.
-//! Tests: `tests/chat.rs`.
+//! Tests: `tests/it/chat.rs`.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use quarterdeck_core::id::{IncidentId, MessageId};
 use quarterdeck_store::StoreError;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::Mirror;
+use super::one::Mirror;
 use crate::engine::{EngineError, Work};
 
 /// How a message is called on both sides.

@@ -1,4 +1,4 @@
-//! What happens here, said there: the log in its order, from the place that is kept. Tests: `tests/chat.rs`.
+//! What happens here, said there: the log in its order, from the place that is kept. Tests: `tests/it/chat.rs`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,8 +12,8 @@ use quarterdeck_reach::chat::{Saying, Tone, Wanted};
 use tokio::{sync::broadcast::error::RecvError, time::sleep};
 
 use super::{
-    Mirror,
     kept::{Called, Channels, Keeping, KeptError, Names},
+    one::Mirror,
     words::{Telling, greeting, spoken, telling},
 };
 use crate::{

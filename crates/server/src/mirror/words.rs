@@ -1,4 +1,4 @@
-//! How what happened in an incident is said in a chat. Pure. Tests: below, and `tests/chat.rs`.
+//! How what happened in an incident is said in a chat. Pure. Tests: below, and `tests/it/chat.rs`.
 
 use quarterdeck_core::{
     incident::{ClaimsEvent, IncidentEvent, LifeEvent, MessageKind, PagingEvent, RoomEvent},
@@ -12,7 +12,7 @@ pub(super) enum Telling<'a> {
     Words(&'static str, &'a str),
     /// The line of the timeline.
     Line,
-    /// Nothing.
+    /// The chat is not told of it.
     Nothing,
 }
 

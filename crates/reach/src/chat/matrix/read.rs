@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use quarterdeck_core::time::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::{Spoken, Utterance, said_at};
+use crate::chat::words::{Spoken, Utterance};
 
 /// Events of each room in one answer.
 pub(super) const EVENTS_PER_ROOM: usize = 50;
@@ -92,7 +93,7 @@ impl Told {
             "m.room.encrypted" => Spoken::Unreadable { why: "it is encrypted, and we have no key".to_owned() },
             _ => return None,
         };
-        let (channel, at) = (room.to_owned(), said_at(self.origin_server_ts));
+        let (channel, at) = (room.to_owned(), self.origin_server_ts.map(Timestamp::from_ms));
         Some(Utterance { channel, id: self.event_id, by: self.sender, at, what })
     }
 }
