@@ -5,6 +5,7 @@ use clap::Args;
 use quarterdeck_api::{Declare, Declared, Facts, client::ClientError};
 use quarterdeck_core::id::IdSource as _;
 use quarterdeck_host::randomness::SystemIds;
+use quarterdeck_ledger::hash::to_hex;
 
 use crate::{
     incident::{Server, head, possible, runtime},
@@ -52,7 +53,7 @@ const CENTS: u64 = 100;
 
 impl DeclareArgs {
     fn wanted(&self) -> Declare {
-        let fresh = || SystemIds.fresh().iter().map(|byte| format!("{byte:02x}")).collect();
+        let fresh = || to_hex(&SystemIds.fresh());
         Declare {
             title: self.title.clone(),
             severity: self.severity.clone(),
@@ -79,9 +80,9 @@ pub(crate) fn run(args: &DeclareArgs) -> anyhow::Result<Exit> {
     }
     let declared = answered.context("declare an incident")?;
     if args.server.json {
-        print_json(&declared)?
+        print_json(&declared)?;
     } else {
-        print(&in_words(&declared))?
+        print(&in_words(&declared))?;
     }
     Ok(Exit::Good)
 }

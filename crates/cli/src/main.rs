@@ -161,7 +161,7 @@ mod tests {
                 let read = Cli::try_parse_from(&words).unwrap_or_else(|error| panic!("{line}: {error}"));
                 match read.command {
                     Command::Incident(_) | Command::Review(_) | Command::Room(_) => {
-                        assert_eq!(words.last().unwrap(), incident)
+                        assert_eq!(words.last().unwrap(), incident);
                     }
                     Command::Verify(_) => assert_eq!(words.last().unwrap(), log),
                     _ => panic!("{line}"),

@@ -104,9 +104,9 @@ fn tell(shown: &mut BTreeMap<String, Message>, message: Message, json: bool) -> 
         return Ok(());
     }
     if json {
-        print(&serde_json::to_string(&message)?)?
+        print(&serde_json::to_string(&message)?)?;
     } else {
-        print(&line(&message))?
+        print(&line(&message))?;
     }
     shown.insert(message.id.clone(), message);
     Ok(())

@@ -195,21 +195,21 @@ fn talk() -> impl Strategy<Value = Talk> {
 }
 
 /// As a command, with a message of the room; one that is not there where there is none.
-fn talked(talk: Talk, messages: &[MessageId], now: Timestamp) -> Command {
+fn talked(talk: &Talk, messages: &[MessageId], now: Timestamp) -> Command {
     let person: PersonId = name(["ann", "bob", "cid"][talk.who]);
     let by = Actor::Person(person.clone());
     let message = if messages.is_empty() { Id::from_bytes([9; 16]) } else { *talk.which.get(messages) };
     let (origin, words) = (None, |text: u8| format!("words {text}"));
-    Command::Room(match talk.deed {
+    Command::Room(match &talk.deed {
         Deed::Write(kind, text) => {
-            let reply_to = (kind == MessageKind::Answer).then_some(message);
-            RoomCommand::Write { by, kind, text: words(text), reply_to, key: None, origin }
+            let reply_to = (*kind == MessageKind::Answer).then_some(message);
+            RoomCommand::Write { by, kind: *kind, text: words(*text), reply_to, key: None, origin }
         }
         Deed::WriteKeyed(key) => {
-            let (kind, text, key) = (MessageKind::Message, words(key), Some(format!("key {key}")));
+            let (kind, text, key) = (MessageKind::Message, words(*key), Some(format!("key {key}")));
             RoomCommand::Write { by, kind, text, reply_to: None, key, origin }
         }
-        Deed::Edit(text) => RoomCommand::Edit { by, message, text: words(text), origin },
+        Deed::Edit(text) => RoomCommand::Edit { by, message, text: words(*text), origin },
         Deed::Withdraw => RoomCommand::Withdraw { by, message, reason: "a name".to_owned(), origin },
         Deed::Pin => RoomCommand::Pin { by, message },
         Deed::Unpin => RoomCommand::Unpin { by, message },
@@ -430,7 +430,7 @@ impl World {
                 if let Some(id) = self.incident(which) {
                     let messages = self.board.incident(id).unwrap().room().before(u64::MAX, usize::MAX);
                     let keyed = matches!(talk.deed, Deed::WriteKeyed(_));
-                    let command = talked(talk, &messages, self.now);
+                    let command = talked(&talk, &messages, self.now);
                     self.ask(id, command.clone());
                     self.check_room(id, &command, keyed);
                 }
@@ -591,10 +591,12 @@ impl World {
                 Body::Incident(IncidentEvent::Paging(PagingEvent::PageImpossible { person: Some(person), .. })) => {
                     told.remove(person);
                 }
-                Body::Incident(IncidentEvent::Paging(PagingEvent::HandedOver { .. })) => told.clear(),
-                Body::Incident(IncidentEvent::Life(
-                    LifeEvent::Mitigated { .. } | LifeEvent::Resolved { .. } | LifeEvent::Reopened { .. },
-                )) => told.clear(),
+                Body::Incident(
+                    IncidentEvent::Paging(PagingEvent::HandedOver { .. })
+                    | IncidentEvent::Life(
+                        LifeEvent::Mitigated { .. } | LifeEvent::Resolved { .. } | LifeEvent::Reopened { .. },
+                    ),
+                ) => told.clear(),
                 _ => {}
             }
         }
@@ -743,11 +745,11 @@ fn check_place(events: &[(Timestamp, &IncidentEvent)]) {
                 }
                 waits = *next;
             }
-            // Another team begins at its first tier.
-            IncidentEvent::Paging(PagingEvent::HandedOver { .. }) => waits = None,
             // Where nobody could be reached everybody is tried again sooner than the step would have been due.
             IncidentEvent::Paging(PagingEvent::NobodyReached { next, .. }) => waits = *next,
-            IncidentEvent::Life(
+            // Another team begins at its first tier.
+            IncidentEvent::Paging(PagingEvent::HandedOver { .. })
+            | IncidentEvent::Life(
                 LifeEvent::Acknowledged { .. }
                 | LifeEvent::Mitigated { .. }
                 | LifeEvent::Resolved { .. }

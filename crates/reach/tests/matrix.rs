@@ -6,11 +6,7 @@
     clippy::indexing_slicing,
     reason = "a test fails by them"
 )]
-#![expect(
-    clippy::print_stderr,
-    clippy::disallowed_methods,
-    reason = "says what is left out, and reads where Synapse is"
-)]
+#![expect(clippy::print_stderr, reason = "says what is left out")]
 
 mod synapse;
 

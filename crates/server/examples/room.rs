@@ -162,9 +162,9 @@ async fn wait(done: impl Fn() -> bool) -> Outcome<()> {
 /// Reads the parts of the page, and notes when each probe is in them.
 async fn listen(address: String, id: String, heard: Arc<Heard>) -> Outcome<()> {
     let mut stream = TcpStream::connect(&address).await?;
-    let head =
+    let request =
         format!("GET /incidents/{id}/room/events HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n");
-    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(request.as_bytes()).await?;
     let (mut text, mut piece) = (Vec::new(), [0; 16_384]);
     let mut begun = false;
     loop {

@@ -115,7 +115,7 @@ pub async fn of_versions(
     for version in versions {
         match runs.last_mut() {
             Some((first, last)) if version - *last <= APART_MAX && version - *first < ROWS_MAX as u64 => {
-                *last = *version
+                *last = *version;
             }
             _ => runs.push((*version, *version)),
         }

@@ -276,7 +276,7 @@ impl Change {
             | IncidentEvent::Roles(_)
             | IncidentEvent::Life(_)
             | IncidentEvent::Claims(ClaimsEvent::SeverityChanged(_) | ClaimsEvent::MergedFrom { .. }) => {
-                self.beside = true
+                self.beside = true;
             }
             IncidentEvent::Claims(_) | IncidentEvent::Paging(_) => {}
         }
@@ -290,13 +290,13 @@ impl Change {
         if self.said.is_empty() && !self.beside {
             return None;
         }
-        self.read_back(id, sources).await.map_or_else(
-            |error| {
+        match self.read_back(id, sources).await {
+            Ok(update) => update,
+            Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, incident = %id, "what was said cannot be read");
                 Some(Update::Missed)
-            },
-            |update| update,
-        )
+            }
+        }
     }
 
     async fn read_back(mut self, id: IncidentId, sources: &Sources) -> Result<Option<Update>, HistoryError> {

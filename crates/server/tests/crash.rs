@@ -379,6 +379,7 @@ async fn settle_everything(running: &Running) {
     tokio::time::timeout(PATIENCE, empty).await.expect("pages stay in the outbox");
 }
 
+#[expect(clippy::too_many_lines, reason = "one look at every event, and what must hold of each kind")]
 fn judge(outside: &Outside, events: &[IncidentEvent]) -> Tally {
     let mut heard: BTreeSet<String> = BTreeSet::new();
     let (mut acknowledgements, mut escalations, mut asks) = (0, 0, 0);

@@ -205,47 +205,7 @@ impl Paging {
                 self.escalation.why = PageReason::NotAcknowledged;
                 self.escalation.stepped = Some(at);
             }
-            PagingEvent::PageRequested {
-                page,
-                person,
-                channel,
-                address,
-                reason,
-                tier,
-                round,
-                repeat_of,
-                severity,
-                ask,
-            } => {
-                if let Some(before) = repeat_of {
-                    self.owed.remove(before);
-                }
-                if let Some(severity) = severity {
-                    let told = self.told.entry(person.clone()).or_insert(*severity);
-                    *told = (*told).max(*severity);
-                }
-                let record = PageRecord {
-                    id: *page,
-                    person: person.clone(),
-                    channel: channel.clone(),
-                    address: address.clone(),
-                    reason: reason.clone(),
-                    tier: *tier,
-                    round: *round,
-                    repeat_of: *repeat_of,
-                    requested: at,
-                    outcome: None,
-                    settled: None,
-                    ask: *ask,
-                };
-                if let Some(news) = self.news.get_mut(person) {
-                    news.is_told(*page, *reason == PageReason::AnotherClaim, at);
-                }
-                self.pages.insert(*page, record);
-                if !wanted || ask.is_some() {
-                    self.asked.insert(*page);
-                }
-            }
+            PagingEvent::PageRequested { .. } => self.requested(at, event, wanted),
             PagingEvent::PageImpossible { person: Some(person), .. } => {
                 let pages = &self.pages;
                 self.owed.retain(|id| pages.get(id).is_some_and(|page| page.person != *person));
@@ -254,7 +214,6 @@ impl Paging {
                     news.owed = false;
                 }
             }
-            PagingEvent::PageImpossible { person: None, .. } => {}
             PagingEvent::PageSettled { page, outcome, .. } => {
                 let missed = !matches!(outcome, PageOutcome::Delivered { .. });
                 if !missed {
@@ -278,8 +237,55 @@ impl Paging {
                 escalation.next = *next;
                 escalation.why = PageReason::NobodyReached;
             }
-            // What it does beyond paging is in `apply`.
-            PagingEvent::HandedOver { .. } => {}
+            // What a hand-over does is in `apply`.
+            PagingEvent::PageImpossible { person: None, .. } | PagingEvent::HandedOver { .. } => {}
+        }
+    }
+
+    /// A page is decided: `wanted` as for [`Paging::apply`].
+    fn requested(&mut self, at: Timestamp, event: &PagingEvent, wanted: bool) {
+        let PagingEvent::PageRequested {
+            page,
+            person,
+            channel,
+            address,
+            reason,
+            tier,
+            round,
+            repeat_of,
+            severity,
+            ask,
+        } = event
+        else {
+            return;
+        };
+        if let Some(before) = repeat_of {
+            self.owed.remove(before);
+        }
+        if let Some(severity) = severity {
+            let told = self.told.entry(person.clone()).or_insert(*severity);
+            *told = (*told).max(*severity);
+        }
+        let record = PageRecord {
+            id: *page,
+            person: person.clone(),
+            channel: channel.clone(),
+            address: address.clone(),
+            reason: reason.clone(),
+            tier: *tier,
+            round: *round,
+            repeat_of: *repeat_of,
+            requested: at,
+            outcome: None,
+            settled: None,
+            ask: *ask,
+        };
+        if let Some(news) = self.news.get_mut(person) {
+            news.is_told(*page, *reason == PageReason::AnotherClaim, at);
+        }
+        self.pages.insert(*page, record);
+        if !wanted || ask.is_some() {
+            self.asked.insert(*page);
         }
     }
 

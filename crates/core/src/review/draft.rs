@@ -200,18 +200,14 @@ impl<'a> Fold<'a> {
                 self.roles.push(RoleRow { at, log_index: index, role: *role, person: person.clone(), name });
             }
             IncidentEvent::Life(event) => self.live(at, index, event),
-            IncidentEvent::Claims(ClaimsEvent::SignalUnanswered { to: None, .. }) => {
+            IncidentEvent::Claims(ClaimsEvent::SignalUnanswered { to: None, .. })
+            | IncidentEvent::Paging(PagingEvent::HandedOver { .. }) => {
                 if self.phase == Phase::Acknowledged {
                     self.phase = Phase::Triggered;
                 }
             }
             // Its pages are events of their own; what a source said late or not at all changes no figure, and neither does what
             // people wrote: see `said`.
-            IncidentEvent::Paging(PagingEvent::HandedOver { .. }) => {
-                if self.phase == Phase::Acknowledged {
-                    self.phase = Phase::Triggered;
-                }
-            }
             IncidentEvent::Paging(PagingEvent::Escalated { .. })
             | IncidentEvent::Roles(
                 RolesEvent::RoleGivenUp { .. }

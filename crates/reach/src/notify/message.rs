@@ -247,7 +247,7 @@ fn because<'a>(incident: &'a Incident, record: &PageRecord, setting: &'a Setting
             let handed = incident.handed_over().map(|handed| (handed.by.clone(), handed.reason.clone()));
             handed.map_or(Cow::Borrowed(""), |handed| said("handed it over to your team", &handed))
         }
-        (PageReason::Asked, Some(asker), _) => said("asked for you", asker),
+        (PageReason::Asked, Some(who), _) => said("asked for you", who),
         (PageReason::Reopened, _, Some((Actor::System, why))) => {
             Cow::Owned(format!("it was reopened, because {}", why.trim_end_matches('.')))
         }
@@ -267,14 +267,13 @@ pub fn why(reason: &PageReason) -> &'static str {
         PageReason::NotAcknowledged => "nobody acknowledged it in time",
         PageReason::AcknowledgementExpired => "the acknowledgement ran out",
         PageReason::SeverityRose => "it is worse than you were told, or than what was acknowledged",
-        PageReason::Asked => "somebody asked for you",
+        PageReason::Asked | PageReason::CalledIn => "somebody asked for you",
         PageReason::Fallback => "nobody else could be reached and you are the fallback",
         PageReason::Failed => "another way to reach you failed",
         PageReason::MayHaveArrived => "it is unknown whether the page before arrived",
         PageReason::Reopened => "it was reopened",
         PageReason::NobodyReached => "nobody is known to have been reached before, so everybody is tried again",
         PageReason::AnotherClaim => "something that nobody has answered for joined it",
-        PageReason::CalledIn => "somebody asked for you",
         PageReason::NotComing => "nobody came of those whom you asked",
         PageReason::HandedOver => "it was handed over to your team",
     }

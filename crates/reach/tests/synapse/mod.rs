@@ -36,6 +36,7 @@ pub(crate) struct User {
 impl Synapse {
     /// Starts one; none where there is no Synapse, unless `CI=true`.
     pub(crate) async fn start() -> Option<Self> {
+        #[expect(clippy::disallowed_methods, reason = "tests are told by the environment where Synapse is")]
         let (python, ci) = (std::env::var_os("QUARTERDECK_SYNAPSE"), std::env::var("CI"));
         let Some(python) = python else {
             assert!(!ci.is_ok_and(|ci| ci == "true"), "QUARTERDECK_SYNAPSE is not set");

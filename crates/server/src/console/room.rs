@@ -94,7 +94,7 @@ pub(super) async fn render(app: &Shared, visitor: &Caller, id: &str, attempt: At
         None => None,
     };
     let setting = &app.live.now().setting;
-    let template = talk::Room {
+    let template = talk::RoomPage {
         frame: frame(app, Some(visitor), "incidents"),
         sum: views::summary(&IncidentRow::of(&incident)),
         lines: lines(&room.incident, room.messages.clone()),

@@ -8,7 +8,7 @@ use super::{filters, pages::Frame};
 /// `/incidents/{id}/room`
 #[derive(Template)]
 #[template(path = "room.html")]
-pub(super) struct Room {
+pub(super) struct RoomPage {
     /// Around it.
     pub frame: Frame,
     /// The incident.

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use quarterdeck_core::{
     id::{IncidentId, MessageId, PersonId},
     incident::{
-        Actor, Command, MessageKind, Origin, Refusal, RoomCommand, keyed_id,
+        Actor, Command, Incident, MessageKind, Origin, Refusal, RoomCommand, keyed_id,
         line::{self, Line},
     },
     limits::{KEY_BYTES_MAX, TEXT_BYTES_MAX},
@@ -93,13 +93,13 @@ impl Mirror {
         match &one.what {
             Spoken::Said { text, answers } => self.said(incident, one, text, answers.as_deref()).await,
             Spoken::Edited { of, text } => {
-                let (by, origin) = (self.actor(one), self.origin(one));
+                let (by, origin) = (self.actor(one), Some(self.origin(one)));
                 let Called { incident, message } = self.meant(incident, &by, of).await?;
                 let text = shortened(text);
                 self.tell_refusal(one, incident, RoomCommand::Edit { by, message, text, origin }).await
             }
             Spoken::Withdrawn { of } => {
-                let (by, origin) = (self.actor(one), self.origin(one));
+                let (by, origin) = (self.actor(one), Some(self.origin(one)));
                 let Called { incident, message } = self.meant(incident, &by, of).await?;
                 let reason = format!("withdrawn in {} by {}", self.name, one.by);
                 self.tell_refusal(one, incident, RoomCommand::Withdraw { by, message, reason, origin }).await
@@ -107,7 +107,7 @@ impl Mirror {
             Spoken::Unreadable { why } => {
                 let text = format!("{} said something that could not be read: {why}", one.by);
                 let by = Actor::Token(format!("chat {}", self.name));
-                self.write(incident, self.message(by, one, text, None)).await.map(drop)
+                self.write(incident, self.message(by, one, &text, None)).await.map(drop)
             }
             Spoken::SentAway => {
                 tracing::error!(chat = self.name, channel = one.channel, "we were sent away from a channel");
@@ -116,7 +116,7 @@ impl Mirror {
                     self.name
                 );
                 let by = Actor::Token(format!("chat {}", self.name));
-                self.write(incident, self.message(by, one, text, None)).await.map(drop)
+                self.write(incident, self.message(by, one, &text, None)).await.map(drop)
             }
         }
     }
@@ -126,7 +126,7 @@ impl Mirror {
         let board = self.app.engine.published().board();
         let mut now = incident;
         for _ in 0..MERGES_MAX {
-            match board.incident(now).and_then(|incident| incident.merged_into()) {
+            match board.incident(now).and_then(Incident::merged_into) {
                 Some(into) => now = into,
                 None => break,
             }
@@ -144,8 +144,8 @@ impl Mirror {
             .map_or_else(|| Actor::Token(format!("chat {}", self.name)), |person| Actor::Person(person.clone()))
     }
 
-    fn origin(&self, one: &Utterance) -> Option<Origin> {
-        Some(Origin { channel: self.name.clone(), message: one.id.clone(), author: one.by.clone() })
+    fn origin(&self, one: &Utterance) -> Origin {
+        Origin { channel: self.name.clone(), message: one.id.clone(), author: one.by.clone() }
     }
 
     /// The message that is called so there. One that is not kept yet was written by the same person a moment ago, or never.
@@ -154,8 +154,8 @@ impl Mirror {
         Ok(known.unwrap_or_else(|| Called { incident, message: keyed_id(incident, by, &key(name)) }))
     }
 
-    fn message(&self, by: Actor, one: &Utterance, text: String, reply_to: Option<MessageId>) -> RoomCommand {
-        let (text, key, origin) = (shortened(&text), Some(key(&one.id)), self.origin(one));
+    fn message(&self, by: Actor, one: &Utterance, text: &str, reply_to: Option<MessageId>) -> RoomCommand {
+        let (text, key, origin) = (shortened(text), Some(key(&one.id)), Some(self.origin(one)));
         RoomCommand::Write { by, kind: MessageKind::Message, text, reply_to, key, origin }
     }
 
@@ -173,11 +173,11 @@ impl Mirror {
             Some(name) => self.called(name).await?.filter(|called| called.incident == incident),
             None => None,
         };
-        let written = self.message(self.actor(one), one, text.to_owned(), reply_to.map(|called| called.message));
+        let written = self.message(self.actor(one), one, text, reply_to.map(|called| called.message));
         let written = self.write(incident, written).await?;
         match (written, command(text)) {
             (Written::Refused(refusal), _) => self.refuse(one, &refusal.to_string()).await,
-            (Written::New, None) | (Written::Known, None) => {}
+            (Written::New | Written::Known, None) => {}
             // Whether it was carried out before we stopped is not known, and twice may be worse than not at all.
             (Written::Known, Some(_)) => {
                 let text = "This may have been carried out already: look at the incident, and ask again if it was not.";

@@ -174,9 +174,7 @@ impl Mirror {
         }
         let live = self.app.live.now();
         let key = format!("{}", it.index);
-        let event = if let IncidentEvent::Room(event) = it.event {
-            event
-        } else {
+        let IncidentEvent::Room(event) = it.event else {
             if let Some(saying) = self.saying(it.event, &Names::default(), &live.setting).await? {
                 self.say(channel, &key, saying).await;
             }

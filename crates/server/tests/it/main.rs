@@ -24,6 +24,7 @@ mod commands;
 #[cfg(test)]
 mod damage;
 mod declare;
+#[cfg(test)]
 mod asked_in;
 #[cfg(test)]
 mod description;

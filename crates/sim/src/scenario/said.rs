@@ -54,23 +54,7 @@ pub(super) fn of_incident(
         E::Claims(ClaimsEvent::FactsStated { .. }) => "facts stated".to_owned(),
         E::Paging(PagingEvent::Escalated { tier, round, reason, by, .. }) => escalated(*tier, *round, reason, by)?,
         E::Paging(PagingEvent::PageRequested { person, channel, reason, repeat_of, .. }) => {
-            let why = match reason {
-                PageReason::Failed if repeat_of.is_some() => " instead",
-                PageReason::MayHaveArrived => " again",
-                PageReason::Fallback => " as fallback",
-                PageReason::Opened
-                | PageReason::NotAcknowledged
-                | PageReason::AcknowledgementExpired
-                | PageReason::SeverityRose
-                | PageReason::Asked
-                | PageReason::Failed
-                | PageReason::Reopened
-                | PageReason::NobodyReached
-                | PageReason::AnotherClaim
-                | PageReason::CalledIn
-                | PageReason::NotComing
-                | PageReason::HandedOver => "",
-            };
+            let why = attempt(reason, repeat_of.is_some());
             format!("paged {person} by {channel}{why}")
         }
         E::Paging(PagingEvent::PageImpossible { person: Some(person), reason, .. }) => {
@@ -90,30 +74,63 @@ pub(super) fn of_incident(
         E::Life(LifeEvent::MergedInto { into, .. }) => format!("merged into {}", number(*into)),
         E::Claims(ClaimsEvent::MergedFrom { from, .. }) => format!("took in {}", number(*from)),
         E::Paging(PagingEvent::HandedOver { policy, .. }) => format!("handed over to {}", policy.id),
-        E::Roles(RolesEvent::RoleGivenUp { role, person, .. }) => format!("{person} is {} no more", role.word()),
-        E::Roles(RolesEvent::AskedIn { whom, role: None, by, .. }) => format!("{by} asked {whom} to come"),
-        E::Roles(RolesEvent::AskedIn { whom, role: Some(role), by, .. }) => {
+        E::Roles(event) => of_roles(board, incident, event),
+        E::Room(event) => of_room(board, incident, event),
+    })
+}
+
+/// What a page says of its reason that people would notice.
+const fn attempt(reason: &PageReason, repeats: bool) -> &'static str {
+    match reason {
+        PageReason::Failed if repeats => " instead",
+        PageReason::MayHaveArrived => " again",
+        PageReason::Fallback => " as fallback",
+        PageReason::Opened
+        | PageReason::NotAcknowledged
+        | PageReason::AcknowledgementExpired
+        | PageReason::SeverityRose
+        | PageReason::Asked
+        | PageReason::Failed
+        | PageReason::Reopened
+        | PageReason::NobodyReached
+        | PageReason::AnotherClaim
+        | PageReason::CalledIn
+        | PageReason::NotComing
+        | PageReason::HandedOver => "",
+    }
+}
+
+fn of_roles(board: &Board, incident: IncidentId, event: &RolesEvent) -> String {
+    match event {
+        RolesEvent::RoleGivenUp { role, person, .. } => format!("{person} is {} no more", role.word()),
+        RolesEvent::AskedIn { whom, role: None, by, .. } => format!("{by} asked {whom} to come"),
+        RolesEvent::AskedIn { whom, role: Some(role), by, .. } => {
             format!("{by} asked {whom} to be {}", role.word())
         }
-        E::Roles(RolesEvent::AskedAgain { ask, .. }) => format!("asked {} again", whom_of(board, incident, *ask)),
-        E::Roles(RolesEvent::AskAccepted { person, .. }) => format!("{person} is coming"),
-        E::Roles(RolesEvent::AskDeclined { person, .. }) => format!("{person} is not coming"),
-        E::Roles(RolesEvent::AskUnanswered { ask, .. }) => format!("{} did not come", whom_of(board, incident, *ask)),
-        E::Roles(RolesEvent::RoleTaken { role, person, .. }) => format!("{person} is {}", role.word()),
-        E::Room(RoomEvent::NoteAdded { .. }) => "note".to_owned(),
-        E::Room(RoomEvent::MessageWritten { kind, .. }) => match kind {
+        RolesEvent::AskedAgain { ask, .. } => format!("asked {} again", whom_of(board, incident, *ask)),
+        RolesEvent::AskAccepted { person, .. } => format!("{person} is coming"),
+        RolesEvent::AskDeclined { person, .. } => format!("{person} is not coming"),
+        RolesEvent::AskUnanswered { ask, .. } => format!("{} did not come", whom_of(board, incident, *ask)),
+        RolesEvent::RoleTaken { role, person, .. } => format!("{person} is {}", role.word()),
+    }
+}
+
+fn of_room(board: &Board, incident: IncidentId, event: &RoomEvent) -> String {
+    match event {
+        RoomEvent::NoteAdded { .. } => "note".to_owned(),
+        RoomEvent::MessageWritten { kind, .. } => match kind {
             MessageKind::Message | MessageKind::Note => "said".to_owned(),
             MessageKind::Decision => "decided".to_owned(),
             MessageKind::Question => format!("asked, {}", open(board, incident)),
             MessageKind::Answer => format!("answered, {}", open(board, incident)),
         },
-        E::Room(RoomEvent::MessageEdited { .. }) => "changed".to_owned(),
-        E::Room(RoomEvent::MessageWithdrawn { .. }) => format!("withdrawn, {}", open(board, incident)),
-        E::Room(RoomEvent::MessagePinned { .. }) => "pinned".to_owned(),
-        E::Room(RoomEvent::MessageUnpinned { .. }) => "unpinned".to_owned(),
-        E::Room(RoomEvent::RoomEntered { person }) => format!("{person} is in the room"),
-        E::Room(RoomEvent::RoomLeft { person, .. }) => format!("{person} left the room"),
-    })
+        RoomEvent::MessageEdited { .. } => "changed".to_owned(),
+        RoomEvent::MessageWithdrawn { .. } => format!("withdrawn, {}", open(board, incident)),
+        RoomEvent::MessagePinned { .. } => "pinned".to_owned(),
+        RoomEvent::MessageUnpinned { .. } => "unpinned".to_owned(),
+        RoomEvent::RoomEntered { person } => format!("{person} is in the room"),
+        RoomEvent::RoomLeft { person, .. } => format!("{person} left the room"),
+    }
 }
 
 /// How many questions nobody has answered.

@@ -108,12 +108,12 @@ fn message(content: &Value) -> Option<Spoken> {
     let text = |content: &Value| content.get("body").and_then(Value::as_str).map(str::to_owned);
     let kind = content.get("msgtype").and_then(Value::as_str)?;
     let relates = content.get("m.relates_to");
-    let related = |key: &str| relates.and_then(|relates| relates.get(key));
-    if related("rel_type").and_then(Value::as_str) == Some("m.replace") {
-        let of = related("event_id").and_then(Value::as_str)?.to_owned();
+    let about = |key: &str| relates.and_then(|relates| relates.get(key));
+    if about("rel_type").and_then(Value::as_str) == Some("m.replace") {
+        let of = about("event_id").and_then(Value::as_str)?.to_owned();
         return Some(Spoken::Edited { of, text: text(content.get("m.new_content")?)? });
     }
-    let answers = related("m.in_reply_to").and_then(|reply| reply.get("event_id")).and_then(Value::as_str);
+    let answers = about("m.in_reply_to").and_then(|reply| reply.get("event_id")).and_then(Value::as_str);
     let text = match kind {
         "m.text" | "m.notice" => text(content)?,
         "m.emote" => format!("* {}", text(content)?),

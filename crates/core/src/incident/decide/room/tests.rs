@@ -116,7 +116,7 @@ fn a_script_that_is_stuck_is_stopped_and_others_are_not() {
     for stuck in [edit("bot", mine, "x"), pin("bot", mine)] {
         assert_ne!(case.code(stuck), "accepted");
     }
-    case.now = case.now.plus(ROOM_PACE_SPAN - Duration::from_millis(1));
+    case.now = case.now.plus(ROOM_PACE_SPAN).minus(Duration::from_millis(1));
     assert_eq!(case.code(say("bot", "again")), "too_fast");
     case.now = case.now.plus(Duration::from_millis(1));
     assert_eq!(case.code(say("bot", "again")), "accepted");
@@ -195,13 +195,13 @@ fn who_was_not_seen_for_the_grace_has_left() {
     let enter = seen.see(&case.incident, &ana, case.now).unwrap();
     case.ask(Command::Room(enter.clone()));
     assert_eq!(case.decide(Command::Room(enter)), Ok(Vec::new()));
-    let came = case.now;
-    case.now = came.plus(Duration::from_mins(4));
+    let entered = case.now;
+    case.now = entered.plus(Duration::from_mins(4));
     assert_eq!(seen.see(&case.incident, &ana, case.now), None, "present already");
     let early = Command::Room(RoomCommand::Leave { person: ana.clone(), seen: case.now });
-    case.now = came.plus(PRESENCE_GRACE);
+    case.now = entered.plus(PRESENCE_GRACE);
     assert_eq!((seen.gone(case.now), case.decide(early)), (Vec::new(), Ok(Vec::new())));
-    assert_eq!(seen.next(), Some(came.plus(Duration::from_mins(4) + PRESENCE_GRACE)));
+    assert_eq!(seen.next(), Some(entered.plus(Duration::from_mins(4) + PRESENCE_GRACE)));
     case.now = seen.next().unwrap();
     // A restart forgets who was seen: whoever is present by the log has the grace once more.
     let mut again = Seen::begin([&case.incident], case.now);
