@@ -136,6 +136,9 @@ fn every_chat_describes_itself_and_refuses_what_does_not_fit() {
         }
         let none = one.build(&Settings::default(), &parts()).expect_err("nothing is set");
         assert!(matches!(none, SettingError::Missing { .. }), "{none}");
+        let blank = ["url", "token"].map(|name| (name.to_owned(), "https://m.example two words".to_owned()));
+        let blank = one.build(&Settings(blank.into_iter().collect()), &parts()).expect_err("two words");
+        assert!(matches!(blank, SettingError::Bad { .. }), "{blank}");
         let url = ("url".to_owned(), "http://elsewhere.example".to_owned());
         let clear = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).chain([url]);
         let clear = one.build(&Settings(clear.collect()), &parts()).expect_err("in the clear");

@@ -86,10 +86,12 @@ impl ChatKind for Matrix {
             value.set_sensitive(true);
             value
         });
-        let bearer = bearer.map_err(|_| SettingError::Bad {
+        // What was pasted with a blank or a quotation mark would be a token that nobody knows, and found out at three in the morning.
+        let one_word = token.bytes().all(|byte| byte.is_ascii_graphic());
+        let bearer = bearer.ok().filter(|_| one_word).ok_or_else(|| SettingError::Bad {
             kind: self.id(),
             name: "token",
-            reason: "it holds what no header can carry".to_owned(),
+            reason: "an access token is one word of ASCII".to_owned(),
         })?;
         Ok(Arc::new(Homeserver { exchange: Exchange::new(self.id(), settings, parts, None)?, bearer }))
     }
