@@ -4,7 +4,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     BeginAnew, Bulk, BulkDone, Command, Configuration, Declare, Declared, Done, EndSilences, Erase, Erased, ErrorBody,
-    Incident, IncidentSummary, LogHead, OnCall, Room, SetSilence, Silence, SilenceEnded, Source, Timeline,
+    Held, Incident, IncidentSummary, LogHead, OnCall, Room, SetSilence, Silence, SilenceEnded, Source, Task, Timeline,
     listening::Listening,
 };
 
@@ -234,6 +234,15 @@ impl Client {
             _ => "incidents",
         };
         self.post(&format!("/api/v1/{of}/{id}/erase"), erase).await
+    }
+    /// Tasks that are still to be done over all open incidents: all, or a person's own.
+    pub async fn tasks(&self, person: Option<&str>) -> Result<Vec<Task>, ClientError> {
+        let query = person.map(|person| format!("?person={}", escaped(person))).unwrap_or_default();
+        self.get(&format!("/api/v1/tasks{query}")).await
+    }
+    /// What people hold, and for which tasks.
+    pub async fn held(&self) -> Result<Vec<Held>, ClientError> {
+        self.get("/api/v1/held").await
     }
     /// Who is on call now.
     pub async fn on_call_now(&self) -> Result<Vec<OnCall>, ClientError> {

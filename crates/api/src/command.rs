@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::IncidentSummary;
+use crate::{Facts, IncidentSummary, task::Task};
 
 /// What somebody asks of an incident.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -90,6 +90,70 @@ pub enum Command {
         /// Who; none: the caller.
         #[serde(default)]
         person: Option<String>,
+    },
+    /// Say what is to be done, or that you are doing it now.
+    AddTask {
+        /// One line.
+        title: String,
+        /// Who is to do it.
+        #[serde(default)]
+        assignee: Option<String>,
+        /// By when: an instant, or a span from now such as `45m`.
+        #[serde(default)]
+        due: Option<String>,
+        /// What it acts on: `contract:1/0x…`, `wallet:LABEL`, `dns:NAME`, `service:NAME`, or a kind of your own.
+        #[serde(default)]
+        resources: Vec<String>,
+        /// The caller is on it at once.
+        #[serde(default)]
+        claim: bool,
+        /// Until when the claim holds: an instant, or a span from now; none: 30 minutes.
+        #[serde(default)]
+        until: Option<String>,
+        /// Why the caller goes ahead in spite of claims that are in the way; their holders are told.
+        #[serde(default, rename = "override")]
+        going_ahead: Option<String>,
+    },
+    /// The caller is on a task, alone; or goes on with it.
+    ClaimTask {
+        /// Its number in the incident, or `tsk_…`.
+        task: String,
+        /// Until when: an instant, or a span from now; none: 30 minutes.
+        #[serde(default)]
+        until: Option<String>,
+        /// Why the caller goes ahead in spite of claims that are in the way; their holders are told.
+        #[serde(default, rename = "override")]
+        going_ahead: Option<String>,
+    },
+    /// The caller is not on it any more.
+    ReleaseTask {
+        /// Its number in the incident, or `tsk_…`.
+        task: String,
+    },
+    /// It was done.
+    FinishTask {
+        /// Its number in the incident, or `tsk_…`.
+        task: String,
+        /// What was done.
+        note: String,
+    },
+    /// It will not be done.
+    DropTask {
+        /// Its number in the incident, or `tsk_…`.
+        task: String,
+        /// Why not.
+        note: String,
+    },
+    /// Give it to somebody, or another time by which it is to be done.
+    ChangeTask {
+        /// Its number in the incident, or `tsk_…`.
+        task: String,
+        /// Who is to do it; none: as it was.
+        #[serde(default)]
+        assignee: Option<String>,
+        /// By when: an instant, or a span from now; none: as it was.
+        #[serde(default)]
+        due: Option<String>,
     },
     /// State facts about impact.
     StateFacts {
@@ -190,6 +254,47 @@ pub struct Done {
     pub log_index: Option<u64>,
     /// What the caller may ask next.
     pub offers: Vec<Offer>,
+    /// Tasks that were still to be done when it was resolved by this.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_open: Vec<Task>,
+}
+
+/// A note, a reason, what was done.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Text {
+    /// The text.
+    #[serde(default)]
+    pub text: String,
+}
+
+/// Into which incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Merge {
+    /// `inc_…`
+    pub into: String,
+}
+
+/// Who takes which role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TakeRole {
+    /// `commander`, `operations`, `communications`, `scribe`.
+    pub role: String,
+    /// Who; none: the caller.
+    pub person: Option<String>,
+}
+
+/// Facts that a person states.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StateFacts {
+    /// The facts.
+    pub facts: Facts,
+    /// Instead of what signals claimed.
+    #[serde(default)]
+    pub replace: bool,
 }
 
 /// What is to be erased of an incident, of a signal or of a silence.
@@ -246,7 +351,7 @@ pub struct Field {
     pub name: String,
     /// What a person is asked.
     pub ask: String,
-    /// `text`, `choice`, `person`, `incident`, `signal`, `message`, `key`, `cents`, `count`, `flag`.
+    /// `text`, `choice`, `person`, `incident`, `signal`, `message`, `key`, `cents`, `count`, `flag`, `task`, `resources`, `when`.
     pub kind: String,
     /// The words of a `choice`.
     pub choices: Vec<String>,

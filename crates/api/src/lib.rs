@@ -3,6 +3,7 @@
 //! Times are RFC 3339 in UTC with milliseconds; spans are whole milliseconds in fields that end in `_ms`; money is whole US cents
 //! in fields that end in `_cents`. Identifiers are text: `inc_…`, `sig_…`, `pag_…`.
 
+pub mod task;
 pub mod command;
 pub mod declare;
 pub mod roles;
@@ -20,12 +21,13 @@ use utoipa::ToSchema;
 
 pub use self::{
     bulk::{Bulk, BulkAnswer, BulkDone, EndSilences, Matching, SilenceEnded},
-    command::{Command, Done, Erase, Erased, ErasedCopy, Field, Offer},
+    command::{Command, Done, Erase, Erased, ErasedCopy, Field, Merge, Offer, StateFacts, TakeRole, Text},
     declare::{Declare, Declared},
     page::Page,
     roles::{Ask, HandedOver},
     room::{Message, Mirrored, Present, Room, Withdrawn},
     source::{BeginAnew, Source, SourceKind, SourceSetting},
+    task::{Held, Holding, Overriding, Task, TaskResource},
 };
 
 /// One incident in a list.
@@ -91,6 +93,9 @@ pub struct Incident {
     /// The policy by which it pages.
     #[serde(default)]
     pub policy: String,
+    /// What is to be done, and who is on it, in the order in which it was added.
+    #[serde(default)]
+    pub tasks: Vec<Task>,
     /// The incident that it is part of.
     pub merged_into: Option<String>,
     /// Who declared it; none: a signal opened it.
@@ -451,44 +456,6 @@ pub struct ErrorBody {
     /// What to do; may be empty.
     #[serde(default)]
     pub hint: String,
-}
-
-/// A note, a reason, what was done.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Text {
-    /// The text.
-    #[serde(default)]
-    pub text: String,
-}
-
-/// Into which incident.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Merge {
-    /// `inc_…`
-    pub into: String,
-}
-
-/// Who takes which role.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct TakeRole {
-    /// `commander`, `operations`, `communications`, `scribe`.
-    pub role: String,
-    /// Who; none: the caller.
-    pub person: Option<String>,
-}
-
-/// Facts that a person states.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StateFacts {
-    /// The facts.
-    pub facts: Facts,
-    /// Instead of what signals claimed.
-    #[serde(default)]
-    pub replace: bool,
 }
 
 /// What became of one posted signal.

@@ -1,7 +1,8 @@
 //! `quarterdeck incident`, `oncall` and `review`: over the typed client.
 
-mod asking;
+pub(crate) mod asking;
 mod many;
+pub(crate) mod task_words;
 
 use anyhow::Context as _;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
@@ -173,13 +174,16 @@ pub(crate) fn run(args: &IncidentArgs) -> anyhow::Result<Exit> {
                 let incident = client.whole_incident(id).await?;
                 if json { print_json(&incident)? } else { print(&in_words(&incident))? }
             }
-            Verb::Ask(Asking { id, command }) => {
-                let done = client.command(id, command).await?;
-                if json { print_json(&done)? } else { print(&done_in_words(&done))? }
-            }
+            Verb::Ask(asked) => carry_out(&client, asked, json).await?,
         }
         Ok(Exit::Good)
     })
+}
+
+/// Asks it, and says what came of it.
+pub(crate) async fn carry_out(client: &Client, asked: &Asking, json: bool) -> anyhow::Result<()> {
+    let done = client.command(&asked.id, &asked.command).await?;
+    if json { print_json(&done) } else { print(&done_in_words(&done)) }
 }
 
 fn list(incidents: &[IncidentSummary], wanted: &ListArgs, json: bool) -> anyhow::Result<()> {
@@ -214,6 +218,10 @@ fn done_in_words(done: &Done) -> String {
         Some(index) => format!("done: log index {index}"),
         None => "it was so already".to_owned(),
     });
+    if !done.left_open.is_empty() {
+        lines.push("resolved with tasks that are still to be done:".to_owned());
+        lines.extend(done.left_open.iter().map(|task| format!("  {}", task_words::in_words(task))));
+    }
     lines.extend(possible(&done.offers));
     lines.join("\n")
 }
@@ -241,6 +249,7 @@ fn in_words(incident: &Incident) -> String {
     lines.extend(incident.asks.iter().map(ask));
     lines.extend(possible(&incident.offers));
     lines.extend(claims(&incident.signals));
+    lines.extend(incident.tasks.iter().map(task_words::in_words));
     for row in &incident.timeline {
         lines.push(format!("{}  {:>6}  {}", row.at, row.log_index, row.text));
     }

@@ -19,6 +19,7 @@ mod serve;
 mod silence;
 mod source;
 mod room;
+mod task;
 mod simulate;
 mod verify;
 
@@ -64,6 +65,9 @@ enum Command {
     Incident(incident::IncidentArgs),
     /// Who is in the room of an incident, and what was said there.
     Room(room::RoomArgs),
+    /// See tasks and what people hold; add one, claim one, finish one.
+    #[command(visible_alias = "tasks")]
+    Task(task::TaskArgs),
     /// List silences, set one, end one.
     #[command(visible_alias = "silences")]
     Silence(silence::SilenceArgs),
@@ -112,6 +116,7 @@ fn main() -> ExitCode {
         Command::Declare(args) => declare::run(&args),
         Command::Incident(args) => incident::run(&args),
         Command::Room(args) => room::run(&args),
+        Command::Task(args) => task::run(&args),
         Command::Silence(args) => silence::run(&args),
         Command::Source(args) => source::run(&args),
         Command::Erase(args) => erase::run(&args),

@@ -10,11 +10,13 @@
 //! A signal costs a few look-ups, whatever the number of incidents. Tests: `board/tests/`, the laws in `tests/laws.rs`.
 
 mod row;
+mod hold;
 mod place;
 mod list;
 mod cold;
 mod damage;
 mod aside;
+mod held;
 mod loose;
 mod quiet;
 mod tally;
@@ -43,6 +45,7 @@ pub use self::{
 };
 use self::{
     damage::{Aside, Subject},
+    hold::Hold,
     loose::Loose,
     openers::{Openers, Pace, Paced},
     place::Place,
@@ -55,7 +58,7 @@ use crate::{
     id::{Id, IdSource, IncidentId, PageId, ServiceId, SignalId, SilenceId, SourceId},
     incident::{
         Actor, Attached, ClaimsCommand, ClaimsEvent, Command, Ctx, Incident, IncidentEvent, LifeCommand, Phase,
-        Refusal, decide::claims::Reception,
+        Refusal, TasksCommand, decide::claims::Reception,
     },
     limits::SILENCES_MAX,
     signal::{Declared, Fingerprint, Signal, SignalChange, SignalStatus},
@@ -119,6 +122,8 @@ pub struct Board {
     pages: OrdMap<PageId, IncidentId>,
     /// Incidents for which everybody was tried, and nobody is known to have been reached since.
     unreached: OrdSet<IncidentId>,
+    /// What claims of tasks hold, whether or not their time is up.
+    held: OrdSet<Hold>,
     /// When to look at something again.
     deadlines: OrdSet<(Timestamp, Stream)>,
     loose: Loose,
@@ -155,6 +160,7 @@ impl Clone for Board {
             groups: self.groups.clone(),
             pages: self.pages.clone(),
             unreached: self.unreached.clone(),
+            held: self.held.clone(),
             deadlines: self.deadlines.clone(),
             loose: self.loose.clone(),
             silences: self.silences.clone(),
@@ -190,11 +196,12 @@ impl PartialEq for Board {
             aside,
             unreached,
             erased,
+            held,
             ..
         } = self;
         self.has_the_incidents_of(other)
             && (order, open, aside, unreached) == (&other.order, &other.open, &other.aside, &other.unreached)
-            && erased == &other.erased
+            && (erased, held) == (&other.erased, &other.held)
             && (signals, claims, groups) == (&other.signals, &other.claims, &other.groups)
             && (pages, deadlines, loose) == (&other.pages, &other.deadlines, &other.loose)
             && (silences, gaps, journal) == (&other.silences, &other.gaps, &other.journal)
@@ -254,6 +261,9 @@ impl Board {
         ids: &mut dyn IdSource,
     ) -> Result<Vec<Recorded>, Refusal> {
         let incident = self.addressed(id)?;
+        if let Command::Tasks(command) = command {
+            return self.command_tasks(incident, command, setting, now, ids);
+        }
         let mut other = None;
         if let Command::Life(LifeCommand::MergeInto { by, into }) = &command {
             let target = self.addressed(*into)?;
@@ -276,7 +286,10 @@ impl Board {
         }
         let mut recorded = record(incident, incident.decide(command, &mut Ctx { now, ids, setting })?, now);
         if let Some((target, absorb)) = other {
-            let events = target.decide(absorb, &mut Ctx { now, ids, setting })?;
+            let mut events = target.decide(absorb, &mut Ctx { now, ids, setting })?;
+            let tasks = incident.open_tasks().into_iter().cloned().collect();
+            let adopt = Command::Tasks(TasksCommand::Adopt { from: id, tasks });
+            events.extend(target.decide(adopt, &mut Ctx { now, ids, setting })?);
             recorded.extend(record(target, events, now));
         }
         Ok(recorded)

@@ -20,6 +20,8 @@
 //! - What a person resolved while a monitor said that it goes on begins again after a while, if the monitor still says so.
 //! - Whoever is asked to come by name is paged beside the escalation, once more by another contact after its delay, and then whoever
 //!   asked is told; at once where nobody of those who were asked can be reached. That changes no step and no time of the escalation.
+//! - A claim of a task ends when its time is up, and whoever held it is told. A task that is past its time is told to whoever is on it,
+//!   once for each due time; tasks go on when the harm has stopped.
 //! - A system that slept through several steps takes one and waits, rather than page everybody at once.
 //!
 //! Never sends anything: the shell does, from the `page_requested` events. Tests: in `board/tests/`, and the laws in
@@ -28,6 +30,7 @@
 pub use crate::incident::decide::{
     paging::{PagingDuty, Step},
     roles::RolesDuty,
+    tasks::TaskDuty,
 };
 use crate::{
     incident::{Ctx, Incident, IncidentEvent},
@@ -42,6 +45,8 @@ pub enum Duty {
     ExpireAcknowledgement,
     /// It was resolved, and a monitor still says that it goes on.
     BeginAgain,
+    /// A claim of a task ends, or somebody is to hear of one that is past its time.
+    Task(TaskDuty),
     /// Somebody is to be reached.
     Paging(PagingDuty),
     /// Somebody was asked by name and has not answered.
@@ -51,23 +56,22 @@ pub enum Duty {
 /// All that is owed at `now`, in the order in which it is carried out.
 pub fn due(incident: &Incident, roster: &Roster, now: Timestamp) -> Vec<Duty> {
     if incident.looks_again().is_some_and(|at| at <= now) {
-        return vec![Duty::BeginAgain];
+        // What came to be past its time meanwhile is told with it.
+        let tasks = incident.tasks_due(now).into_iter().map(Duty::Task);
+        return std::iter::once(Duty::BeginAgain).chain(tasks).collect();
     }
     if !incident.is_open() {
         return Vec::new();
     }
-    if !incident.phase().is_unsettled() {
-        let paging = incident.retries_due(roster);
-        let roles = incident.roles_due(&paging, now);
-        return paging.into_iter().map(Duty::Paging).chain(roles.into_iter().map(Duty::Roles)).collect();
-    }
-    let expiry = incident.acknowledgement_ran_out(now).then_some(Duty::ExpireAcknowledgement);
-    let paging = incident.paging_due(roster, now);
-    let stands_down = paging.contains(&PagingDuty::StandDown);
-    // With its end nobody is needed any more.
-    let ends = stands_down || (expiry.is_some() && !incident.stands());
-    let roles = if ends { Vec::new() } else { incident.roles_due(&paging, now) };
-    let all = expiry.into_iter().chain(paging.into_iter().map(Duty::Paging));
+    let is_unsettled = incident.phase().is_unsettled();
+    let ran_out = is_unsettled && incident.acknowledgement_ran_out(now);
+    let paging = if is_unsettled { incident.paging_due(roster, now) } else { incident.retries_due(roster) };
+    // With its end nobody is needed any more, and nothing more is owed to whoever is on a task of it.
+    let ends = paging.contains(&PagingDuty::StandDown) || (ran_out && !incident.stands());
+    let (tasks, roles) =
+        if ends { (Vec::new(), Vec::new()) } else { (incident.tasks_due(now), incident.roles_due(&paging, now)) };
+    let expiry = ran_out.then_some(Duty::ExpireAcknowledgement);
+    let all = tasks.into_iter().map(Duty::Task).chain(expiry).chain(paging.into_iter().map(Duty::Paging));
     all.chain(roles.into_iter().map(Duty::Roles)).collect()
 }
 
@@ -76,11 +80,12 @@ pub fn next_deadline(incident: &Incident) -> Option<Timestamp> {
     if !incident.is_open() {
         return incident.looks_again();
     }
-    if !incident.phase().is_unsettled() {
-        return [incident.retries_deadline(), incident.roles_deadline()].into_iter().flatten().min();
-    }
-    let expiry = incident.acknowledgement().map(|given| given.until);
-    [expiry, incident.paging_deadline(), incident.roles_deadline()].into_iter().flatten().min()
+    let (expiry, paging) = if incident.phase().is_unsettled() {
+        (incident.acknowledgement().map(|given| given.until), incident.paging_deadline())
+    } else {
+        (None, incident.retries_deadline())
+    };
+    [expiry, paging, incident.roles_deadline(), incident.tasks_deadline()].into_iter().flatten().min()
 }
 
 /// When it resolves by itself, if nothing comes back: all was undone while a page waited for its answer.
@@ -96,6 +101,7 @@ impl Incident {
             match duty {
                 Duty::BeginAgain => self.begin_again(ctx, &mut events),
                 Duty::ExpireAcknowledgement => self.expire_acknowledgement(&mut events),
+                Duty::Task(duty) => self.carry_out_task(duty, ctx, &mut events),
                 Duty::Paging(duty) => self.carry_out_paging(duty, ctx, &mut events),
                 Duty::Roles(duty) => self.carry_out_roles(&duty, ctx, &mut events),
             }

@@ -107,7 +107,8 @@ fn signal_of(body: &Body) -> Option<SignalId> {
             | IncidentEvent::Claims(_)
             | IncidentEvent::Paging(_)
             | IncidentEvent::Roles(_)
-            | IncidentEvent::Room(_),
+            | IncidentEvent::Room(_)
+            | IncidentEvent::Tasks(_),
         )
         | Body::Journal(_) => None,
     }

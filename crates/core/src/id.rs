@@ -38,6 +38,8 @@ pub mod kind {
         Silence = "sil", "a silence";
         /// A message of a room.
         Message = "msg", "a message";
+        /// A task.
+        Task = "tsk", "a task";
         /// A service of the catalogue.
         Service = "service", "a service";
         /// A person.
@@ -70,6 +72,8 @@ pub type DeliveryId = Id<kind::Delivery>;
 pub type SilenceId = Id<kind::Silence>;
 /// Identifies a message of a room: a digest of author and key where the sender gave one, so that sending it twice is harmless.
 pub type MessageId = Id<kind::Message>;
+/// Identifies a task, also after its incident became part of another.
+pub type TaskId = Id<kind::Task>;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// Characters of 16 bytes in base 32.

@@ -1,7 +1,7 @@
 //! The incident: what people respond to. It is a fold of its events and nothing else.
 //!
 //! `decide` turns a command into events or a refusal, `apply` turns an event into state; both are pure. An incident has facets: its
-//! life, the claims about it, its paging, the roles in it, and the room in which people work on it. Each facet is a folder with its own state, events and
+//! life, the claims about it, its paging, the roles in it, the room in which people work on it, and its tasks. Each facet is a folder with its own state, events and
 //! commands, and says itself what fits and what changes; what may be asked of it, and what it owes, is its file below `decide`, which
 //! sees the whole incident. `apply`, `decide` and [`crate::duty`] hand each thing on and hold only what spans the facets.
 //!
@@ -25,6 +25,7 @@
 //! Tests: beside `decide`, in `board/tests/`, and the laws in `tests/laws.rs`.
 
 pub mod phase;
+pub mod holding;
 pub mod refusal;
 pub mod text;
 pub mod declaration;
@@ -34,6 +35,7 @@ pub mod life;
 pub mod claims;
 pub mod roles;
 pub mod room;
+pub mod tasks;
 pub mod event;
 pub mod command;
 pub mod state;
@@ -46,11 +48,11 @@ pub mod seen;
 
 pub use self::{
     claims::{Attached, Taken},
-    command::{ClaimsCommand, Command, Ctx, LifeCommand, PagingCommand, RolesCommand, RoomCommand},
+    command::{ClaimsCommand, Command, Ctx, LifeCommand, PagingCommand, RolesCommand, RoomCommand, TasksCommand},
     declaration::Declaration,
     event::{
         ClaimsEvent, ERASED, Family, IncidentEvent, LifeEvent, PageOutcome, PageReason, PagingEvent, RolesEvent,
-        RoomEvent, SeverityChange,
+        RoomEvent, SeverityChange, TasksEvent,
     },
     life::Acknowledgement,
     paging::{Escalation, HandedOver, PageRecord},

@@ -29,6 +29,7 @@ pub mod account;
 pub mod chain;
 pub mod wallet;
 pub mod catalogue;
+pub mod resource;
 pub mod severity;
 pub mod signal;
 pub mod detector;

@@ -27,7 +27,8 @@ pub const NUMBERS_MAX: usize = 32;
 /// Signals attached one by one to an incident; past this they are counted and absorbed, so that a storm of 100,000 leaves a
 /// timeline that a person can read and a machine can fold in milliseconds.
 pub const SIGNALS_PER_INCIDENT_MAX: usize = 2_000;
-/// Events of one incident, those of its room not counted; past this only acknowledge, merge, resolve and the room are accepted.
+/// Events of one incident, those of its room not counted; past this only acknowledge, merge, resolve, the room and what ends a task
+/// are accepted.
 pub const EVENTS_PER_INCIDENT_MAX: u64 = 10_000;
 /// Events of one room: ten people who write a message a minute without a break for a week. Past this nothing is written there but that
 /// something is taken back; everything else is accepted as before. About 15 MB in memory while the incident is open.
@@ -169,3 +170,19 @@ pub const PATTERN_COMPILED_BYTES_MAX: usize = 2 * 1024 * 1024;
 pub const PATTERN_DEPTH_MAX: u32 = 250;
 /// Counted repetitions of a regular expression, nested ones multiplied: Go's bound.
 pub const PATTERN_REPEATS_MAX: u32 = 1_000;
+/// Bytes of what names something that people act on: a script of an output chain in hex fits, and so does any sentence fragment.
+pub const RESOURCE_BYTES_MAX: usize = 512;
+/// Bytes of the word before it: `contract`, `feature-flag`.
+pub const RESOURCE_KIND_BYTES_MAX: usize = 32;
+/// Things that one task acts on: more is several tasks.
+pub const RESOURCES_PER_TASK_MAX: usize = 16;
+/// Tasks that people add to one incident: more than a room of people can look through. Those of merged incidents come on top.
+pub const TASKS_PER_INCIDENT_MAX: usize = 300;
+/// How long a claim of a task holds unless its claimant says otherwise: as long as an acknowledgement usually does.
+pub const CLAIM_LASTS: Duration = Duration::from_mins(30);
+/// The shortest claim: less ends before anybody has read that it was given.
+pub const CLAIM_LASTS_MIN: Duration = Duration::from_mins(1);
+/// The longest claim: a shift and a night. Whoever needs longer renews it.
+pub const CLAIM_LASTS_MAX: Duration = Duration::from_hours(24);
+/// How far away a task may be due: four weeks, and what is later is no task of an incident.
+pub const TASK_DUE_MAX: Duration = Duration::from_hours(28 * 24);

@@ -13,6 +13,7 @@ use crate::{
     id::{ChannelId, DeliveryId, IncidentId, PageId, PersonId, SilenceId},
     incident::{
         AskState, ERASED, Incident, IncidentEvent, LifeEvent, PageOutcome, PageReason, PageRecord, PagingEvent,
+        tasks::Task,
     },
     journal::{JournalEvent, Told},
     policy::Roster,
@@ -126,7 +127,8 @@ pub fn deliveries(incident: &Incident, event: &IncidentEvent, roster: &Roster) -
             | PagingEvent::NobodyReached { .. },
         )
         | IncidentEvent::Roles(_)
-        | IncidentEvent::Room(_) => Vec::new(),
+        | IncidentEvent::Room(_)
+        | IncidentEvent::Tasks(_) => Vec::new(),
     }
 }
 
@@ -198,6 +200,10 @@ pub fn wanted(incident: &Incident, delivery: &Delivery) -> Result<(), Unwanted> 
             Err(Unwanted::HandedOver)
         }
         DeliveryKind::Page => {
+            if let Some(task) = delivery.page().and_then(|page| incident.task_of_page(page)) {
+                let wanted = incident.is_open() && incident.tasks().get(&task).is_some_and(Task::is_open);
+                return if wanted { Ok(()) } else { Err(Unwanted::Answered) };
+            }
             // What repeats a page that was asked for is asked for as well.
             let asked = |page| incident.first_reason(page) == Some(&PageReason::Asked) || incident.tells_news(page);
             let asked = incident.is_open() && delivery.page().is_some_and(asked);

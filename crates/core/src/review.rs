@@ -11,6 +11,7 @@
 mod content;
 mod plain;
 mod words;
+mod tasks;
 mod document;
 mod said;
 mod draft;
@@ -22,7 +23,7 @@ mod tests;
 
 pub use self::content::{
     CitedLog, Context, Durations, Entry, Figure, Impact, Interval, Names, NoteRow, PageRow, Point, Reading, Review,
-    RoleRow, Row, ScoreRow, Sentence, Severities, SeverityAt, SignalRow, Unreviewable,
+    RoleRow, Row, ScoreRow, Sentence, Severities, SeverityAt, SignalRow, TaskRow, Unreviewable,
 };
 use crate::incident::IncidentEvent;
 

@@ -101,9 +101,79 @@ pub fn human_span(span: Duration) -> String {
     }
 }
 
+/// An instant as people say it: as such, or as a span from now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// So long from now.
+    In(Duration),
+    /// At this instant.
+    At(Timestamp),
+}
+
+impl When {
+    /// The instant that is meant at `now`.
+    pub fn instant(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::In(span) => now.plus(span),
+            Self::At(at) => at,
+        }
+    }
+}
+
+/// A text that is neither.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("want a span from now such as 45m or 1h30m, or an instant such as 2026-11-28T04:00:00Z")]
+pub struct BadWhen;
+
+impl FromStr for When {
+    type Err = BadWhen;
+    fn from_str(text: &str) -> Result<Self, BadWhen> {
+        let text = text.trim();
+        match span(text) {
+            Some(span) => Ok(Self::In(span)),
+            None => text.parse().map(Self::At).map_err(|_| BadWhen),
+        }
+    }
+}
+
+/// Whole numbers, each with `s`, `m`, `h` or `d`: `90s`, `1h30m`.
+fn span(text: &str) -> Option<Duration> {
+    let mut seconds: u64 = 0;
+    let mut number: Option<u64> = None;
+    for character in text.chars().filter(|character| *character != ' ') {
+        if let Some(digit) = character.to_digit(10) {
+            number = Some(number.unwrap_or(0).checked_mul(10)?.checked_add(u64::from(digit))?);
+            continue;
+        }
+        let unit = match character {
+            's' => 1,
+            'm' => 60,
+            'h' => 3_600,
+            'd' => 86_400,
+            _ => return None,
+        };
+        seconds = seconds.checked_add(number.take()?.checked_mul(unit)?)?;
+    }
+    (number.is_none() && !text.is_empty()).then(|| Duration::from_secs(seconds))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_instant_is_said_as_such_or_as_a_span_from_now() {
+        let now = Timestamp::from_secs(1_000);
+        let at = |text: &str| text.parse::<When>().map(|when| when.instant(now).as_ms() / 1_000);
+        for (text, want) in
+            [("45m", 3_700), ("1h 30m", 6_400), ("90s", 1_090), ("2d", 173_800), ("1970-01-01T01:00:00Z", 3_600)]
+        {
+            assert_eq!(at(text), Ok(want), "{text}");
+        }
+        for bad in ["", "m", "45", "4x", "99999999999999999999d", "tomorrow", "1970-01-01"] {
+            assert_eq!(at(bad), Err(BadWhen), "{bad}");
+        }
+    }
 
     #[test]
     fn an_instant_reads_back_as_printed() {

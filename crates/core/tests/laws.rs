@@ -25,13 +25,14 @@ use quarterdeck_core::{
     incident::{
         Actor, ClaimsCommand, ClaimsEvent, Command, Incident, IncidentEvent, LifeCommand, LifeEvent, MessageKind,
         PageOutcome, PageReason, PagingCommand, PagingEvent, Phase, ResponseRole, RolesCommand, RolesEvent,
-        RoomCommand, Severity,
+        RoomCommand, Severity, TasksCommand, TasksEvent,
+        tasks::command::{Claiming, Which},
     },
     money::Usd,
     policy::{Contact, EscalationPolicy, Person, Roster, Target, Tier},
     priority::{self, Bands, CriticalityPoints, Doubling, LoudnessPoints, Weights},
     signal::{ChainPosition, Declared, Explanation, Facts, Fingerprint, Loudness, Signal, SignalChange, SignalStatus},
-    time::Timestamp,
+    time::{Timestamp, When},
 };
 
 fn name<K: Kind>(text: &str) -> Name<K> {
@@ -152,6 +153,49 @@ enum Asked {
     GiveUp,
     HandOver(usize),
     State(Facts, bool),
+    Task(OfTask),
+}
+
+/// Something asked about a task, in what matters here.
+#[derive(Debug, Clone)]
+struct OfTask {
+    what: u8,
+    number: u32,
+    by_ann: bool,
+    goes_ahead: bool,
+    on: u8,
+    minutes: u64,
+}
+
+fn of_task() -> impl Strategy<Value = OfTask> {
+    let minutes = prop::sample::select(vec![1, 5, 30, 31, 60]);
+    (0..9_u8, 1..4_u32, any::<bool>(), prop::bool::weighted(0.3), 0..4_u8, minutes).prop_map(
+        |(what, number, by_ann, goes_ahead, on, minutes)| OfTask { what, number, by_ann, goes_ahead, on, minutes },
+    )
+}
+
+fn task_command(asked: OfTask) -> TasksCommand {
+    let OfTask { what, number, by_ann, goes_ahead, on, minutes } = asked;
+    let by = if by_ann { ann() } else { Actor::Person(name("cid")) };
+    let task = Which::Number(number);
+    let when = Some(When::In(Duration::from_mins(minutes)));
+    let reason = if goes_ahead { "it burns".to_owned() } else { String::new() };
+    let claiming = Claiming { until: when, reason, against: Vec::new() };
+    match what {
+        0..3 => TasksCommand::Add {
+            by,
+            title: format!("task {number}"),
+            assignee: (on == 0).then(|| name("mute")),
+            due: when.filter(|_| on > 1),
+            resources: (0..on).map(|thing| format!("flag:{thing}")).collect(),
+            claim: (what < 2).then_some(claiming),
+        },
+        3 | 4 => TasksCommand::Claim { by, task, claiming },
+        5 => TasksCommand::Renew { by, task, until: when },
+        6 => TasksCommand::Change { by, task, assignee: Some(name("bob")), due: when },
+        7 => TasksCommand::Finish { by, task, note: "done".to_owned() },
+        _ => TasksCommand::Release { by, task },
+    }
 }
 
 /// What somebody does in a room: who, and with which of its messages.
@@ -303,6 +347,7 @@ fn asked() -> impl Strategy<Value = Asked> {
         1 => Just(Asked::GiveUp),
         1 => (0..POLICIES.len()).prop_map(Asked::HandOver),
         2 => (facts(), any::<bool>()).prop_map(|(facts, replace)| Asked::State(facts, replace)),
+        8 => of_task().prop_map(Asked::Task),
     ]
 }
 
@@ -624,6 +669,19 @@ fn owed_and_reached(incident: &Incident, world: &World) -> String {
     let kept = (room.pins(), room.decisions().collect::<Vec<_>>(), room.open_questions().collect::<Vec<_>>());
     write!(said, "\n{:?} {kept:?} {:?} {:?}", room.present(), room.before(u64::MAX, usize::MAX), room.events())
         .unwrap();
+    for task in incident.tasks().values() {
+        let claim = task.claim().map(|claim| (&claim.by, claim.until));
+        write!(
+            said,
+            "\n{} {} {claim:?} {:?} {:?} {:?}",
+            task.id,
+            task.state.word(),
+            task.due,
+            task.told,
+            task.resources
+        )
+        .unwrap();
+    }
     for page in incident.pages().values() {
         let outcome = page.outcome.as_ref().map(PageOutcome::word);
         let (person, channel, repeat) = (&page.person, &page.channel, page.repeat_of);
@@ -671,6 +729,7 @@ fn command(asked: Asked, signals: &[SignalId]) -> Command {
             Command::Paging(PagingCommand::HandOver { by, to: name(POLICIES[to]), reason: "it is theirs".to_owned() })
         }
         Asked::Escalate => Command::Paging(PagingCommand::Escalate { by, reason: "hands".to_owned() }),
+        Asked::Task(asked) => Command::Tasks(task_command(asked)),
         Asked::State(facts, replace) => Command::Claims(ClaimsCommand::StateFacts { by, facts, replace }),
     }
 }
@@ -678,15 +737,39 @@ fn command(asked: Asked, signals: &[SignalId]) -> Command {
 /// The silence law, read from the events alone and not from the state: after an acknowledgement nobody is paged until it has run
 /// out, a severity above the acknowledged one came, something that it does not cover came, it was reopened, or a person asked. Whoever
 /// acknowledged is told of what they did not know, once for each such claim at most. And nobody is paged about what is
-/// mitigated, over or merged.
+/// mitigated, over or merged. But for tasks, which go on then: there whoever is on one, or is next in line, is told once that it is past its
+/// time, that their claim ran out, or that somebody went ahead in spite of it.
 fn check_silence(events: &[(Timestamp, &IncidentEvent)]) {
     let mut severity = Severity::Sev5;
     let mut quiet: Option<(Option<Timestamp>, Severity)> = None;
     let mut asked = false;
     let mut news: BTreeSet<&PersonId> = BTreeSet::new();
     let mut untold: BTreeMap<&PersonId, usize> = BTreeMap::new();
+    let mut of_tasks: Vec<(PageReason, BTreeSet<&PersonId>)> = Vec::new();
+    let mut tells: BTreeSet<PageId> = BTreeSet::new();
     for (at, event) in events {
         match event {
+            IncidentEvent::Tasks(TasksEvent::TaskOverdue { task, .. }) => {
+                of_tasks.push((PageReason::TaskOverdue { task: *task }, BTreeSet::new()));
+            }
+            IncidentEvent::Tasks(TasksEvent::ClaimExpired { task, .. }) => {
+                of_tasks.push((PageReason::ClaimRanOut { task: *task }, BTreeSet::new()));
+            }
+            IncidentEvent::Tasks(TasksEvent::ClaimOverridden { task, .. }) => {
+                of_tasks.push((PageReason::ClaimOverridden { task: *task }, BTreeSet::new()));
+            }
+            IncidentEvent::Paging(PagingEvent::PageRequested { page, reason, person, .. })
+                if reason.task().is_some() =>
+            {
+                let mut told = of_tasks.iter_mut().filter(|(of, _)| of == reason);
+                assert!(told.any(|(_, told)| told.insert(person)), "{person} is told twice, or of nothing: {reason:?}");
+                tells.insert(*page);
+            }
+            IncidentEvent::Paging(PagingEvent::PageRequested { page, repeat_of: Some(before), .. })
+                if tells.contains(before) =>
+            {
+                tells.insert(*page);
+            }
             IncidentEvent::Life(LifeEvent::Opened { score, .. }) => severity = score.severity,
             IncidentEvent::Claims(ClaimsEvent::SeverityChanged(change)) => {
                 severity = change.to;
@@ -773,7 +856,9 @@ fn check_pages(incident: &Incident, events: &[(Timestamp, &IncidentEvent)]) {
             IncidentEvent::Claims(ClaimsEvent::SeverityChanged(change)) if change.to > change.from => paged.clear(),
             // What is asked by name is beside the steps.
             IncidentEvent::Paging(PagingEvent::PageRequested { ask: Some(_), .. }) => {}
-            IncidentEvent::Paging(PagingEvent::PageRequested { person, repeat_of: None, reason, .. }) => {
+            IncidentEvent::Paging(PagingEvent::PageRequested { person, repeat_of: None, reason, .. })
+                if reason.task().is_none() =>
+            {
                 let is_worse = *reason == PageReason::SeverityRose;
                 assert!(paged.insert((person.clone(), is_worse)), "{person} was paged twice for one step: {reason:?}");
             }

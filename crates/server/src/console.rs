@@ -21,6 +21,7 @@ mod declare;
 mod bulk;
 mod incidents;
 mod login;
+mod tasks;
 mod oncall;
 mod signals;
 mod silences;
@@ -52,6 +53,7 @@ pub fn routes() -> Router<Shared> {
         .merge(room::routes())
         .merge(signals::routes())
         .merge(silences::routes())
+        .merge(tasks::routes())
         .merge(oncall::routes())
         .merge(sources::routes())
         .method_not_allowed_fallback(wrong_method)

@@ -9,6 +9,7 @@ pub mod app;
 pub mod access;
 pub mod extract;
 pub mod paged;
+pub mod tasks;
 pub mod views;
 pub mod health;
 pub mod configuration;
@@ -63,6 +64,7 @@ pub fn router(app: Shared, pages: Router<Shared>) -> Router {
         .merge(sources::routes())
         .merge(wallets::routes())
         .merge(silences::routes())
+        .merge(tasks::routes())
         .merge(oncall::routes())
         .merge(log::routes())
         .merge(health::routes())

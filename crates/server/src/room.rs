@@ -278,7 +278,7 @@ impl Change {
             | IncidentEvent::Claims(ClaimsEvent::SeverityChanged(_) | ClaimsEvent::MergedFrom { .. }) => {
                 self.beside = true;
             }
-            IncidentEvent::Claims(_) | IncidentEvent::Paging(_) => {}
+            IncidentEvent::Claims(_) | IncidentEvent::Paging(_) | IncidentEvent::Tasks(_) => {}
         }
     }
 

@@ -250,7 +250,7 @@ try {
       await page.emulateMedia({ colorScheme });
       for (const width of [1280, 390, 360]) {
         await page.setViewportSize({ width, height: 800 });
-        for (const [name, path] of [["incidents", "/"], ["incident", incident], ["room", `${incident}/room`], ["signals", "/signals"], ["silences", "/silences"], ["oncall", "/oncall"], ["sources", "/sources"]]) {
+        for (const [name, path] of [["incidents", "/"], ["incident", incident], ["room", `${incident}/room`], ["tasks", "/tasks"], ["signals", "/signals"], ["silences", "/silences"], ["oncall", "/oncall"], ["sources", "/sources"]]) {
           await page.goto(path);
           await page.evaluate(() => { for (const fold of document.querySelectorAll("details:not([name])")) fold.open = true; });
           // Each form once per colour scheme, where there is least room.
@@ -407,6 +407,43 @@ try {
     await watcher.goto(incident);
     await watcher.getByText("Live", { exact: true }).waitFor();
     await watcher.evaluate(() => { window.loaded = true; });
+  });
+
+  await step("a task by keyboard; a second page sees who is on it, and what is typed there stays", async () => {
+    await watcher.locator("#add-task > summary").click();
+    await watcher.locator("#task-title").pressSequentially("half a ta");
+    await tabTo(page, "#add-task > summary");
+    await page.keyboard.press("Enter");
+    await tabTo(page, "#task-title");
+    const title = `stop deposits ${Date.now()}`;
+    await page.keyboard.type(title);
+    await tabTo(page, "#task-resources");
+    await page.keyboard.type("flag:Deposits");
+    await page.keyboard.press("Enter");
+    for (const one of [page, watcher]) {
+      const task = one.locator("#tasks .task").filter({ hasText: title });
+      await task.getByText("is on it").waitFor();
+      await task.getByText("flag:deposits").waitFor();
+    }
+    await watcher.keyboard.type("sk");
+    assert.equal(await watcher.locator("#task-title").inputValue(), "half a task");
+    if (shots) {
+      for (const colorScheme of ["light", "dark"]) {
+        await page.emulateMedia({ colorScheme });
+        await page.setViewportSize({ width: 390, height: 800 });
+        await page.locator("#tasks").screenshot({ path: join(shots, `task-390-${colorScheme}.png`) });
+      }
+      await page.emulateMedia({ colorScheme: "light" });
+      await page.setViewportSize({ width: 1280, height: 900 });
+    }
+    await plain.goto("/tasks?mine=yes");
+    await plain.locator(".task").filter({ hasText: title }).waitFor();
+    await page.locator("#tasks .task-acts").getByText("Done", { exact: false }).first().click();
+    await page.locator("#tasks .task-acts details[open] textarea").fill("deposits are off");
+    await page.locator("#tasks .task-acts details[open] button").click();
+    await page.locator("#tasks-over").waitFor();
+    await watcher.locator("#tasks-over").waitFor();
+    await plain.goto(incident);
   });
 
   await step("the timeline is filtered, long identifiers are copied whole", async () => {

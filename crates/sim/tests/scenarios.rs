@@ -16,7 +16,7 @@ fn root() -> PathBuf {
 
 fn files() -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for folder in ["detectors", "paging", "incidents"] {
+    for folder in ["detectors", "paging", "incidents", "tasks"] {
         for entry in std::fs::read_dir(root().join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "md") {

@@ -10,40 +10,59 @@ use serde_json::{Map, Value, json};
 
 /// A command on an incident.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Asking {
+pub(crate) struct Asking {
     /// `inc_…`
     pub(super) id: String,
     /// What is asked.
-    pub(super) command: Command,
+    pub(crate) command: Command,
 }
 
 /// The word of a command or a field as a command line spells it.
-pub(super) fn spelled(word: &str) -> String {
+pub(crate) fn spelled(word: &str) -> String {
     word.replace('_', "-")
+}
+
+/// How a command's word is spelled in some place; none: it is not there.
+pub(crate) type Spelling = fn(&str) -> Option<String>;
+
+/// All of them, each by its own word.
+fn in_full(word: &str) -> Option<String> {
+    Some(spelled(word))
 }
 
 /// One subcommand for each command.
 pub(super) fn subcommands() -> Vec<clap::Command> {
-    COMMANDS.iter().map(subcommand).collect()
+    let named = |kind: &CommandKind| {
+        let command = subcommand(kind, spelled(kind.word));
+        if kind.short.is_empty() { command } else { command.visible_alias(kind.short) }
+    };
+    COMMANDS.iter().map(named).collect()
+}
+
+/// One subcommand for each command that has a name by this spelling.
+pub(crate) fn subcommands_as(spelling: Spelling) -> Vec<clap::Command> {
+    COMMANDS.iter().filter_map(|kind| Some(subcommand(kind, spelling(kind.word)?))).collect()
 }
 
 /// Whether a command has this name.
 pub(super) fn is_one(name: &str) -> bool {
-    COMMANDS.iter().any(|kind| spelled(kind.word) == name)
+    kind_as(name, in_full).is_some()
 }
 
-fn subcommand(kind: &CommandKind) -> clap::Command {
+/// The command that has this name by this spelling.
+pub(crate) fn kind_as(name: &str, spelling: Spelling) -> Option<&'static CommandKind> {
+    COMMANDS.iter().find(|kind| spelling(kind.word).is_some_and(|spelled| spelled == name))
+}
+
+fn subcommand(kind: &CommandKind, name: String) -> clap::Command {
     let id = Arg::new("id").required(true).help("inc_…");
-    let mut command = clap::Command::new(spelled(kind.word)).about(kind.doc).arg(id);
-    if !kind.short.is_empty() {
-        command = command.visible_alias(kind.short);
-    }
-    command.args(kind.fields.iter().map(argument))
+    clap::Command::new(name).about(kind.doc).arg(id).args(kind.fields.iter().map(argument))
 }
 
 fn argument(field: &Field) -> Arg {
     let named = Arg::new(field.name).help(field.ask);
-    let in_its_place = field.required || field.kind == FieldKind::Text;
+    // Why one goes ahead all the same is never typed by mistake in the place of something else.
+    let in_its_place = field.required || (field.kind == FieldKind::Text && field.name != "override");
     let argument = if in_its_place { named.required(field.required) } else { named.long(spelled(field.name)) };
     match field.kind {
         FieldKind::Text
@@ -53,7 +72,10 @@ fn argument(field: &Field) -> Arg {
         | FieldKind::Incident
         | FieldKind::Signal
         | FieldKind::Message
-        | FieldKind::Key => argument,
+        | FieldKind::Key
+        | FieldKind::Task
+        | FieldKind::When => argument,
+        FieldKind::Resources => argument.visible_alias("on").action(ArgAction::Append).value_delimiter(','),
         FieldKind::Choice(words) => argument.value_parser(words.to_vec()),
         FieldKind::Cents | FieldKind::Count => argument.value_parser(value_parser!(u64)),
         FieldKind::Flag => argument.action(ArgAction::SetTrue),
@@ -62,8 +84,13 @@ fn argument(field: &Field) -> Arg {
 
 /// What was typed, if it is a command on an incident.
 pub(super) fn read(matches: &ArgMatches) -> Result<Option<Asking>, clap::Error> {
+    read_as(matches, in_full)
+}
+
+/// The same where commands are called by this spelling.
+pub(crate) fn read_as(matches: &ArgMatches, spelling: Spelling) -> Result<Option<Asking>, clap::Error> {
     let Some((name, given)) = matches.subcommand() else { return Ok(None) };
-    let Some(kind) = COMMANDS.iter().find(|kind| spelled(kind.word) == name) else { return Ok(None) };
+    let Some(kind) = kind_as(name, spelling) else { return Ok(None) };
     let mut request: Map<String, Value> = [("command".to_owned(), json!(kind.word))].into_iter().collect();
     for field in kind.fields {
         if let Some(value) = value(field, given) {
@@ -86,9 +113,15 @@ fn value(field: &Field, given: &ArgMatches) -> Option<Value> {
         | FieldKind::Incident
         | FieldKind::Signal
         | FieldKind::Message
-        | FieldKind::Key => given.get_one::<String>(field.name).map(|text| json!(text)),
+        | FieldKind::Key
+        | FieldKind::Task
+        | FieldKind::When => given.get_one::<String>(field.name).map(|text| json!(text)),
         FieldKind::Cents | FieldKind::Count => given.get_one::<u64>(field.name).map(|number| json!(number)),
         FieldKind::Flag => given.get_flag(field.name).then_some(Value::Bool(true)),
+        FieldKind::Resources => {
+            let each: Vec<&String> = given.get_many::<String>(field.name)?.collect();
+            Some(json!(each))
+        }
     }
 }
 
@@ -126,6 +159,21 @@ mod tests {
         let (to, reason) = ("bridge".to_owned(), "theirs".to_owned());
         assert_eq!(asked("hand-over inc_1 bridge theirs"), Command::HandOver { to, reason });
         assert_eq!(asked("merge inc_1 inc_2"), Command::Merge { into: "inc_2".to_owned() });
+        let on = vec!["flag:a".to_owned(), "dns:b.example".to_owned()];
+        let task = Command::AddTask {
+            title: "pause".to_owned(),
+            assignee: None,
+            due: Some("45m".to_owned()),
+            resources: on,
+            claim: true,
+            until: None,
+            going_ahead: Some("burns".to_owned()),
+        };
+        assert_eq!(asked("add-task inc_1 pause --on flag:a,dns:b.example --due 45m --claim --override burns"), task);
+        assert_eq!(
+            asked("done inc_1 3 paused"),
+            Command::FinishTask { task: "3".to_owned(), note: "paused".to_owned() }
+        );
         let (role, person) = ("scribe".to_owned(), Some("bo".to_owned()));
         assert_eq!(asked("take-role inc_1 scribe --person bo"), Command::TakeRole { role, person });
         let facts = Command::StateFacts {

@@ -96,7 +96,8 @@ impl Board {
                 | PagingEvent::NobodyReached { .. },
             )
             | IncidentEvent::Roles(_)
-            | IncidentEvent::Room(_) => {}
+            | IncidentEvent::Room(_)
+            | IncidentEvent::Tasks(_) => {}
         }
         Ok(())
     }

@@ -64,6 +64,7 @@ impl Board {
             open: _,
             resting: _,
             unreached: _,
+            held: _,
             deadlines: _,
             tally: _,
             openers: _,

@@ -63,24 +63,26 @@ impl Board {
         if before == after {
             return;
         }
-        if let Some(Indexed { deadline, place, rests, unreached, opener, gathers }) = before {
+        if let Some(Indexed { deadline, place, rests, unreached, opener, gathers, held }) = before {
             deadline.map(|at| self.deadlines.remove(&(at, Stream::Incident(id))));
             self.order.remove(&place);
             self.open = self.open.saturating_sub(usize::from(place.is_open()));
             rests.map(|at| self.resting.remove(&(at, id)));
             unreached.then(|| self.unreached.remove(&id));
             gathers.then(|| self.gathering.remove(&id));
+            held.iter().for_each(|hold| drop(self.held.remove(hold)));
             if let Some((source, placed)) = opener {
                 self.openers.closed(&source, placed);
             }
         }
-        if let Some(Indexed { deadline, place, rests, unreached, opener, gathers }) = after {
+        if let Some(Indexed { deadline, place, rests, unreached, opener, gathers, held }) = after {
             deadline.map(|at| self.deadlines.insert((at, Stream::Incident(id))));
             self.order.insert(place);
             self.open = self.open.saturating_add(usize::from(place.is_open()));
             rests.map(|at| self.resting.insert((at, id)));
             unreached.then(|| self.unreached.insert(id));
             gathers.then(|| self.gathering.insert(id));
+            self.held.extend(held);
             if let Some((source, placed)) = opener {
                 self.openers.opened(source, placed);
             }

@@ -2,7 +2,12 @@
 
 use std::{cmp::Reverse, fmt, str::FromStr, sync::Arc};
 
-use super::row::IncidentRow;
+use imbl::OrdSet;
+
+use super::{
+    hold::{Hold, holds},
+    row::IncidentRow,
+};
 use crate::{
     duty::next_deadline,
     id::{Id, IncidentId, SourceId},
@@ -141,6 +146,8 @@ pub(super) struct Indexed {
     pub(super) opener: Option<(SourceId, bool)>,
     /// Whether it gathers what a source may not claim, while it is open.
     pub(super) gathers: bool,
+    /// What its claims of tasks hold.
+    pub(super) held: OrdSet<Hold>,
 }
 
 impl Indexed {
@@ -156,6 +163,7 @@ impl Indexed {
                 .filter(|_| incident.is_open())
                 .map(|source| (source.clone(), incident.service().is_some())),
             gathers: incident.gathers() && incident.is_open(),
+            held: holds(incident),
         }
     }
 }

@@ -11,6 +11,7 @@ mod outbox;
 mod cover;
 mod declared;
 mod paging;
+mod tasks;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -178,6 +179,9 @@ impl Desk {
     fn ask(&mut self, id: IncidentId, command: Command) -> String {
         let recorded = self.board.command(id, command, &self.setting, self.now, &mut self.ids).unwrap();
         self.keep(recorded)
+    }
+    fn refused(&mut self, id: IncidentId, command: Command) -> Refusal {
+        self.board.command(id, command, &self.setting, self.now, &mut self.ids).unwrap_err()
     }
     fn duties(&mut self) -> String {
         let mut said = Vec::new();

@@ -6,7 +6,7 @@ use crate::{
     id::IncidentId,
     incident::{
         ClaimsEvent, IllegalHistory, Incident, IncidentEvent, LifeEvent, PageReason, PagingEvent, Phase,
-        claims::Claims, life::Life, paging::Paging, refusal::Named, roles::Roles, room::Room,
+        claims::Claims, life::Life, paging::Paging, refusal::Named, roles::Roles, room::Room, tasks::Tasks,
     },
     time::Timestamp,
 };
@@ -23,6 +23,7 @@ impl Incident {
             paging: Paging::begin(policy),
             roles: Roles::default(),
             room: Room::default(),
+            tasks: Tasks::default(),
             last_event: at,
             version: 0,
         };
@@ -83,6 +84,7 @@ impl Incident {
             IncidentEvent::Paging(event) => (Paging::fits(phase, event), self.paging.missing(event)),
             IncidentEvent::Roles(event) => (Roles::fits(phase, event), self.roles.missing(event)),
             IncidentEvent::Room(event) => (self.room.fits(phase, event), self.room.missing(event)),
+            IncidentEvent::Tasks(event) => (Tasks::fits(phase, event), self.tasks.missing(event)),
         };
         if !fits {
             return Err(IllegalHistory::WrongPhase { id, version, phase });
@@ -96,7 +98,12 @@ impl Incident {
             IncidentEvent::Life(event) => {
                 self.claims.turned(event);
                 self.roles.turned(event);
-                self.paging.turned();
+                self.tasks.turned(event);
+                if matches!(event, LifeEvent::Resolved { .. } | LifeEvent::MergedInto { .. }) {
+                    self.paging.ended();
+                } else {
+                    self.paging.turned();
+                }
                 if !matches!(event, LifeEvent::Acknowledged { .. } | LifeEvent::AcknowledgementExpired {}) {
                     self.paging.forget_told();
                 }
@@ -123,6 +130,7 @@ impl Incident {
             IncidentEvent::Paging(event) => self.paging.apply(at, event, wanted),
             IncidentEvent::Roles(event) => self.roles.apply(at, event),
             IncidentEvent::Room(event) => self.room.apply(self.life.id, version, at, event),
+            IncidentEvent::Tasks(event) => self.tasks.apply(at, event),
         }
         PageReason::Opened
     }
@@ -133,7 +141,9 @@ impl Incident {
             IncidentEvent::Life(_)
             | IncidentEvent::Roles(_)
             | IncidentEvent::Paging(PagingEvent::PageSettled { .. }) => true,
-            IncidentEvent::Claims(_) | IncidentEvent::Paging(_) | IncidentEvent::Room(_) => false,
+            IncidentEvent::Claims(_) | IncidentEvent::Paging(_) | IncidentEvent::Room(_) | IncidentEvent::Tasks(_) => {
+                false
+            }
         };
         if may_end && !self.roles.asks.is_empty() {
             let (open, roles) = (self.life.phase.is_open(), &self.roles);

@@ -2,7 +2,7 @@
 
 pub use crate::incident::{
     claims::command::ClaimsCommand, life::command::LifeCommand, paging::command::PagingCommand,
-    roles::command::RolesCommand, room::command::RoomCommand,
+    roles::command::RolesCommand, room::command::RoomCommand, tasks::command::TasksCommand,
 };
 use crate::{
     id::{Id, IdSource},
@@ -68,4 +68,6 @@ families! {
     Roles(RolesCommand),
     /// Of the people in it.
     Room(RoomCommand),
+    /// Of what is to be done.
+    Tasks(TasksCommand),
 }

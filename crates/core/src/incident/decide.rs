@@ -10,6 +10,7 @@ mod cover;
 mod life;
 pub mod claims;
 mod room;
+pub(crate) mod tasks;
 
 use std::sync::Arc;
 
@@ -50,6 +51,7 @@ impl Incident {
             Command::Paging(command) => self.decide_paging(command, ctx),
             Command::Roles(command) => self.decide_roles(command, ctx),
             Command::Room(command) => self.decide_room(command, ctx),
+            Command::Tasks(command) => self.decide_tasks(command, ctx),
             Command::CarryOutDuties => Ok(self.carry_out(ctx)),
         }
     }

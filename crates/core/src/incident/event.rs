@@ -10,6 +10,7 @@ pub use crate::incident::{
     paging::event::{PageOutcome, PageReason, PagingEvent},
     roles::event::RolesEvent,
     room::event::RoomEvent,
+    tasks::event::TasksEvent,
 };
 pub use crate::{incident::family::Family, signal::ERASED};
 
@@ -80,6 +81,8 @@ families! {
     Roles(RolesEvent),
     /// People wrote something together.
     Room(RoomEvent),
+    /// Something is to be done, or somebody is on it.
+    Tasks(TasksEvent),
 }
 
 /// The `type` of a stored event. We write it first; wherever else it stands, it is found by reading.

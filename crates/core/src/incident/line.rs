@@ -103,7 +103,7 @@ fn fields(kind: &'static CommandKind, mut rest: &str) -> Result<BTreeMap<String,
     }
 }
 
-/// Whether a field is one word of the line by its place. A number without its name would not say which.
+/// Whether a field is one word of the line by its place. A number, an instant or a resource without its name would not say which.
 const fn is_word(field: &Field) -> bool {
     match field.kind {
         FieldKind::Choice(_)
@@ -112,8 +112,15 @@ const fn is_word(field: &Field) -> bool {
         | FieldKind::Policy
         | FieldKind::Incident
         | FieldKind::Signal
-        | FieldKind::Message => true,
-        FieldKind::Text | FieldKind::Key | FieldKind::Cents | FieldKind::Count | FieldKind::Flag => false,
+        | FieldKind::Message
+        | FieldKind::Task => true,
+        FieldKind::Text
+        | FieldKind::Key
+        | FieldKind::Cents
+        | FieldKind::Count
+        | FieldKind::Flag
+        | FieldKind::Resources
+        | FieldKind::When => false,
     }
 }
 
@@ -132,7 +139,9 @@ fn option<'a>(kind: &'static CommandKind, word: &'a str) -> Option<(&'static Fie
 fn usage(kind: &CommandKind) -> String {
     let field = |field: &Field| match (field.required, field.kind) {
         (true, _) => field.name.to_owned(),
-        (false, FieldKind::Cents | FieldKind::Count | FieldKind::Key) => format!("[{}=…]", field.name),
+        (false, FieldKind::Cents | FieldKind::Count | FieldKind::Key | FieldKind::Resources | FieldKind::When) => {
+            format!("[{}=…]", field.name)
+        }
         (false, _) => format!("[{}]", field.name),
     };
     let fields = kind.fields.iter().filter(|one| one.kind != FieldKind::Key).map(|one| format!(" {}", field(one)));

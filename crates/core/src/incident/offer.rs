@@ -16,7 +16,7 @@ use crate::{
     id::MessageId,
     incident::{
         Actor, ClaimsCommand, Command, Incident, LifeCommand, MessageKind, PagingCommand, Phase, Refusal, ResponseRole,
-        RolesCommand, RoomCommand, text::account,
+        RolesCommand, RoomCommand, TasksCommand, tasks::command::Claiming, text::account,
     },
     money::Usd,
     signal::Facts,
@@ -62,6 +62,12 @@ pub enum FieldKind {
     Count,
     /// Yes or no.
     Flag,
+    /// A task of the incident: its number, or its identifier.
+    Task,
+    /// Things that people act on, `KIND:NAME` each.
+    Resources,
+    /// An instant, or a span from now: `45m`.
+    When,
 }
 
 impl FieldKind {
@@ -80,6 +86,9 @@ impl FieldKind {
             Self::Cents => "cents",
             Self::Count => "count",
             Self::Flag => "flag",
+            Self::Task => "task",
+            Self::Resources => "resources",
+            Self::When => "when",
         }
     }
 }
@@ -212,6 +221,14 @@ const fn needed(name: &'static str, kind: FieldKind, ask: &'static str) -> Field
 const IN_ROOM: CommandKind = CommandKind { in_room: true, right: Right::Respond, however_long: true, ..PLAIN };
 
 const KEY: Field = field("key", FieldKind::Key, "A word of your own: sent again with it, it is written once");
+
+const TASK: Field = needed("task", FieldKind::Task, "Which task");
+const UNTIL: Field = field("until", FieldKind::When, "Until when you are on it: 45m, or an instant; empty: 30 minutes");
+const OVERRIDE: Field = field(
+    "override",
+    FieldKind::Text,
+    "Only if a claim is in your way: why you go ahead all the same; its holder is told",
+);
 
 const ROLES: &[&str] = &["commander", "operations", "communications", "scribe"];
 
@@ -383,6 +400,102 @@ pub static COMMANDS: &[CommandKind] = &[
         ],
         fits: is_not_merged,
         make: take_role,
+        ..PLAIN
+    },
+    CommandKind {
+        word: "add_task",
+        short: "task",
+        title: "Add a task",
+        doc: "Say what is to be done, by whom, by when and to what; or that you are doing it now",
+        right: Right::Respond,
+        fields: &[
+            needed("title", FieldKind::Text, "What is to be done, in one line"),
+            field("assignee", FieldKind::Person, "Who is to do it"),
+            field("due", FieldKind::When, "By when: 45m, or an instant"),
+            field(
+                "resources",
+                FieldKind::Resources,
+                "What it acts on: contract:1/0x…, wallet:LABEL, dns:NAME, service:NAME, or a kind of your own",
+            ),
+            field("claim", FieldKind::Flag, "I am on it now"),
+            UNTIL,
+            OVERRIDE,
+        ],
+        fits: Incident::is_open,
+        make: add_task,
+        ..PLAIN
+    },
+    CommandKind {
+        word: "claim_task",
+        short: "claim",
+        title: "Claim a task",
+        doc: "You are on it, alone, until the claim runs out; or you take longer",
+        right: Right::Respond,
+        fields: &[TASK, UNTIL, OVERRIDE],
+        fits: |incident| incident.is_open() && incident.has_open_task(),
+        make: |by, given| {
+            let task = given.needed("task")?;
+            Ok(Command::Tasks(TasksCommand::Claim { by, task, claiming: claiming(given)? }))
+        },
+        ..PLAIN
+    },
+    CommandKind {
+        word: "release_task",
+        short: "release",
+        title: "Release a task",
+        doc: "You are not on it any more, and it is not done",
+        right: Right::Respond,
+        fields: &[TASK],
+        fits: has_claimed_task,
+        however_long: true,
+        make: |by, given| Ok(Command::Tasks(TasksCommand::Release { by, task: given.needed("task")? })),
+        ..PLAIN
+    },
+    CommandKind {
+        word: "finish_task",
+        short: "done",
+        title: "Finish a task",
+        doc: "It was done",
+        right: Right::Respond,
+        fields: &[TASK, needed("note", FieldKind::Text, "What was done")],
+        fits: Incident::has_open_task,
+        however_long: true,
+        make: |by, given| {
+            let (task, note) = (given.needed("task")?, given.text("note")?);
+            Ok(Command::Tasks(TasksCommand::Finish { by, task, note }))
+        },
+        ..PLAIN
+    },
+    CommandKind {
+        word: "drop_task",
+        short: "drop",
+        title: "Drop a task",
+        doc: "It will not be done",
+        right: Right::Respond,
+        fields: &[TASK, needed("note", FieldKind::Text, "Why not")],
+        fits: Incident::has_open_task,
+        however_long: true,
+        make: |by, given| {
+            let (task, note) = (given.needed("task")?, given.text("note")?);
+            Ok(Command::Tasks(TasksCommand::Drop { by, task, note }))
+        },
+        ..PLAIN
+    },
+    CommandKind {
+        word: "change_task",
+        title: "Change a task",
+        doc: "Give it to somebody, or another time by which it is to be done",
+        right: Right::Respond,
+        fields: &[
+            TASK,
+            field("assignee", FieldKind::Person, "Who is to do it; empty: as it was"),
+            field("due", FieldKind::When, "By when: 45m, or an instant; empty: as it was"),
+        ],
+        fits: Incident::has_open_task,
+        make: |by, given| {
+            let (task, assignee, due) = (given.needed("task")?, given.read("assignee")?, given.read("due")?);
+            Ok(Command::Tasks(TasksCommand::Change { by, task, assignee, due }))
+        },
         ..PLAIN
     },
     CommandKind {
@@ -560,6 +673,26 @@ fn is_awaited(incident: &Incident) -> bool {
 fn ask_number(given: &Given) -> Result<Option<u32>, Refusal> {
     // What is beyond any number that there is names nothing, and is refused as such.
     Ok(given.number("ask")?.map(|number| u32::try_from(number).unwrap_or(u32::MAX)))
+}
+
+fn has_claimed_task(incident: &Incident) -> bool {
+    incident.is_open() && incident.tasks().values().any(|task| task.claim().is_some())
+}
+
+fn claiming(given: &Given) -> Result<Claiming, Refusal> {
+    Ok(Claiming { until: given.read("until")?, reason: given.text("override")?, against: Vec::new() })
+}
+
+fn add_task(by: Actor, given: &Given) -> Result<Command, Refusal> {
+    let claim = given.flag("claim")?.then(|| claiming(given)).transpose()?;
+    Ok(Command::Tasks(TasksCommand::Add {
+        by,
+        title: given.text("title")?,
+        assignee: given.read("assignee")?,
+        due: given.read("due")?,
+        resources: given.list("resources")?,
+        claim,
+    }))
 }
 
 fn yes(flag: bool) -> Option<String> {

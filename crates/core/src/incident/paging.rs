@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use self::{command::PagingCommand, event::PagingEvent};
 use crate::{
-    id::{ChannelId, PageId, PersonId, PolicyId, SignalId},
+    id::{ChannelId, PageId, PersonId, PolicyId, SignalId, TaskId},
     incident::{Actor, PageOutcome, PageReason, Phase, Severity, refusal::Named},
     limits::{NEWS_DOUBLINGS_MAX, NEWS_PAUSE},
     policy::EscalationPolicy,
@@ -170,12 +170,14 @@ impl Paging {
     /// Whether this could happen in this phase.
     pub(super) const fn fits(phase: Phase, event: &PagingEvent) -> bool {
         match event {
-            PagingEvent::Escalated { .. }
-            | PagingEvent::PageRequested { ask: None, .. }
-            | PagingEvent::HandedOver { .. }
-            | PagingEvent::NobodyReached { .. } => phase.is_unsettled(),
-            // Whoever is asked by name may be asked for what is left to do, too.
-            PagingEvent::PageRequested { ask: Some(_), .. } | PagingEvent::PageImpossible { .. } => phase.is_open(),
+            PagingEvent::Escalated { .. } | PagingEvent::HandedOver { .. } | PagingEvent::NobodyReached { .. } => {
+                phase.is_unsettled()
+            }
+            // Whoever is asked by name may be asked for what is left to do, too; and tasks go on when the harm has stopped.
+            PagingEvent::PageRequested { ask: None, repeat_of: None, reason, .. } if reason.task().is_none() => {
+                phase.is_unsettled()
+            }
+            PagingEvent::PageRequested { .. } | PagingEvent::PageImpossible { .. } => phase.is_open(),
             PagingEvent::PageSettled { .. } => true,
         }
     }
@@ -284,7 +286,7 @@ impl Paging {
             news.is_told(*page, *reason == PageReason::AnotherClaim, at);
         }
         self.pages.insert(*page, record);
-        if !wanted || ask.is_some() {
+        if !wanted || ask.is_some() || self.task_of(*page).is_some() {
             self.asked.insert(*page);
         }
     }
@@ -323,14 +325,28 @@ impl Paging {
     }
 
     /// What is left to try on other channels is given up when the phase changes: somebody answered, or it starts afresh.
+    /// What is to be said of a task goes on: nobody answered that.
     pub(super) fn turned(&mut self) {
-        let pages = &self.pages;
-        let by_name = |id: &PageId| pages.get(id).is_some_and(|page| page.ask.is_some());
-        // Whoever was asked by name is still needed: see `keep_asks`.
-        self.owed.retain(by_name);
-        self.asked.retain(by_name);
+        let kept = |pages: &BTreeSet<PageId>| -> BTreeSet<PageId> {
+            // Whoever was asked by name is still needed: see `keep_asks`.
+            let by_name = |id: &PageId| self.pages.get(id).is_some_and(|page| page.ask.is_some());
+            pages.iter().copied().filter(|id| by_name(id) || self.task_of(*id).is_some()).collect()
+        };
+        (self.owed, self.asked) = (kept(&self.owed), kept(&self.asked));
         self.news.clear();
         self.escalation.unreached = 0;
+    }
+
+    /// It is over: nothing is left to try.
+    pub(super) fn ended(&mut self) {
+        self.turned();
+        self.owed.clear();
+        self.asked.clear();
+    }
+
+    /// The task that this page, or the one that it repeats, is about.
+    pub(super) fn task_of(&self, page: PageId) -> Option<TaskId> {
+        self.chain(page).last().and_then(|page| page.reason.task())
     }
 
     /// A claim came for which nobody has answered; `to` is to be told of it.

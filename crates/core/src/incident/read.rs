@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use imbl::OrdMap;
 
 use crate::{
-    id::{IncidentId, PageId, PersonId, ServiceId, SignalId, SourceId},
+    id::{IncidentId, PageId, PersonId, ServiceId, SignalId, SourceId, TaskId},
     incident::{
         Acknowledgement, Actor, Ask, Attached, Escalation, HandedOver, Incident, PageReason, PageRecord, Phase,
-        ResponseRole, Room, Severity, claims::Leads, text::shortened,
+        ResponseRole, Room, Severity,
+        claims::Leads,
+        tasks::{Task, command::Which},
+        text::shortened,
     },
     limits::EVENTS_PER_INCIDENT_MAX,
     priority::Score,
@@ -173,6 +176,18 @@ impl Incident {
     /// That it was handed over last, and by whom.
     pub const fn handed_over(&self) -> Option<&HandedOver> {
         self.paging.handed.as_ref()
+    }
+    /// The tasks, by identifier.
+    pub const fn tasks(&self) -> &OrdMap<TaskId, Task> {
+        &self.tasks.tasks
+    }
+    /// A task by its number or identifier.
+    pub fn find_task(&self, which: Which) -> Option<&Task> {
+        self.tasks.find(which)
+    }
+    /// The task that a page, or the one that it repeats, is about.
+    pub fn task_of_page(&self, page: PageId) -> Option<TaskId> {
+        self.paging.task_of(page)
     }
     /// The incident that it is part of now.
     pub const fn merged_into(&self) -> Option<IncidentId> {

@@ -1,9 +1,13 @@
 //! The two ways to say no. A refusal is the caller's to fix; an illegal history is ours, and somebody is paged for it.
 
 use crate::{
-    id::{IncidentId, MessageId, PageId, PersonId, SignalId, SilenceId},
-    incident::{Actor, Phase},
-    limits::{ASKS_PER_INCIDENT_MAX, MATCHERS_MAX, PINS_MAX, ROOM_PACE_MAX, SILENCES_MAX, TEXT_BYTES_MAX},
+    id::{IncidentId, MessageId, PageId, PersonId, SignalId, SilenceId, TaskId},
+    incident::{Actor, Phase, holding::Holding},
+    limits::{
+        ASKS_PER_INCIDENT_MAX, MATCHERS_MAX, PINS_MAX, ROOM_PACE_MAX, SILENCES_MAX, TASKS_PER_INCIDENT_MAX,
+        TEXT_BYTES_MAX,
+    },
+    resource::Resource,
     time::Timestamp,
 };
 
@@ -138,6 +142,46 @@ pub enum Refusal {
         /// Which incident.
         id: IncidentId,
     },
+    /// No such task here.
+    #[error("incident {id} has no task {task}")]
+    NoSuchTask {
+        /// Which incident.
+        id: IncidentId,
+        /// What was asked for, by number or identifier.
+        task: String,
+    },
+    /// The task was done or dropped.
+    #[error("task {number} of incident {id} is {state} already")]
+    TaskOver {
+        /// Which incident.
+        id: IncidentId,
+        /// Which task.
+        number: u32,
+        /// How it ended.
+        state: &'static str,
+    },
+    /// Nobody is on the task.
+    #[error("nobody is on task {number} of incident {id}, or their time is up: claim it first")]
+    NotClaimed {
+        /// Which incident.
+        id: IncidentId,
+        /// Which task.
+        number: u32,
+    },
+    /// Others are in the way.
+    #[error("{}", words(held))]
+    Held {
+        /// Their claims.
+        held: Vec<Holding>,
+    },
+    /// The incident has as many tasks as one may have.
+    #[error("incident {id} has {count} tasks: want at most {TASKS_PER_INCIDENT_MAX}")]
+    TooManyTasks {
+        /// Which incident.
+        id: IncidentId,
+        /// How many.
+        count: usize,
+    },
     /// The page has an outcome already.
     #[error("page {page} is settled already")]
     PageSettled {
@@ -171,7 +215,9 @@ pub enum Refusal {
         reason: String,
     },
     /// The incident has too many events for this command.
-    #[error("incident {id} has {events} events: only acknowledge, merge, resolve and its room are accepted now")]
+    #[error(
+        "incident {id} has {events} events: only acknowledge, merge, resolve, its room and what ends a task are accepted now"
+    )]
     TooLong {
         /// The incident whose history is full.
         id: IncidentId,
@@ -246,12 +292,19 @@ impl Refusal {
                 "say in a sentence what was done, for example `bridge paused by the signers`: who is paged next reads it",
             ),
             Self::KeyUsed { .. } => Some("send it with another key"),
+            Self::Held { .. } => {
+                Some("ask them, or wait; who cannot wait claims with an `override`, a sentence why, and they are told")
+            }
             Self::NoSuchIncident { .. }
             | Self::NoSuchMessage { .. }
             | Self::BadMessage { .. }
             | Self::RoomFull { .. }
             | Self::TooFast { .. }
             | Self::TooManyPins { .. }
+            | Self::NoSuchTask { .. }
+            | Self::TaskOver { .. }
+            | Self::NotClaimed { .. }
+            | Self::TooManyTasks { .. }
             | Self::WrongPhase { .. }
             | Self::BadText { .. }
             | Self::BadField { .. }
@@ -295,6 +348,11 @@ impl Refusal {
             Self::RoomFull { .. } => "room_full",
             Self::TooFast { .. } => "too_fast",
             Self::TooManyPins { .. } => "too_many_pins",
+            Self::NoSuchTask { .. } => "no_such_task",
+            Self::TaskOver { .. } => "task_over",
+            Self::NotClaimed { .. } => "not_claimed",
+            Self::Held { .. } => "held",
+            Self::TooManyTasks { .. } => "too_many_tasks",
             Self::PageSettled { .. } => "page_settled",
             Self::BadMerge { .. } => "bad_merge",
             Self::WentOn { .. } => "went_on",
@@ -310,6 +368,25 @@ impl Refusal {
             | Self::LongComment { .. } => "bad_silence",
         }
     }
+}
+
+/// Who holds what, for which task and until when. Of many the first are named: a person reads no more in a hurry.
+fn words(held: &[Holding]) -> String {
+    const NAMED: usize = 3;
+    let each = held.iter().take(NAMED).map(|one| {
+        let Holding { incident, number, title, claim, resources, .. } = one;
+        let of = format!("task {number} of {incident} ({title})");
+        if resources.is_empty() {
+            return format!("{} is on {of} until {}", claim.by, claim.until);
+        }
+        let what: Vec<&str> = resources.iter().map(Resource::as_str).collect();
+        format!("{} is held by {} for {of} until {}", what.join(", "), claim.by, claim.until)
+    });
+    let mut said: Vec<String> = each.collect();
+    if held.len() > NAMED {
+        said.push(format!("{} more are in the way", held.len().saturating_sub(NAMED)));
+    }
+    said.join("; ")
 }
 
 /// A stored history that `decide` could not have written. The stream is set aside and the fallback contact is paged.
@@ -394,4 +471,7 @@ pub enum Named {
     /// A message that stands, of its author where it is to be changed.
     #[error("message {0}")]
     Message(MessageId),
+    /// A task that is not here, is here already, or does not stand so that this could happen to it.
+    #[error("task {0}")]
+    Task(TaskId),
 }

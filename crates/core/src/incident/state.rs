@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::{
-    incident::{claims::Claims, life::Life, paging::Paging, roles::Roles, room::Room},
+    incident::{claims::Claims, life::Life, paging::Paging, roles::Roles, room::Room, tasks::Tasks},
     time::Timestamp,
 };
 
@@ -17,6 +17,7 @@ pub struct Incident {
     pub(super) paging: Paging,
     pub(super) roles: Roles,
     pub(super) room: Room,
+    pub(super) tasks: Tasks,
     pub(super) last_event: Timestamp,
     /// Version of the last event; the first is 0.
     pub(super) version: u64,

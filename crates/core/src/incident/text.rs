@@ -32,6 +32,17 @@ pub(crate) fn says_something(text: &str) -> bool {
     text.chars().any(char::is_alphanumeric)
 }
 
+/// One line that says something, with single spaces.
+pub(super) fn title(field: &'static str, text: &str) -> Result<String, Refusal> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let line = words.join(" ");
+    let bytes = line.len();
+    if bytes == 0 || bytes > TITLE_BYTES_MAX {
+        return Err(Refusal::BadText { field, bytes, max: TITLE_BYTES_MAX });
+    }
+    Ok(line)
+}
+
 /// A title cut at a character boundary.
 pub(super) fn shortened(title: &str) -> String {
     let mut short = String::with_capacity(title.len().min(TITLE_BYTES_MAX));

@@ -86,7 +86,8 @@ impl Leaving {
     }
 }
 
-/// Whether a page for this reason waits for nothing: somebody asked, somebody was told less than is so, or another way failed.
+/// Whether a page for this reason waits for nothing: somebody asked, somebody was told less than is so, another way failed, or
+/// somebody acts on what they think is theirs alone.
 const fn presses(reason: &PageReason) -> bool {
     match reason {
         PageReason::Asked
@@ -98,7 +99,10 @@ const fn presses(reason: &PageReason) -> bool {
         | PageReason::AnotherClaim
         | PageReason::CalledIn
         | PageReason::NotComing
-        | PageReason::HandedOver => true,
+        | PageReason::HandedOver
+        | PageReason::TaskOverdue { .. }
+        | PageReason::ClaimRanOut { .. }
+        | PageReason::ClaimOverridden { .. } => true,
         PageReason::Opened
         | PageReason::NotAcknowledged
         | PageReason::AcknowledgementExpired

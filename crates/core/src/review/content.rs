@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    id::{ChannelId, DetectorId, IncidentId, PageId, PersonId, ServiceId, SignalId},
+    id::{ChannelId, DetectorId, IncidentId, PageId, PersonId, ServiceId, SignalId, TaskId},
     incident::{IncidentEvent, Phase, ResponseRole, Severity},
     priority::Term,
     signal::{Number, SignalStatus},
@@ -113,6 +113,12 @@ pub struct Review {
     pub decisions: Vec<NoteRow>,
     /// What was asked in the room and nobody answered.
     pub open_questions: Vec<NoteRow>,
+    /// What was to be done, and what became of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<TaskRow>,
+    /// Which tasks were still to be done each time it was resolved.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_open: Vec<Sentence>,
     /// What this document cannot show because it was not seen, not kept or not learned.
     pub gaps: Vec<Sentence>,
     /// For people to fill.
@@ -368,6 +374,31 @@ pub struct RoleRow {
     pub person: PersonId,
     /// How people call them.
     pub name: String,
+}
+
+/// Something that was to be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TaskRow {
+    /// The task.
+    pub task: TaskId,
+    /// Its number in the incident.
+    pub number: u32,
+    /// What it was.
+    pub title: String,
+    /// Who added it.
+    pub by: String,
+    /// When it was added, by our clock.
+    pub at: Timestamp,
+    /// The place in the log where it began.
+    pub log_index: u64,
+    /// What it acted on.
+    pub resources: Vec<String>,
+    /// Who was on it, each with the place in the log where that began.
+    pub claims: Vec<Sentence>,
+    /// `open`, `claimed`, `done`, `dropped`.
+    pub state: &'static str,
+    /// Who ended it and how, with the place in the log; none: it is still to be done.
+    pub ending: Option<Sentence>,
 }
 
 /// What somebody wrote, in the words that it has now.

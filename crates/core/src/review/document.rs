@@ -70,6 +70,7 @@ pub(super) fn compose(review: &Review) -> Vec<Block> {
     blocks.extend(signals(review));
     blocks.extend(scores(review));
     blocks.extend(people(review));
+    blocks.extend(tasks(review));
     blocks.extend(sentences("Gaps", &review.gaps));
     for (title, entries) in
         [("Contributing factors", &review.contributing_factors), ("Action items", &review.action_items)]
@@ -286,6 +287,37 @@ fn score(score: &ScoreRow) -> TableRow {
         vec![if score.vector.is_empty() { text(in_short(&score.vector)) } else { code(&score.vector) }],
         vec![text(gates.chain(terms).collect::<Vec<_>>().join("; "))],
     ])
+}
+
+/// Only where there were any: most incidents of a house without tasks would have an empty heading.
+fn tasks(review: &Review) -> Vec<Block> {
+    if review.tasks.is_empty() {
+        return Vec::new();
+    }
+    let said = |sentence: &Sentence| vec![text(&sentence.text), text(" "), Piece::Cite(sentence.log_indexes.clone())];
+    let rows = review.tasks.iter().map(|task| {
+        let mut claims = Line::new();
+        for claim in &task.claims {
+            if !claims.is_empty() {
+                claims.push(text("; "));
+            }
+            claims.extend(said(claim));
+        }
+        row(vec![
+            vec![text(task.number.to_string()), text(" "), cite(task.log_index)],
+            vec![text(&task.title)],
+            vec![text(task.resources.join(", "))],
+            claims,
+            vec![text(task.state)],
+            task.ending.as_ref().map_or_else(Vec::new, said),
+        ])
+    });
+    let head = &["task", "what", "on", "who", "state", "how it ended"];
+    let mut blocks = vec![heading("Tasks"), Block::Table { head, rows: rows.collect() }];
+    if !review.left_open.is_empty() {
+        blocks.push(Block::List(review.left_open.iter().map(said).collect()));
+    }
+    blocks
 }
 
 fn people(review: &Review) -> Vec<Block> {

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{
     CitedLog, Context, Entry, Names, PageRow, Point, Review, RoleRow, Row, ScoreRow, Sentence, SignalRow, Unreviewable,
     said::{self, Said},
+    tasks::Tasks,
     words,
 };
 use crate::{
@@ -73,6 +74,8 @@ pub(super) fn draft(events: &[Entry], context: &Context<'_>) -> Result<Review, U
         notes: said.of(MessageKind::Note),
         decisions: said.of(MessageKind::Decision),
         open_questions: said.open_questions(),
+        tasks: fold.tasks.rows,
+        left_open: fold.tasks.left_open,
         gaps: fold.gaps,
         contributing_factors: Vec::new(),
         action_items: Vec::new(),
@@ -123,6 +126,7 @@ pub(super) struct Fold<'a> {
     signals: Vec<SignalRow>,
     pub(super) scores: Vec<ScoreRow>,
     roles: Vec<RoleRow>,
+    tasks: Tasks,
     gaps: Vec<Sentence>,
 }
 
@@ -148,6 +152,7 @@ impl<'a> Fold<'a> {
             signals: Vec::new(),
             scores: Vec::new(),
             roles: Vec::new(),
+            tasks: Tasks::default(),
             gaps: Vec::new(),
         }
     }
@@ -199,6 +204,7 @@ impl<'a> Fold<'a> {
                 let name = self.names.person(person);
                 self.roles.push(RoleRow { at, log_index: index, role: *role, person: person.clone(), name });
             }
+            IncidentEvent::Tasks(event) => self.tasks.take(at, index, event, self.names),
             IncidentEvent::Life(event) => self.live(at, index, event),
             IncidentEvent::Claims(ClaimsEvent::SignalUnanswered { to: None, .. })
             | IncidentEvent::Paging(PagingEvent::HandedOver { .. }) => {
@@ -249,6 +255,7 @@ impl<'a> Fold<'a> {
             }
             LifeEvent::Resolved { .. } => {
                 self.phase = Phase::Resolved;
+                self.tasks.resolved(index);
                 self.resolved.get_or_insert(Point { what: "resolved", at, log_index: index });
             }
             LifeEvent::Reopened { .. } => {

@@ -18,7 +18,8 @@ pub(super) fn withdrawn(events: &[Entry]) -> BTreeSet<MessageId> {
         | IncidentEvent::Roles(_)
         | IncidentEvent::Life(_)
         | IncidentEvent::Claims(_)
-        | IncidentEvent::Paging(_) => None,
+        | IncidentEvent::Paging(_)
+        | IncidentEvent::Tasks(_) => None,
     });
     taken_back.collect()
 }

@@ -1,13 +1,16 @@
 //! What happened, in words: one line of the timeline for each event, and how people, reasons and outcomes are called.
 
+use std::collections::BTreeSet;
+
 use super::{Names, Reading};
 use crate::{
     id::{PersonId, ServiceId},
     incident::{
         Actor, ClaimsEvent, IncidentEvent, LifeEvent, MessageKind, PageOutcome, PageReason, PagingEvent, RolesEvent,
-        RoomEvent,
+        RoomEvent, TasksEvent,
     },
     policy::Whom,
+    resource::Resource,
     signal::Signal,
     time::{Timestamp, human_span},
 };
@@ -57,6 +60,9 @@ pub(super) const fn reason(reason: &PageReason) -> &'static str {
         PageReason::CalledIn => "they were asked to come",
         PageReason::NotComing => "nobody came of those whom they had asked",
         PageReason::HandedOver => "it was handed over to them",
+        PageReason::TaskOverdue { .. } => "a task is past its time",
+        PageReason::ClaimRanOut { .. } => "their claim of a task ran out",
+        PageReason::ClaimOverridden { .. } => "somebody went ahead in spite of their claim",
     }
 }
 
@@ -86,6 +92,7 @@ pub(super) fn line(event: &IncidentEvent, names: &Names<'_>) -> String {
         IncidentEvent::Paging(event) => of_paging(event, names),
         IncidentEvent::Roles(event) => of_roles(event, names),
         IncidentEvent::Room(event) => of_room(event, names),
+        IncidentEvent::Tasks(event) => of_tasks(event, names),
     }
 }
 
@@ -271,6 +278,54 @@ fn of_room(event: &RoomEvent, names: &Names<'_>) -> String {
     }
 }
 
+fn of_tasks(event: &TasksEvent, names: &Names<'_>) -> String {
+    let list = |resources: &BTreeSet<Resource>| resources.iter().map(Resource::as_str).collect::<Vec<_>>().join(", ");
+    let on = |resources: &BTreeSet<Resource>| {
+        if resources.is_empty() { String::new() } else { format!(" on {}", list(resources)) }
+    };
+    let told = |assignee: &Option<PersonId>, due: &Option<Timestamp>| {
+        let who = assignee.as_ref().map_or_else(String::new, |person| format!(", for {}", names.person(person)));
+        let by = due.map_or_else(String::new, |due| format!(", by {due}"));
+        format!("{who}{by}")
+    };
+    match event {
+        TasksEvent::TaskAdded { by, title, assignee, due, resources, .. } => {
+            format!("{} added a task: {title}{}{}", names.actor(by), on(resources), told(assignee, due))
+        }
+        TasksEvent::TaskChanged { task, by, assignee, due } => {
+            format!("{} changed task {task}{}", names.actor(by), told(assignee, due))
+        }
+        TasksEvent::TaskClaimed { task, by, until, against, reason } if against.is_empty() => {
+            format!("{} is on task {task} until {until}{reason}", names.actor(by))
+        }
+        TasksEvent::TaskClaimed { task, by, until, against, reason } => {
+            let who: Vec<String> = against.iter().map(|one| names.actor(&one.holder)).collect();
+            let over = who.join(", ");
+            format!("{} is on task {task} until {until}, IN SPITE OF {over}: {reason}", names.actor(by))
+        }
+        TasksEvent::ClaimOverridden { task, holder, by, incident, other, title, resources, reason } => {
+            let (by, holder, on) = (names.actor(by), names.actor(holder), on(resources));
+            format!(
+                "{by} went ahead{on} in spite of the claim of {holder} to task {task}, for task {other} of {incident} ({title}): {reason}"
+            )
+        }
+        TasksEvent::ClaimRenewed { task, by, until } => {
+            format!("{} goes on with task {task} until {until}", names.actor(by))
+        }
+        TasksEvent::ClaimReleased { task, by } => format!("{} is not on task {task} any more", names.actor(by)),
+        TasksEvent::ClaimExpired { task, holder } => {
+            format!("The claim of {} to task {task} ran out: nobody is on it", names.actor(holder))
+        }
+        TasksEvent::TaskOverdue { task, due } => format!("Task {task} is past its time, {due}"),
+        TasksEvent::TaskDone { task, by, note } => format!("{} did task {task}: {note}", names.actor(by)),
+        TasksEvent::TaskDropped { task, by, note } => format!("{} dropped task {task}: {note}", names.actor(by)),
+        TasksEvent::TaskAdopted { title, from, claim, .. } => {
+            let who = claim.as_ref().map_or_else(String::new, |claim| format!("; {} is on it", names.actor(&claim.by)));
+            format!("A task came from {from}: {title}{who}")
+        }
+    }
+}
+
 /// What other clocks said about an event.
 pub(super) fn readings(event: &IncidentEvent) -> Vec<Reading> {
     match event {
@@ -309,6 +364,7 @@ pub(super) fn readings(event: &IncidentEvent) -> Vec<Reading> {
             | LifeEvent::MergedInto { .. },
         )
         | IncidentEvent::Roles(_)
+        | IncidentEvent::Tasks(_)
         | IncidentEvent::Room(_) => Vec::new(),
     }
 }

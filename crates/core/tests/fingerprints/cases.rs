@@ -5,7 +5,8 @@ use quarterdeck_core::{
     id::Id,
     incident::{
         IncidentEvent, PageReason, SeverityChange,
-        event::{ClaimsEvent as C, LifeEvent as L, PagingEvent as P, RolesEvent as W, RoomEvent as R},
+        event::{ClaimsEvent as C, LifeEvent as L, PagingEvent as P, RolesEvent as W, RoomEvent as R, TasksEvent as T},
+        tasks::Claim,
     },
     journal::{ErasedEvent, JournalEvent as J, SaidInNeed, Told, TriedFrom},
     policy::Whom,
@@ -95,6 +96,35 @@ pub(crate) const ROOM: Cases<IncidentEvent> = &[
     ("message_unpinned.v1", |d| R::MessageUnpinned { message: any(d), by: any(d) }.into()),
     ("room_entered.v1", |d| R::RoomEntered { person: any(d) }.into()),
     ("room_left.v1", |d| R::RoomLeft { person: any(d), seen: any(d) }.into()),
+];
+
+pub(crate) const TASKS: Cases<IncidentEvent> = &[
+    ("task_added.v1", |d| {
+        let (task, by, title, assignee, due, resources) = (any(d), any(d), any(d), any(d), any(d), any(d));
+        T::TaskAdded { task, by, title, assignee, due, resources }.into()
+    }),
+    ("task_changed.v1", |d| T::TaskChanged { task: any(d), by: any(d), assignee: any(d), due: any(d) }.into()),
+    ("task_claimed.v1", |d| {
+        let against = any(d);
+        T::TaskClaimed { task: any(d), by: any(d), until: any(d), against, reason: any(d) }.into()
+    }),
+    ("claim_overridden.v1", |d| {
+        let (task, holder, by, incident, other) = (any(d), any(d), any(d), any(d), any(d));
+        let (title, resources, reason) = (any(d), any(d), any(d));
+        T::ClaimOverridden { task, holder, by, incident, other, title, resources, reason }.into()
+    }),
+    ("claim_renewed.v1", |d| T::ClaimRenewed { task: any(d), by: any(d), until: any(d) }.into()),
+    ("claim_released.v1", |d| T::ClaimReleased { task: any(d), by: any(d) }.into()),
+    ("claim_expired.v1", |d| T::ClaimExpired { task: any(d), holder: any(d) }.into()),
+    ("task_overdue.v1", |d| T::TaskOverdue { task: any(d), due: any(d) }.into()),
+    ("task_done.v1", |d| T::TaskDone { task: any(d), by: any(d), note: any(d) }.into()),
+    ("task_dropped.v1", |d| T::TaskDropped { task: any(d), by: any(d), note: any(d) }.into()),
+    ("task_adopted.v1", |d| {
+        let (task, from, by, added, title, assignee) = (any(d), any(d), any(d), any(d), any(d), any(d));
+        let (due, told, resources) = (any(d), any(d), any(d));
+        let claim = any::<bool>(d).then(|| Claim { by: any(d), since: any(d), until: any(d) });
+        T::TaskAdopted { task, from, by, added, title, assignee, due, told, resources, claim }.into()
+    }),
 ];
 
 pub(crate) const JOURNAL: Cases<J> = &[

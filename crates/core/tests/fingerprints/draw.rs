@@ -1,16 +1,21 @@
 //! Values of every stored type, drawn from a seed. The drawing is our own and fixed for ever: were it a library's, a new version of that
 //! would look like a new form.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use quarterdeck_core::{
     account::Account,
     chain::{Address, B256, BlockRef, Bytes, ChainId, Gap, GapKind},
     id::{Id, Kind, Name},
-    incident::{Actor, MessageKind, Origin, PageOutcome, PageReason, ResponseRole, Severity},
+    incident::{Actor, MessageKind, Origin, PageOutcome, PageReason, ResponseRole, Severity, tasks::event::Against},
     money::Usd,
     policy::{EscalationPolicy, Target, Tier},
     priority::{Score, Term},
+    resource::Resource,
     signal::{ChainPosition, Explanation, Facts, Fingerprint, Loudness, Number, Signal, SignalChange, SignalStatus},
     silence::{Matcher, Silence},
     time::Timestamp,
@@ -141,6 +146,23 @@ impl Drawn for Actor {
             1 => Self::Token(draw.text()),
             _ => Self::System,
         }
+    }
+}
+impl Drawn for BTreeSet<Resource> {
+    fn drawn(draw: &mut Draw) -> Self {
+        let all = ["account:1/0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "dns:a.example", "flag:deposits on"];
+        all.into_iter().filter(|_| bool::drawn(draw)).map(|one| one.parse().unwrap()).collect()
+    }
+}
+impl Drawn for Vec<Against> {
+    fn drawn(draw: &mut Draw) -> Self {
+        let against = |draw: &mut Draw| Against {
+            incident: Drawn::drawn(draw),
+            task: Drawn::drawn(draw),
+            holder: Drawn::drawn(draw),
+            resources: Drawn::drawn(draw),
+        };
+        (0..draw.below(3)).map(|_| against(draw)).collect()
     }
 }
 impl Drawn for ResponseRole {

@@ -238,6 +238,9 @@ fn because<'a>(incident: &'a Incident, record: &PageRecord, setting: &'a Setting
         let said = said(&to, &(ask.by.clone(), ask.reason.clone()));
         return Cow::Owned(format!("{said}. Say whether you are coming: accept or decline ask {}", ask.number));
     }
+    if let Some(of_task) = of_task(incident, record, setting) {
+        return Cow::Owned(of_task);
+    }
     match (&record.reason, incident.asker(), incident.reopened_by()) {
         (PageReason::NotComing, ..) if incident.ask_of(record.id).is_some() => {
             let whom = incident.ask_of(record.id).map(|ask| ask.whom.to_string()).unwrap_or_default();
@@ -260,6 +263,45 @@ fn because<'a>(incident: &'a Incident, record: &PageRecord, setting: &'a Setting
     }
 }
 
+/// What happened to the task that the page, or the one that it repeats, is about.
+fn of_task(incident: &Incident, record: &PageRecord, setting: &Setting) -> Option<String> {
+    let task = incident.tasks().get(&incident.task_of_page(record.id)?)?;
+    let named = format!("task {} ({})", task.number, task.title);
+    Some(match incident.first_reason(record.id)? {
+        PageReason::TaskOverdue { .. } => {
+            let due = task.due.map_or_else(String::new, |due| format!(", which was {due}"));
+            format!("{named} is past its time{due}, and not done")
+        }
+        PageReason::ClaimRanOut { .. } => {
+            format!("your claim of {named} ran out: claim it again if you are still at it, others may begin now")
+        }
+        PageReason::ClaimOverridden { .. } => {
+            let over = task.overridden.as_ref()?;
+            let (by, why) = (called(&over.by, setting), over.reason.trim_end_matches('.'));
+            let what: Vec<String> = task.resources.iter().map(|one| one.told(&setting.catalogue)).collect();
+            let on = if what.is_empty() { String::new() } else { format!(" on {}", what.join(", ")) };
+            format!(
+                "{by} went ahead{on} in spite of your claim of {named}, for \"{}\" of {}: {why}",
+                over.title, over.incident
+            )
+        }
+        PageReason::Opened
+        | PageReason::NotAcknowledged
+        | PageReason::AcknowledgementExpired
+        | PageReason::SeverityRose
+        | PageReason::Asked
+        | PageReason::Fallback
+        | PageReason::Failed
+        | PageReason::MayHaveArrived
+        | PageReason::Reopened
+        | PageReason::NobodyReached
+        | PageReason::AnotherClaim
+        | PageReason::CalledIn
+        | PageReason::NotComing
+        | PageReason::HandedOver => return None,
+    })
+}
+
 /// Why a page is owed, as a person reads it.
 pub fn why(reason: &PageReason) -> &'static str {
     match reason {
@@ -276,6 +318,9 @@ pub fn why(reason: &PageReason) -> &'static str {
         PageReason::AnotherClaim => "something that nobody has answered for joined it",
         PageReason::NotComing => "nobody came of those whom you asked",
         PageReason::HandedOver => "it was handed over to your team",
+        PageReason::TaskOverdue { .. } => "a task is past its time",
+        PageReason::ClaimRanOut { .. } => "their claim of a task ran out",
+        PageReason::ClaimOverridden { .. } => "somebody went ahead in spite of their claim of a task",
     }
 }
 

@@ -48,6 +48,12 @@ fn value(field: &Field, text: &str) -> Result<Option<Value>, Refused> {
         | FieldKind::Signal
         | FieldKind::Message
         | FieldKind::Key => (!text.is_empty()).then(|| json!(text)),
+        FieldKind::Task | FieldKind::When => (!text.trim().is_empty()).then(|| json!(text.trim())),
+        // One on each line, or with commas between.
+        FieldKind::Resources => {
+            let each = text.split(['\n', ',']).map(str::trim).filter(|one| !one.is_empty());
+            Some(json!(each.collect::<Vec<&str>>()))
+        }
         FieldKind::Cents => {
             let money = dollars(text).ok_or_else(|| {
                 wrong(format!("`{short}` is no amount of US dollars")).hint("write it like 2500000 or 2,500,000.50")

@@ -83,6 +83,7 @@ pub(super) async fn render(
         me: visitor.person.as_ref().map(ToString::to_string).unwrap_or_default(),
         others: others(app, &it.summary.id),
         claims: claims(&it),
+        tasks: tasks(&it),
     };
     let said = RoomQuery { before: None, limit: Some(SAID_SHOWN) };
     let room = view(app, parse(id)?, &said, visitor.role).await?;
@@ -93,6 +94,8 @@ pub(super) async fn render(
         acts: acts(app, &it, attempt.as_ref(), &choices).await,
         may_act: visitor.role >= Role::Responder,
         me: visitor.person.as_ref().map(ToString::to_string).unwrap_or_default(),
+        mine: Some(visitor.actor().to_string()),
+        people: choices.people.clone(),
         open: matches!(it.summary.phase.as_str(), "triggered" | "acknowledged" | "mitigated"),
         signals: it.signals.iter().take(SIGNALS_SHOWN).cloned().collect(),
         hidden_signals: it.signals.len().saturating_sub(SIGNALS_SHOWN),
@@ -147,6 +150,13 @@ fn claims(it: &api::Incident) -> Vec<Choice> {
     live.into_iter().take(OTHERS_SHOWN).map(choice).collect()
 }
 
+/// Tasks that are still to be done, as a form offers them.
+fn tasks(it: &api::Incident) -> Vec<Choice> {
+    let open = it.tasks.iter().filter(|task| task.ended.is_none());
+    open.map(|task| Choice { value: task.number.to_string(), label: format!("{}. {}", task.number, task.title) })
+        .collect()
+}
+
 /// The choices that the configuration, the board and the incident give.
 struct Choices {
     people: Vec<Choice>,
@@ -155,6 +165,7 @@ struct Choices {
     me: String,
     others: Vec<Choice>,
     claims: Vec<Choice>,
+    tasks: Vec<Choice>,
 }
 
 /// The forms of what the visitor is offered. One whose content was refused stays, so that the words are not lost.
@@ -170,6 +181,9 @@ async fn acts(app: &Shared, it: &api::Incident, attempt: Option<&Attempt>, choic
         };
         offers.extend(incident.map(|incident| views::offer(&Offer::of(attempt.kind, &incident))));
     }
+    // Forms about tasks stand beside the tasks; one that was refused is here, with what was typed.
+    let refused = attempt.map(|attempt| attempt.kind.word);
+    offers.retain(|offer| !offer.command.ends_with("_task") || Some(offer.command.as_str()) == refused);
     let typed = |offer: &api::Offer| attempt.filter(|attempt| attempt.kind.word == offer.command);
     // What is about a message has its place beside that, in the room.
     offers.retain(|offer| CommandKind::named(&offer.command).is_none_or(|kind| !kind.in_room));
@@ -181,13 +195,20 @@ fn act(offer: &api::Offer, typed: Option<&Typed>, choices: &Choices) -> Act {
         let known = match (typed, field.kind.as_str()) {
             (Some(typed), _) => typed.get(&field.name).cloned(),
             (None, "cents") => field.value.as_deref().and_then(|cents| cents.parse().ok()).map(in_dollars),
+            // Who adds a task usually wants it done by whoever has a hand free.
+            (None, "person") if field.name == "assignee" => None,
             (None, "person") => Some(choices.me.clone()),
             (None, _) => field.value.clone(),
         };
         let options = match field.kind.as_str() {
+            "person" if field.name == "assignee" => {
+                let nobody = Choice { value: String::new(), label: "nobody yet".to_owned() };
+                std::iter::once(nobody).chain(choices.people.iter().cloned()).collect()
+            }
             "person" => choices.people.clone(),
             "whom" => choices.whom.clone(),
             "policy" => choices.policies.clone(),
+            "task" => choices.tasks.clone(),
             "incident" => choices.others.clone(),
             "signal" => choices.claims.clone(),
             _ => field.choices.iter().map(|word| Choice { value: word.clone(), label: word.clone() }).collect(),
@@ -216,6 +237,7 @@ mod tests {
             me: "bo".to_owned(),
             others: vec![choice("inc_2")],
             claims: vec![choice("sig_1")],
+            tasks: vec![choice("3")],
         }
     }
 
@@ -255,5 +277,6 @@ mod tests {
         assert_eq!(input("incident", None, None).options[0].value, "inc_2");
         assert_eq!(input("signal", None, None).options[0].value, "sig_1");
         assert_eq!(input("choice", None, None).options[0].value, "red");
+        assert_eq!(input("task", None, None).options[0].value, "3");
     }
 }

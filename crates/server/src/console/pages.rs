@@ -12,7 +12,7 @@ use crate::http::{incidents::ListQuery, paged::Paged};
 /// What every page has around it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Frame {
-    /// Which entry of the menu: `incidents`, `signals`, `silences`, `oncall`, `sources`.
+    /// Which entry of the menu: `incidents`, `tasks`, `signals`, `silences`, `oncall`, `sources`.
     pub here: &'static str,
     /// Who looks; none: nobody is logged in.
     pub who: Option<Who>,
@@ -217,6 +217,10 @@ pub(super) struct Incident {
     pub me: String,
     /// People still work on it.
     pub open: bool,
+    /// How the log calls the visitor: what their claims say.
+    pub mine: Option<String>,
+    /// People of the roster.
+    pub people: Vec<Choice>,
     /// The signals shown.
     pub signals: Vec<api::Signal>,
     /// Signals not shown here.
@@ -304,7 +308,9 @@ fn group(kind: &str) -> &'static str {
         | "page_impossible"
         | "page_settled"
         | "acknowledgement_expired"
-        | "signal_unanswered" => "pages",
+        | "signal_unanswered"
+        | "claim_expired"
+        | "task_overdue" => "pages",
         "severity_changed" => "severity",
         "message_written" | "message_edited" | "message_withdrawn" | "message_pinned" | "message_unpinned"
         | "room_entered" | "room_left" => "room",
@@ -399,6 +405,20 @@ pub(super) struct SilenceForm {
     pub starts: String,
     /// Why, for those who wonder later why nobody was paged.
     pub comment: String,
+}
+
+/// `/tasks`
+#[derive(Template)]
+#[template(path = "tasks.html")]
+pub(super) struct Tasks {
+    /// Around it.
+    pub frame: Frame,
+    /// Only the visitor's.
+    pub mine: bool,
+    /// What is still to be done.
+    pub list: Vec<api::Task>,
+    /// What people hold.
+    pub held: Vec<api::Held>,
 }
 
 /// `/oncall`

@@ -16,7 +16,7 @@ use quarterdeck_core::{
 };
 use serde_json::Value;
 
-use super::{Body, InPath, Refused, Responder, Shared, incidents::parse, views, with_role};
+use super::{Body, InPath, Refused, Responder, Shared, incidents::parse, tasks, views, with_role};
 use crate::{
     auth::{Caller, Role},
     engine::{Answer, Work},
@@ -62,7 +62,15 @@ pub async fn carry_out(app: &Shared, caller: &Caller, id: IncidentId, command: &
     };
     let incident = app.engine.published().incident(id).await?.ok_or(Refusal::NoSuchIncident { id })?;
     let summary = views::summary(&IncidentRow::of(&incident));
-    Ok(Done { summary, log_index, offers: views::offers(&incident, caller.role.right()) })
+    // Whoever resolves with something still to be done is told what: the incident will not remind them.
+    let left_open = if kind.word == "resolve" {
+        let (board, in_force) = (app.engine.published().board(), app.live.now());
+        let view = |task| tasks::view(&board, &incident, task, &in_force.setting.catalogue, app.clock.now());
+        incident.open_tasks().into_iter().map(view).collect()
+    } else {
+        Vec::new()
+    };
+    Ok(Done { summary, log_index, offers: views::offers(&incident, caller.role.right()), left_open })
 }
 
 /// The command's row in the list, and its fields as they came.
@@ -99,6 +107,11 @@ async fn refused(app: &Shared, caller: &Caller, refusal: Refusal) -> Refused {
         | Refusal::RoomFull { .. }
         | Refusal::TooFast { .. }
         | Refusal::TooManyPins { .. }
+        | Refusal::NoSuchTask { .. }
+        | Refusal::TaskOver { .. }
+        | Refusal::NotClaimed { .. }
+        | Refusal::Held { .. }
+        | Refusal::TooManyTasks { .. }
         | Refusal::PageSettled { .. }
         | Refusal::SetAside { .. }
         | Refusal::BadMerge { .. }

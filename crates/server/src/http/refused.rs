@@ -90,6 +90,7 @@ impl From<Refusal> for Refused {
             | Refusal::NoSuchPage { .. }
             | Refusal::NoSuchClaim { .. }
             | Refusal::NoSuchMessage { .. }
+            | Refusal::NoSuchTask { .. }
             | Refusal::NoSuchSilence { .. } => StatusCode::NOT_FOUND,
             Refusal::BadField { .. } => StatusCode::BAD_REQUEST,
             Refusal::BadText { .. }
@@ -113,6 +114,10 @@ impl From<Refusal> for Refused {
             | Refusal::KeyUsed { .. }
             | Refusal::RoomFull { .. }
             | Refusal::TooManyPins { .. }
+            | Refusal::TaskOver { .. }
+            | Refusal::NotClaimed { .. }
+            | Refusal::Held { .. }
+            | Refusal::TooManyTasks { .. }
             | Refusal::TooLong { .. } => StatusCode::CONFLICT,
             Refusal::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,
         };

@@ -15,7 +15,7 @@ use quarterdeck_core::{
     signal::{Facts, Signal, SignalStatus},
 };
 
-use super::{Refused, Shared};
+use super::{Refused, Shared, tasks};
 use crate::{
     engine::{
         Published, read,
@@ -90,6 +90,12 @@ pub async fn incident(
             had: handed.had.as_ref().map(ToString::to_string),
         }),
         policy: incident.escalation().policy.id.to_string(),
+        tasks: tasks::of_incident(
+            &app.engine.published().board(),
+            incident,
+            &app.live.now().setting.catalogue,
+            app.clock.now(),
+        ),
         merged_into: incident.merged_into().map(|into| into.to_string()),
         declared_by: incident.declared_by().map(ToString::to_string),
         acknowledged_until: incident.acknowledgement().map(|word| word.until.to_string()),
@@ -150,7 +156,10 @@ pub fn offer(offer: &Offer) -> api::Offer {
             | FieldKind::Key
             | FieldKind::Cents
             | FieldKind::Count
-            | FieldKind::Flag => Vec::new(),
+            | FieldKind::Flag
+            | FieldKind::Task
+            | FieldKind::Resources
+            | FieldKind::When => Vec::new(),
         },
         required: field.required,
         value: known.clone(),

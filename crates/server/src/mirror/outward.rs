@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use quarterdeck_core::{
     id::{IncidentId, MessageId, PersonId},
-    incident::{Actor, Incident, IncidentEvent, LifeEvent, Origin, PagingEvent, RolesEvent, RoomEvent, note_id},
+    incident::{
+        Actor, Incident, IncidentEvent, LifeEvent, Origin, PagingEvent, RolesEvent, RoomEvent, TasksEvent, note_id,
+    },
     journal::{Body, Stream},
     setting::Setting,
 };
@@ -283,23 +285,29 @@ fn brought(event: &IncidentEvent) -> Option<&PersonId> {
         IncidentEvent::Life(LifeEvent::Acknowledged { by: Actor::Person(person), .. })
         | IncidentEvent::Paging(PagingEvent::PageRequested { person, .. })
         | IncidentEvent::Roles(RolesEvent::RoleTaken { person, .. } | RolesEvent::AskAccepted { person, .. })
+        | IncidentEvent::Tasks(TasksEvent::TaskClaimed { by: Actor::Person(person), .. })
         | IncidentEvent::Room(RoomEvent::RoomEntered { person }) => Some(person),
         IncidentEvent::Life(_)
         | IncidentEvent::Claims(_)
         | IncidentEvent::Paging(_)
         | IncidentEvent::Roles(_)
+        | IncidentEvent::Tasks(_)
         | IncidentEvent::Room(_) => None,
     }
 }
 
 /// Who is in an incident already.
 fn people(incident: &Incident) -> impl Iterator<Item = &PersonId> {
-    let answered = incident.acknowledgement().and_then(|given| match &given.by {
-        Actor::Person(person) => Some(person),
-        Actor::Token(_) | Actor::System => None,
-    });
+    const fn whose(actor: &Actor) -> Option<&PersonId> {
+        match actor {
+            Actor::Person(person) => Some(person),
+            Actor::Token(_) | Actor::System => None,
+        }
+    }
+    let answered = incident.acknowledgement().and_then(|given| whose(&given.by));
+    let claimed = incident.tasks().values().filter_map(|task| whose(&task.claim()?.by));
     let paged = incident.pages().values().map(|page| &page.person);
     let all: std::collections::BTreeSet<&PersonId> =
-        answered.into_iter().chain(paged).chain(incident.room().present().keys()).collect();
+        answered.into_iter().chain(claimed).chain(paged).chain(incident.room().present().keys()).collect();
     all.into_iter()
 }

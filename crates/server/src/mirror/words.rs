@@ -1,7 +1,7 @@
 //! How what happened in an incident is said in a chat. Pure. Tests: below, and `tests/it/chat.rs`.
 
 use quarterdeck_core::{
-    incident::{ClaimsEvent, IncidentEvent, LifeEvent, MessageKind, PagingEvent, RoomEvent},
+    incident::{ClaimsEvent, IncidentEvent, LifeEvent, MessageKind, PagingEvent, RoomEvent, TasksEvent},
     severity::Severity,
 };
 
@@ -54,6 +54,19 @@ pub(super) fn telling(event: &IncidentEvent) -> Telling<'_> {
             | PagingEvent::PageSettled { .. } => Telling::Nothing,
         },
         IncidentEvent::Roles(_) => Telling::Line,
+        IncidentEvent::Tasks(event) => match event {
+            TasksEvent::TaskAdded { .. }
+            | TasksEvent::TaskChanged { .. }
+            | TasksEvent::TaskClaimed { .. }
+            | TasksEvent::ClaimOverridden { .. }
+            | TasksEvent::ClaimReleased { .. }
+            | TasksEvent::ClaimExpired { .. }
+            | TasksEvent::TaskOverdue { .. }
+            | TasksEvent::TaskDone { .. }
+            | TasksEvent::TaskDropped { .. } => Telling::Line,
+            // Whoever was on it still is; and that the other incident came in is told once.
+            TasksEvent::ClaimRenewed { .. } | TasksEvent::TaskAdopted { .. } => Telling::Nothing,
+        },
         IncidentEvent::Room(event) => match event {
             RoomEvent::MessageWritten { kind, text, .. } => Telling::Words(verb(*kind), text),
             RoomEvent::NoteAdded { text, .. } => Telling::Words(verb(MessageKind::Note), text),

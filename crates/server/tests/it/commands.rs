@@ -24,6 +24,9 @@ fn example(kind: &CommandKind) -> Command {
             FieldKind::Signal => json!("sig_00000000000000000000000000"),
             FieldKind::Cents | FieldKind::Count => json!(5),
             FieldKind::Flag => json!(true),
+            FieldKind::Task => json!("1"),
+            FieldKind::Resources => json!(["flag:deposits"]),
+            FieldKind::When => json!("45m"),
         };
         request.insert(field.name.to_owned(), value);
     }
@@ -113,7 +116,18 @@ async fn an_answer_says_what_was_logged_and_what_comes_next() {
     let done = client.command(&id, &Command::Acknowledge {}).await.unwrap();
     assert_eq!((done.summary.phase.as_str(), done.log_index), ("acknowledged", Some(before)));
     let offered: Vec<&str> = done.offers.iter().map(|offer| offer.command.as_str()).collect();
-    let want = ["acknowledge", "acknowledge_claim", "note", "escalate", "page", "take_role", "say", "decide", "ask"];
+    let want = [
+        "acknowledge",
+        "acknowledge_claim",
+        "note",
+        "escalate",
+        "page",
+        "take_role",
+        "add_task",
+        "say",
+        "decide",
+        "ask",
+    ];
     assert_eq!(offered, want);
     assert_eq!(done.offers[0].title, "Acknowledge again");
 

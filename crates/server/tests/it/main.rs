@@ -100,6 +100,8 @@ mod start;
 #[cfg(test)]
 mod stores;
 #[cfg(test)]
+mod tasks;
+#[cfg(test)]
 mod wallets;
 #[cfg(test)]
 mod whole;

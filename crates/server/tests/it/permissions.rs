@@ -75,6 +75,8 @@ fn rows() -> Vec<(&'static str, Least, Keys, Value)> {
         ("get /api/v1/signals", Viewer, Unknown, Value::Null),
         ("get /api/v1/signals/{id}", Viewer, Unknown, Value::Null),
         ("get /api/v1/detectors", Viewer, Unknown, Value::Null),
+        ("get /api/v1/tasks", Viewer, Unknown, Value::Null),
+        ("get /api/v1/held", Viewer, Unknown, Value::Null),
         ("get /api/v1/oncall/now", Viewer, Unknown, Value::Null),
         ("get /api/v1/oncall/next", Viewer, Unknown, Value::Null),
         ("get /api/v1/configuration", Viewer, Unknown, Value::Null),

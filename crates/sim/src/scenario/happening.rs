@@ -66,8 +66,27 @@ pub(super) enum Deed {
     MergesInto(usize),
     Declares { title: String, service: Option<String>, severity: Severity, facts: Facts, drill: bool },
     Talks(Talk),
+    OfTask(OfTask),
     Silences { matchers: Vec<(String, String)>, span: Duration },
     EndsSilence,
+}
+
+/// What somebody does about a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum OfTask {
+    Adds { title: String, on: Vec<String>, assignee: Option<String>, due: Option<Duration>, claim: Option<Claims> },
+    Claims { number: u32, claim: Claims },
+    Renews { number: u32, lasts: Option<Duration> },
+    Releases(u32),
+    Finishes(u32, String),
+    Drops(u32, String),
+}
+
+/// For how long, and why in spite of others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Claims {
+    pub(super) lasts: Option<Duration>,
+    pub(super) reason: String,
 }
 
 /// How a channel behaves.
@@ -82,7 +101,7 @@ pub(super) enum Manner {
 const VOCABULARY: &str = "`monitor …`, `the channel …`, a person and one of acknowledges, mitigates, resolves, reopens, reviews, \
                           notes, escalates, declares, pages, accepts, declines, hands, takes, gives, states, merges, silences, \
                           ends, says, decides, asks, answers, types, changes, withdraws, pins, unpins, `opens the room`, \
-                          `closes the room`; or something that happens on a chain";
+                          `closes the room`, adds, claims, renews, releases, finishes, drops; or something that happens on a chain";
 /// One line of a storm stands for at most so many signals: ten times the storm that must become one incident.
 const TIMES_MAX: u64 = 50_000;
 
@@ -223,6 +242,7 @@ fn person(mut words: Words) -> Result<Option<Happening>, String> {
             Deed::MergesInto(number(&mut words)?)
         }
         "declares" => declares(&mut words)?,
+        "adds" | "claims" | "renews" | "releases" | "finishes" | "drops" => Deed::OfTask(of_task(&verb, &mut words)?),
         "silences" => Deed::Silences { matchers: matchers(&mut words)?, span: words.span()? },
         "ends" => {
             words.expect("the silence")?;
@@ -253,6 +273,46 @@ fn declares(words: &mut Words) -> Result<Deed, String> {
         }
     }
     Ok(Deed::Declares { title, service, severity, facts, drill })
+}
+
+/// `adds task "TITLE" [on THING, THING] [for PERSON] [due in SPAN] [claimed [for SPAN]] ["REASON"]`, and what becomes of tasks.
+fn of_task(verb: &str, words: &mut Words) -> Result<OfTask, String> {
+    words.expect("task")?;
+    if verb == "adds" {
+        return adds_task(words);
+    }
+    let number =
+        u32::try_from(words.number("the number of a task")?).map_err(|_| "no task has this number".to_owned())?;
+    Ok(match verb {
+        "claims" => OfTask::Claims { number, claim: claims(words)? },
+        "renews" => OfTask::Renews { number, lasts: lasts(words)? },
+        "releases" => OfTask::Releases(number),
+        "finishes" => OfTask::Finishes(number, text(words, true)?),
+        _ => OfTask::Drops(number, text(words, true)?),
+    })
+}
+
+fn adds_task(words: &mut Words) -> Result<OfTask, String> {
+    let title = text(words, true)?;
+    let mut on = Vec::new();
+    if words.takes("on") {
+        on.push(words.next("a thing such as flag:deposits")?);
+        while words.takes(",") {
+            on.push(words.next("a thing such as flag:deposits")?);
+        }
+    }
+    let assignee = if words.takes("for") { Some(words.next("a person")?) } else { None };
+    let due = if words.takes("due in") { Some(words.span()?) } else { None };
+    let claim = if words.takes("claimed") { Some(claims(words)?) } else { None };
+    Ok(OfTask::Adds { title, on, assignee, due, claim })
+}
+
+fn lasts(words: &mut Words) -> Result<Option<Duration>, String> {
+    if words.takes("for") { words.span().map(Some) } else { Ok(None) }
+}
+
+fn claims(words: &mut Words) -> Result<Claims, String> {
+    Ok(Claims { lasts: lasts(words)?, reason: text(words, false)? })
 }
 
 /// A quoted text; where it may be left out, empty.

@@ -6,7 +6,7 @@ use quarterdeck_core::{
     id::{IncidentId, PageId, SignalId},
     incident::{
         Actor, ClaimsEvent, IncidentEvent, LifeEvent, MessageKind, PageOutcome, PageReason, PagingEvent, RolesEvent,
-        RoomEvent,
+        RoomEvent, TasksEvent,
     },
     journal::JournalEvent,
     signal::{Signal, SignalStatus},
@@ -76,6 +76,7 @@ pub(super) fn of_incident(
         E::Paging(PagingEvent::HandedOver { policy, .. }) => format!("handed over to {}", policy.id),
         E::Roles(event) => of_roles(board, incident, event),
         E::Room(event) => of_room(board, incident, event),
+        E::Tasks(event) => of_task(board, incident, number, event),
     })
 }
 
@@ -97,6 +98,8 @@ const fn attempt(reason: &PageReason, repeats: bool) -> &'static str {
         | PageReason::CalledIn
         | PageReason::NotComing
         | PageReason::HandedOver => "",
+        PageReason::TaskOverdue { .. } => " because of the task",
+        PageReason::ClaimRanOut { .. } | PageReason::ClaimOverridden { .. } => " because of the claim",
     }
 }
 
@@ -137,6 +140,28 @@ fn of_room(board: &Board, incident: IncidentId, event: &RoomEvent) -> String {
 fn open(board: &Board, incident: IncidentId) -> String {
     let open = board.incident(incident).map_or(0, |incident| incident.room().open_questions().count());
     format!("{open} open")
+}
+
+fn of_task(board: &Board, incident: IncidentId, number: &dyn Fn(IncidentId) -> String, event: &TasksEvent) -> String {
+    let known = board.incident(incident).and_then(|incident| incident.tasks().get(&event.task()));
+    let task = known.map_or_else(|| event.task().to_string(), |task| format!("task {}", task.number));
+    match event {
+        TasksEvent::TaskAdded { .. } => format!("{task} added"),
+        TasksEvent::TaskChanged { .. } => format!("{task} changed"),
+        TasksEvent::TaskClaimed { by, against, .. } if against.is_empty() => format!("{by} is on {task}"),
+        TasksEvent::TaskClaimed { by, against, .. } => {
+            let holders: Vec<String> = against.iter().map(|one| one.holder.to_string()).collect();
+            format!("{by} is on {task} in spite of {}", holders.join(" and "))
+        }
+        TasksEvent::ClaimOverridden { holder, by, .. } => format!("{by} went ahead in spite of {holder} on {task}"),
+        TasksEvent::ClaimRenewed { by, .. } => format!("{by} goes on with {task}"),
+        TasksEvent::ClaimReleased { by, .. } => format!("{by} is not on {task} any more"),
+        TasksEvent::ClaimExpired { holder, .. } => format!("the claim of {holder} to {task} ran out"),
+        TasksEvent::TaskOverdue { .. } => format!("{task} is past its time"),
+        TasksEvent::TaskDone { .. } => format!("{task} done"),
+        TasksEvent::TaskDropped { .. } => format!("{task} dropped"),
+        TasksEvent::TaskAdopted { from, .. } => format!("{task} came from {}", number(*from)),
+    }
 }
 
 /// Turns an event of the journal into its phrase.

@@ -12,18 +12,19 @@ use quarterdeck_core::{
     id::{Id, IdSource as _, IncidentId, Kind, Name, PageId, SeededIds, SilenceId, kind},
     incident::{
         Actor, ClaimsCommand, Command, Declaration, Incident, IncidentEvent, LifeCommand, LifeEvent, PageOutcome,
-        PagingCommand, PagingEvent, ResponseRole, RolesCommand, RoomCommand,
+        PagingCommand, PagingEvent, ResponseRole, RolesCommand, RoomCommand, TasksCommand,
+        tasks::command::{Claiming, Which},
     },
     journal::{Body, Recorded, Stream},
     signal::{Explanation, Facts, Fingerprint, Loudness, Signal, SignalChange, SignalStatus},
     silence::{Matcher, Silence},
-    time::Timestamp,
+    time::{Timestamp, When},
 };
 use quarterdeck_detect::pipeline::Pipeline;
 
 use super::{
     chain::{Chain, OnChain},
-    happening::{Deed, Happening, Manner, Subject},
+    happening::{Claims, Deed, Happening, Manner, OfTask, Subject},
     rooms::Rooms,
     said,
     world::World,
@@ -366,6 +367,7 @@ impl Stage {
                 Command::Claims(ClaimsCommand::StateFacts { by, facts, replace: instead })
             }
             Deed::MergesInto(other) => Command::Life(LifeCommand::MergeInto { by, into: self.which(Some(other))? }),
+            Deed::OfTask(of_task) => Command::Tasks(task_command(by, of_task)?),
             Deed::AcknowledgesOne(_)
             | Deed::Declares { .. }
             | Deed::Silences { .. }
@@ -534,4 +536,30 @@ fn fingerprint(claim: &Subject, instance: u64) -> Fingerprint {
 
 fn name<K: Kind>(text: &str) -> Result<Name<K>, String> {
     Name::new(text).map_err(|error| error.to_string())
+}
+
+fn task_command(by: Actor, of_task: OfTask) -> Result<TasksCommand, String> {
+    let claiming = |claim: Claims| {
+        let Claims { lasts, reason } = claim;
+        Claiming { until: lasts.map(When::In), reason, against: Vec::new() }
+    };
+    Ok(match of_task {
+        OfTask::Adds { title, on, assignee, due, claim } => TasksCommand::Add {
+            by,
+            title,
+            assignee: assignee.map(|person| name(&person)).transpose()?,
+            due: due.map(When::In),
+            resources: on,
+            claim: claim.map(claiming),
+        },
+        OfTask::Claims { number, claim } => {
+            TasksCommand::Claim { by, task: Which::Number(number), claiming: claiming(claim) }
+        }
+        OfTask::Renews { number, lasts } => {
+            TasksCommand::Renew { by, task: Which::Number(number), until: lasts.map(When::In) }
+        }
+        OfTask::Releases(number) => TasksCommand::Release { by, task: Which::Number(number) },
+        OfTask::Finishes(number, note) => TasksCommand::Finish { by, task: Which::Number(number), note },
+        OfTask::Drops(number, note) => TasksCommand::Drop { by, task: Which::Number(number), note },
+    })
 }

@@ -26,9 +26,6 @@ fn declines(person: &str) -> Command {
 }
 
 impl Desk {
-    fn refused(&mut self, id: IncidentId, command: Command) -> Refusal {
-        self.board.command(id, command, &self.setting, self.now, &mut self.ids).unwrap_err()
-    }
     fn state(&self, id: IncidentId, ask: u32) -> AskState {
         self.incident(id).asks()[&ask].state
     }

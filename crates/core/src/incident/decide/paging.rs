@@ -109,22 +109,16 @@ impl Incident {
     /// What paging owes at `now`.
     pub(crate) fn paging_due(&self, roster: &Roster, now: Timestamp) -> Vec<PagingDuty> {
         let escalation = &self.paging.escalation;
-        if self.life.ran_out(now) {
+        if self.life.phase.is_unsettled() && self.life.ran_out(now) {
+            // What is left to try for tasks, and for those who were asked by name, outlives the acknowledgement, and not the incident.
+            let left = self.paging.owed.iter().filter(|_| self.claims.stands);
+            let left = left.filter_map(|id| self.paging.pages.get(id));
+            let retry = |page: &PageRecord| self.retry_due(page, roster);
+            let of_tasks = left.clone().filter(|page| self.paging.task_of(page.id).is_some()).map(retry);
             let resumes = self.claims.stands && self.claims.severity >= escalation.policy.page_at;
             let again = resumes.then(|| PagingDuty::Step(escalation.again()));
-            // What is left to try for those who were asked by name outlives the acknowledgement, and not the incident.
-            let by_name = |duty: &PagingDuty| match duty {
-                PagingDuty::Retry { page, .. } | PagingDuty::GiveUp { page } => {
-                    self.claims.stands && self.paging.pages.get(page).is_some_and(|page| page.ask.is_some())
-                }
-                PagingDuty::Step(_)
-                | PagingDuty::Fallback
-                | PagingDuty::Tell(_)
-                | PagingDuty::NobodyReached
-                | PagingDuty::StandDown => false,
-            };
-            let asked = self.retries_due(roster).into_iter().filter(by_name);
-            return again.into_iter().chain(self.told_less(resumes)).chain(asked).collect();
+            let asked = left.clone().filter(|page| page.ask.is_some()).map(retry);
+            return of_tasks.chain(again).chain(self.told_less(resumes)).chain(asked).collect();
         }
         if self.stands_down().is_some_and(|at| at <= now) {
             return vec![PagingDuty::StandDown];
@@ -141,14 +135,17 @@ impl Incident {
         duties
     }
 
-    /// What is owed of pages that did not arrive. After the harm has stopped that is all: to those who were asked by name.
+    /// What is owed of pages that did not arrive. After the harm has stopped that is all: of tasks, and to those who were asked by name.
     pub(crate) fn retries_due(&self, roster: &Roster) -> Vec<PagingDuty> {
         let owed = self.paging.owed.iter().filter_map(|id| self.paging.pages.get(id));
-        let next = |page: &PageRecord| match next_contact(self, page, roster) {
+        owed.map(|page| self.retry_due(page, roster)).collect()
+    }
+
+    fn retry_due(&self, page: &PageRecord, roster: &Roster) -> PagingDuty {
+        match next_contact(self, page, roster) {
             Some(contact) => PagingDuty::Retry { page: page.id, contact },
             None => PagingDuty::GiveUp { page: page.id },
-        };
-        owed.map(next).collect()
+        }
     }
 
     /// When they are owed.
@@ -189,6 +186,7 @@ impl Incident {
                 if self.paging.tells_news(page) {
                     self.unheard(ctx, events);
                 }
+                self.pass_on(page, ctx, events);
             }
             PagingDuty::Step(step) => {
                 // An asked-for step that failed while somebody is on it starts no clock.
@@ -251,6 +249,15 @@ impl Incident {
                     self.unheard(ctx, events);
                 }
             }
+        }
+    }
+
+    /// Whoever was to hear of a task that is past its time cannot be reached: the next in line hears of it.
+    fn pass_on(&self, page: PageId, ctx: &mut Ctx<'_>, events: &mut Vec<IncidentEvent>) {
+        if let Some(PageReason::TaskOverdue { task }) = self.first_reason(page)
+            && let Some(due) = self.tasks().get(task).filter(|task| task.is_open()).and_then(|task| task.told)
+        {
+            self.tell_next(*task, due, ctx, events);
         }
     }
 
@@ -397,7 +404,7 @@ impl Incident {
         }
     }
 
-    fn requested(
+    pub(super) fn requested(
         &self,
         ctx: &mut Ctx<'_>,
         person: PersonId,
@@ -414,7 +421,7 @@ impl Incident {
 
 /// Whether a page of the last step is given up now and no other page of that step arrived, is under way or is tried again.
 fn is_spent(incident: &Incident, duties: &[PagingDuty]) -> bool {
-    let of_step = |page: &PageRecord| incident.escalation().asked_for(page);
+    let of_step = |page: &PageRecord| incident.escalation().asked_for(page) && incident.task_of_page(page.id).is_none();
     let lost = |duty: &PagingDuty| {
         let PagingDuty::GiveUp { page } = duty else { return false };
         // One that told somebody of more is no page of a step.
@@ -439,7 +446,8 @@ fn instead(incident: &Incident) -> PagingDuty {
     if let Some(later) = escalation.policy.later(&last) {
         return PagingDuty::Step(later);
     }
-    let mut of_step = incident.pages().values().filter(|page| escalation.asked_for(page));
+    let asked_for = |page: &&PageRecord| escalation.asked_for(page) && incident.task_of_page(page.id).is_none();
+    let mut of_step = incident.pages().values().filter(asked_for);
     let tried = of_step.any(|page| page.person == escalation.policy.fallback);
     if tried { PagingDuty::NobodyReached } else { PagingDuty::Fallback }
 }
@@ -502,7 +510,7 @@ impl EscalationPolicy {
     }
 
     /// The number that stands for a step on its pages: the tier, or the number of tiers for the fallback.
-    fn place(&self, tier: Option<usize>) -> usize {
+    pub(super) fn place(&self, tier: Option<usize>) -> usize {
         tier.unwrap_or(self.tiers.len())
     }
 }

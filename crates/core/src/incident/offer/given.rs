@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::incident::Refusal;
 
+/// Texts of one field: four times what any command takes, so that its own bound can name the one too many.
+const LISTED_MAX: usize = 64;
+
 /// The fields of a request by name. One that is not there and one that is `null` are the same.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Given(Map<String, Value>);
@@ -49,6 +52,17 @@ impl Given {
         let given: String = self.text(field)?;
         let found = words.iter().find(|word| **word == given).copied();
         found.ok_or_else(|| bad(field, &Value::String(given), format!("want one of {}", words.join(", "))))
+    }
+
+    /// Several texts.
+    pub(super) fn list(&self, field: &'static str) -> Result<Vec<String>, Refusal> {
+        let Some(value) = self.value(field) else { return Ok(Vec::new()) };
+        let texts = value.as_array().ok_or_else(|| bad(field, value, "want a list of texts".to_owned()))?;
+        if texts.len() > LISTED_MAX {
+            return Err(bad(field, value, format!("{} of them: want at most {LISTED_MAX}", texts.len())));
+        }
+        let text = |one: &Value| one.as_str().map(ToOwned::to_owned);
+        texts.iter().map(|one| text(one).ok_or_else(|| bad(field, one, "want a text".to_owned()))).collect()
     }
 
     /// A whole number.

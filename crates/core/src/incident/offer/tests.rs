@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::{
     id::{Id, IncidentId, MessageId, SeededIds},
-    incident::{Ctx, IncidentEvent, LifeEvent, RolesEvent, RoomEvent, Severity},
+    incident::{Ctx, IncidentEvent, LifeEvent, RolesEvent, RoomEvent, Severity, TasksEvent},
     limits::{EVENTS_PER_INCIDENT_MAX, ROOM_EVENTS_MAX},
     policy::{Contact, EscalationPolicy, Person, Roster, Whom},
     priority::{Score, Weights},
@@ -87,11 +87,18 @@ fn asked_in() -> IncidentEvent {
 
 /// The incident in every phase, one that is too long for more, one in which somebody was asked to come, and one in which they answered.
 fn stages() -> Vec<Incident> {
+    stages_with(&[])
+}
+
+/// The same where this happened first.
+fn stages_with(before: &[IncidentEvent]) -> Vec<Incident> {
+    let after = |events: &[IncidentEvent]| after(&[before, events].concat());
     let until = Timestamp::default().plus(Duration::from_mins(30));
     let note = || IncidentEvent::Room(RoomEvent::NoteAdded { by: by(), text: "again".to_owned() });
     let mitigated = || IncidentEvent::Life(LifeEvent::Mitigated { by: by(), note: String::new() });
     let resolved = || IncidentEvent::Life(LifeEvent::Resolved { by: by(), note: String::new(), look_again: None });
-    let long = (1..EVENTS_PER_INCIDENT_MAX).map(|_| note()).collect::<Vec<_>>();
+    let length = EVENTS_PER_INCIDENT_MAX - u64::try_from(before.len()).unwrap();
+    let long = (1..length).map(|_| note()).collect::<Vec<_>>();
     let pinned = RoomEvent::MessagePinned { message: question(), by: by() }.into();
     let others = (1..ROOM_EVENTS_MAX).map(|n| asked(Id::digest(&[&n.to_be_bytes()])));
     let full: Vec<IncidentEvent> = std::iter::once(asked(question())).chain(others).collect();
@@ -134,7 +141,11 @@ fn example(kind: &CommandKind, message: MessageId) -> Given {
         FieldKind::Key => json!("k1"),
         FieldKind::Count if field.name == "ask" => json!(1),
         FieldKind::Cents | FieldKind::Count => json!(5),
+        // Yes to a claim of what nobody else holds.
         FieldKind::Flag => json!(true),
+        FieldKind::Task => json!("1"),
+        FieldKind::Resources => json!(["flag:deposits"]),
+        FieldKind::When => json!("45m"),
     };
     // Where a message may be left out it is: not every incident has one.
     let given = kind.fields.iter().filter(|field| field.required || field.kind != FieldKind::Message);
@@ -161,6 +172,7 @@ fn what_is_offered_follows_right_and_phase() {
         "mitigate",
         "resolve",
         "take_role",
+        "add_task",
         "state_facts",
         "merge",
         "say",
@@ -171,7 +183,7 @@ fn what_is_offered_follows_right_and_phase() {
     assert_eq!(command(&acknowledged), all_open);
     assert_eq!(
         command(&mitigated),
-        ["note", "page", "resolve", "reopen", "take_role", "state_facts", "merge", "say", "decide", "ask"]
+        ["note", "page", "resolve", "reopen", "take_role", "add_task", "state_facts", "merge", "say", "decide", "ask"]
     );
     assert_eq!(command(&resolved), ["note", "reopen", "review", "take_role", "state_facts", "say", "decide", "ask"]);
     assert_eq!(command(&reviewed), ["note", "reopen", "take_role", "state_facts", "say", "decide", "ask"]);
@@ -180,16 +192,59 @@ fn what_is_offered_follows_right_and_phase() {
     let beyond = ["acknowledge", "resolve", "merge", "say", "decide", "ask", "edit", "withdraw", "pin", "unpin"];
     assert_eq!(command(&long), beyond);
     let about_messages = ["say", "decide", "ask", "answer", "edit", "withdraw", "pin", "unpin"];
-    assert_eq!(command(&talk), [&all_open[..11], &about_messages].concat());
-    assert_eq!(command(&full), [&all_open[..11], &["withdraw", "unpin"]].concat());
+    assert_eq!(command(&talk), [&all_open[..12], &about_messages].concat());
+    assert_eq!(command(&full), [&all_open[..12], &["withdraw", "unpin"]].concat());
     assert_eq!(
         words(&triggered.offers(Right::Respond)),
-        ["acknowledge", "acknowledge_claim", "note", "escalate", "page", "take_role", "say", "decide", "ask"]
+        [
+            "acknowledge",
+            "acknowledge_claim",
+            "note",
+            "escalate",
+            "page",
+            "take_role",
+            "add_task",
+            "say",
+            "decide",
+            "ask"
+        ]
     );
     assert!(command(&asked).contains(&"accept") && command(&asked).contains(&"decline"));
     assert_eq!(command(&answered), all_open);
     assert_eq!(words(&triggered.offers(Right::Read)), [""; 0]);
     assert_eq!(words(&triggered.offers(Right::Administer)), all_open);
+}
+
+/// With a task that somebody is on, what ends it is offered as long as the incident has it.
+#[test]
+fn what_ends_a_task_is_offered_as_long_as_there_is_one() {
+    let of_tasks = |incident: &Incident| -> Vec<&str> {
+        words(&incident.offers(Right::Respond)).into_iter().filter(|word| word.ends_with("_task")).collect()
+    };
+    let [triggered, _, mitigated, resolved, reviewed, merged, long, ..] =
+        stages_with(&with_task()).try_into().map(|all: [Incident; 11]| all).unwrap();
+    let open = ["add_task", "claim_task", "release_task", "finish_task", "drop_task", "change_task"];
+    assert_eq!((of_tasks(&triggered), of_tasks(&mitigated)), (open.to_vec(), open.to_vec()));
+    let over = ["finish_task", "drop_task", "change_task"];
+    assert_eq!((of_tasks(&resolved), of_tasks(&reviewed)), (over.to_vec(), over.to_vec()));
+    assert_eq!(of_tasks(&merged), [""; 0]);
+    assert_eq!(of_tasks(&long), ["release_task", "finish_task", "drop_task"]);
+}
+
+/// A task that ana is on.
+fn with_task() -> Vec<IncidentEvent> {
+    let task = Id::from_bytes([3; 16]);
+    let added = TasksEvent::TaskAdded {
+        task,
+        by: by(),
+        title: "look".to_owned(),
+        assignee: None,
+        due: None,
+        resources: BTreeSet::new(),
+    };
+    let until = Timestamp::default().plus(Duration::from_mins(30));
+    let claimed = TasksEvent::TaskClaimed { task, by: by(), until, against: Vec::new(), reason: String::new() };
+    vec![added.into(), claimed.into()]
 }
 
 /// What the rules say to a good request.
@@ -219,7 +274,7 @@ fn decided(incident: &Incident, kind: &CommandKind) -> Result<Vec<IncidentEvent>
 
 #[test]
 fn what_is_offered_is_taken_and_what_is_not_is_refused() {
-    for incident in stages() {
+    for incident in stages().into_iter().chain(stages_with(&with_task())) {
         for kind in COMMANDS {
             let taken = decided(&incident, kind);
             assert_eq!(kind.fits(&incident), taken.is_ok(), "{kind:?} when {:?}: {taken:?}", incident.phase());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    id::{ChannelId, PageId, PersonId},
+    id::{ChannelId, PageId, PersonId, TaskId},
     incident::{
         Actor, Severity,
         family::{Family, erased},
@@ -46,6 +46,44 @@ pub enum PageReason {
     NotComing,
     /// It was handed over to their team.
     HandedOver,
+    /// A task is past its time.
+    TaskOverdue {
+        /// The task.
+        task: TaskId,
+    },
+    /// The reader's claim of a task ran out.
+    ClaimRanOut {
+        /// The task.
+        task: TaskId,
+    },
+    /// Somebody went ahead in spite of the reader's claim of a task.
+    ClaimOverridden {
+        /// The task that the reader is on, or was.
+        task: TaskId,
+    },
+}
+
+impl PageReason {
+    /// The task that it is about.
+    pub const fn task(&self) -> Option<TaskId> {
+        match self {
+            Self::TaskOverdue { task } | Self::ClaimRanOut { task } | Self::ClaimOverridden { task } => Some(*task),
+            Self::Opened
+            | Self::NotAcknowledged
+            | Self::AcknowledgementExpired
+            | Self::SeverityRose
+            | Self::Asked
+            | Self::Fallback
+            | Self::Failed
+            | Self::MayHaveArrived
+            | Self::Reopened
+            | Self::NobodyReached
+            | Self::AnotherClaim
+            | Self::CalledIn
+            | Self::NotComing
+            | Self::HandedOver => None,
+        }
+    }
 }
 
 /// What became of a page.
