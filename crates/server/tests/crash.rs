@@ -25,7 +25,7 @@ use quarterdeck_core::{
     id::{IncidentId, PageId},
     incident::{
         Actor, ClaimsEvent, Command, Incident, IncidentEvent, LifeCommand, LifeEvent, PageOutcome, PageReason,
-        PagingEvent, RolesCommand, RolesEvent, RoomEvent,
+        PagingEvent, RolesCommand, RolesEvent, RoomEvent, TasksEvent,
     },
     journal::Body,
 };
@@ -58,6 +58,10 @@ const POSTS_PER_LIFE_MAX: usize = 12;
 const PATIENCE: Duration = Duration::from_mins(1);
 const ROUTING_KEY: &str = "0123456789abcdef0123456789abcdef";
 const TOKEN: &str = "token-of-the-crash-test";
+const OTHER_TOKEN: &str = "token-of-another-person";
+/// What is done about tasks in an incident, one after the other: somebody is on one thing, somebody else goes ahead all the same, of which
+/// the first is told, and the first is done.
+const STEPS: usize = 3;
 const SECRET: &str = "secret-of-the-crash-test";
 
 /// What the program serves until it is killed. As a test of its own it does nothing.
@@ -96,6 +100,8 @@ struct Outside {
     declared: Mutex<BTreeSet<String>>,
     /// In which incidents somebody was asked to come by name.
     asked: Mutex<BTreeSet<IncidentId>>,
+    /// How many of [`STEPS`] were done in each incident.
+    steps: Mutex<BTreeMap<IncidentId, usize>>,
     arrivals: Mutex<Vec<Arrival>>,
     /// Messages of rooms that were sent, and those that were said to be written.
     sent: Mutex<BTreeMap<String, IncidentId>>,
@@ -148,6 +154,11 @@ token = "{TOKEN}"
 signals_a_minute = 1000000000
 open_incidents = 1000000000
 apart = 1000000000
+[[token]]
+name = "other"
+role = "responder"
+person = "ben"
+token = "{OTHER_TOKEN}"
 [[integration]]
 id = "monitor"
 key = "{ROUTING_KEY}"
@@ -274,6 +285,45 @@ async fn talk_until_gone(http: reqwest::Client, url: String, outside: Arc<Outsid
     }
 }
 
+/// A step about the tasks of an incident: who asks, and what.
+fn step(incident: IncidentId, done: usize) -> (&'static str, Value) {
+    let on = json!([format!("flag:{incident}")]);
+    match done {
+        0 => {
+            (TOKEN, json!({"command": "add_task", "title": format!("one {incident}"), "resources": on, "claim": true}))
+        }
+        1 => {
+            let title = format!("other {incident}");
+            let why = "it cannot wait";
+            let asked = json!({"command": "add_task", "title": title, "resources": on, "claim": true, "override": why});
+            (OTHER_TOKEN, asked)
+        }
+        _ => (TOKEN, json!({"command": "finish_task", "task": "1", "note": "done it"})),
+    }
+}
+
+/// Works on the tasks of acknowledged incidents until the program is gone. Whether the step before the kill was done nobody knows: it is
+/// asked for again, and must not be done twice.
+async fn work_until_gone(http: reqwest::Client, url: String, outside: Arc<Outside>) {
+    loop {
+        let open: Vec<IncidentId> = lock(&outside.acknowledged).iter().copied().collect();
+        for incident in open {
+            let done = lock(&outside.steps).get(&incident).copied().unwrap_or(0);
+            if done >= STEPS {
+                continue;
+            }
+            let (token, asked) = step(incident, done);
+            let request = http.post(format!("{url}/api/v1/incidents/{incident}/commands")).bearer_auth(token);
+            let Ok(answer) = request.json(&asked).send().await else { return };
+            // That it is over already is what the step before the kill did.
+            let again = done + 1 == STEPS && answer.status() == StatusCode::CONFLICT;
+            assert!(answer.status().is_success() || again, "{incident}: step {done}: {}", answer.status());
+            lock(&outside.steps).insert(incident, done + 1);
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 /// One life: started, used, killed at an instant that the dice choose. One in five dies while it starts.
 async fn live_and_die(configuration: &Path, outside: &Arc<Outside>, prefix: String, dice: &mut Dice) {
     let mut child = spawn(configuration);
@@ -284,15 +334,18 @@ async fn live_and_die(configuration: &Path, outside: &Arc<Outside>, prefix: Stri
         let http = quarterdeck_sources::evm::rpc::client().unwrap();
         let posting = tokio::spawn(post_until_gone(http.clone(), url.clone(), Arc::clone(outside), prefix.clone()));
         let talking = tokio::spawn(talk_until_gone(http.clone(), url.clone(), Arc::clone(outside), prefix));
-        let answering = tokio::spawn(acknowledge_until_gone(http, url, Arc::clone(outside)));
+        let answering = tokio::spawn(acknowledge_until_gone(http.clone(), url.clone(), Arc::clone(outside)));
+        let working = tokio::spawn(work_until_gone(http, url, Arc::clone(outside)));
         // Not a wait for anything: the spread of the instants at which the kill lands.
         tokio::time::sleep(Duration::from_micros(dice.roll(250_000))).await;
         child.kill().await.unwrap();
         posting.await.unwrap();
         talking.await.unwrap();
-        answering.abort();
-        // Aborted on purpose; a panic inside is a failure.
-        assert!(answering.await.is_err_and(|error| error.is_cancelled()) || outside.is_sound());
+        for asking in [answering, working] {
+            asking.abort();
+            // Aborted on purpose, or gone with the program; a panic inside is a failure.
+            assert!(asking.await.map_or_else(|error| error.is_cancelled(), |()| true) && outside.is_sound());
+        }
     }
     child.kill().await.unwrap();
     child.wait().await.unwrap();
@@ -301,7 +354,7 @@ async fn live_and_die(configuration: &Path, outside: &Arc<Outside>, prefix: Stri
 impl Outside {
     /// Nothing panicked while it held what is shared.
     fn is_sound(&self) -> bool {
-        let told = !self.declared.is_poisoned() && !self.asked.is_poisoned();
+        let told = !self.declared.is_poisoned() && !self.asked.is_poisoned() && !self.steps.is_poisoned();
         told && !self.accepted.is_poisoned() && !self.acknowledged.is_poisoned() && !self.arrivals.is_poisoned()
     }
 }
@@ -315,6 +368,39 @@ struct Tally {
     pages: usize,
     escalations: usize,
     repeats: usize,
+    steps: usize,
+}
+
+/// What was promised about tasks is there, nothing of it twice, and who went ahead is told to whom they went ahead of in the same breath.
+fn judge_tasks(outside: &Outside, events: &[IncidentEvent]) -> usize {
+    let (mut titles, mut done, mut overridden, mut ahead) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new(), 0);
+    for event in events {
+        let IncidentEvent::Tasks(event) = event else { continue };
+        match event {
+            TasksEvent::TaskAdded { task, title, .. } => {
+                assert!(titles.values().all(|known| known != title), "{title} was added twice");
+                titles.insert(*task, title.clone());
+            }
+            TasksEvent::TaskDone { task, .. } => assert!(done.insert(*task), "{task} was done twice"),
+            TasksEvent::ClaimOverridden { task, .. } => {
+                assert!(overridden.insert(*task), "{task} was overridden twice")
+            }
+            TasksEvent::TaskClaimed { against, .. } => ahead += against.len(),
+            _ => {}
+        }
+    }
+    assert_eq!(overridden.len(), ahead, "who went ahead is said on both sides, or on none");
+    let steps = lock(&outside.steps);
+    for (incident, count) in steps.iter() {
+        let named = |word: &str| titles.iter().find(|(_, title)| **title == format!("{word} {incident}"));
+        let one = named("one").map(|(task, _)| task).unwrap_or_else(|| panic!("a task of {incident} is lost"));
+        assert!(
+            *count < 2 || (named("other").is_some() && overridden.contains(one)),
+            "{incident}: an override is lost"
+        );
+        assert!(*count < STEPS || done.contains(one), "{incident}: that it was done is lost");
+    }
+    steps.values().sum()
 }
 
 async fn one_world(world: u64) -> Tally {
@@ -470,8 +556,9 @@ fn judge(outside: &Outside, events: &[IncidentEvent]) -> Tally {
         assert!(reached.contains(page), "{page} was lost: {:?}", settled.get(page));
     }
     let repeats = by_page.values().filter(|heard| heard.len() > 1).count();
+    let steps = judge_tasks(outside, events);
     let (inputs, messages) = (accepted.len(), written.len());
-    Tally { inputs, acknowledgements: promised, messages, pages: requested.len(), escalations, repeats }
+    Tally { inputs, acknowledgements: promised, messages, pages: requested.len(), escalations, repeats, steps }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -481,13 +568,14 @@ async fn nothing_acknowledged_is_lost_and_no_page_however_often_it_is_killed() {
     let worlds = kills.div_ceil(KILLS_PER_WORLD).max(1);
     let mut tally = Tally::default();
     for world in 0..worlds {
-        let Tally { inputs, acknowledgements, messages, pages, escalations, repeats } = one_world(world).await;
+        let Tally { inputs, acknowledgements, messages, pages, escalations, repeats, steps } = one_world(world).await;
         tally.messages += messages;
         tally.inputs += inputs;
         tally.acknowledgements += acknowledgements;
         tally.pages += pages;
         tally.escalations += escalations;
         tally.repeats += repeats;
+        tally.steps += steps;
     }
     println!("{} kills: {tally:?}, none lost", worlds * KILLS_PER_WORLD);
     // A test that killed before anything was under way would show nothing.
@@ -495,4 +583,5 @@ async fn nothing_acknowledged_is_lost_and_no_page_however_often_it_is_killed() {
     assert!(tally.inputs > 100 * times && tally.pages > 100 * times, "{tally:?}");
     assert!(tally.messages > 50 * times, "{tally:?}");
     assert!(tally.acknowledgements > 12 * times && tally.escalations > 2 * times, "{tally:?}");
+    assert!(tally.steps > 20 * times, "{tally:?}");
 }
