@@ -157,7 +157,7 @@ enum Asked {
 }
 
 /// Something asked about a task, in what matters here.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct OfTask {
     what: u8,
     number: u32,
@@ -739,6 +739,7 @@ fn command(asked: Asked, signals: &[SignalId]) -> Command {
 /// acknowledged is told of what they did not know, once for each such claim at most. And nobody is paged about what is
 /// mitigated, over or merged. But for tasks, which go on then: there whoever is on one, or is next in line, is told once that it is past its
 /// time, that their claim ran out, or that somebody went ahead in spite of it.
+#[expect(clippy::too_many_lines, reason = "one look at every event, and what it allows or forbids")]
 fn check_silence(events: &[(Timestamp, &IncidentEvent)]) {
     let mut severity = Severity::Sev5;
     let mut quiet: Option<(Option<Timestamp>, Severity)> = None;

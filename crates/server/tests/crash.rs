@@ -383,7 +383,7 @@ fn judge_tasks(outside: &Outside, events: &[IncidentEvent]) -> usize {
             }
             TasksEvent::TaskDone { task, .. } => assert!(done.insert(*task), "{task} was done twice"),
             TasksEvent::ClaimOverridden { task, .. } => {
-                assert!(overridden.insert(*task), "{task} was overridden twice")
+                assert!(overridden.insert(*task), "{task} was overridden twice");
             }
             TasksEvent::TaskClaimed { against, .. } => ahead += against.len(),
             _ => {}
@@ -393,7 +393,7 @@ fn judge_tasks(outside: &Outside, events: &[IncidentEvent]) -> usize {
     let steps = lock(&outside.steps);
     for (incident, count) in steps.iter() {
         let named = |word: &str| titles.iter().find(|(_, title)| **title == format!("{word} {incident}"));
-        let one = named("one").map(|(task, _)| task).unwrap_or_else(|| panic!("a task of {incident} is lost"));
+        let one = named("one").map_or_else(|| panic!("a task of {incident} is lost"), |(task, _)| task);
         assert!(
             *count < 2 || (named("other").is_some() && overridden.contains(one)),
             "{incident}: an override is lost"

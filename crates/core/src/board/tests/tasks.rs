@@ -419,7 +419,9 @@ fn two_responders_never_both_win_unless_one_says_why() {
             };
             match board.command(id, command, &desk.setting, now, &mut ids) {
                 Ok(recorded) => {
-                    recorded.iter().for_each(|one| board.apply(one).unwrap());
+                    for one in &recorded {
+                        board.apply(one).unwrap();
+                    }
                     watch.see(&recorded);
                 }
                 Err(Refusal::Held { .. }) => watch.refused += 1,

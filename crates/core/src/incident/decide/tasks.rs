@@ -114,7 +114,7 @@ impl Incident {
         if self.tasks.tasks.len() >= TASKS_PER_INCIDENT_MAX {
             return Err(Refusal::TooManyTasks { id: self.life.id, count: self.tasks.tasks.len() });
         }
-        self.known_person(new.assignee.as_ref(), ctx)?;
+        known_person(new.assignee.as_ref(), ctx)?;
         let due = new.due.map(|due| ahead(due, ctx.now)).transpose()?;
         let New { by, assignee, .. } = new;
         let added = TasksEvent::TaskAdded { task: ctx.fresh(), by: by.clone(), title, assignee, due, resources };
@@ -136,7 +136,7 @@ impl Incident {
     ) -> Result<Vec<IncidentEvent>, Refusal> {
         self.not_merged("change a task of")?;
         let task = self.open_task(task)?;
-        self.known_person(assignee.as_ref(), ctx)?;
+        known_person(assignee.as_ref(), ctx)?;
         let due = due.map(|due| ahead(due, ctx.now)).transpose()?.or(task.due);
         let assignee = assignee.or_else(|| task.assignee.clone());
         let same = (&assignee, due) == (&task.assignee, task.due);
@@ -257,15 +257,6 @@ impl Incident {
                 Err(Refusal::Held { held: vec![self.holding(task, claim, BTreeSet::new())] })
             }
             Some(_) | None => Ok(task.id),
-        }
-    }
-
-    fn known_person(&self, person: Option<&PersonId>, ctx: &Ctx<'_>) -> Result<(), Refusal> {
-        match person {
-            Some(person) if !ctx.setting.roster.people.contains_key(person) => {
-                Err(Refusal::NoSuchPerson { person: person.clone() })
-            }
-            Some(_) | None => Ok(()),
         }
     }
 
@@ -418,4 +409,13 @@ fn ahead(due: When, now: Timestamp) -> Result<Timestamp, Refusal> {
         return Err(Refusal::BadField { field: "due", value: due.to_string(), want });
     }
     Ok(due)
+}
+
+fn known_person(person: Option<&PersonId>, ctx: &Ctx<'_>) -> Result<(), Refusal> {
+    match person {
+        Some(person) if !ctx.setting.roster.people.contains_key(person) => {
+            Err(Refusal::NoSuchPerson { person: person.clone() })
+        }
+        Some(_) | None => Ok(()),
+    }
 }
