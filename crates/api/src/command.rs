@@ -71,6 +71,15 @@ pub enum Command {
         #[serde(default)]
         #[schema(required)]
         note: String,
+        /// Why it is over though something fires or a check does not pass; a person says so, and log and review have it.
+        #[serde(default, rename = "override", skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// Make its checks now.
+    Validate {
+        /// Which; none: all that it must pass.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        check: Option<String>,
     },
     /// It was not over.
     Reopen {
@@ -351,7 +360,7 @@ pub struct Field {
     pub name: String,
     /// What a person is asked.
     pub ask: String,
-    /// `text`, `choice`, `person`, `incident`, `signal`, `message`, `key`, `cents`, `count`, `flag`, `task`, `resources`, `when`.
+    /// `text`, `choice`, `person`, `incident`, `signal`, `message`, `key`, `cents`, `count`, `flag`, `task`, `check`, `resources`, `when`.
     pub kind: String,
     /// The words of a `choice`.
     pub choices: Vec<String>,
@@ -369,7 +378,7 @@ mod tests {
     fn a_command_is_one_object_and_nothing_is_overlooked_in_it() {
         let read = |text: &str| serde_json::from_str::<Command>(text).map_err(|error| error.to_string());
         assert_eq!(read(r#"{"command":"acknowledge"}"#), Ok(Command::Acknowledge {}));
-        assert_eq!(read(r#"{"command":"resolve"}"#), Ok(Command::Resolve { note: String::new() }));
+        assert_eq!(read(r#"{"command":"resolve"}"#), Ok(Command::Resolve { note: String::new(), reason: None }));
         for (bad, about) in [
             (r#"{"command":"acknowledge","text":"x"}"#, "unknown field `text`"),
             (r#"{"command":"note","text":"x","by":"me"}"#, "unknown field `by`"),

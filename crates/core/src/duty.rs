@@ -100,7 +100,7 @@ impl Incident {
         for duty in due(self, &ctx.setting.roster, ctx.now) {
             match duty {
                 Duty::BeginAgain => self.begin_again(ctx, &mut events),
-                Duty::ExpireAcknowledgement => self.expire_acknowledgement(&mut events),
+                Duty::ExpireAcknowledgement => self.expire_acknowledgement(ctx, &mut events),
                 Duty::Task(duty) => self.carry_out_task(duty, ctx, &mut events),
                 Duty::Paging(duty) => self.carry_out_paging(duty, ctx, &mut events),
                 Duty::Roles(duty) => self.carry_out_roles(&duty, ctx, &mut events),

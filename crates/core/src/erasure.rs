@@ -108,7 +108,8 @@ fn signal_of(body: &Body) -> Option<SignalId> {
             | IncidentEvent::Paging(_)
             | IncidentEvent::Roles(_)
             | IncidentEvent::Room(_)
-            | IncidentEvent::Tasks(_),
+            | IncidentEvent::Tasks(_)
+            | IncidentEvent::Checks(_),
         )
         | Body::Journal(_) => None,
     }

@@ -54,6 +54,8 @@ pub mod kind {
         Detector = "detector", "a detector";
         /// A source of chain events or of monitor signals.
         Source = "source", "a source";
+        /// A check that an incident passes before it is over.
+        Check = "check", "a check";
     }
 }
 
@@ -246,6 +248,8 @@ pub type ChannelId = Name<kind::Channel>;
 pub type DetectorId = Name<kind::Detector>;
 /// Names a source: a chain, an endpoint, a monitor integration.
 pub type SourceId = Name<kind::Source>;
+/// Names a check that an incident passes before it is over.
+pub type CheckId = Name<kind::Check>;
 
 /// Why a text is no name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -36,6 +36,7 @@ pub mod detector;
 pub mod policy;
 pub mod priority;
 pub mod bounds;
+pub mod validation;
 pub mod setting;
 pub mod incident;
 pub mod silence;

@@ -186,3 +186,22 @@ pub const CLAIM_LASTS_MIN: Duration = Duration::from_mins(1);
 pub const CLAIM_LASTS_MAX: Duration = Duration::from_hours(24);
 /// How far away a task may be due: four weeks, and what is later is no task of an incident.
 pub const TASK_DUE_MAX: Duration = Duration::from_hours(28 * 24);
+/// Checks of a configuration: a house of fifty services has one or two for each.
+pub const CHECKS_MAX: usize = 128;
+/// Bytes of what a check saw, as it is kept and shown: two lines of a screen.
+pub const SEEN_BYTES_MAX: usize = 500;
+/// Validations that people ask for in one incident: one every two minutes for half a day. Each is answered by at most [`CHECKS_MAX`] events.
+pub const VALIDATIONS_MAX: u32 = 400;
+/// Changes of checks that nobody asked for, as one incident keeps them: a check that flaps once a minute fills it within a night. Past it
+/// only what answers a person, and what begins it again, is kept.
+pub const CHECK_CHANGES_MAX: u32 = 500;
+/// The shortest time between two runs of a check that nobody asked for: what is checked has other work.
+pub const CHECK_EVERY_MIN: Duration = Duration::from_secs(5);
+/// The longest such time, and the longest that a result may be old: later it says nothing about now.
+pub const CHECK_EVERY_MAX: Duration = Duration::from_hours(1);
+/// The longest that an incident is watched after it was resolved: a day, as a batch that runs by night may show the harm first.
+pub const WATCH_MAX: Duration = Duration::from_hours(24);
+/// The longest that a check may take: people wait for it.
+pub const CHECK_TIMEOUT_MAX: Duration = Duration::from_mins(1);
+/// How many failures in a row may be asked for before a resolved incident begins again.
+pub const CHECK_FAILURES_MAX: u32 = 10;

@@ -128,7 +128,8 @@ pub fn deliveries(incident: &Incident, event: &IncidentEvent, roster: &Roster) -
         )
         | IncidentEvent::Roles(_)
         | IncidentEvent::Room(_)
-        | IncidentEvent::Tasks(_) => Vec::new(),
+        | IncidentEvent::Tasks(_)
+        | IncidentEvent::Checks(_) => Vec::new(),
     }
 }
 

@@ -12,6 +12,7 @@ mod content;
 mod plain;
 mod words;
 mod tasks;
+mod recovery;
 mod document;
 mod said;
 mod draft;
@@ -22,8 +23,8 @@ mod markdown;
 mod tests;
 
 pub use self::content::{
-    CitedLog, Context, Durations, Entry, Figure, Impact, Interval, Names, NoteRow, PageRow, Point, Reading, Review,
-    RoleRow, Row, ScoreRow, Sentence, Severities, SeverityAt, SignalRow, TaskRow, Unreviewable,
+    CheckRow, CitedLog, Context, Durations, Entry, Figure, Impact, Interval, Names, NoteRow, PageRow, Point, Reading,
+    Review, RoleRow, Row, ScoreRow, Sentence, Severities, SeverityAt, SignalRow, TaskRow, Unreviewable,
 };
 use crate::incident::IncidentEvent;
 

@@ -12,6 +12,7 @@ use crate::{
     priority::{self, Score, Weights},
     severity::Severity,
     signal::{Claimed, Facts, Loudness, Signal},
+    validation::Validation,
 };
 
 /// The knobs of correlation.
@@ -35,6 +36,8 @@ pub struct Rules {
     pub bundle: Duration,
     /// How long before its end the owner of a silence is told, if it lasts longer than that; nothing: never. Default: 15 minutes.
     pub silence_notice: Duration,
+    /// What an incident must pass before it is over.
+    pub validation: Validation,
 }
 
 impl Default for Rules {
@@ -49,6 +52,7 @@ impl Default for Rules {
             bounds: BTreeMap::new(),
             bundle: BUNDLE_WINDOW,
             silence_notice: Duration::from_mins(15),
+            validation: Validation::default(),
         }
     }
 }

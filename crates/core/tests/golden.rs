@@ -8,13 +8,14 @@ use std::{collections::BTreeSet, fs, path::Path, str::FromStr};
 use quarterdeck_core::board::{Body, Stream};
 
 /// One for each family.
-const INCIDENT_EVENTS: [&str; 6] = [
+const INCIDENT_EVENTS: [&str; 7] = [
     include_str!("../src/incident/life/event.rs"),
     include_str!("../src/incident/claims/event.rs"),
     include_str!("../src/incident/paging/event.rs"),
     include_str!("../src/incident/roles/event.rs"),
     include_str!("../src/incident/room/event.rs"),
     include_str!("../src/incident/tasks/event.rs"),
+    include_str!("../src/incident/checks/event.rs"),
 ];
 const JOURNAL_EVENTS: &str = include_str!("../src/journal.rs");
 

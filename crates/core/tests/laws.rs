@@ -23,16 +23,19 @@ use quarterdeck_core::{
     duty,
     id::{Id, IncidentId, Kind, MessageId, Name, PageId, PersonId, SeededIds, SignalId},
     incident::{
-        Actor, ClaimsCommand, ClaimsEvent, Command, Incident, IncidentEvent, LifeCommand, LifeEvent, MessageKind,
-        PageOutcome, PageReason, PagingCommand, PagingEvent, Phase, ResponseRole, RolesCommand, RolesEvent,
-        RoomCommand, Severity, TasksCommand, TasksEvent,
+        Actor, ChecksCommand, ClaimsCommand, ClaimsEvent, Closing, Command, Incident, IncidentEvent, LifeCommand,
+        LifeEvent, MessageKind, PageOutcome, PageReason, PagingCommand, PagingEvent, Phase, ResponseRole, RolesCommand,
+        RolesEvent, RoomCommand, Severity, TasksCommand, TasksEvent,
+        checks::memory::Memory,
         tasks::command::{Claiming, Which},
+        unmet::{Judged, Verdict},
     },
     money::Usd,
     policy::{Contact, EscalationPolicy, Person, Roster, Target, Tier},
     priority::{self, Bands, CriticalityPoints, Doubling, LoudnessPoints, Weights},
     signal::{ChainPosition, Declared, Explanation, Facts, Fingerprint, Loudness, Signal, SignalChange, SignalStatus},
     time::{Timestamp, When},
+    validation::{Check, Judge, Validation},
 };
 
 fn name<K: Kind>(text: &str) -> Name<K> {
@@ -100,10 +103,20 @@ fn setting() -> Setting {
     Setting {
         roster,
         catalogue: Arc::new(Catalogue::new(services.collect(), Vec::new())),
-        rules: Rules::default(),
+        rules: Rules { validation: validation(), ..Rules::default() },
         default_policy: name("two"),
         weights: Weights::default(),
     }
+}
+
+/// A check that is made outside, and one that the rules judge.
+fn validation() -> Validation {
+    let check = |id: &str, judge| {
+        let (services, severities) = (BTreeSet::new(), [Severity::Sev1, Severity::Sev2, Severity::Sev3].into());
+        (name(id), Check { id: name(id), title: id.to_owned(), services, severities, judge })
+    };
+    let checks = [check("moves", Judge::Shell("http")), check("quiet", Judge::Quiet(Duration::from_mins(1)))].into();
+    Validation { checks, ..Validation::default() }
 }
 
 /// One thing that happens.
@@ -140,7 +153,11 @@ enum Asked {
     Acknowledge,
     AcknowledgeClaim(prop::sample::Index),
     Mitigate,
-    Resolve,
+    /// With a reason, or without.
+    Resolve(bool),
+    Validate,
+    /// What a check said so many seconds ago.
+    Report(Verdict, u64),
     Reopen,
     Review,
     Note,
@@ -335,7 +352,10 @@ fn asked() -> impl Strategy<Value = Asked> {
         4 => Just(Asked::Acknowledge),
         3 => any::<prop::sample::Index>().prop_map(Asked::AcknowledgeClaim),
         1 => Just(Asked::Mitigate),
-        1 => Just(Asked::Resolve),
+        2 => any::<bool>().prop_map(Asked::Resolve),
+        1 => Just(Asked::Validate),
+        6 => (prop::sample::select(vec![Verdict::Passed, Verdict::Failed, Verdict::Unjudged]), 0..90_u64)
+            .prop_map(|(verdict, age)| Asked::Report(verdict, age)),
         1 => Just(Asked::Reopen),
         1 => Just(Asked::Review),
         1 => Just(Asked::Note),
@@ -468,7 +488,7 @@ impl World {
             Happening::Ask(which, asked) => {
                 if let Some(id) = self.incident(which) {
                     let signals: Vec<SignalId> = self.board.incident(id).unwrap().signals().keys().copied().collect();
-                    self.ask(id, command(asked, &signals));
+                    self.ask(id, command(asked, &signals, self.now));
                 }
             }
             Happening::Talk(which, talk) => {
@@ -682,6 +702,10 @@ fn owed_and_reached(incident: &Incident, world: &World) -> String {
         )
         .unwrap();
     }
+    let owed = incident.checks_owed(&world.setting, &Memory::default());
+    let unmet: Vec<(bool, bool)> =
+        incident.unmet(&world.setting, world.now, &[]).iter().map(|one| (one.check.is_some(), one.stale)).collect();
+    write!(said, "\n{owed:?} {unmet:?} {:?}", incident.watched_until()).unwrap();
     for page in incident.pages().values() {
         let outcome = page.outcome.as_ref().map(PageOutcome::word);
         let (person, channel, repeat) = (&page.person, &page.channel, page.repeat_of);
@@ -698,7 +722,7 @@ fn ann() -> Actor {
     Actor::Person(name("ann"))
 }
 
-fn command(asked: Asked, signals: &[SignalId]) -> Command {
+fn command(asked: Asked, signals: &[SignalId], now: Timestamp) -> Command {
     let by = ann();
     match asked {
         Asked::Acknowledge => Command::Life(LifeCommand::Acknowledge { by }),
@@ -706,7 +730,14 @@ fn command(asked: Asked, signals: &[SignalId]) -> Command {
             Command::Claims(ClaimsCommand::Acknowledge { by, signal: *which.get(signals) })
         }
         Asked::Mitigate => Command::Life(LifeCommand::Mitigate { by, note: "paused".to_owned() }),
-        Asked::Resolve => Command::Life(LifeCommand::Resolve { by, note: "done".to_owned() }),
+        Asked::Resolve(over) => {
+            let reason = over.then(|| "it is known".to_owned());
+            Command::Life(LifeCommand::Resolve {
+                by,
+                note: "done".to_owned(),
+                closing: Closing { reason, ran: Vec::new() },
+            })
+        }
         Asked::Reopen => Command::Life(LifeCommand::Reopen { by, reason: "again".to_owned() }),
         Asked::Review => Command::Life(LifeCommand::Review { by, note: String::new() }),
         Asked::Note => Command::Room(RoomCommand::Note { by, text: "looking".to_owned() }),
@@ -729,6 +760,12 @@ fn command(asked: Asked, signals: &[SignalId]) -> Command {
             Command::Paging(PagingCommand::HandOver { by, to: name(POLICIES[to]), reason: "it is theirs".to_owned() })
         }
         Asked::Escalate => Command::Paging(PagingCommand::Escalate { by, reason: "hands".to_owned() }),
+        Asked::Validate => Command::Checks(ChecksCommand::Validate { by, check: None }),
+        Asked::Report(verdict, age) => {
+            let (check, at) = (name("moves"), now.minus(Duration::from_secs(age)));
+            let judged = Judged::new(check, verdict, "as seen", at, Duration::from_millis(5));
+            Command::Checks(ChecksCommand::Report { judged })
+        }
         Asked::Task(asked) => Command::Tasks(task_command(asked)),
         Asked::State(facts, replace) => Command::Claims(ClaimsCommand::StateFacts { by, facts, replace }),
     }

@@ -40,6 +40,7 @@ use crate::{
     loops::{
         self,
         audit::{Audit, Audited},
+        checks::Checker,
         deliver::Deliver,
         detect::{Detection, Inputs, Swap, Worlds},
         engine::EngineHandle,
@@ -241,6 +242,8 @@ async fn start_bound(
     let guesses = house.count_guesses();
     let heartbeats = house.listen();
     let presence = house.receive();
+    let parts = (house.engine.clone(), Arc::clone(&house.live), Arc::clone(&house.clock));
+    let checker = Checker::start(parts, (&mut house.early, house.stopping.clone()));
     let app = http::App {
         engine: house.engine.clone(),
         store: Arc::clone(&house.store),
@@ -269,6 +272,7 @@ async fn start_bound(
         streams: Arc::new(Semaphore::new(room / 2)),
         rooms: Arc::new(Rooms::default()),
         presence: Arc::clone(&presence),
+        checker,
         mirroring: Arc::default(),
         metrics: http::health::renderer(),
     };

@@ -5,12 +5,17 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use quarterdeck_core::{detector::Params, id::ChannelId, setting::Setting, time::Timestamp};
+use quarterdeck_core::{
+    detector::Params,
+    id::{ChannelId, CheckId},
+    setting::Setting,
+    time::Timestamp,
+};
 use quarterdeck_formats::severity::SeverityWords;
 use quarterdeck_reach::{heartbeat::Heartbeat, notify::Notifier};
 use tokio::sync::watch;
 
-use crate::{auth::Token, chats::Chats, config::Integration, doors::tls::Encryption};
+use crate::{auth::Token, chats::Chats, checks::Probe, config::Integration, doors::tls::Encryption};
 
 /// Ways to reach people, by name.
 pub type Channels = BTreeMap<ChannelId, Arc<dyn Notifier>>;
@@ -29,6 +34,8 @@ pub struct InForce {
     pub integrations: Vec<Integration>,
     /// What the operator's own words of severity mean.
     pub words: SeverityWords,
+    /// How each check is made that is made outside.
+    pub checks: Arc<BTreeMap<CheckId, Probe>>,
     /// A watcher outside who is told that we are well.
     pub heartbeat: Option<Heartbeat>,
     /// Parameters of the detectors that are on.

@@ -9,6 +9,7 @@ pub mod auth;
 pub mod sessions;
 pub mod guesses;
 pub mod chats;
+pub mod checks;
 pub mod config;
 pub mod in_force;
 pub mod log_key;

@@ -10,6 +10,7 @@ pub mod keep;
 pub mod follow;
 pub mod heartbeat;
 pub mod presence;
+pub mod checks;
 pub mod need;
 pub mod publish;
 pub mod retain;

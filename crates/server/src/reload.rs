@@ -106,6 +106,7 @@ impl Ground {
             integrations: configuration.integrations,
             words: configuration.words,
             heartbeat: configuration.heartbeat,
+            checks: configuration.checks,
             detectors: configuration.detectors,
             encryption: configuration.encryption,
             behind_proxy: configuration.behind_proxy,

@@ -278,7 +278,10 @@ impl Change {
             | IncidentEvent::Claims(ClaimsEvent::SeverityChanged(_) | ClaimsEvent::MergedFrom { .. }) => {
                 self.beside = true;
             }
-            IncidentEvent::Claims(_) | IncidentEvent::Paging(_) | IncidentEvent::Tasks(_) => {}
+            IncidentEvent::Claims(_)
+            | IncidentEvent::Paging(_)
+            | IncidentEvent::Tasks(_)
+            | IncidentEvent::Checks(_) => {}
         }
     }
 

@@ -344,6 +344,7 @@ fn configuration(data: &Path, http: &str) -> Configuration {
         integrations: Vec::new(),
         words: quarterdeck_formats::severity::SeverityWords::default(),
         heartbeat: None,
+        checks: Arc::default(),
         detectors: DETECTORS.iter().map(params).collect(),
         digest: "test".to_owned(),
         warnings: Vec::new(),

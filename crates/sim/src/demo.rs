@@ -226,6 +226,7 @@ fn configuration(
         integrations: Vec::new(),
         words: SeverityWords::default(),
         heartbeat: None,
+        checks: Arc::default(),
         detectors,
         digest: format!("demo seed {} attack {}", plan.seed, plan.attack.name()),
         warnings: Vec::new(),

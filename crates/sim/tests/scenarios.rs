@@ -127,7 +127,7 @@ fn what_is_due_happens_before_what_the_line_says() {
 #[test]
 fn a_text_that_is_no_scenario_says_where_and_what_was_expected() {
     let cases = [
-        ("12:00:00  alice dances  #=> nothing", "expected `monitor …`, `the channel …`, a person"),
+        ("12:00:00  alice dances  #=> nothing", "expected `monitor …`, `the channel …`, `check …`, a person"),
         ("12:00:00  alice acknowledges", "expected `#=>` and everything that happens"),
         ("12:00:00  alice acknowledges  #=> ", "expected everything that happens after `#=>`"),
         ("12:00:00  alice acknowledges  #=> a; ; b", "expected everything that happens after `#=>`"),

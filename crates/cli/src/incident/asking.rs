@@ -75,6 +75,7 @@ fn argument(field: &Field) -> Arg {
         | FieldKind::Message
         | FieldKind::Key
         | FieldKind::Task
+        | FieldKind::Check
         | FieldKind::When => argument,
         FieldKind::Resources => argument.visible_alias("on").action(ArgAction::Append).value_delimiter(','),
         FieldKind::Choice(words) => argument.value_parser(words.to_vec()),
@@ -116,6 +117,7 @@ fn value(field: &Field, given: &ArgMatches) -> Option<Value> {
         | FieldKind::Message
         | FieldKind::Key
         | FieldKind::Task
+        | FieldKind::Check
         | FieldKind::When => given.get_one::<String>(field.name).map(|text| json!(text)),
         FieldKind::Cents | FieldKind::Count => given.get_one::<u64>(field.name).map(|number| json!(number)),
         FieldKind::Flag => given.get_flag(field.name).then_some(Value::Bool(true)),
@@ -149,7 +151,7 @@ mod tests {
         assert_eq!(asked("acknowledge inc_1"), Command::Acknowledge {});
         assert_eq!(asked("acknowledge-claim inc_1 sig_1"), Command::AcknowledgeClaim { signal: "sig_1".to_owned() });
         assert_eq!(asked("note inc_1 seen"), Command::Note { text: "seen".to_owned() });
-        assert_eq!(asked("resolve inc_1 mended"), Command::Resolve { note: "mended".to_owned() });
+        assert_eq!(asked("resolve inc_1 mended"), Command::Resolve { note: "mended".to_owned(), reason: None });
         let (whom, reason) = ("bo".to_owned(), "hands".to_owned());
         assert_eq!(asked("page inc_1 bo hands"), Command::Page { whom, reason });
         assert_eq!(asked("accept inc_1"), Command::Accept { ask: None });

@@ -48,6 +48,9 @@ pub(super) struct ManyArgs {
     /// What goes into each timeline with it; mitigate and resolve need it: what was done
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
+    /// With resolve, only if something still fires or a check does not pass: why they are over all the same
+    #[arg(long = "override", value_name = "REASON")]
+    reason: Option<String>,
 }
 
 impl ManyArgs {
@@ -64,7 +67,7 @@ impl ManyArgs {
             Word::Acknowledge => Command::Acknowledge {},
             Word::Note => Command::Note { text: note },
             Word::Mitigate => Command::Mitigate { note },
-            Word::Resolve => Command::Resolve { note },
+            Word::Resolve => Command::Resolve { note, reason: self.reason.clone() },
             Word::Review => Command::Review { note },
         };
         let matching = self.all.then(|| Matching {
@@ -129,7 +132,7 @@ mod tests {
         let bulk = typed("ack inc_1 inc_2").unwrap();
         assert_eq!((bulk.command, bulk.incidents.len(), bulk.matching), (Command::Acknowledge {}, 2, None));
         let bulk = typed("resolve --all --severity SEV4 --note noise").unwrap();
-        assert_eq!(bulk.command, Command::Resolve { note: "noise".to_owned() });
+        assert_eq!(bulk.command, Command::Resolve { note: "noise".to_owned(), reason: None });
         let matching = bulk.matching.unwrap();
         assert_eq!((matching.phase.as_deref(), matching.severity.as_deref()), (Some("open"), Some("SEV4")));
         assert!(typed("resolve").unwrap_err().contains("no incident is named"));

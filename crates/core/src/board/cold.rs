@@ -24,7 +24,7 @@ impl Board {
     /// Lets go of incidents that are over for longer than anything can bring them back, at most [`COOLED_AT_ONCE_MAX`] of them.
     /// Returns how many.
     pub fn cool(&mut self, rules: &Rules, now: Timestamp) -> usize {
-        let rest = rules.window.max(rules.reopen);
+        let rest = rules.window.max(rules.reopen).max(rules.validation.watch);
         let mut cooled = 0;
         while cooled < COOLED_AT_ONCE_MAX
             && let Some((since, id)) = self.resting.get_min().copied()
@@ -34,6 +34,7 @@ impl Board {
             self.resting.remove(&(since, id));
             if let Some(incident) = self.incidents.get(&id)
                 && incident.pages_under_way().next().is_none()
+                && incident.watched_until().is_none_or(|until| until < now)
             {
                 self.cold.insert(id, Arc::new(IncidentRow::of(incident)));
                 self.incidents.remove(&id);

@@ -97,7 +97,8 @@ impl Board {
             )
             | IncidentEvent::Roles(_)
             | IncidentEvent::Room(_)
-            | IncidentEvent::Tasks(_) => {}
+            | IncidentEvent::Tasks(_)
+            | IncidentEvent::Checks(_) => {}
         }
         Ok(())
     }

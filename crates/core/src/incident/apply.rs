@@ -6,7 +6,8 @@ use crate::{
     id::IncidentId,
     incident::{
         ClaimsEvent, IllegalHistory, Incident, IncidentEvent, LifeEvent, PageReason, PagingEvent, Phase,
-        claims::Claims, life::Life, paging::Paging, refusal::Named, roles::Roles, room::Room, tasks::Tasks,
+        checks::Checks, claims::Claims, life::Life, paging::Paging, refusal::Named, roles::Roles, room::Room,
+        tasks::Tasks,
     },
     time::Timestamp,
 };
@@ -24,6 +25,7 @@ impl Incident {
             roles: Roles::default(),
             room: Room::default(),
             tasks: Tasks::default(),
+            checks: Checks::default(),
             last_event: at,
             version: 0,
         };
@@ -85,6 +87,7 @@ impl Incident {
             IncidentEvent::Roles(event) => (Roles::fits(phase, event), self.roles.missing(event)),
             IncidentEvent::Room(event) => (self.room.fits(phase, event), self.room.missing(event)),
             IncidentEvent::Tasks(event) => (Tasks::fits(phase, event), self.tasks.missing(event)),
+            IncidentEvent::Checks(event) => (Checks::fits(phase, event), None),
         };
         if !fits {
             return Err(IllegalHistory::WrongPhase { id, version, phase });
@@ -99,6 +102,9 @@ impl Incident {
                 self.claims.turned(event);
                 self.roles.turned(event);
                 self.tasks.turned(event);
+                // What a check began again is no signal's to close.
+                self.claims.held |= matches!(event, LifeEvent::Reopened { .. }) && self.checks.fails_in_watch();
+                self.checks.turned(event);
                 if matches!(event, LifeEvent::Resolved { .. } | LifeEvent::MergedInto { .. }) {
                     self.paging.ended();
                 } else {
@@ -131,6 +137,7 @@ impl Incident {
             IncidentEvent::Roles(event) => self.roles.apply(at, event),
             IncidentEvent::Room(event) => self.room.apply(self.life.id, version, at, event),
             IncidentEvent::Tasks(event) => self.tasks.apply(at, event),
+            IncidentEvent::Checks(event) => self.checks.apply(at, event),
         }
         PageReason::Opened
     }
@@ -141,9 +148,11 @@ impl Incident {
             IncidentEvent::Life(_)
             | IncidentEvent::Roles(_)
             | IncidentEvent::Paging(PagingEvent::PageSettled { .. }) => true,
-            IncidentEvent::Claims(_) | IncidentEvent::Paging(_) | IncidentEvent::Room(_) | IncidentEvent::Tasks(_) => {
-                false
-            }
+            IncidentEvent::Claims(_)
+            | IncidentEvent::Paging(_)
+            | IncidentEvent::Room(_)
+            | IncidentEvent::Tasks(_)
+            | IncidentEvent::Checks(_) => false,
         };
         if may_end && !self.roles.asks.is_empty() {
             let (open, roles) = (self.life.phase.is_open(), &self.roles);

@@ -1,8 +1,13 @@
 //! What people and machines ask of an incident. Who may ask is the shell's to check; whether it makes sense is decided here.
 
 pub use crate::incident::{
-    claims::command::ClaimsCommand, life::command::LifeCommand, paging::command::PagingCommand,
-    roles::command::RolesCommand, room::command::RoomCommand, tasks::command::TasksCommand,
+    checks::command::ChecksCommand,
+    claims::command::ClaimsCommand,
+    life::command::{Closing, LifeCommand},
+    paging::command::PagingCommand,
+    roles::command::RolesCommand,
+    room::command::RoomCommand,
+    tasks::command::TasksCommand,
 };
 use crate::{
     id::{Id, IdSource},
@@ -70,4 +75,6 @@ families! {
     Room(RoomCommand),
     /// Of what is to be done.
     Tasks(TasksCommand),
+    /// Of whether it is over.
+    Checks(ChecksCommand),
 }

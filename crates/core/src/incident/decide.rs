@@ -11,6 +11,7 @@ mod life;
 pub mod claims;
 mod room;
 pub(crate) mod tasks;
+mod checks;
 
 use std::sync::Arc;
 
@@ -52,6 +53,7 @@ impl Incident {
             Command::Roles(command) => self.decide_roles(command, ctx),
             Command::Room(command) => self.decide_room(command, ctx),
             Command::Tasks(command) => self.decide_tasks(command, ctx),
+            Command::Checks(command) => self.decide_checks(command, ctx),
             Command::CarryOutDuties => Ok(self.carry_out(ctx)),
         }
     }
@@ -82,8 +84,8 @@ pub(super) mod tests {
     use crate::{
         id::{Id, PageId, SeededIds},
         incident::{
-            Actor, ClaimsCommand, ClaimsEvent, LifeCommand, PageOutcome, PagingCommand, ResponseRole, RolesCommand,
-            RoomCommand, RoomEvent, Severity,
+            Actor, ClaimsCommand, ClaimsEvent, Closing, LifeCommand, PageOutcome, PagingCommand, ResponseRole,
+            RolesCommand, RoomCommand, RoomEvent, Severity,
         },
         limits::{EVENTS_PER_INCIDENT_MAX, TEXT_BYTES_MAX, TITLE_BYTES_MAX},
         policy::{EscalationPolicy, Roster},
@@ -175,7 +177,7 @@ pub(super) mod tests {
         Command::Room(RoomCommand::Note { by: by(), text: text.to_owned() })
     }
     fn resolve() -> Command {
-        Command::Life(LifeCommand::Resolve { by: by(), note: "mended".to_owned() })
+        Command::Life(LifeCommand::Resolve { by: by(), note: "mended".to_owned(), closing: Closing::default() })
     }
     fn settle(page: PageId) -> Command {
         let outcome = PageOutcome::Delivered { receipt: String::new() };
@@ -223,7 +225,9 @@ pub(super) mod tests {
     #[test]
     fn whoever_ends_it_says_what_was_done() {
         let mut case = Case::new();
-        let end = |by, note: &str| Command::Life(LifeCommand::Resolve { by, note: note.to_owned() });
+        let end = |by, note: &str| {
+            Command::Life(LifeCommand::Resolve { by, note: note.to_owned(), closing: Closing::default() })
+        };
         for nothing in ["", " \n", "...", "-", "(?!)"] {
             assert_eq!(case.code(end(by(), nothing)), "nothing_said", "{nothing:?}");
             let stopped = LifeCommand::Mitigate { by: Actor::Person("ana".parse().unwrap()), note: nothing.to_owned() };

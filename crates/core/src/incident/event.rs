@@ -5,8 +5,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::value::RawValue;
 
 pub use crate::incident::{
+    checks::event::ChecksEvent,
     claims::event::{ClaimsEvent, SeverityChange},
-    life::event::LifeEvent,
+    life::event::{LifeEvent, Overridden, Recovery},
     paging::event::{PageOutcome, PageReason, PagingEvent},
     roles::event::RolesEvent,
     room::event::RoomEvent,
@@ -83,6 +84,8 @@ families! {
     Room(RoomEvent),
     /// Something is to be done, or somebody is on it.
     Tasks(TasksEvent),
+    /// Somebody wanted to know whether it is over, and what checks said.
+    Checks(ChecksEvent),
 }
 
 /// The `type` of a stored event. We write it first; wherever else it stands, it is found by reading.

@@ -6,7 +6,10 @@ pub mod command;
 
 use serde::{Deserialize, Serialize};
 
-use self::{command::LifeCommand, event::LifeEvent};
+use self::{
+    command::LifeCommand,
+    event::{LifeEvent, Overridden},
+};
 use crate::{
     bounds::OVER_BOUND,
     id::{IncidentId, ServiceId, SourceId},
@@ -54,6 +57,9 @@ pub(super) struct Life {
     pub(super) reopened_by: Option<(Actor, String)>,
     /// Who said last that it is over, and how it ended.
     pub(super) resolved_by: Option<(Actor, String)>,
+    /// Why it was over then though something stood in the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) overridden: Option<Overridden>,
 }
 
 impl Life {
@@ -83,6 +89,7 @@ impl Life {
             look_again: None,
             reopened_by: None,
             resolved_by: None,
+            overridden: None,
         }
     }
 
@@ -115,8 +122,9 @@ impl Life {
                 self.mitigated = Some(at);
                 self.phase = Phase::Mitigated;
             }
-            LifeEvent::Resolved { by, note, look_again } => {
+            LifeEvent::Resolved { by, note, look_again, recovery } => {
                 self.look_again = *look_again;
+                self.overridden = recovery.as_ref().and_then(|recovery| recovery.over.clone());
                 self.resolved = Some(at);
                 self.resolved_by = Some((by.clone(), note.clone()));
                 self.phase = Phase::Resolved;

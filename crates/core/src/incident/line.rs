@@ -117,6 +117,7 @@ const fn is_word(field: &Field) -> bool {
         FieldKind::Text
         | FieldKind::Key
         | FieldKind::Cents
+        | FieldKind::Check
         | FieldKind::Count
         | FieldKind::Flag
         | FieldKind::Resources
@@ -206,7 +207,7 @@ mod tests {
         assert!(refused("/etc/hosts is changed").contains("`//`"));
         assert!(refused("/").starts_with("`/` is no command: write one of `acknowledge`, `ack`, "));
         assert_eq!(refused("/note "), "`/note` needs text: `/note text`");
-        assert_eq!(refused("/resolve"), "`/resolve` needs note: `/resolve note`");
+        assert_eq!(refused("/resolve"), "`/resolve` needs note: `/resolve note [override]`");
         assert_eq!(refused("/take_role"), "`/take_role` needs role: `/take_role role [person]`");
         assert_eq!(refused("/ack now"), "`/acknowledge` does not take `now`: `/acknowledge`");
         assert!(

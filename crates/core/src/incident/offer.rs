@@ -17,8 +17,8 @@ pub use self::{
 use crate::{
     id::MessageId,
     incident::{
-        Actor, ClaimsCommand, Command, Incident, LifeCommand, MessageKind, PagingCommand, Phase, Refusal, ResponseRole,
-        RolesCommand, RoomCommand, TasksCommand, tasks::command::Claiming, text::account,
+        Actor, ChecksCommand, ClaimsCommand, Closing, Command, Incident, LifeCommand, MessageKind, PagingCommand,
+        Phase, Refusal, ResponseRole, RolesCommand, RoomCommand, TasksCommand, tasks::command::Claiming, text::account,
     },
     money::Usd,
     signal::Facts,
@@ -201,16 +201,40 @@ pub static COMMANDS: &[CommandKind] = &[
     CommandKind {
         word: "resolve",
         title: "Resolve",
-        doc: "It is over",
+        doc: "It is over: nothing fires any more, and its checks passed",
         right: Right::Command,
-        fields: &[needed("note", FieldKind::Text, "What was done")],
+        fields: &[
+            needed("note", FieldKind::Text, "What was done"),
+            field(
+                "override",
+                FieldKind::Text,
+                "Only if something still fires or a check does not pass: why it is over all the same; log and review have it with your name",
+            ),
+        ],
         for_many: true,
         fits: Incident::is_open,
         however_long: true,
         make: |by, given| {
             let note = given.text("note")?;
             account("resolve", &by, &note)?;
-            Ok(Command::Life(LifeCommand::Resolve { by, note }))
+            let reason = Some(given.text("override")?).filter(|reason| !reason.trim().is_empty());
+            let closing = Closing { reason, ran: Vec::new() };
+            Ok(Command::Life(LifeCommand::Resolve { by, note, closing }))
+        },
+        ..PLAIN
+    },
+    CommandKind {
+        word: "validate",
+        title: "Check now",
+        doc: "Make its checks now: whether the harm is gone",
+        right: Right::Respond,
+        fields: &[field("check", FieldKind::Check, "Which check; empty: all that it must pass")],
+        for_many: true,
+        fits: |incident| incident.is_open() || incident.phase() == Phase::Resolved,
+        however_long: true,
+        make: |by, given| {
+            let check = given.read("check")?;
+            Ok(Command::Checks(ChecksCommand::Validate { by, check }))
         },
         ..PLAIN
     },

@@ -10,6 +10,7 @@ use crate::{
         Acknowledgement, Actor, Ask, Attached, Escalation, HandedOver, Incident, PageReason, PageRecord, Phase,
         ResponseRole, Room, Severity,
         claims::Leads,
+        event::Overridden,
         tasks::{Task, command::Which},
         text::shortened,
     },
@@ -188,6 +189,10 @@ impl Incident {
     /// The task that a page, or the one that it repeats, is about.
     pub fn task_of_page(&self, page: PageId) -> Option<TaskId> {
         self.paging.task_of(page)
+    }
+    /// Why it was over last though something stood in the way; none: nothing did.
+    pub const fn resolved_over(&self) -> Option<&Overridden> {
+        self.life.overridden.as_ref()
     }
     /// The incident that it is part of now.
     pub const fn merged_into(&self) -> Option<IncidentId> {

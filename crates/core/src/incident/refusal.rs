@@ -1,11 +1,11 @@
 //! The two ways to say no. A refusal is the caller's to fix; an illegal history is ours, and somebody is paged for it.
 
 use crate::{
-    id::{IncidentId, MessageId, PageId, PersonId, SignalId, SilenceId, TaskId},
-    incident::{Actor, Phase, holding::Holding},
+    id::{CheckId, IncidentId, MessageId, PageId, PersonId, SignalId, SilenceId, TaskId},
+    incident::{Actor, Phase, holding::Holding, unmet::Unmet},
     limits::{
         ASKS_PER_INCIDENT_MAX, MATCHERS_MAX, PINS_MAX, ROOM_PACE_MAX, SILENCES_MAX, TASKS_PER_INCIDENT_MAX,
-        TEXT_BYTES_MAX,
+        TEXT_BYTES_MAX, VALIDATIONS_MAX,
     },
     resource::Resource,
     time::Timestamp,
@@ -182,6 +182,40 @@ pub enum Refusal {
         /// How many.
         count: usize,
     },
+    /// It is not over: something fires, or a check does not pass.
+    #[error("cannot resolve incident {id}: {}", obstacles(unmet, again))]
+    ChecksFail {
+        /// Which incident.
+        id: IncidentId,
+        /// What stands in the way.
+        unmet: Vec<Unmet>,
+        /// When it begins again if somebody resolves it all the same, a sentence each.
+        again: Vec<String>,
+    },
+    /// No such check is to be passed here.
+    #[error("incident {id} has no check `{check}` that is made outside: it must pass {}", named(known))]
+    NoSuchCheck {
+        /// Which incident.
+        id: IncidentId,
+        /// What was asked for.
+        check: CheckId,
+        /// Those that it must pass.
+        known: Vec<String>,
+    },
+    /// So many validations were asked for that the log holds little else.
+    #[error("{VALIDATIONS_MAX} validations were asked for in incident {id} already")]
+    TooManyValidations {
+        /// Which incident.
+        id: IncidentId,
+    },
+    /// A machine wants what only somebody with a name may.
+    #[error("{by} is no person: only a person may {what}")]
+    OnlyAPerson {
+        /// Who asked.
+        by: Actor,
+        /// For what.
+        what: &'static str,
+    },
     /// The page has an outcome already.
     #[error("page {page} is settled already")]
     PageSettled {
@@ -295,7 +329,13 @@ impl Refusal {
             Self::Held { .. } => {
                 Some("ask them, or wait; who cannot wait claims with an `override`, a sentence why, and they are told")
             }
+            Self::ChecksFail { .. } => Some(
+                "mend what fails and ask again; checks that were never made, or longer ago than holds, are being made now: ask again in a moment; a person resolves all the same with an `override`, a sentence why, which stands in log and review",
+            ),
+            Self::OnlyAPerson { .. } => Some("sign in, or use a token that belongs to a person"),
             Self::NoSuchIncident { .. }
+            | Self::NoSuchCheck { .. }
+            | Self::TooManyValidations { .. }
             | Self::NoSuchMessage { .. }
             | Self::BadMessage { .. }
             | Self::RoomFull { .. }
@@ -353,6 +393,10 @@ impl Refusal {
             Self::NotClaimed { .. } => "not_claimed",
             Self::Held { .. } => "held",
             Self::TooManyTasks { .. } => "too_many_tasks",
+            Self::ChecksFail { .. } => "checks_fail",
+            Self::NoSuchCheck { .. } => "no_such_check",
+            Self::TooManyValidations { .. } => "too_many_validations",
+            Self::OnlyAPerson { .. } => "only_a_person",
             Self::PageSettled { .. } => "page_settled",
             Self::BadMerge { .. } => "bad_merge",
             Self::WentOn { .. } => "went_on",
@@ -387,6 +431,21 @@ fn words(held: &[Holding]) -> String {
         said.push(format!("{} more are in the way", held.len().saturating_sub(NAMED)));
     }
     said.join("; ")
+}
+
+/// What stands in the way. Of many the first are named: a person reads no more in a hurry.
+fn obstacles(unmet: &[Unmet], again: &[String]) -> String {
+    const NAMED: usize = 8;
+    let mut said: Vec<String> = unmet.iter().take(NAMED).map(ToString::to_string).collect();
+    if unmet.len() > NAMED {
+        said.push(format!("{} more", unmet.len().saturating_sub(NAMED)));
+    }
+    let ways = if again.is_empty() { String::new() } else { format!(" (overridden: {})", again.join("; ")) };
+    format!("{}{ways}", said.join("; "))
+}
+
+fn named(known: &[String]) -> String {
+    if known.is_empty() { "none".to_owned() } else { known.join(", ") }
 }
 
 /// A stored history that `decide` could not have written. The stream is set aside and the fallback contact is paged.

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::{
-    incident::{claims::Claims, life::Life, paging::Paging, roles::Roles, room::Room, tasks::Tasks},
+    incident::{checks::Checks, claims::Claims, life::Life, paging::Paging, roles::Roles, room::Room, tasks::Tasks},
     time::Timestamp,
 };
 
@@ -18,6 +18,7 @@ pub struct Incident {
     pub(super) roles: Roles,
     pub(super) room: Room,
     pub(super) tasks: Tasks,
+    pub(super) checks: Checks,
     pub(super) last_event: Timestamp,
     /// Version of the last event; the first is 0.
     pub(super) version: u64,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    id::{ChannelId, DetectorId, IncidentId, PageId, PersonId, ServiceId, SignalId, TaskId},
+    id::{ChannelId, CheckId, DetectorId, IncidentId, PageId, PersonId, ServiceId, SignalId, TaskId},
     incident::{IncidentEvent, Phase, ResponseRole, Severity},
     priority::Term,
     signal::{Number, SignalStatus},
@@ -119,12 +119,35 @@ pub struct Review {
     /// Which tasks were still to be done each time it was resolved.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_open: Vec<Sentence>,
+    /// Who had it checked, who resolved it in spite of what, and why it was not over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recovery: Vec<Sentence>,
+    /// What checks said that was recorded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckRow>,
     /// What this document cannot show because it was not seen, not kept or not learned.
     pub gaps: Vec<Sentence>,
     /// For people to fill.
     pub contributing_factors: Vec<String>,
     /// For people to fill.
     pub action_items: Vec<String>,
+}
+
+/// What a check said once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckRow {
+    /// When it began to look.
+    pub at: Timestamp,
+    /// Where that is in the log.
+    pub log_index: u64,
+    /// Which check.
+    pub check: CheckId,
+    /// What came of it, in words.
+    pub verdict: &'static str,
+    /// What was seen, or why nothing could be.
+    pub seen: String,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
 }
 
 /// The log that a review cites.

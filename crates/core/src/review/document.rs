@@ -71,6 +71,7 @@ pub(super) fn compose(review: &Review) -> Vec<Block> {
     blocks.extend(scores(review));
     blocks.extend(people(review));
     blocks.extend(tasks(review));
+    blocks.extend(recovery(review));
     blocks.extend(sentences("Gaps", &review.gaps));
     for (title, entries) in
         [("Contributing factors", &review.contributing_factors), ("Action items", &review.action_items)]
@@ -316,6 +317,33 @@ fn tasks(review: &Review) -> Vec<Block> {
     let mut blocks = vec![heading("Tasks"), Block::Table { head, rows: rows.collect() }];
     if !review.left_open.is_empty() {
         blocks.push(Block::List(review.left_open.iter().map(said).collect()));
+    }
+    blocks
+}
+
+/// Only where there was anything: most incidents of a house without checks would have an empty heading.
+fn recovery(review: &Review) -> Vec<Block> {
+    if review.recovery.is_empty() && review.checks.is_empty() {
+        return Vec::new();
+    }
+    let said = |sentence: &Sentence| vec![text(&sentence.text), text(" "), Piece::Cite(sentence.log_indexes.clone())];
+    let mut blocks = vec![heading("Recovery")];
+    if !review.recovery.is_empty() {
+        blocks.push(Block::List(review.recovery.iter().map(said).collect()));
+    }
+    if !review.checks.is_empty() {
+        let rows = review.checks.iter().map(|checked| {
+            row(vec![
+                vec![cite(checked.log_index)],
+                vec![instant(checked.at)],
+                vec![code(&checked.check.to_string())],
+                vec![text(checked.verdict)],
+                vec![text(&checked.seen)],
+                vec![text(format!("{} ms", checked.took_ms))],
+            ])
+        });
+        let head = &["log", "at", "check", "verdict", "seen", "took"];
+        blocks.push(Block::Table { head, rows: rows.collect() });
     }
     blocks
 }

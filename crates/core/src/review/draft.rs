@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     CitedLog, Context, Entry, Names, PageRow, Point, Review, RoleRow, Row, ScoreRow, Sentence, SignalRow, Unreviewable,
+    recovery::Checked,
     said::{self, Said},
     tasks::Tasks,
     words,
@@ -76,6 +77,8 @@ pub(super) fn draft(events: &[Entry], context: &Context<'_>) -> Result<Review, U
         open_questions: said.open_questions(),
         tasks: fold.tasks.rows,
         left_open: fold.tasks.left_open,
+        recovery: fold.checked.sentences,
+        checks: fold.checked.rows,
         gaps: fold.gaps,
         contributing_factors: Vec::new(),
         action_items: Vec::new(),
@@ -127,6 +130,7 @@ pub(super) struct Fold<'a> {
     pub(super) scores: Vec<ScoreRow>,
     roles: Vec<RoleRow>,
     tasks: Tasks,
+    checked: Checked,
     gaps: Vec<Sentence>,
 }
 
@@ -153,6 +157,7 @@ impl<'a> Fold<'a> {
             scores: Vec::new(),
             roles: Vec::new(),
             tasks: Tasks::default(),
+            checked: Checked::default(),
             gaps: Vec::new(),
         }
     }
@@ -205,6 +210,7 @@ impl<'a> Fold<'a> {
                 self.roles.push(RoleRow { at, log_index: index, role: *role, person: person.clone(), name });
             }
             IncidentEvent::Tasks(event) => self.tasks.take(at, index, event, self.names),
+            IncidentEvent::Checks(event) => self.checked.take(at, index, event, self.names),
             IncidentEvent::Life(event) => self.live(at, index, event),
             IncidentEvent::Claims(ClaimsEvent::SignalUnanswered { to: None, .. })
             | IncidentEvent::Paging(PagingEvent::HandedOver { .. }) => {
@@ -253,12 +259,16 @@ impl<'a> Fold<'a> {
                 self.phase = Phase::Mitigated;
                 self.mitigated.get_or_insert(Point { what: "mitigated", at, log_index: index });
             }
-            LifeEvent::Resolved { .. } => {
+            LifeEvent::Resolved { by, recovery, .. } => {
+                self.checked.resolved(index, by, recovery.as_deref(), self.names);
                 self.phase = Phase::Resolved;
                 self.tasks.resolved(index);
                 self.resolved.get_or_insert(Point { what: "resolved", at, log_index: index });
             }
-            LifeEvent::Reopened { .. } => {
+            LifeEvent::Reopened { by, reason } => {
+                if !self.checked.rows.is_empty() || !self.checked.sentences.is_empty() {
+                    self.checked.reopened(index, by, reason, self.names);
+                }
                 self.phase = Phase::Triggered;
                 (self.mitigated, self.resolved) = (None, None);
                 self.reopened.push(index);

@@ -19,7 +19,8 @@ pub(super) fn withdrawn(events: &[Entry]) -> BTreeSet<MessageId> {
         | IncidentEvent::Life(_)
         | IncidentEvent::Claims(_)
         | IncidentEvent::Paging(_)
-        | IncidentEvent::Tasks(_) => None,
+        | IncidentEvent::Tasks(_)
+        | IncidentEvent::Checks(_) => None,
     });
     taken_back.collect()
 }

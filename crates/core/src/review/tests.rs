@@ -227,6 +227,7 @@ fn theft() -> Vec<Entry> {
                 by: person("ada"),
                 note: "reorganized away".to_owned(),
                 look_again: None,
+                recovery: None,
             }),
         ),
         (
@@ -242,6 +243,7 @@ fn theft() -> Vec<Entry> {
                 by: person("bob"),
                 note: "keys moved".to_owned(),
                 look_again: None,
+                recovery: None,
             }),
         ),
         (
@@ -423,7 +425,9 @@ fn an_event(kind: u8, number: u8, at: Timestamp) -> IncidentEvent {
         11 => IncidentEvent::Life(LifeEvent::Acknowledged { by, until: at }),
         12 => IncidentEvent::Life(LifeEvent::AcknowledgementExpired {}),
         13 => IncidentEvent::Life(LifeEvent::Mitigated { by, note: "paused".to_owned() }),
-        14 => IncidentEvent::Life(LifeEvent::Resolved { by, note: "over".to_owned(), look_again: None }),
+        14 => {
+            IncidentEvent::Life(LifeEvent::Resolved { by, note: "over".to_owned(), look_again: None, recovery: None })
+        }
         15 => IncidentEvent::Life(LifeEvent::Reopened { by, reason: "not over".to_owned() }),
         16 => IncidentEvent::Life(LifeEvent::Reviewed { by, note: "done".to_owned() }),
         17 => IncidentEvent::Life(LifeEvent::MergedInto { by, into: id(number) }),

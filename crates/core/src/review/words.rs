@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::{Names, Reading};
 use crate::{
-    id::{PersonId, ServiceId},
+    id::{CheckId, PersonId, ServiceId},
     incident::{
-        Actor, ClaimsEvent, IncidentEvent, LifeEvent, MessageKind, PageOutcome, PageReason, PagingEvent, RolesEvent,
-        RoomEvent, TasksEvent,
+        Actor, ChecksEvent, ClaimsEvent, IncidentEvent, LifeEvent, MessageKind, PageOutcome, PageReason, PagingEvent,
+        RolesEvent, RoomEvent, TasksEvent, unmet::Judged,
     },
     policy::Whom,
     resource::Resource,
@@ -93,6 +93,7 @@ pub(super) fn line(event: &IncidentEvent, names: &Names<'_>) -> String {
         IncidentEvent::Roles(event) => of_roles(event, names),
         IncidentEvent::Room(event) => of_room(event, names),
         IncidentEvent::Tasks(event) => of_tasks(event, names),
+        IncidentEvent::Checks(event) => of_checks(event, names),
     }
 }
 
@@ -112,11 +113,18 @@ fn of_life(event: &LifeEvent, names: &Names<'_>) -> String {
         }
         LifeEvent::AcknowledgementExpired {} => "The acknowledgement ran out".to_owned(),
         LifeEvent::Mitigated { by, note } => format!("{} mitigated: {note}", names.actor(by)),
-        LifeEvent::Resolved { by, note, look_again } => {
+        LifeEvent::Resolved { by, note, look_again, recovery } => {
             let again = look_again.map_or_else(String::new, |at| {
                 format!("; a monitor still says that it goes on, and if it does so at {at} this begins again")
             });
-            format!("{} resolved: {note}{again}", names.actor(by))
+            let recovery = recovery.as_deref();
+            let over = recovery.and_then(|recovery| recovery.over.as_ref());
+            let over = over.map_or_else(String::new, |over| {
+                format!("; IN SPITE OF {}, because: {}", over.unmet.join("; "), over.reason)
+            });
+            let watch = recovery.and_then(|recovery| recovery.watch);
+            let watch = watch.map_or_else(String::new, |until| format!("; its checks go on until {until}"));
+            format!("{} resolved: {note}{over}{again}{watch}", names.actor(by))
         }
         LifeEvent::Reopened { by, reason } => format!("{} reopened: {reason}", names.actor(by)),
         LifeEvent::Reviewed { by, note } => format!("{} reviewed: {note}", names.actor(by)),
@@ -326,6 +334,19 @@ fn of_tasks(event: &TasksEvent, names: &Names<'_>) -> String {
     }
 }
 
+fn of_checks(event: &ChecksEvent, names: &Names<'_>) -> String {
+    match event {
+        ChecksEvent::ValidationAsked { by, checks } => {
+            let checks: Vec<&str> = checks.iter().map(CheckId::as_str).collect();
+            format!("{} asked whether it is over: {} checked", names.actor(by), checks.join(", "))
+        }
+        ChecksEvent::CheckPassed(judged) | ChecksEvent::CheckFailed(judged) | ChecksEvent::CheckUnjudged(judged) => {
+            let Judged { check, verdict, seen, at, took_ms } = judged;
+            format!("Check `{check}` {} at {at}, in {took_ms} ms: {seen}", verdict.words())
+        }
+    }
+}
+
 /// What other clocks said about an event.
 pub(super) fn readings(event: &IncidentEvent) -> Vec<Reading> {
     match event {
@@ -365,6 +386,7 @@ pub(super) fn readings(event: &IncidentEvent) -> Vec<Reading> {
         )
         | IncidentEvent::Roles(_)
         | IncidentEvent::Tasks(_)
+        | IncidentEvent::Checks(_)
         | IncidentEvent::Room(_) => Vec::new(),
     }
 }

@@ -5,8 +5,12 @@ use quarterdeck_core::{
     id::Id,
     incident::{
         IncidentEvent, PageReason, SeverityChange,
-        event::{ClaimsEvent as C, LifeEvent as L, PagingEvent as P, RolesEvent as W, RoomEvent as R, TasksEvent as T},
+        event::{
+            ChecksEvent as K, ClaimsEvent as C, LifeEvent as L, PagingEvent as P, RolesEvent as W, RoomEvent as R,
+            TasksEvent as T,
+        },
         tasks::Claim,
+        unmet::{Judged, Verdict},
     },
     journal::{ErasedEvent, JournalEvent as J, SaidInNeed, Told, TriedFrom},
     policy::Whom,
@@ -29,7 +33,7 @@ pub(crate) const LIFE: Cases<IncidentEvent> = &[
     ("acknowledged.v1", |d| L::Acknowledged { by: any(d), until: any(d) }.into()),
     ("acknowledgement_expired.v1", |_| L::AcknowledgementExpired {}.into()),
     ("mitigated.v1", |d| L::Mitigated { by: any(d), note: any(d) }.into()),
-    ("resolved.v1", |d| L::Resolved { by: any(d), note: any(d), look_again: None }.into()),
+    ("resolved.v1", |d| L::Resolved { by: any(d), note: any(d), look_again: None, recovery: None }.into()),
     ("reopened.v1", |d| L::Reopened { by: any(d), reason: any(d) }.into()),
     ("reviewed.v1", |d| L::Reviewed { by: any(d), note: any(d) }.into()),
     ("merged_into.v1", |d| L::MergedInto { by: any(d), into: any(d) }.into()),
@@ -97,6 +101,20 @@ pub(crate) const ROOM: Cases<IncidentEvent> = &[
     ("room_entered.v1", |d| R::RoomEntered { person: any(d) }.into()),
     ("room_left.v1", |d| R::RoomLeft { person: any(d), seen: any(d) }.into()),
 ];
+
+pub(crate) const CHECKS: Cases<IncidentEvent> = &[
+    ("validation_asked.v1", |d| {
+        let checks = (0..d.below(3)).map(|_| any(d)).collect();
+        K::ValidationAsked { by: any(d), checks }.into()
+    }),
+    ("check_passed.v1", |d| K::CheckPassed(judged(d, Verdict::Passed)).into()),
+    ("check_failed.v1", |d| K::CheckFailed(judged(d, Verdict::Failed)).into()),
+    ("check_unjudged.v1", |d| K::CheckUnjudged(judged(d, Verdict::Unjudged)).into()),
+];
+
+fn judged(d: &mut Draw, verdict: Verdict) -> Judged {
+    Judged { check: any(d), verdict, seen: any(d), at: any(d), took_ms: any(d) }
+}
 
 pub(crate) const TASKS: Cases<IncidentEvent> = &[
     ("task_added.v1", |d| {

@@ -2,7 +2,8 @@
 
 use quarterdeck_core::{
     incident::{
-        ClaimsCommand, Command, LifeCommand, PageOutcome, PagingCommand, ResponseRole, RolesCommand, RoomCommand,
+        ClaimsCommand, Closing, Command, LifeCommand, PageOutcome, PagingCommand, ResponseRole, RolesCommand,
+        RoomCommand,
     },
     money::Usd,
     signal::{Facts, Fingerprint, Loudness, Signal, SignalChange},
@@ -29,6 +30,9 @@ pub(crate) const STORIES: &[Story] = &[
     ("one-claim-and-more", one_claim_and_more),
 ];
 
+fn over() -> Closing {
+    Closing { reason: Some("the monitor lags".to_owned()), ran: Vec::new() }
+}
 fn delivered() -> PageOutcome {
     PageOutcome::Delivered { receipt: "250 queued".to_owned() }
 }
@@ -153,12 +157,15 @@ fn reopened(desk: &mut Desk) {
     desk.wait(120);
     desk.raise(signal("disk full", 1, Some("db"), desk.now));
     desk.settle(&delivered());
-    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "a larger disk".to_owned() }));
+    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "a larger disk".to_owned(), closing: over() }));
     desk.wait(60);
     desk.ask(id, Command::Life(LifeCommand::Reopen { by: ann(), reason: "not large enough".to_owned() }));
     desk.settle(&delivered());
     desk.ask(id, Command::Life(LifeCommand::Acknowledge { by: ann() }));
-    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "two larger disks".to_owned() }));
+    desk.ask(
+        id,
+        Command::Life(LifeCommand::Resolve { by: ann(), note: "two larger disks".to_owned(), closing: over() }),
+    );
     desk.ask(id, Command::Life(LifeCommand::Review { by: ann(), note: "sha256:00".to_owned() }));
 }
 

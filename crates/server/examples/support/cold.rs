@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use quarterdeck_core::{
     id::{Name, SeededIds},
-    incident::{Actor, Command, LifeCommand, PageOutcome, Severity},
+    incident::{Actor, Closing, Command, LifeCommand, PageOutcome, Severity},
     policy::{Contact, EscalationPolicy, Person, Roster, Target, Tier},
     priority::Weights,
     setting::{Rules, Setting},
@@ -104,7 +104,11 @@ pub(crate) async fn resolve_many(engine: &mut Engine, count: usize) -> Outcome<T
         });
         let resolve = |incident| Work::Command {
             incident,
-            command: Command::Life(LifeCommand::Resolve { by: Actor::System, note: String::new() }),
+            command: Command::Life(LifeCommand::Resolve {
+                by: Actor::System,
+                note: String::new(),
+                closing: Closing::default(),
+            }),
         };
         let resolve: Vec<Work> = fates.flatten().filter_map(|fate| incident_of(&fate)).map(resolve).collect();
         settle(engine, now).await?;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time
 
 use quarterdeck_core::{
     detector::Params,
-    id::{ChannelId, SourceId},
+    id::{ChannelId, CheckId, SourceId},
     setting::Setting,
 };
 pub use quarterdeck_formats::severity::SeverityWords;
@@ -12,7 +12,7 @@ use quarterdeck_reach::{heartbeat::Heartbeat, notify::Notifier};
 use quarterdeck_sources::ChainSource;
 
 use super::Mistake;
-use crate::{auth::Token, chats::Chats, doors::tls::Encryption};
+use crate::{auth::Token, chats::Chats, checks::Probe, doors::tls::Encryption};
 
 /// Everything the program needs to start, checked.
 pub struct Configuration {
@@ -48,6 +48,8 @@ pub struct Configuration {
     pub words: SeverityWords,
     /// Parameters of every detector of THE LIST that is on.
     pub detectors: BTreeMap<String, Params>,
+    /// How each check is made that is made outside.
+    pub checks: Arc<BTreeMap<CheckId, Probe>>,
     /// A watcher outside who is told that we are well.
     pub heartbeat: Option<Heartbeat>,
     /// Digest of the file and of what it names, for the log.

@@ -11,6 +11,7 @@ mod wallets;
 mod response;
 mod twice;
 mod watching;
+mod checks;
 
 use std::{
     collections::BTreeMap,
@@ -61,6 +62,11 @@ pub(super) fn resolve(
     let tokens = tokens(&file.token, &file.person, &mut secrets, &mut mistakes);
     let mut sources = watching::sources(&file.source, &mut mistakes);
     let detectors = watching::detectors(&file.detectors, &mut mistakes);
+    let mut setting = setting;
+    let mut probes = BTreeMap::new();
+    if let Some(setting) = &mut setting {
+        (setting.rules.validation, probes) = checks::validation(&file, (&setting.catalogue, &sources), &mut mistakes);
+    }
     let heartbeat = heartbeat(file.heartbeat.as_ref(), parts, &mut mistakes);
     let integrations = integrations(&file.integration, &mut secrets, &mut mistakes);
     let words = response::severity_words(&file.severity_words, &mut mistakes);
@@ -94,6 +100,7 @@ pub(super) fn resolve(
         integrations,
         words,
         heartbeat,
+        checks: Arc::new(probes),
         detectors,
         digest: digest(text, &mistakes.read),
     })

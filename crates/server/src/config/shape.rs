@@ -51,6 +51,10 @@ pub struct File {
     #[serde(default)]
     pub(super) integration: Vec<IntegrationSection>,
     #[serde(default)]
+    pub(super) validation: ValidationSection,
+    #[serde(default)]
+    pub(super) check: Vec<CheckSection>,
+    #[serde(default)]
     pub(super) severity_words: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) detectors: BTreeMap<String, BTreeMap<String, toml::Value>>,
@@ -304,6 +308,72 @@ impl SourceSection {
     pub(super) fn text(&self, key: &str) -> Option<Spanned<String>> {
         let value = self.0.get(key)?;
         value.get_ref().as_str().map(|text| Spanned::new(value.span(), text.to_owned()))
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ValidationSection {
+    pub(super) watch: Option<String>,
+    pub(super) max_age: Option<String>,
+    pub(super) every: Option<String>,
+    pub(super) failures: Option<u32>,
+    pub(super) timeout: Option<String>,
+}
+
+/// A check of any kind. Which keys a kind takes is said in `resolve/checks.rs`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CheckSection {
+    pub(super) name: Spanned<String>,
+    pub(super) kind: String,
+    pub(super) title: Option<String>,
+    #[serde(default)]
+    pub(super) services: Vec<String>,
+    #[serde(default)]
+    pub(super) severities: Vec<String>,
+    #[serde(rename = "for")]
+    pub(super) span: Option<String>,
+    pub(super) url: Option<String>,
+    pub(super) method: Option<String>,
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) status: Vec<u16>,
+    pub(super) expect: Option<String>,
+    #[serde(default)]
+    pub(super) allow_http: bool,
+    pub(super) timeout: Option<String>,
+    pub(super) source: Option<String>,
+    pub(super) params: Option<toml::Value>,
+    pub(super) chain: Option<u64>,
+    pub(super) wallet: Option<String>,
+    pub(super) asset: Option<String>,
+    pub(super) at_least: Option<toml::Value>,
+    pub(super) at_most: Option<toml::Value>,
+}
+
+impl CheckSection {
+    /// The keys that are there, of those that not every kind takes.
+    pub(super) fn given(&self) -> Vec<&'static str> {
+        let all = [
+            ("for", self.span.is_some()),
+            ("url", self.url.is_some()),
+            ("method", self.method.is_some()),
+            ("headers", !self.headers.is_empty()),
+            ("status", !self.status.is_empty()),
+            ("expect", self.expect.is_some()),
+            ("allow_http", self.allow_http),
+            ("timeout", self.timeout.is_some()),
+            ("source", self.source.is_some()),
+            ("params", self.params.is_some()),
+            ("chain", self.chain.is_some()),
+            ("wallet", self.wallet.is_some()),
+            ("asset", self.asset.is_some()),
+            ("at_least", self.at_least.is_some()),
+            ("at_most", self.at_most.is_some()),
+        ];
+        all.into_iter().filter(|(_, is_there)| *is_there).map(|(key, _)| key).collect()
     }
 }
 

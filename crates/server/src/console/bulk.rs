@@ -48,7 +48,7 @@ fn read(filled: &[(String, String)]) -> Result<Bulk, Refused> {
     let command = match one("command").as_deref() {
         Some("acknowledge") => Command::Acknowledge {},
         Some("mitigate") => Command::Mitigate { note },
-        Some("resolve") => Command::Resolve { note },
+        Some("resolve") => Command::Resolve { note, reason: one("override") },
         other => {
             let word = shortened(other.unwrap_or_default());
             return Err(Refused::bad_request(format!("`{word}` is not asked of many here")));
@@ -82,7 +82,7 @@ mod tests {
         let ticked = [("incident", "inc_1"), ("incident", "inc_2"), ("command", "resolve"), ("note", "a\r\nb")];
         let bulk = form(&ticked).unwrap();
         assert_eq!((bulk.incidents.len(), bulk.matching), (2, None));
-        assert_eq!(bulk.command, Command::Resolve { note: "a\nb".to_owned() });
+        assert_eq!(bulk.command, Command::Resolve { note: "a\nb".to_owned(), reason: None });
         assert_eq!(form(&[("command", "acknowledge"), ("severity", "SEV1")]).unwrap_err(), "no incident is ticked");
         assert_eq!(
             form(&[("incident", "inc_1"), ("command", "merge")]).unwrap_err(),

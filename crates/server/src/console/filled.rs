@@ -48,7 +48,7 @@ fn value(field: &Field, text: &str) -> Result<Option<Value>, Refused> {
         | FieldKind::Signal
         | FieldKind::Message
         | FieldKind::Key => (!text.is_empty()).then(|| json!(text)),
-        FieldKind::Task | FieldKind::When => (!text.trim().is_empty()).then(|| json!(text.trim())),
+        FieldKind::Task | FieldKind::Check | FieldKind::When => (!text.trim().is_empty()).then(|| json!(text.trim())),
         // One on each line, or with commas between.
         FieldKind::Resources => {
             let each = text.split(['\n', ',']).map(str::trim).filter(|one| !one.is_empty());

@@ -13,8 +13,8 @@ use crate::{
     guesses::Guesses,
     in_force::Live,
     loops::{
-        audit::Audited, engine::EngineHandle, expire::Expiries, heartbeat::Heartbeats, presence::Presence,
-        pulse::Pulse, steps::Steps, watchdog::Watched,
+        audit::Audited, checks::Checker, engine::EngineHandle, expire::Expiries, heartbeat::Heartbeats,
+        presence::Presence, pulse::Pulse, steps::Steps, watchdog::Watched,
     },
     reaching::Reaching,
     reload::Reloader,
@@ -67,6 +67,8 @@ pub struct App {
     pub guesses: Arc<Guesses>,
     /// Places for those who listen to a stream.
     pub streams: Arc<tokio::sync::Semaphore>,
+    /// Makes checks, and knows what each said last.
+    pub checker: Arc<Checker>,
     /// The rooms that somebody listens to.
     pub rooms: Arc<Rooms>,
     /// How the chats do that incidents are mirrored to.

@@ -10,7 +10,7 @@ use quarterdeck_core::{
     board::IncidentRow,
     id::IncidentId,
     incident::{
-        Refusal,
+        Command as Decided, LifeCommand, Refusal,
         offer::{COMMANDS, CommandKind, Given},
     },
 };
@@ -54,11 +54,18 @@ pub async fn command(
 pub async fn carry_out(app: &Shared, caller: &Caller, id: IncidentId, command: &Command) -> Result<Done, Refused> {
     let (kind, given) = request(command)?;
     with_role(caller.clone(), Role::giving(kind.right))?;
-    let command = kind.command(caller.actor(), &given)?;
+    let mut command = kind.command(caller.actor(), &given)?;
+    if let Decided::Life(LifeCommand::Resolve { closing, .. }) = &mut command {
+        // What was good a moment ago need not be asked again.
+        closing.ran = app.checker.said(id);
+    }
     let log_index = match app.engine.ask(Work::Command { incident: id, command }).await? {
         Answer::Logged { last } => Some(last),
         Answer::Done | Answer::Heard(_) | Answer::Stranded(_) => None,
-        Answer::Refused(refusal) => return Err(refused(app, caller, refusal).await),
+        Answer::Refused(refusal) => {
+            look_first(app, caller, id, &refusal).await?;
+            return Err(refused(app, caller, refusal).await);
+        }
     };
     let incident = app.engine.published().incident(id).await?.ok_or(Refusal::NoSuchIncident { id })?;
     let summary = views::summary(&IncidentRow::of(&incident));
@@ -71,6 +78,15 @@ pub async fn carry_out(app: &Shared, caller: &Caller, id: IncidentId, command: &
         Vec::new()
     };
     Ok(Done { summary, log_index, offers: views::offers(&incident, caller.role.right()), left_open })
+}
+
+/// Where checks that are out of date stand in the way of an end, they are made now, so that the next try knows.
+async fn look_first(app: &Shared, caller: &Caller, id: IncidentId, refusal: &Refusal) -> Result<(), Refused> {
+    let Some(command) = refusal.looks_first(&caller.actor()) else { return Ok(()) };
+    if let Answer::Refused(other) = app.engine.ask(Work::Command { incident: id, command }).await? {
+        tracing::info!(incident = %id, refusal = %other, "its checks are not made anew");
+    }
+    Ok(())
 }
 
 /// The command's row in the list, and its fields as they came.
@@ -112,6 +128,10 @@ async fn refused(app: &Shared, caller: &Caller, refusal: Refusal) -> Refused {
         | Refusal::NotClaimed { .. }
         | Refusal::Held { .. }
         | Refusal::TooManyTasks { .. }
+        | Refusal::ChecksFail { .. }
+        | Refusal::NoSuchCheck { .. }
+        | Refusal::TooManyValidations { .. }
+        | Refusal::OnlyAPerson { .. }
         | Refusal::PageSettled { .. }
         | Refusal::SetAside { .. }
         | Refusal::BadMerge { .. }
@@ -175,7 +195,7 @@ pub async fn resolve(
     InPath(id): InPath,
     Body(body): Body<Text>,
 ) -> Result<Json<Incident>, Refused> {
-    answered(&app, &caller, &id, &Command::Resolve { note: body.text }).await
+    answered(&app, &caller, &id, &Command::Resolve { note: body.text, reason: None }).await
 }
 
 /// It was not over. The older way to ask `reopen` of `/api/v1/incidents/{id}/commands`.

@@ -91,6 +91,7 @@ impl From<Refusal> for Refused {
             | Refusal::NoSuchClaim { .. }
             | Refusal::NoSuchMessage { .. }
             | Refusal::NoSuchTask { .. }
+            | Refusal::NoSuchCheck { .. }
             | Refusal::NoSuchSilence { .. } => StatusCode::NOT_FOUND,
             Refusal::BadField { .. } => StatusCode::BAD_REQUEST,
             Refusal::BadText { .. }
@@ -118,7 +119,10 @@ impl From<Refusal> for Refused {
             | Refusal::NotClaimed { .. }
             | Refusal::Held { .. }
             | Refusal::TooManyTasks { .. }
+            | Refusal::ChecksFail { .. }
+            | Refusal::TooManyValidations { .. }
             | Refusal::TooLong { .. } => StatusCode::CONFLICT,
+            Refusal::OnlyAPerson { .. } => StatusCode::FORBIDDEN,
             Refusal::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,
         };
         let refused = Self::new(status, refusal.code(), refusal.to_string());

@@ -158,6 +158,7 @@ pub fn offer(offer: &Offer) -> api::Offer {
             | FieldKind::Count
             | FieldKind::Flag
             | FieldKind::Task
+            | FieldKind::Check
             | FieldKind::Resources
             | FieldKind::When => Vec::new(),
         },

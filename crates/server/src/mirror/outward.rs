@@ -292,6 +292,7 @@ fn brought(event: &IncidentEvent) -> Option<&PersonId> {
         | IncidentEvent::Paging(_)
         | IncidentEvent::Roles(_)
         | IncidentEvent::Tasks(_)
+        | IncidentEvent::Checks(_)
         | IncidentEvent::Room(_) => None,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::house::{COMMANDER, RESPONDER, VIEWER, command, hear, incident_of, raise, signal, start, theft};
 use quarterdeck_core::{
-    incident::{Actor, Command, LifeCommand, RoomCommand},
+    incident::{Actor, Closing, Command, LifeCommand, RoomCommand},
     signal::{Loudness, SignalChange},
     time::Timestamp,
 };
@@ -279,7 +279,12 @@ async fn what_is_refused_is_said_on_the_page_with_what_was_typed() {
     let house = House::new().await;
     let id = house.theft().await;
     let by = Actor::System;
-    command(&house.running, &id, Command::Life(LifeCommand::Resolve { by, note: "mended".to_owned() })).await;
+    command(
+        &house.running,
+        &id,
+        Command::Life(LifeCommand::Resolve { by, note: "mended".to_owned(), closing: Closing::default() }),
+    )
+    .await;
     let answer = house
         .post(&format!("/incidents/{id}/mitigate"), COMMANDER, "note=we+paused+%3C%2Ftextarea%3E")
         .send()

@@ -56,7 +56,8 @@ impl People {
         }
         if dice.percent(60) {
             tokio::time::sleep(dice.secs(20, 200)).await;
-            ask(&house, &page, "resolve", json!({"text": "it is over"})).await;
+            ask(&house, &page, "resolve", json!({"command": "resolve", "note": "it is over", "override": "I looked"}))
+                .await;
         }
     }
 }
@@ -95,6 +96,8 @@ async fn request(
     word: &str,
     body: &Value,
 ) -> Option<(u16, Value)> {
+    // A command by its own path where it takes more than a text.
+    let word = if body.get("command").is_some() { "commands" } else { word };
     let path = format!("/api/v1/incidents/{incident}/{word}");
     house.ask("POST", &path, &token_of(person), body).await
 }

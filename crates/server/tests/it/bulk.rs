@@ -43,13 +43,24 @@ async fn each_has_an_answer_and_is_the_callers_own_deed() {
         assert!(by.is_some() && incident.timeline.iter().any(|row| row.kind == "acknowledged"), "{incident:?}");
     }
     // The right is asked for each: who may acknowledge may not resolve.
-    let done = ask(RESPONDER, Command::Resolve { note: "noise".to_owned() }, ids.clone(), None).await.unwrap();
+    let done =
+        ask(RESPONDER, Command::Resolve { note: "noise".to_owned(), reason: None }, ids.clone(), None).await.unwrap();
     assert_eq!(codes(&done.answers), ["role", "role", "role"]);
     let about = |service: &str| Some(Matching { service: Some(service.to_owned()), ..Matching::default() });
     let note = "gone".to_owned();
-    let done = ask(COMMANDER, Command::Resolve { note: note.clone() }, Vec::new(), about("rpc")).await.unwrap();
+    let done =
+        ask(COMMANDER, Command::Resolve { note: note.clone(), reason: Some(note.clone()) }, Vec::new(), about("rpc"))
+            .await
+            .unwrap();
     assert_eq!((codes(&done.answers), done.more), (vec!["resolved".to_owned()], false));
-    let done = ask(COMMANDER, Command::Resolve { note }, Vec::new(), Some(Matching::default())).await.unwrap();
+    let done = ask(
+        COMMANDER,
+        Command::Resolve { note: note.clone(), reason: Some(note) },
+        Vec::new(),
+        Some(Matching::default()),
+    )
+    .await
+    .unwrap();
     assert_eq!(codes(&done.answers), ["resolved", "resolved"]);
     assert_eq!(deck.client(VIEWER).incidents(false).await.unwrap(), []);
     deck.settled().await;

@@ -25,6 +25,7 @@ fn example(kind: &CommandKind) -> Command {
             FieldKind::Cents | FieldKind::Count => json!(5),
             FieldKind::Flag => json!(true),
             FieldKind::Task => json!("1"),
+            FieldKind::Check => json!("moves"),
             FieldKind::Resources => json!(["flag:deposits"]),
             FieldKind::When => json!("45m"),
         };
@@ -122,6 +123,7 @@ async fn an_answer_says_what_was_logged_and_what_comes_next() {
         "note",
         "escalate",
         "page",
+        "validate",
         "take_role",
         "add_task",
         "say",

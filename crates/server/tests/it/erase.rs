@@ -79,7 +79,7 @@ async fn what_is_erased_is_gone_and_the_rules_go_on() {
         let deck = deck.restart().await;
         assert!(!everything(&deck, &id).await.contains(NAME));
         deck.client(RESPONDER).command(&id, &Command::Acknowledge {}).await.unwrap();
-        let resolve = Command::Resolve { note: "paid out".to_owned() };
+        let resolve = Command::Resolve { note: "paid out".to_owned(), reason: Some("the monitor lags".to_owned()) };
         deck.client(COMMANDER).command(&id, &resolve).await.unwrap();
         // Ana's address is gone with the rest; she hears at the one that she has now.
         assert_eq!(deck.receiver.next_all_clear().await.text("address"), "ana");

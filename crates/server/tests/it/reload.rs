@@ -175,7 +175,8 @@ async fn nobody_may_go_whom_an_open_incident_ends_at() {
     assert_eq!(deck.client(VIEWER).configuration().await.unwrap(), before);
 
     // When it is over, he may.
-    let over = quarterdeck_api::Command::Resolve { note: "fixed".to_owned() };
+    let over =
+        quarterdeck_api::Command::Resolve { note: "fixed".to_owned(), reason: Some("the monitor lags".to_owned()) };
     deck.client(ADMIN).command(&incident, &over).await.unwrap();
     deck.client(ADMIN).reload().await.unwrap();
     deck.receiver.next_all_clear().await;

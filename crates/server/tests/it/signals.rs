@@ -103,7 +103,10 @@ async fn a_signal_is_found_by_its_id_alone_when_its_incident_is_long_over() {
     let incident = deck.only_incident().await;
     let (id, signal) = (incident.summary.id, incident.signals[0].id.clone());
     assert_eq!(deck.get(&format!("/api/v1/signals/{signal}"), VIEWER).await["became"], "opened");
-    deck.client(COMMANDER).command(&id, &Command::Resolve { note: "repaired".to_owned() }).await.unwrap();
+    deck.client(COMMANDER)
+        .command(&id, &Command::Resolve { note: "repaired".to_owned(), reason: Some("the monitor lags".to_owned()) })
+        .await
+        .unwrap();
     deck.receiver.next_all_clear().await;
     let mut over = alert("rpc", "NodeDown", "eth-1");
     over["endsAt"] = json!(deck.clock.now());

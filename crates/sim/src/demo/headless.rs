@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use quarterdeck_core::{
     id::{IncidentId, PersonId, SeededIds},
-    incident::{Actor, Command, Incident, IncidentEvent, LifeCommand, LifeEvent, MessageKind, PageOutcome as Settled},
+    incident::{
+        Actor, Closing, Command, Incident, IncidentEvent, LifeCommand, LifeEvent, MessageKind, PageOutcome as Settled,
+    },
     time::Timestamp,
 };
 use quarterdeck_host::clock::{Clock, PausedClock};
@@ -152,7 +154,7 @@ async fn respond(company: Company, mut answers: mpsc::Receiver<WillAnswer>) {
             drop(say(Command::Life(LifeCommand::Mitigate { by: by(), note })).await);
             tokio::time::sleep(RESOLVED_AFTER).await;
             let note = "no further movement; the contract stays paused until the fix is audited".to_owned();
-            drop(say(Command::Life(LifeCommand::Resolve { by: by(), note })).await);
+            drop(say(Command::Life(LifeCommand::Resolve { by: by(), note, closing: Closing::default() })).await);
         });
     }
     while answering.join_next().await.is_some() {}

@@ -32,6 +32,8 @@ pub(super) enum Happening {
     Does { who: String, deed: Deed, incident: Option<usize> },
     /// How a channel behaves from now on.
     Channel { channel: String, person: Option<String>, manner: Manner, after: Duration },
+    /// What a check says from now on.
+    Check { check: String, answer: Answer },
     /// Something happens on a chain, or to our sight of it.
     Chain(OnChain),
 }
@@ -51,23 +53,44 @@ pub(super) enum Deed {
     Acknowledges,
     AcknowledgesOne(Subject),
     Mitigates(String),
-    Resolves(String),
+    /// What was done, and why in spite of what stands in the way.
+    Resolves(String, Option<String>),
+    Validates(Option<String>),
     Reopens(String),
     Reviews(String),
     Notes(String),
     Escalates(String),
     Takes(ResponseRole),
     GivesUp(ResponseRole),
-    Pages { whom: String, role: Option<ResponseRole>, reason: String },
+    Pages {
+        whom: String,
+        role: Option<ResponseRole>,
+        reason: String,
+    },
     Accepts,
     Declines(String),
-    HandsOver { to: String, reason: String },
-    States { facts: Facts, instead: bool },
+    HandsOver {
+        to: String,
+        reason: String,
+    },
+    States {
+        facts: Facts,
+        instead: bool,
+    },
     MergesInto(usize),
-    Declares { title: String, service: Option<String>, severity: Severity, facts: Facts, drill: bool },
+    Declares {
+        title: String,
+        service: Option<String>,
+        severity: Severity,
+        facts: Facts,
+        drill: bool,
+    },
     Talks(Talk),
     OfTask(OfTask),
-    Silences { matchers: Vec<(String, String)>, span: Duration },
+    Silences {
+        matchers: Vec<(String, String)>,
+        span: Duration,
+    },
     EndsSilence,
 }
 
@@ -89,6 +112,19 @@ pub(super) struct Claims {
     pub(super) reason: String,
 }
 
+/// What a check says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// All is well, and what was seen.
+    Passes(String),
+    /// It is not.
+    Fails(String),
+    /// Nothing comes in time.
+    Silent,
+    /// What comes is no answer.
+    Errs(String),
+}
+
 /// How a channel behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
@@ -98,7 +134,7 @@ pub(super) enum Manner {
 }
 
 /// What may stand in a line, for error texts.
-const VOCABULARY: &str = "`monitor …`, `the channel …`, a person and one of acknowledges, mitigates, resolves, reopens, reviews, \
+const VOCABULARY: &str = "`monitor …`, `the channel …`, `check …`, a person and one of acknowledges, mitigates, resolves, validates, reopens, reviews, \
                           notes, escalates, declares, pages, accepts, declines, hands, takes, gives, states, merges, silences, \
                           ends, says, decides, asks, answers, types, changes, withdraws, pins, unpins, `opens the room`, \
                           `closes the room`, adds, claims, renews, releases, finishes, drops; or something that happens on a chain";
@@ -116,6 +152,9 @@ pub(super) fn read(text: &str) -> Result<Happening, String> {
     }
     if words.takes("the channel") {
         return channel(words);
+    }
+    if words.takes("check") {
+        return check(words);
     }
     if let Some(done) = person(words.clone())? {
         return Ok(done);
@@ -191,6 +230,25 @@ fn channel(mut words: Words) -> Result<Happening, String> {
     Ok(Happening::Channel { channel, person, manner, after })
 }
 
+/// `check NAME passes ["SEEN"]`, `fails "SEEN"`, `errs "WHY"`, `times out`, `is silent`.
+fn check(mut words: Words) -> Result<Happening, String> {
+    let check = words.next("the name of a check")?;
+    let answer = if words.takes("passes") {
+        Answer::Passes(text(&mut words, false)?)
+    } else if words.takes("fails") {
+        Answer::Fails(text(&mut words, true)?)
+    } else if words.takes("errs") {
+        Answer::Errs(text(&mut words, true)?)
+    } else if words.takes("times out") || words.takes("is silent") {
+        Answer::Silent
+    } else {
+        let verbs = "`passes`, `fails`, `errs`, `times out` or `is silent`";
+        return Err(format!("expected {verbs}, found {}", words.found()));
+    };
+    words.end()?;
+    Ok(Happening::Check { check, answer })
+}
+
 fn person(mut words: Words) -> Result<Option<Happening>, String> {
     let who = words.next("who or what")?;
     let mut target = None;
@@ -206,7 +264,13 @@ fn person(mut words: Words) -> Result<Option<Happening>, String> {
             Deed::AcknowledgesOne(Subject { name, service, drill: false })
         }
         "mitigates" => Deed::Mitigates(text(&mut words, false)?),
-        "resolves" => Deed::Resolves(text(&mut words, false)?),
+        "resolves" => {
+            let note = text(&mut words, false)?;
+            let reason = if words.takes("overriding") { Some(text(&mut words, true)?) } else { None };
+            Deed::Resolves(note, reason)
+        }
+        "validates" if words.is_over() || words.peek(0).starts_with('#') => Deed::Validates(None),
+        "validates" => Deed::Validates(Some(words.next("a check")?)),
         "reviews" => Deed::Reviews(text(&mut words, false)?),
         "reopens" => Deed::Reopens(text(&mut words, true)?),
         "notes" => Deed::Notes(text(&mut words, true)?),

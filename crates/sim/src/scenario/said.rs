@@ -5,8 +5,8 @@ use quarterdeck_core::{
     board::Board,
     id::{IncidentId, PageId, SignalId},
     incident::{
-        Actor, ClaimsEvent, IncidentEvent, LifeEvent, MessageKind, PageOutcome, PageReason, PagingEvent, RolesEvent,
-        RoomEvent, TasksEvent,
+        Actor, ChecksEvent, ClaimsEvent, IncidentEvent, LifeEvent, MessageKind, PageOutcome, PageReason, PagingEvent,
+        RolesEvent, RoomEvent, TasksEvent,
     },
     journal::JournalEvent,
     signal::{Signal, SignalStatus},
@@ -68,7 +68,10 @@ pub(super) fn of_incident(
         E::Life(LifeEvent::Acknowledged { .. }) => "acknowledged".to_owned(),
         E::Life(LifeEvent::AcknowledgementExpired {}) => "acknowledgement expired".to_owned(),
         E::Life(LifeEvent::Mitigated { .. }) => "mitigated".to_owned(),
-        E::Life(LifeEvent::Resolved { by, .. }) => format!("resolved{}", itself(by)),
+        E::Life(LifeEvent::Resolved { by, recovery, .. }) => {
+            let over = recovery.as_ref().is_some_and(|recovery| recovery.over.is_some());
+            format!("resolved{}{}", itself(by), if over { " in spite of its checks" } else { "" })
+        }
         E::Life(LifeEvent::Reopened { by, .. }) => format!("reopened{}", itself(by)),
         E::Life(LifeEvent::Reviewed { .. }) => "reviewed".to_owned(),
         E::Life(LifeEvent::MergedInto { into, .. }) => format!("merged into {}", number(*into)),
@@ -76,6 +79,12 @@ pub(super) fn of_incident(
         E::Paging(PagingEvent::HandedOver { policy, .. }) => format!("handed over to {}", policy.id),
         E::Roles(event) => of_roles(board, incident, event),
         E::Room(event) => of_room(board, incident, event),
+        E::Checks(ChecksEvent::ValidationAsked { .. }) => "validation asked".to_owned(),
+        E::Checks(
+            ChecksEvent::CheckPassed(judged) | ChecksEvent::CheckFailed(judged) | ChecksEvent::CheckUnjudged(judged),
+        ) => {
+            format!("check {} {}", judged.check, judged.verdict.words())
+        }
         E::Tasks(event) => of_task(board, incident, number, event),
     })
 }

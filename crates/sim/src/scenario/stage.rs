@@ -1,6 +1,7 @@
 //! A timeline as it is played: the rules of response and the detectors themselves, in virtual time. Nothing is sent and nothing
 //! waits; a page is settled as the channel of the story behaves. Tests: `tests/scenarios.rs`, and the scenarios themselves.
 
+mod checks;
 mod room;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -9,10 +10,11 @@ use quarterdeck_core::{
     board::{Board, Fate},
     chain::ChainEvent,
     detector::Knowledge,
-    id::{Id, IdSource as _, IncidentId, Kind, Name, PageId, SeededIds, SilenceId, kind},
+    id::{CheckId, Id, IdSource as _, IncidentId, Kind, Name, PageId, SeededIds, SilenceId, kind},
     incident::{
-        Actor, ClaimsCommand, Command, Declaration, Incident, IncidentEvent, LifeCommand, LifeEvent, PageOutcome,
-        PagingCommand, PagingEvent, ResponseRole, RolesCommand, RoomCommand, TasksCommand,
+        Actor, ChecksCommand, ClaimsCommand, Closing, Command, Declaration, Incident, IncidentEvent, LifeCommand,
+        LifeEvent, PageOutcome, PagingCommand, PagingEvent, ResponseRole, RolesCommand, RoomCommand, TasksCommand,
+        checks::memory::Memory,
         tasks::command::{Claiming, Which},
     },
     journal::{Body, Recorded, Stream},
@@ -24,7 +26,7 @@ use quarterdeck_detect::pipeline::Pipeline;
 
 use super::{
     chain::{Chain, OnChain},
-    happening::{Claims, Deed, Happening, Manner, OfTask, Subject},
+    happening::{Answer, Claims, Deed, Happening, Manner, OfTask, Subject},
     rooms::Rooms,
     said,
     world::World,
@@ -65,6 +67,10 @@ pub(super) struct Stage {
     claims: BTreeMap<Fingerprint, String>,
     silences: Vec<SilenceId>,
     rooms: Rooms,
+    /// What each check says when it is made.
+    answers: BTreeMap<CheckId, Answer>,
+    /// What checks said that is in no event.
+    ran: Memory,
     said: Vec<String>,
 }
 
@@ -90,6 +96,8 @@ impl Stage {
             claims: BTreeMap::new(),
             silences: Vec::new(),
             rooms: Rooms::default(),
+            answers: BTreeMap::new(),
+            ran: Memory::default(),
             said: Vec::new(),
         })
     }
@@ -118,7 +126,8 @@ impl Stage {
     fn advance(&mut self, at: Timestamp, is_told: bool) -> Result<(), Stuck> {
         for _ in 0..STEPS_MAX {
             let fate = self.under_way.keys().next().map(|(when, _)| *when);
-            let due = [fate, self.board.next_deadline(), self.rooms.next()].into_iter().flatten().min();
+            let check = self.next_check();
+            let due = [fate, self.board.next_deadline(), self.rooms.next(), check].into_iter().flatten().min();
             let Some(next) = due.filter(|next| *next <= at) else {
                 self.now = at;
                 return Ok(());
@@ -126,6 +135,8 @@ impl Stage {
             self.now = self.now.max(next);
             let done = if fate.is_some_and(|fate| fate <= self.now) {
                 self.settle()
+            } else if check.is_some_and(|check| check <= self.now) {
+                self.make_checks()
             } else {
                 self.look_who_is_there().and_then(|()| self.carry_out())
             };
@@ -140,7 +151,8 @@ impl Stage {
     /// Whether all that belongs to this instant has happened.
     fn rests(&self) -> bool {
         let fate = self.under_way.keys().next().map(|(when, _)| *when);
-        [fate, self.board.next_deadline(), self.rooms.next()].into_iter().flatten().all(|next| next > self.now)
+        let all = [fate, self.board.next_deadline(), self.rooms.next(), self.next_check()];
+        all.into_iter().flatten().all(|next| next > self.now)
     }
 
     fn carry_out(&mut self) -> Result<(), String> {
@@ -180,6 +192,7 @@ impl Stage {
                 self.channels.insert((channel.clone(), person.clone()), (*manner, *after));
                 Ok(())
             }
+            Happening::Check { check, answer } => self.answers_from_now_on(check, answer),
             Happening::Chain(what) => self.on_chain(what),
         }
     }
@@ -349,7 +362,14 @@ impl Stage {
         let command = match deed.clone() {
             Deed::Acknowledges => Command::Life(LifeCommand::Acknowledge { by }),
             Deed::Mitigates(note) => Command::Life(LifeCommand::Mitigate { by, note }),
-            Deed::Resolves(note) => Command::Life(LifeCommand::Resolve { by, note }),
+            Deed::Resolves(note, reason) => {
+                let closing = Closing { reason, ran: self.ran.of(id) };
+                Command::Life(LifeCommand::Resolve { by, note, closing })
+            }
+            Deed::Validates(check) => {
+                let check = check.as_deref().map(name).transpose()?;
+                Command::Checks(ChecksCommand::Validate { by, check })
+            }
             Deed::Reopens(reason) => Command::Life(LifeCommand::Reopen { by, reason }),
             Deed::Reviews(note) => Command::Life(LifeCommand::Review { by, note }),
             Deed::Notes(text) => Command::Room(RoomCommand::Note { by, text }),
@@ -444,11 +464,19 @@ impl Stage {
     }
 
     fn command(&mut self, id: IncidentId, command: Command) -> Result<(), String> {
+        let asker = match &command {
+            Command::Life(LifeCommand::Resolve { by, .. }) => Some(by.clone()),
+            _ => None,
+        };
         match self.board.command(id, command, &self.world.setting, self.now, &mut self.ids) {
             Ok(recorded) => self.keep(recorded),
             Err(refusal) => {
                 self.say(format!("refused: {}", refusal.code()));
-                Ok(())
+                // As the program does: what is out of date is looked at again, so that the next try knows.
+                match asker.and_then(|by| refusal.looks_first(&by)) {
+                    Some(look) => self.command(id, look),
+                    None => Ok(()),
+                }
             }
         }
     }

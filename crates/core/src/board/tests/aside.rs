@@ -60,7 +60,7 @@ fn what_does_not_fold_is_seen_before_anything_of_it_is_taken_in() {
     let id = desk.open(signal("a", 0));
     let resolve = desk.board.command(
         id,
-        Command::Life(LifeCommand::Resolve { by: ann(), note: "done".to_owned() }),
+        Command::Life(LifeCommand::Resolve { by: ann(), note: "done".to_owned(), closing: in_spite() }),
         &desk.setting,
         desk.now,
         &mut desk.ids,

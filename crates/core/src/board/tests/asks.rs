@@ -80,7 +80,7 @@ fn an_acknowledgement_does_not_call_back_who_was_asked_by_name() {
     desk.ask(id, Command::Life(LifeCommand::Mitigate { by: ann(), note: "paused".to_owned() }));
     assert_eq!(desk.ask(id, asks(ann(), "boss")), "asked_in; page boss by mail (CalledIn)");
     assert_eq!(desk.settle(id, &delivered()), "page_settled; ");
-    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "mended".to_owned() }));
+    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "mended".to_owned(), closing: in_spite() }));
     assert_eq!((desk.state(id, 3), desk.incident(id).phase()), (AskState::Moot, Phase::Resolved));
     let looks = desk.incident(id).looks_again();
     assert_eq!(desk.board.next_deadline(), looks, "nothing but a look at the monitor");

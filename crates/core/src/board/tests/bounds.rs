@@ -69,7 +69,7 @@ fn what_is_too_much_is_gathered_as_bad_as_the_worst_and_pages_once() {
     let about = Signal { service: Some(name("mail")), ..light("mail slow") };
     assert_ne!(gathered(desk.raise(about)), home);
     assert_eq!(desk.board.open_incidents(), 4);
-    desk.ask(home, Command::Life(LifeCommand::Resolve { by: ann(), note: "done".to_owned() }));
+    desk.ask(home, Command::Life(LifeCommand::Resolve { by: ann(), note: "done".to_owned(), closing: in_spite() }));
     assert_eq!(desk.board.over_bounds().count(), 1);
 }
 

@@ -18,7 +18,7 @@ fn cold(desk: &mut Desk, claim: &str) -> IncidentId {
     desk.duties();
     desk.settle(id, &delivered());
     desk.ask(id, Command::Life(LifeCommand::Acknowledge { by: ann() }));
-    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "done".to_owned() }));
+    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "done".to_owned(), closing: in_spite() }));
     desk.end(claim);
     assert_eq!(desk.board.cool(&desk.setting.rules, desk.now), 0, "too early");
     desk.wait(31 * 60);
@@ -50,7 +50,7 @@ fn one_whose_page_is_under_way_stays_warm_until_its_outcome_is_known() {
     let mut desk = Desk::new();
     let id = desk.open(signal("a", 0));
     desk.duties();
-    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "done".to_owned() }));
+    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "done".to_owned(), closing: in_spite() }));
     desk.end("a");
     desk.wait(3_600);
     assert_eq!(desk.board.cool(&desk.setting.rules, desk.now), 0);

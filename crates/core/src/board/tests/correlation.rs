@@ -174,7 +174,7 @@ fn what_a_person_reopened_is_not_closed_by_a_signal() {
 fn a_monitor_that_goes_on_after_a_hasty_resolve_is_heard_again() {
     let mut desk = Desk::new();
     let id = desk.open(about("api", "slow"));
-    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "done".to_owned() }));
+    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "done".to_owned(), closing: in_spite() }));
     desk.wait(60);
     assert_eq!(desk.raise(about("api", "slow")), Fate::Repeated(id), "it may take a while to clear");
     desk.wait(31 * 60);

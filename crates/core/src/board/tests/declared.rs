@@ -88,7 +88,7 @@ fn a_double_click_or_a_retried_request_opens_nothing() {
     desk.wait(5);
     assert_eq!(declare(&mut desk, declaration("bob", Severity::Sev1, Some("web"), "k")), Fate::Repeated(id));
     assert_eq!(desk.incident(id).severity(), Severity::Sev3);
-    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "done".to_owned() }));
+    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "done".to_owned(), closing: in_spite() }));
     desk.wait(100_000);
     assert_eq!(declare(&mut desk, declaration("bob", Severity::Sev3, Some("web"), "k")), Fate::Repeated(id));
     let drill = Declaration { drill: true, ..declaration("bob", Severity::Sev3, Some("web"), "k") };

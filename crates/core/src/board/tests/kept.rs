@@ -25,7 +25,7 @@ fn busy() -> (Desk, IncidentId) {
     desk.duties();
     desk.settle(over, &delivered());
     desk.ask(over, Command::Life(LifeCommand::Acknowledge { by: ann() }));
-    desk.ask(over, Command::Life(LifeCommand::Resolve { by: Actor::Token("ci".to_owned()), note: "done".to_owned() }));
+    desk.ask(over, Command::Life(LifeCommand::Resolve { by: ann(), note: "done".to_owned(), closing: in_spite() }));
     desk.end("over");
     let text = desk.recorded.iter().map(|one| one.body.to_json().unwrap()).next().unwrap();
     let stream = Stream::Incident(over);

@@ -25,7 +25,10 @@ fn pages_of_any_length_give_the_whole_list_in_its_order() {
         let loudness = if number % 3 == 0 { Loudness::Warning } else { Loudness::Critical };
         let id = desk.open(Signal { loudness, ..signal(&format!("case {number}"), 0) });
         if number % 2 == 0 {
-            desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "done".to_owned() }));
+            desk.ask(
+                id,
+                Command::Life(LifeCommand::Resolve { by: ann(), note: "done".to_owned(), closing: in_spite() }),
+            );
             over.push(id);
         } else {
             open.push(id);

@@ -40,7 +40,7 @@ fn whom_a_page_reached_hears_once_that_it_is_over() {
     desk.after(300);
     desk.settle(id, &PageOutcome::Unknown { error: "no answer".to_owned() });
     let before = desk.recorded.len();
-    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "fixed".to_owned() }));
+    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "fixed".to_owned(), closing: in_spite() }));
     let clear = desk.leaving(id, before);
     let mut said = whom(&clear);
     said.sort();
@@ -54,7 +54,7 @@ fn whom_a_page_reached_hears_once_that_it_is_over() {
     desk.ask(id, Command::Life(LifeCommand::Reopen { by: ann(), reason: "it is back".to_owned() }));
     assert_eq!(outbox::wanted(desk.incident(id), &clear[0]), Err(Unwanted::Reopened));
     let again = desk.recorded.len();
-    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "fixed".to_owned() }));
+    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "fixed".to_owned(), closing: in_spite() }));
     let later = desk.leaving(id, again);
     assert_eq!(later.len(), clear.len());
     assert!(later.iter().all(|one| !clear.contains(one)), "the second all-clear is another one");
@@ -80,7 +80,7 @@ fn a_page_that_somebody_asked_for_is_wanted_although_somebody_answered() {
     let asked = desk.leaving(id, before);
     assert_eq!(whom(&asked), ["Page to ann by push at ann@push", "Page to ann by mail at ann@mail"]);
     assert!(asked.iter().all(|page| outbox::wanted(desk.incident(id), page) == Ok(())));
-    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "fixed".to_owned() }));
+    desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "fixed".to_owned(), closing: in_spite() }));
     assert_eq!(outbox::wanted(desk.incident(id), &asked[0]), Err(Unwanted::Answered));
 }
 
@@ -101,7 +101,10 @@ fn whose_address_was_erased_hears_at_the_one_of_now() {
     let ann = desk.setting.roster.people.get_mut(&name("ann")).unwrap();
     ann.contacts[0].address = "ann@sea".to_owned();
     let before = desk.recorded.len();
-    desk.ask(id, Command::Life(LifeCommand::Resolve { by: Actor::System, note: "fixed".to_owned() }));
+    desk.ask(
+        id,
+        Command::Life(LifeCommand::Resolve { by: Actor::System, note: "fixed".to_owned(), closing: in_spite() }),
+    );
     assert_eq!(whom(&desk.leaving(id, before)), ["AllClear to ann by push at ann@sea"]);
 
     // Without the channel by the first contact that there is; without a contact not at all.

@@ -29,7 +29,10 @@ fn from_the_first_page_to_a_reopening() {
         desk.ask(id, Command::Life(LifeCommand::Mitigate { by: ann(), note: "paused".to_owned() })),
         "mitigated"
     );
-    assert_eq!(desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "fixed".to_owned() })), "resolved");
+    assert_eq!(
+        desk.ask(id, Command::Life(LifeCommand::Resolve { by: ann(), note: "fixed".to_owned(), closing: in_spite() })),
+        "resolved"
+    );
     let looks_again = desk.now.plus(Duration::from_mins(30));
     assert_eq!(desk.board.next_deadline(), Some(looks_again), "its monitor still says so");
     let reopened = desk.ask(id, Command::Life(LifeCommand::Reopen { by: ann(), reason: "it is back".to_owned() }));

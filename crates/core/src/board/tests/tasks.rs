@@ -213,7 +213,7 @@ fn claims_go_on_in_the_incident_that_it_became_part_of_and_end_when_it_is_over()
     assert_eq!((adopted.title.as_str(), adopted.from, adopted.claim().unwrap().until), ("pause", Some(one), until));
     assert_eq!(desk.refused(one, finish(bob(), 1)).code(), "wrong_phase");
     assert_eq!(desk.board.holders(&"flag:bridge".parse().unwrap(), desk.now).len(), 1, "held once, not twice");
-    desk.ask(two, Command::Life(LifeCommand::Resolve { by: ann(), note: "over".to_owned() }));
+    desk.ask(two, Command::Life(LifeCommand::Resolve { by: ann(), note: "over".to_owned(), closing: in_spite() }));
     assert!(desk.board.all_held(desk.now).is_empty());
     assert_eq!(desk.incident(two).open_tasks().len(), 2, "what was not done is still to be done");
     assert_eq!(desk.ask(two, finish(ann(), 2)), "task_done");
@@ -408,7 +408,7 @@ fn two_responders_never_both_win_unless_one_says_why() {
             let count = u32::try_from(board.incident(id).unwrap().tasks().len()).unwrap();
             let command = match dice.below(40) {
                 0 => Command::Life(LifeCommand::MergeInto { by, into: two }),
-                1 => Command::Life(LifeCommand::Resolve { by, note: "over".to_owned() }),
+                1 => Command::Life(LifeCommand::Resolve { by, note: "over".to_owned(), closing: in_spite() }),
                 2 => Command::Life(LifeCommand::Reopen { by, reason: "not over".to_owned() }),
                 3 => Command::Room(RoomCommand::Note { by, text: "looking".to_owned() }),
                 4..=8 => {

@@ -253,12 +253,12 @@ impl Incident {
         let more = self.claims.held || self.claims.is_vouched() || self.claims.absorbed > 0;
         if severity >= self.paging.escalation.policy.page_at && self.life.is_outgrown(severity) && live == 0 && !more {
             // What was undone had made it milder. Nobody's answer covers the rest, and nothing of that stands.
-            let note = "what was answered for was retracted, and every other signal is over".to_owned();
-            events.push(LifeEvent::Resolved { by: Actor::System, note, look_again: None }.into());
+            let note = "what was answered for was retracted, and every other signal is over";
+            events.push(self.ended_by_itself(note, ctx.setting, ctx.now));
         }
         if known.is_live() {
             let ended = self.claims.signals.values().any(|other| other.status == SignalStatus::Ended);
-            events.extend(self.closing(self.claims.live.saturating_sub(1), ended));
+            events.extend(self.closing(self.claims.live.saturating_sub(1), ended, ctx));
             events.extend(self.covered_without(&[id], severity, ctx));
         }
         events
@@ -278,7 +278,7 @@ impl Incident {
             }
         }
         if !ended.is_empty() {
-            events.extend(self.closing(self.claims.live.saturating_sub(ended.len()), true));
+            events.extend(self.closing(self.claims.live.saturating_sub(ended.len()), true, ctx));
             events.extend(self.covered_without(&ended, self.claims.severity, ctx));
         }
         events
@@ -292,7 +292,7 @@ impl Incident {
 
     /// With nothing live left and nobody on it, there is nothing to answer any more: it resolves by itself. Where everything
     /// was undone and a page waits for its answer, it waits as long: a chain that undid a claim often makes it again.
-    fn closing(&self, live: usize, ended: bool) -> Option<IncidentEvent> {
+    fn closing(&self, live: usize, ended: bool, ctx: &Ctx<'_>) -> Option<IncidentEvent> {
         let over = self.life.phase == Phase::Triggered
             && !self.claims.held
             && !self.claims.is_vouched()
@@ -305,7 +305,7 @@ impl Incident {
             (false, false, None) => "every signal was retracted and nobody had answered",
             (false, false, Some(_)) => return None,
         };
-        over.then(|| LifeEvent::Resolved { by: Actor::System, note: note.to_owned(), look_again: None }.into())
+        over.then(|| self.ended_by_itself(note, ctx.setting, ctx.now))
     }
 
     /// Signals of an incident that is merged into this one: those that are not here yet.

@@ -1,8 +1,9 @@
 //! What may be asked of an incident's life, and what it owes. Tests: in `decide`, in `board/tests/`, and the laws in `tests/laws.rs`.
 
+use super::checks::Resolving;
 use crate::{
     incident::{
-        Actor, Ctx, Incident, IncidentEvent, LifeCommand, LifeEvent, PageReason, Phase, Refusal,
+        Actor, Closing, Ctx, Incident, IncidentEvent, LifeCommand, LifeEvent, PageReason, Phase, Refusal,
         text::{account, bounded, sentence},
     },
     limits::TIER_DELAY_MIN,
@@ -22,12 +23,10 @@ impl Incident {
                 account("mitigate", &by, &note)?;
                 LifeEvent::Mitigated { by, note }
             }
-            LifeCommand::Resolve { by, note } => {
+            LifeCommand::Resolve { by, note, closing: Closing { reason, ran } } => {
                 self.may("resolve", self.life.phase.is_open())?;
                 account("resolve", &by, &note)?;
-                let firing = self.claims.firing().next().is_some();
-                let bound = ctx.setting.rules.still_firing.filter(|_| firing);
-                LifeEvent::Resolved { by, note, look_again: bound.map(|bound| ctx.now.plus(bound)) }
+                return self.resolve(Resolving { by, note, reason, ran }, ctx);
             }
             LifeCommand::Reopen { by, reason } => {
                 let over = matches!(self.life.phase, Phase::Mitigated | Phase::Resolved | Phase::Reviewed);
@@ -68,11 +67,11 @@ impl Incident {
     }
 
     /// The acknowledgement ran out; where nothing stands any more, it is over with it.
-    pub(crate) fn expire_acknowledgement(&self, events: &mut Vec<IncidentEvent>) {
+    pub(crate) fn expire_acknowledgement(&self, ctx: &Ctx<'_>, events: &mut Vec<IncidentEvent>) {
         events.push(LifeEvent::AcknowledgementExpired {}.into());
         if !self.claims.stands {
-            let note = "no signal stands and the acknowledgement ran out".to_owned();
-            events.push(LifeEvent::Resolved { by: Actor::System, note, look_again: None }.into());
+            let note = "no signal stands and the acknowledgement ran out";
+            events.push(self.ended_by_itself(note, ctx.setting, ctx.now));
         }
     }
 }

@@ -7,7 +7,7 @@ use super::reach::{self, Reach, next_contact, reach};
 use crate::{
     id::{PageId, PersonId, PolicyId},
     incident::{
-        Actor, ClaimsEvent, Ctx, Escalation, Incident, IncidentEvent, LifeEvent, PageOutcome, PageReason, PageRecord,
+        Actor, ClaimsEvent, Ctx, Escalation, Incident, IncidentEvent, PageOutcome, PageReason, PageRecord,
         PagingCommand, PagingEvent, Phase, Refusal, RoomEvent, Severity, text::sentence,
     },
     limits::{POLICIES_NAMED_MAX, TIER_DELAY_MIN, UNREACHED_DOUBLINGS_MAX, UNREACHED_PAUSE},
@@ -201,8 +201,8 @@ impl Incident {
             PagingDuty::Tell(person) => self.tell(&person, ctx, events),
             PagingDuty::NobodyReached => events.push(self.nobody_reached(self.wants_answer(), ctx.now)),
             PagingDuty::StandDown => {
-                let note = "every signal was retracted and nobody had answered".to_owned();
-                events.push(LifeEvent::Resolved { by: Actor::System, note, look_again: None }.into());
+                let note = "every signal was retracted and nobody had answered";
+                events.push(self.ended_by_itself(note, ctx.setting, ctx.now));
             }
         }
     }

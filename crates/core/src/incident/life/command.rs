@@ -1,6 +1,18 @@
 //! What people ask of an incident as a whole.
 
-use crate::{id::IncidentId, incident::Actor};
+use crate::{
+    id::IncidentId,
+    incident::{Actor, unmet::Judged},
+};
+
+/// What comes with the word that it is over.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Closing {
+    /// Why it is over though something stands in the way; none: then it is not.
+    pub reason: Option<String>,
+    /// What checks said lately that is in no event, because it was no news.
+    pub ran: Vec<Judged>,
+}
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +35,8 @@ pub enum LifeCommand {
         by: Actor,
         /// What was done.
         note: String,
+        /// On what that rests.
+        closing: Closing,
     },
     /// It was not over.
     Reopen {

@@ -16,6 +16,34 @@ use crate::{
     time::Timestamp,
 };
 
+/// Why it was over though something stood in the way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overridden {
+    /// The sentence of whoever said so.
+    pub reason: String,
+    /// What stood in the way, a line each.
+    pub unmet: Vec<String>,
+}
+
+/// What the end of an incident rests on, and how long it is looked at afterwards.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Recovery {
+    /// Until when its checks go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<Timestamp>,
+    /// Why in spite of what stood in the way; none: nothing did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<Overridden>,
+}
+
+impl Recovery {
+    fn redacted(&self) -> Self {
+        let unnamed =
+            |over: &Overridden| Overridden { reason: erased(), unmet: over.unmet.iter().map(|_| erased()).collect() };
+        Self { watch: self.watch, over: self.over.as_ref().map(unnamed) }
+    }
+}
+
 /// How it begins, is answered and ends. `type` is the variant with its version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type")]
@@ -65,6 +93,9 @@ pub enum LifeEvent {
         /// A monitor said then that it goes on: if it still does at this instant, it was not over.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         look_again: Option<Timestamp>,
+        /// That its checks go on, and what was overridden; none: neither.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        recovery: Option<Box<Recovery>>,
     },
     /// It was not over.
     #[serde(rename = "reopened.v1")]
@@ -128,9 +159,12 @@ impl Family for LifeEvent {
                 drill: *drill,
             },
             Self::Mitigated { by, note: _ } => Self::Mitigated { by: by.clone(), note: erased() },
-            Self::Resolved { by, note: _, look_again } => {
-                Self::Resolved { by: by.clone(), note: erased(), look_again: *look_again }
-            }
+            Self::Resolved { by, note: _, look_again, recovery } => Self::Resolved {
+                by: by.clone(),
+                note: erased(),
+                look_again: *look_again,
+                recovery: recovery.as_ref().map(|recovery| Box::new(recovery.redacted())),
+            },
             Self::Reopened { by, reason: _ } => Self::Reopened { by: by.clone(), reason: erased() },
             Self::Reviewed { by, note: _ } => Self::Reviewed { by: by.clone(), note: erased() },
             Self::Acknowledged { by: _, until: _ }

@@ -49,6 +49,8 @@ pub enum FieldKind {
     Task,
     /// Things that people act on, `KIND:NAME` each.
     Resources,
+    /// A check of the house.
+    Check,
     /// An instant, or a span from now: `45m`.
     When,
 }
@@ -71,6 +73,7 @@ impl FieldKind {
             Self::Flag => "flag",
             Self::Task => "task",
             Self::Resources => "resources",
+            Self::Check => "check",
             Self::When => "when",
         }
     }

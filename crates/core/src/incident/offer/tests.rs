@@ -12,6 +12,7 @@ use crate::{
     setting::{Rules, Setting},
     signal::{Explanation, Fingerprint, Loudness, Signal, SignalStatus},
     time::Timestamp,
+    validation::{Check, Judge, Validation},
 };
 
 fn by() -> Actor {
@@ -96,7 +97,8 @@ fn stages_with(before: &[IncidentEvent]) -> Vec<Incident> {
     let until = Timestamp::default().plus(Duration::from_mins(30));
     let note = || IncidentEvent::Room(RoomEvent::NoteAdded { by: by(), text: "again".to_owned() });
     let mitigated = || IncidentEvent::Life(LifeEvent::Mitigated { by: by(), note: String::new() });
-    let resolved = || IncidentEvent::Life(LifeEvent::Resolved { by: by(), note: String::new(), look_again: None });
+    let resolved =
+        || IncidentEvent::Life(LifeEvent::Resolved { by: by(), note: String::new(), look_again: None, recovery: None });
     let length = EVENTS_PER_INCIDENT_MAX - u64::try_from(before.len()).unwrap();
     let long = (1..length).map(|_| note()).collect::<Vec<_>>();
     let pinned = RoomEvent::MessagePinned { message: question(), by: by() }.into();
@@ -145,6 +147,7 @@ fn example(kind: &CommandKind, message: MessageId) -> Given {
         FieldKind::Flag => json!(true),
         FieldKind::Task => json!("1"),
         FieldKind::Resources => json!(["flag:deposits"]),
+        FieldKind::Check => json!("moves"),
         FieldKind::When => json!("45m"),
     };
     // Where a message may be left out it is: not every incident has one.
@@ -171,6 +174,7 @@ fn what_is_offered_follows_right_and_phase() {
         "hand_over",
         "mitigate",
         "resolve",
+        "validate",
         "take_role",
         "add_task",
         "state_facts",
@@ -183,17 +187,34 @@ fn what_is_offered_follows_right_and_phase() {
     assert_eq!(command(&acknowledged), all_open);
     assert_eq!(
         command(&mitigated),
-        ["note", "page", "resolve", "reopen", "take_role", "add_task", "state_facts", "merge", "say", "decide", "ask"]
+        [
+            "note",
+            "page",
+            "resolve",
+            "validate",
+            "reopen",
+            "take_role",
+            "add_task",
+            "state_facts",
+            "merge",
+            "say",
+            "decide",
+            "ask"
+        ]
     );
-    assert_eq!(command(&resolved), ["note", "reopen", "review", "take_role", "state_facts", "say", "decide", "ask"]);
+    assert_eq!(
+        command(&resolved),
+        ["note", "validate", "reopen", "review", "take_role", "state_facts", "say", "decide", "ask"]
+    );
     assert_eq!(command(&reviewed), ["note", "reopen", "take_role", "state_facts", "say", "decide", "ask"]);
     assert_eq!(command(&merged), ["note"]);
     // Its notes are messages, and those have a bound of their own.
-    let beyond = ["acknowledge", "resolve", "merge", "say", "decide", "ask", "edit", "withdraw", "pin", "unpin"];
+    let beyond =
+        ["acknowledge", "resolve", "validate", "merge", "say", "decide", "ask", "edit", "withdraw", "pin", "unpin"];
     assert_eq!(command(&long), beyond);
     let about_messages = ["say", "decide", "ask", "answer", "edit", "withdraw", "pin", "unpin"];
-    assert_eq!(command(&talk), [&all_open[..12], &about_messages].concat());
-    assert_eq!(command(&full), [&all_open[..12], &["withdraw", "unpin"]].concat());
+    assert_eq!(command(&talk), [&all_open[..13], &about_messages].concat());
+    assert_eq!(command(&full), [&all_open[..13], &["withdraw", "unpin"]].concat());
     assert_eq!(
         words(&triggered.offers(Right::Respond)),
         [
@@ -202,6 +223,7 @@ fn what_is_offered_follows_right_and_phase() {
             "note",
             "escalate",
             "page",
+            "validate",
             "take_role",
             "add_task",
             "say",
@@ -254,6 +276,14 @@ fn decided(incident: &Incident, kind: &CommandKind) -> Result<Vec<IncidentEvent>
     let contact = Contact { channel: "sms".parse().unwrap(), address: "+1".to_owned() };
     let bo = Person { id: "bo".parse().unwrap(), contacts: vec![contact], ..ana.clone() };
     let other = EscalationPolicy { id: "other".parse().unwrap(), ..(*incident.escalation().policy).clone() };
+    let moves = Check {
+        id: "moves".parse().unwrap(),
+        title: "it moves".to_owned(),
+        services: BTreeSet::new(),
+        severities: BTreeSet::new(),
+        judge: Judge::Shell("http"),
+    };
+    let validation = Validation { checks: [(moves.id.clone(), moves)].into(), ..Validation::default() };
     let setting = Setting {
         roster: Roster {
             people: [(ana.id.clone(), ana), (bo.id.clone(), bo)].into(),
@@ -261,7 +291,7 @@ fn decided(incident: &Incident, kind: &CommandKind) -> Result<Vec<IncidentEvent>
             ..Roster::default()
         },
         catalogue: std::sync::Arc::default(),
-        rules: Rules::default(),
+        rules: Rules { validation, ..Rules::default() },
         default_policy: "p".parse().unwrap(),
         weights: Weights::default(),
     };

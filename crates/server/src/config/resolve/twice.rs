@@ -49,6 +49,7 @@ pub(super) fn check(file: &File, mistakes: &mut Mistakes<'_>) {
     let sources: Vec<Spanned<String>> = file.source.iter().filter_map(|section| section.text("id")).collect();
     ids("source", sources.iter(), mistakes);
     ids("integration", file.integration.iter().map(|section| &section.id), mistakes);
+    ids("check", file.check.iter().map(|section| &section.name), mistakes);
     addresses(file, mistakes);
     assets(file, mistakes);
     for section in &file.person {

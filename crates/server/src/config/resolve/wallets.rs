@@ -280,7 +280,7 @@ fn units(
 }
 
 /// `12.5` with so many decimals, as raw units.
-fn raw(text: &str, decimals: u8) -> Result<U256, String> {
+pub(super) fn raw(text: &str, decimals: u8) -> Result<U256, String> {
     let bad = || format!("`{text}` is no amount with at most {decimals} decimals");
     let plain = text.replace('_', "");
     let (units, rest) = plain.split_once('.').unwrap_or((&plain, ""));

@@ -4,7 +4,8 @@ use super::super::tests::Case;
 use crate::{
     id::{Id, MessageId, PersonId},
     incident::{
-        Actor, Command, IncidentEvent, LifeCommand, LifeEvent, MessageKind, RoomCommand, RoomEvent, Seen, note_id,
+        Actor, Closing, Command, IncidentEvent, LifeCommand, LifeEvent, MessageKind, RoomCommand, RoomEvent, Seen,
+        note_id,
     },
     limits::{EVENTS_PER_INCIDENT_MAX, PINS_MAX, PRESENCE_GRACE, ROOM_EVENTS_MAX, ROOM_PACE_MAX, ROOM_PACE_SPAN},
     policy::Person,
@@ -145,7 +146,11 @@ fn the_room_and_the_incident_have_bounds_of_their_own() {
     }
     assert_eq!(case.incident.version() + 1, EVENTS_PER_INCIDENT_MAX + ROOM_EVENTS_MAX);
     assert_eq!(case.code(note("a note")), "incident_too_long");
-    let resolve = Command::Life(LifeCommand::Resolve { by: person("bob"), note: "it is back".to_owned() });
+    let resolve = Command::Life(LifeCommand::Resolve {
+        by: person("bob"),
+        note: "it is back".to_owned(),
+        closing: Closing::default(),
+    });
     assert_eq!(case.code(resolve), "accepted");
 }
 
@@ -213,6 +218,10 @@ fn who_was_not_seen_for_the_grace_has_left() {
     assert!(case.incident.room().present().is_empty());
     let stranger = RoomCommand::Enter { person: "eve".parse().unwrap() };
     assert_eq!(case.code(Command::Room(stranger)), "no_such_person");
-    case.ask(Command::Life(LifeCommand::Resolve { by: person("ana"), note: "it is back".to_owned() }));
+    case.ask(Command::Life(LifeCommand::Resolve {
+        by: person("ana"),
+        note: "it is back".to_owned(),
+        closing: Closing::default(),
+    }));
     assert_eq!(seen.see(&case.incident, &ana, case.now), None, "what is over is read, and nothing is written of that");
 }
