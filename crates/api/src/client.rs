@@ -3,9 +3,9 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    BeginAnew, Bulk, BulkDone, Command, Configuration, Declare, Declared, Done, EndSilences, Erase, Erased, ErrorBody,
-    Held, Incident, IncidentSummary, LogHead, OnCall, Room, SetSilence, Silence, SilenceEnded, Source, Task, Timeline,
-    listening::Listening,
+    BeginAnew, Bulk, BulkDone, Checks, Command, Configuration, Declare, Declared, Done, EndSilences, Erase, Erased,
+    ErrorBody, Held, Incident, IncidentSummary, LogHead, OnCall, Room, SetSilence, Silence, SilenceEnded, Source, Task,
+    Timeline, listening::Listening,
 };
 
 /// Bytes of an answer read at most: a long incident with 10,000 events is about 10 MB.
@@ -234,6 +234,10 @@ impl Client {
             _ => "incidents",
         };
         self.post(&format!("/api/v1/{of}/{id}/erase"), erase).await
+    }
+    /// What an incident must pass before it is over, and how each check stands.
+    pub async fn checks(&self, id: &str) -> Result<Checks, ClientError> {
+        self.get(&format!("/api/v1/incidents/{}/checks", escaped(id))).await
     }
     /// Tasks that are still to be done over all open incidents: all, or a person's own.
     pub async fn tasks(&self, person: Option<&str>) -> Result<Vec<Task>, ClientError> {

@@ -3,6 +3,7 @@
 //! Times are RFC 3339 in UTC with milliseconds; spans are whole milliseconds in fields that end in `_ms`; money is whole US cents
 //! in fields that end in `_cents`. Identifiers are text: `inc_…`, `sig_…`, `pag_…`.
 
+pub mod check;
 pub mod task;
 pub mod command;
 pub mod declare;
@@ -21,6 +22,7 @@ use utoipa::ToSchema;
 
 pub use self::{
     bulk::{Bulk, BulkAnswer, BulkDone, EndSilences, Matching, SilenceEnded},
+    check::{Check, Checks, OverriddenChecks},
     command::{Command, Done, Erase, Erased, ErasedCopy, Field, Merge, Offer, StateFacts, TakeRole, Text},
     declare::{Declare, Declared},
     page::Page,

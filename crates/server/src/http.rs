@@ -23,6 +23,7 @@ pub mod signals;
 pub mod sources;
 pub mod wallets;
 pub mod incidents;
+pub mod checks;
 pub mod commands;
 pub mod declare;
 pub mod room;
@@ -65,6 +66,7 @@ pub fn router(app: Shared, pages: Router<Shared>) -> Router {
         .merge(wallets::routes())
         .merge(silences::routes())
         .merge(tasks::routes())
+        .merge(checks::routes())
         .merge(oncall::routes())
         .merge(log::routes())
         .merge(health::routes())

@@ -35,7 +35,7 @@ pub struct Stood {
 pub struct Asked {
     /// Who asked.
     pub by: Actor,
-    /// When.
+    /// When they did: what began to look before is no answer.
     pub at: Timestamp,
 }
 

@@ -7,11 +7,11 @@ mod reach;
 pub(crate) mod paging;
 pub(crate) mod roles;
 mod cover;
+mod checks;
 mod life;
 pub mod claims;
 mod room;
 pub(crate) mod tasks;
-mod checks;
 
 use std::sync::Arc;
 

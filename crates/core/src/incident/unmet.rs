@@ -90,7 +90,7 @@ pub struct Unmet {
     pub check: Option<CheckId>,
     /// What it is about: the check's name, or the claim's title.
     pub what: String,
-    /// Why.
+    /// Why it is in the way.
     pub why: Why,
     /// Whether looking again may be all that is needed.
     pub stale: bool,

@@ -55,7 +55,7 @@ impl fmt::Debug for Place {
 pub struct Node {
     /// The source, and which of its nodes; or the host.
     pub name: String,
-    /// Where.
+    /// Where it is asked.
     pub place: Place,
     /// The chain that it must show; none: any.
     pub chain: Option<u64>,
@@ -64,9 +64,9 @@ pub struct Node {
 /// A request over HTTP, and what a good answer is.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Http {
-    /// Where.
+    /// Where it is asked.
     pub place: Place,
-    /// How.
+    /// How it is asked: a method that changes nothing.
     pub method: Method,
     /// What is sent with it.
     pub headers: Vec<(HeaderName, HeaderValue)>,
@@ -90,7 +90,7 @@ pub struct Balance {
     pub node: Node,
     /// How people call the account.
     pub wallet: String,
-    /// Whose.
+    /// Whose it is.
     pub account: Address,
     /// Of which token; none: the chain's own coin.
     pub token: Option<Address>,
@@ -113,7 +113,7 @@ pub enum Look {
     Rpc {
         /// Who is asked.
         node: Node,
-        /// What.
+        /// What is asked: a method that only reads.
         method: String,
         /// With what.
         params: Value,

@@ -12,7 +12,7 @@ use std::{
 use quarterdeck_core::{
     id::{CheckId, IncidentId},
     incident::{
-        ChecksCommand, Command,
+        ChecksCommand, Command, Incident,
         checks::memory::Memory,
         unmet::{Judged, Verdict},
     },
@@ -80,6 +80,11 @@ impl Checker {
     /// What checks said last about an incident, whether or not it is in an event.
     pub fn said(&self, id: IncidentId) -> Vec<Judged> {
         lock(&self.memory).of(id)
+    }
+
+    /// Which checks an incident owes, and from when on each.
+    pub fn owed_of(&self, incident: &Incident) -> Vec<(Timestamp, CheckId)> {
+        incident.checks_owed(&self.live.now().setting, &lock(&self.memory))
     }
 
     /// The checks that are owed now, and when the next is.

@@ -196,7 +196,7 @@ async fn a_refusal_says_what_is_possible_instead() {
     };
     let (status, code, _, hint) = refused(RESPONDER, &Command::Acknowledge {}).await;
     assert_eq!((status, code.as_str()), (409, "wrong_phase"));
-    assert_eq!(hint, "possible now: note, reopen, take_role, say, decide, ask");
+    assert_eq!(hint, "possible now: note, validate, reopen, take_role, say, decide, ask");
     let (status, code, message, hint) = refused(RESPONDER, &note(" ")).await;
     assert_eq!((status, code.as_str(), hint.as_str()), (422, "bad_text", ""), "{message}");
     let chef = Command::TakeRole { role: "chef".to_owned(), person: None };

@@ -16,6 +16,8 @@ mod bundles;
 #[cfg(test)]
 mod chat;
 #[cfg(test)]
+mod checks;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod clock;

@@ -59,6 +59,7 @@ fn rows() -> Vec<(&'static str, Least, Keys, Value)> {
         ("get /api/v1/incidents/{id}/room/events", Viewer, Unknown, Value::Null),
         ("get /api/v1/incidents/{id}/review", Viewer, Unknown, Value::Null),
         ("get /api/v1/incidents/{id}/bundle", Viewer, Unknown, Value::Null),
+        ("get /api/v1/incidents/{id}/checks", Viewer, Unknown, Value::Null),
         ("post /api/v1/incidents/{id}/commands", Responder, Unknown, json!({"command": "note", "text": "a note"})),
         ("post /api/v1/incidents/{id}/acknowledge", Responder, Unknown, text()),
         ("post /api/v1/incidents/{id}/escalate", Responder, Unknown, text()),

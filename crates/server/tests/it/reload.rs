@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     guarded::{Guard, Guarded},
-    harness::{ADMIN, Deck, PATIENCE, VIEWER, alert, on_every_store},
+    harness::{ADMIN, COMMANDER, Deck, PATIENCE, VIEWER, alert, on_every_store},
     scripted_node::{CHAIN, Node},
 };
 
@@ -177,7 +177,7 @@ async fn nobody_may_go_whom_an_open_incident_ends_at() {
     // When it is over, he may.
     let over =
         quarterdeck_api::Command::Resolve { note: "fixed".to_owned(), reason: Some("the monitor lags".to_owned()) };
-    deck.client(ADMIN).command(&incident, &over).await.unwrap();
+    deck.client(COMMANDER).command(&incident, &over).await.unwrap();
     deck.client(ADMIN).reload().await.unwrap();
     deck.receiver.next_all_clear().await;
     deck.settled().await;
