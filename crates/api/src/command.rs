@@ -266,6 +266,9 @@ pub struct Done {
     /// Tasks that were still to be done when it was resolved by this.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_open: Vec<Task>,
+    /// Until when its checks go on, where it was resolved by this and there is something to look at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watched_until: Option<String>,
 }
 
 /// A note, a reason, what was done.

@@ -1,6 +1,7 @@
 //! `quarterdeck incident`, `oncall` and `review`: over the typed client.
 
 pub(crate) mod asking;
+mod check_words;
 mod many;
 pub(crate) mod task_words;
 
@@ -65,6 +66,11 @@ enum Reading {
     List(ListArgs),
     /// One incident with its timeline
     Show {
+        /// inc_…
+        id: String,
+    },
+    /// What it must pass before it is over, and what stands in the way; status 1 while something does
+    Checks {
         /// inc_…
         id: String,
     },
@@ -169,6 +175,15 @@ pub(crate) fn run(args: &IncidentArgs) -> anyhow::Result<Exit> {
                 write_file(file, &client.bundle(id).await?)?;
                 print(&file.display().to_string())?;
             }
+            Verb::Read(Reading::Checks { id }) => {
+                let checks = client.checks(id).await?;
+                if json {
+                    print_json(&checks)?
+                } else {
+                    print(&check_words::in_words(&checks))?
+                }
+                return Ok(if checks.unmet.is_empty() { Exit::Good } else { Exit::Finding });
+            }
             Verb::Read(Reading::Many(wanted)) => return many::run(&client, wanted, json).await,
             Verb::Read(Reading::Show { id }) => {
                 let incident = client.whole_incident(id).await?;
@@ -218,6 +233,19 @@ fn done_in_words(done: &Done) -> String {
         Some(index) => format!("done: log index {index}"),
         None => "it was so already".to_owned(),
     });
+    if done.summary.phase == "resolved" {
+        lines.extend(
+            done.summary
+                .looks_again
+                .as_ref()
+                .map(|at| format!("a monitor still fires: if it does so at {at}, it begins again")),
+        );
+        lines.extend(
+            done.watched_until
+                .as_ref()
+                .map(|until| format!("its checks go on until {until}; what fails again and again begins it again")),
+        );
+    }
     if !done.left_open.is_empty() {
         lines.push("resolved with tasks that are still to be done:".to_owned());
         lines.extend(done.left_open.iter().map(|task| format!("  {}", task_words::in_words(task))));

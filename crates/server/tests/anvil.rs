@@ -13,6 +13,8 @@
 
 #[path = "anvil/node.rs"]
 mod node;
+#[path = "anvil/recovery.rs"]
+mod recovery;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 

@@ -6,6 +6,9 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
+#[path = "crash/validations.rs"]
+mod validations;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -102,6 +105,8 @@ struct Outside {
     asked: Mutex<BTreeSet<IncidentId>>,
     /// How many of [`STEPS`] were done in each incident.
     steps: Mutex<BTreeMap<IncidentId, usize>>,
+    /// Which incidents somebody had checked.
+    validated: Mutex<BTreeSet<IncidentId>>,
     arrivals: Mutex<Vec<Arrival>>,
     /// Messages of rooms that were sent, and those that were said to be written.
     sent: Mutex<BTreeMap<String, IncidentId>>,
@@ -167,7 +172,7 @@ open_incidents = 1000000000
 apart = 1000000000
 [response]
 bundle = "never"
-{}{}
+{}{}{}
 [[person]]
 id = "ann"
 contacts = [{{ channel = "one" }}, {{ channel = "two" }}]
@@ -183,6 +188,7 @@ tiers = [{{ people = ["ann"], delay = "10s" }}, {{ people = ["ben"], delay = "10
 "#,
         channel("one"),
         channel("two"),
+        validations::check(receiver),
     );
     let path = folder.join("quarterdeck.toml");
     std::fs::write(&path, text).unwrap();
@@ -335,13 +341,14 @@ async fn live_and_die(configuration: &Path, outside: &Arc<Outside>, prefix: Stri
         let posting = tokio::spawn(post_until_gone(http.clone(), url.clone(), Arc::clone(outside), prefix.clone()));
         let talking = tokio::spawn(talk_until_gone(http.clone(), url.clone(), Arc::clone(outside), prefix));
         let answering = tokio::spawn(acknowledge_until_gone(http.clone(), url.clone(), Arc::clone(outside)));
-        let working = tokio::spawn(work_until_gone(http, url, Arc::clone(outside)));
+        let working = tokio::spawn(work_until_gone(http.clone(), url.clone(), Arc::clone(outside)));
+        let looking = tokio::spawn(validations::validate_until_gone(http, url, Arc::clone(outside)));
         // Not a wait for anything: the spread of the instants at which the kill lands.
         tokio::time::sleep(Duration::from_micros(dice.roll(250_000))).await;
         child.kill().await.unwrap();
         posting.await.unwrap();
         talking.await.unwrap();
-        for asking in [answering, working] {
+        for asking in [answering, working, looking] {
             asking.abort();
             // Aborted on purpose, or gone with the program; a panic inside is a failure.
             assert!(asking.await.map_or_else(|error| error.is_cancelled(), |()| true) && outside.is_sound());
@@ -369,6 +376,7 @@ struct Tally {
     escalations: usize,
     repeats: usize,
     steps: usize,
+    validations: usize,
 }
 
 /// What was promised about tasks is there, nothing of it twice, and who went ahead is told to whom they went ahead of in the same breath.
@@ -424,6 +432,7 @@ async fn one_world(world: u64) -> Tally {
     let running = start(&configuration).await;
     acknowledge_everything(&running).await;
     settle_everything(&running).await;
+    validations::answered(&running).await;
     let (store, key, log) = (Arc::clone(&running.store), running.key.clone(), running.log_folder.clone());
     running.stop().await;
     let events: Vec<IncidentEvent> = store
@@ -558,7 +567,8 @@ fn judge(outside: &Outside, events: &[IncidentEvent]) -> Tally {
     let repeats = by_page.values().filter(|heard| heard.len() > 1).count();
     let steps = judge_tasks(outside, events);
     let (inputs, messages) = (accepted.len(), written.len());
-    Tally { inputs, acknowledgements: promised, messages, pages: requested.len(), escalations, repeats, steps }
+    let (pages, validations) = (requested.len(), validations::judge(outside, events));
+    Tally { inputs, acknowledgements: promised, messages, pages, escalations, repeats, steps, validations }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -568,7 +578,9 @@ async fn nothing_acknowledged_is_lost_and_no_page_however_often_it_is_killed() {
     let worlds = kills.div_ceil(KILLS_PER_WORLD).max(1);
     let mut tally = Tally::default();
     for world in 0..worlds {
-        let Tally { inputs, acknowledgements, messages, pages, escalations, repeats, steps } = one_world(world).await;
+        let Tally { inputs, acknowledgements, messages, pages, escalations, repeats, steps, validations } =
+            one_world(world).await;
+        tally.validations += validations;
         tally.messages += messages;
         tally.inputs += inputs;
         tally.acknowledgements += acknowledgements;
@@ -583,5 +595,5 @@ async fn nothing_acknowledged_is_lost_and_no_page_however_often_it_is_killed() {
     assert!(tally.inputs > 100 * times && tally.pages > 100 * times, "{tally:?}");
     assert!(tally.messages > 50 * times, "{tally:?}");
     assert!(tally.acknowledgements > 12 * times && tally.escalations > 2 * times, "{tally:?}");
-    assert!(tally.steps > 20 * times, "{tally:?}");
+    assert!(tally.steps > 20 * times && tally.validations > 12 * times, "{tally:?}");
 }

@@ -56,6 +56,18 @@ const CHECKED: &[&str] = &[
     "loudest",
     "bundle",
     "silence_notice",
+    "watch",
+    "max_age",
+    "every",
+    "timeout",
+    "for",
+    "expect",
+    "severities",
+    "wallet",
+    "asset",
+    "source",
+    "method",
+    "at_least",
 ];
 
 fn parts() -> Parts {

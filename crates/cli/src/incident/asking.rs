@@ -152,6 +152,10 @@ mod tests {
         assert_eq!(asked("acknowledge-claim inc_1 sig_1"), Command::AcknowledgeClaim { signal: "sig_1".to_owned() });
         assert_eq!(asked("note inc_1 seen"), Command::Note { text: "seen".to_owned() });
         assert_eq!(asked("resolve inc_1 mended"), Command::Resolve { note: "mended".to_owned(), reason: None });
+        let over = Command::Resolve { note: "mended".to_owned(), reason: Some("lags".to_owned()) };
+        assert_eq!(asked("resolve inc_1 mended --override lags"), over);
+        assert_eq!(asked("validate inc_1"), Command::Validate { check: None });
+        assert_eq!(asked("validate inc_1 --check moves"), Command::Validate { check: Some("moves".to_owned()) });
         let (whom, reason) = ("bo".to_owned(), "hands".to_owned());
         assert_eq!(asked("page inc_1 bo hands"), Command::Page { whom, reason });
         assert_eq!(asked("accept inc_1"), Command::Accept { ask: None });

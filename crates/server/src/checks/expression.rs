@@ -152,10 +152,12 @@ impl<'a> Walk<'a> {
 
 /// `number("0x1f")`: what nodes write as a text, in the unit that they use. Beyond what fits it is rounded.
 fn number(text: Arc<String>) -> Result<f64, cel::ExecutionError> {
-    let read = text.strip_prefix("0x").map_or_else(
-        || text.parse::<f64>().ok(),
-        |digits| alloy_primitives::U256::from_str_radix(digits, 16).ok().map(f64::from),
-    );
+    let hex = |digits: &str| {
+        // `0x` alone is what a node answers for an address with nothing at it: no number, and not zero.
+        let digits = Some(digits).filter(|digits| !digits.is_empty())?;
+        alloy_primitives::U256::from_str_radix(digits, 16).ok().map(f64::from)
+    };
+    let read = text.strip_prefix("0x").map_or_else(|| text.parse::<f64>().ok(), hex);
     read.ok_or_else(|| cel::ExecutionError::function_error("number", format!("`{text}` is no number")))
 }
 
@@ -220,6 +222,8 @@ mod tests {
             ("json.paused == 1 || json.paused > 2", ""),
             ("number(json.heads[0]) > 1.0", ""),
             ("json.heads[9] == 1", ""),
+            ("number('0x') == json.share", "is no number"),
+            ("number('0xzz') == json.share", "is no number"),
         ] {
             let error = holds(source, answer.clone()).unwrap_err();
             assert!(error.contains(why), "{source}: {error}");

@@ -212,7 +212,7 @@ fn units(raw: U256, decimals: u8) -> String {
 }
 
 /// What a condition about the incident may look at.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Facts(Vec<(&'static str, Value)>);
 
 impl Facts {

@@ -3,7 +3,10 @@
 use axum::{Router, extract::State, http::StatusCode, response::Response, routing::get};
 use quarterdeck_api as api;
 use quarterdeck_core::{
-    incident::offer::{CommandKind, Offer},
+    incident::{
+        Refusal,
+        offer::{CommandKind, Offer},
+    },
     money::Usd,
 };
 use serde::Deserialize;
@@ -18,7 +21,7 @@ use super::{
 use crate::{
     auth::{Caller, Role},
     http::{
-        InPath, Refused, Shared, Viewer,
+        InPath, Refused, Shared, Viewer, checks,
         incidents::{open, parse},
         room::{RoomQuery, view},
         views,
@@ -87,7 +90,10 @@ pub(super) async fn render(
     };
     let said = RoomQuery { before: None, limit: Some(SAID_SHOWN) };
     let room = view(app, parse(id)?, &said, visitor.role).await?;
+    let whole = app.engine.published().incident(parse(id)?).await?.ok_or(Refusal::NoSuchIncident { id: parse(id)? })?;
     let template = pages::Incident {
+        recovery: checks::view(app, &whole),
+        can_validate: it.offers.iter().any(|offer| offer.command == "validate"),
         room,
         frame: frame(app, Some(visitor), "incidents"),
         refused,
@@ -181,9 +187,10 @@ async fn acts(app: &Shared, it: &api::Incident, attempt: Option<&Attempt>, choic
         };
         offers.extend(incident.map(|incident| views::offer(&Offer::of(attempt.kind, &incident))));
     }
-    // Forms about tasks stand beside the tasks; one that was refused is here, with what was typed.
+    // Forms about tasks stand beside the tasks, and what has the checks made beside these; one that was refused is here, with what was typed.
     let refused = attempt.map(|attempt| attempt.kind.word);
-    offers.retain(|offer| !offer.command.ends_with("_task") || Some(offer.command.as_str()) == refused);
+    let elsewhere = |word: &str| word.ends_with("_task") || word == "validate";
+    offers.retain(|offer| !elsewhere(&offer.command) || Some(offer.command.as_str()) == refused);
     let typed = |offer: &api::Offer| attempt.filter(|attempt| attempt.kind.word == offer.command);
     // What is about a message has its place beside that, in the room.
     offers.retain(|offer| CommandKind::named(&offer.command).is_none_or(|kind| !kind.in_room));

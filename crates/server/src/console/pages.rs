@@ -201,6 +201,10 @@ pub(super) struct IncidentList {
 #[derive(Template)]
 #[template(path = "incident.html")]
 pub(super) struct Incident {
+    /// What it must pass before it is over.
+    pub recovery: api::Checks,
+    /// Whether its checks may be made now.
+    pub can_validate: bool,
     /// Around it.
     pub frame: Frame,
     /// The incident.

@@ -77,7 +77,8 @@ pub async fn carry_out(app: &Shared, caller: &Caller, id: IncidentId, command: &
     } else {
         Vec::new()
     };
-    Ok(Done { summary, log_index, offers: views::offers(&incident, caller.role.right()), left_open })
+    let watched_until = incident.watched_until().filter(|_| kind.word == "resolve").map(|until| until.to_string());
+    Ok(Done { summary, log_index, offers: views::offers(&incident, caller.role.right()), left_open, watched_until })
 }
 
 /// Where checks that are out of date stand in the way of an end, they are made now, so that the next try knows.

@@ -39,6 +39,8 @@ use crate::{
 const AT_ONCE_MAX: usize = 16;
 /// How long to wait at most before it is looked again what is owed: a clock that steps is noticed this soon.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How soon it is looked again at the earliest: a burst of news is one look, however many incidents there are.
+const LOOKS_APART: Duration = Duration::from_millis(20);
 /// How long to wait before the engine is told again where it could not make it durable.
 const TELL_AGAIN: Duration = Duration::from_millis(500);
 
@@ -175,7 +177,12 @@ async fn run(checker: Arc<Checker>, mut stop: watch::Receiver<bool>) {
             _ = reloaded.changed() => {}
             told = news.recv() => if matches!(told, Err(RecvError::Closed)) { return },
             Some(_) = under_way.join_next() => {}
-            () = tokio::time::sleep(until.max(Duration::from_millis(1))) => {}
+            () = tokio::time::sleep(until) => {}
+        }
+        tokio::select! {
+            biased;
+            _ = stop.changed() => return,
+            () = tokio::time::sleep(LOOKS_APART) => {}
         }
     }
 }

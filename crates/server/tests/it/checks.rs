@@ -243,6 +243,14 @@ async fn only_a_person_overrides_and_it_stands_everywhere() {
     let door = Door::open(says("503 Service Unavailable", "")).await;
     let (deck, id) = house(&door, "").await;
     validated(&deck, &id).await;
+    let page = async || {
+        let page = deck.http.get(format!("{}/incidents/{id}", deck.base)).bearer_auth(COMMANDER);
+        page.header("accept", "text/html").send().await.unwrap().text().await.unwrap()
+    };
+    let shown = page().await;
+    let form = shown.split_once("id=\"act-resolve\"").unwrap().1.split_once("</form>").unwrap().0;
+    assert!(form.contains("check `moves` failed") && form.contains("name=\"override\""), "{form}");
+    assert!(shown.contains("id=\"do-validate\"") && shown.contains("verdict failed"), "{shown}");
     // The administrator's token belongs to nobody.
     let (code, message) = refused(deck.client(ADMIN).command(&id, &resolve(Some("known"))).await);
     assert_eq!(code, "only_a_person", "{message}");
@@ -250,6 +258,8 @@ async fn only_a_person_overrides_and_it_stands_everywhere() {
     let shown = deck.client(VIEWER).checks(&id).await.unwrap().overridden.unwrap();
     assert_eq!((shown.by.as_str(), shown.reason.as_str()), ("bo", "the health page moved"));
     assert!(shown.unmet[0].contains("check `moves` failed"), "{shown:?}");
+    let after = page().await;
+    assert!(after.contains("bo resolved it all the same") && after.contains("the health page moved"), "{after}");
     let timeline = deck.client(VIEWER).incident(&id).await.unwrap().timeline;
     let line = &timeline.iter().rfind(|row| row.kind == "resolved").unwrap().text;
     assert!(line.contains("IN SPITE OF check `moves` failed") && line.contains("the health page moved"), "{line}");

@@ -247,6 +247,10 @@ impl Incident {
     /// The checks that the shell owes: each with the instant from which on. One that somebody waits for is owed at once; while the incident
     /// is mitigated, and while it is watched, each is owed at intervals.
     pub fn checks_owed(&self, setting: &Setting, memory: &Memory) -> Vec<(Timestamp, CheckId)> {
+        // Most incidents owe none, and whoever makes checks asks all of them often.
+        if self.checks.asked.is_empty() && self.life.phase != Phase::Mitigated && self.watched_until().is_none() {
+            return Vec::new();
+        }
         let owed = |check: &Check| {
             let stood = self.checks.stood.get(&check.id).map(|stood| stood.last.at);
             let last = stood.max(memory.last(self.life.id, &check.id));

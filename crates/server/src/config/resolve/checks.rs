@@ -48,12 +48,13 @@ pub(super) fn validation(
 ) -> (Validation, BTreeMap<CheckId, Probe>) {
     let mut validation = spans(&file.validation, mistakes);
     let mut probes = BTreeMap::new();
+    let unsure = !mistakes.found.is_empty();
     if file.check.len() > CHECKS_MAX {
         let what = format!("{} checks: want at most {CHECKS_MAX}", file.check.len());
         mistakes.add("check", CHECKS_MAX, "name", what, "take some together");
     }
     for (nth, section) in file.check.iter().enumerate() {
-        let one = One { nth, section, catalogue, sources, usual: validation.timeout };
+        let one = One { nth, section, catalogue, sources, usual: validation.timeout, unsure };
         let id = mistakes.name(section.name.get_ref(), ("check", nth, "name"));
         let (services, severities) = (one.services(mistakes), one.severities(mistakes));
         let Some((judge, probe)) = one.judge(mistakes) else { continue };
@@ -103,6 +104,8 @@ struct One<'a> {
     catalogue: &'a Catalogue,
     sources: &'a [ChainSource],
     usual: Duration,
+    /// Whether something was wrong before: what is not there may be what could not be read, and is told there.
+    unsure: bool,
 }
 
 impl One<'_> {
@@ -114,6 +117,13 @@ impl One<'_> {
         mistakes.add("check", self.nth, key, what, remedy);
     }
 
+    /// Notes that what it names is not there.
+    fn misses(&self, key: &str, what: String, remedy: &str, mistakes: &mut Mistakes<'_>) {
+        if !self.unsure {
+            self.add(key, what, remedy, mistakes);
+        }
+    }
+
     fn services(&self, mistakes: &mut Mistakes<'_>) -> BTreeSet<quarterdeck_core::id::ServiceId> {
         let mut found = BTreeSet::new();
         for text in &self.section.services {
@@ -121,7 +131,7 @@ impl One<'_> {
             if !self.catalogue.services.contains_key(&name) {
                 let known: Vec<&str> = self.catalogue.services.keys().map(|id| id.as_str()).collect();
                 let remedy = near::remedy(text, &known, "add a `[[service]]`");
-                self.add("services", format!("no service `{text}` is configured"), &remedy, mistakes);
+                self.misses("services", format!("no service `{text}` is configured"), &remedy, mistakes);
             }
             found.insert(name);
         }
@@ -337,7 +347,7 @@ impl One<'_> {
         if node.is_none() {
             let known: Vec<&str> = self.sources.iter().map(|source| source.id.as_str()).collect();
             let remedy = near::remedy(name, &known, "add a `[[source]]` with `http`");
-            self.add("source", format!("no source `{name}` with a node is configured"), &remedy, mistakes);
+            self.misses("source", format!("no source `{name}` with a node is configured"), &remedy, mistakes);
         }
         node
     }
@@ -403,7 +413,7 @@ impl One<'_> {
         if at_least < 2 || at_least > nodes.len() {
             let what = format!("{at_least} of the {} nodes that sources have of chain {chain}", nodes.len());
             let remedy = "want 2 up to as many as there are: add `witnesses` to a `[[source]]`";
-            self.add(if self.section.at_least.is_some() { "at_least" } else { "chain" }, what, remedy, mistakes);
+            self.misses(if self.section.at_least.is_some() { "at_least" } else { "chain" }, what, remedy, mistakes);
             return None;
         }
         Some(Look::NodesAgree { nodes, at_least })
@@ -422,14 +432,14 @@ impl One<'_> {
         let Some(watched) = found else {
             let known: Vec<&str> = wallets.iter().map(|one| one.label.as_str()).collect();
             let remedy = near::remedy(wallet, &known, "add it to a service's `addresses`");
-            self.add("wallet", format!("no address of ours is called `{wallet}`"), &remedy, mistakes);
+            self.misses("wallet", format!("no address of ours is called `{wallet}`"), &remedy, mistakes);
             return None;
         };
         let here = || self.catalogue.assets.values().filter(|asset| asset.chain == watched.chain);
         let Some(asset) = here().find(|asset| asset.symbol == *symbol) else {
             let known: Vec<&str> = here().map(|asset| asset.symbol.as_str()).collect();
             let what = format!("no asset `{symbol}` of chain {} is configured", watched.chain);
-            self.add("asset", what, &near::remedy(symbol, &known, "add an `[[asset]]`"), mistakes);
+            self.misses("asset", what, &near::remedy(symbol, &known, "add an `[[asset]]`"), mistakes);
             return None;
         };
         let followed = || self.sources.iter().find(|source| source.chain == watched.chain);
@@ -439,7 +449,7 @@ impl One<'_> {
                 Some(node) => node,
                 None => {
                     let what = format!("no source follows chain {}", watched.chain);
-                    self.add("wallet", what, "add a `[[source]]` of that chain", mistakes);
+                    self.misses("wallet", what, "add a `[[source]]` of that chain", mistakes);
                     return None;
                 }
             },
