@@ -178,9 +178,9 @@ pub(crate) fn run(args: &IncidentArgs) -> anyhow::Result<Exit> {
             Verb::Read(Reading::Checks { id }) => {
                 let checks = client.checks(id).await?;
                 if json {
-                    print_json(&checks)?
+                    print_json(&checks)?;
                 } else {
-                    print(&check_words::in_words(&checks))?
+                    print(&check_words::in_words(&checks))?;
                 }
                 return Ok(if checks.unmet.is_empty() { Exit::Good } else { Exit::Finding });
             }

@@ -65,7 +65,6 @@ const CHECKED: &[&str] = &[
     "severities",
     "wallet",
     "asset",
-    "source",
     "method",
     "at_least",
 ];

@@ -111,7 +111,7 @@ fn an_extra_page_fails_and_so_does_a_missing_one() {
         "story.md:20: at 2026-01-05 12:05:00 happened: escalated to tier 2; paged bob by sms; no line says so"
     );
     let also_there = format!(
-        "{opened}\n12:05:00  #=> escalated to tier 2; paged bob by sms\n12:06:00  bob resolves \"restarted it\"  #=> resolved"
+        "{opened}\n12:05:00  #=> escalated to tier 2; paged bob by sms\n12:06:00  bob resolves \"restarted it\" overriding \"it lags\"  #=> resolved in spite of its checks"
     );
     assert_eq!(failure(&also_there), "");
 }

@@ -151,6 +151,7 @@ impl<'a> Walk<'a> {
 }
 
 /// `number("0x1f")`: what nodes write as a text, in the unit that they use. Beyond what fits it is rounded.
+#[expect(clippy::needless_pass_by_value, reason = "the reader of conditions hands its texts over so")]
 fn number(text: Arc<String>) -> Result<f64, cel::ExecutionError> {
     let hex = |digits: &str| {
         // `0x` alone is what a node answers for an address with nothing at it: no number, and not zero.

@@ -53,7 +53,7 @@ pub(super) fn telling(event: &IncidentEvent) -> Telling<'_> {
             | PagingEvent::PageImpossible { .. }
             | PagingEvent::PageSettled { .. } => Telling::Nothing,
         },
-        IncidentEvent::Roles(_) => Telling::Line,
+        IncidentEvent::Roles(_) | IncidentEvent::Checks(_) => Telling::Line,
         IncidentEvent::Tasks(event) => match event {
             TasksEvent::TaskAdded { .. }
             | TasksEvent::TaskChanged { .. }
@@ -67,7 +67,6 @@ pub(super) fn telling(event: &IncidentEvent) -> Telling<'_> {
             // Whoever was on it still is; and that the other incident came in is told once.
             TasksEvent::ClaimRenewed { .. } | TasksEvent::TaskAdopted { .. } => Telling::Nothing,
         },
-        IncidentEvent::Checks(_) => Telling::Line,
         IncidentEvent::Room(event) => match event {
             RoomEvent::MessageWritten { kind, text, .. } => Telling::Words(verb(*kind), text),
             RoomEvent::NoteAdded { text, .. } => Telling::Words(verb(MessageKind::Note), text),

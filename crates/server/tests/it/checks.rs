@@ -11,7 +11,11 @@ use std::{
 };
 
 use quarterdeck_api::{Check, Command, client::ClientError};
-use quarterdeck_core::{board::Board, incident::IncidentEvent, journal::Body};
+use quarterdeck_core::{
+    board::Board,
+    incident::{Incident, IncidentEvent},
+    journal::Body,
+};
 use quarterdeck_host::clock::Clock as _;
 use quarterdeck_store::StoredEvent;
 use serde_json::{Value, json};
@@ -314,7 +318,7 @@ async fn what_fails_after_the_end_begins_it_again_and_pages() {
     deck.until("the first failure", |board| failures(board, 1)).await;
     assert!(deck.client(VIEWER).incidents(false).await.unwrap().is_empty(), "once is not enough");
     deck.clock.forward(Duration::from_secs(31));
-    deck.until("that it begins again", |board| board.incidents().any(|one| one.is_open())).await;
+    deck.until("that it begins again", |board| board.incidents().any(Incident::is_open)).await;
     let page = deck.receiver.next().await;
     drop(page);
     deck.settled().await;

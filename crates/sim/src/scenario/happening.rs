@@ -264,11 +264,7 @@ fn person(mut words: Words) -> Result<Option<Happening>, String> {
             Deed::AcknowledgesOne(Subject { name, service, drill: false })
         }
         "mitigates" => Deed::Mitigates(text(&mut words, false)?),
-        "resolves" => {
-            let note = text(&mut words, false)?;
-            let reason = if words.takes("overriding") { Some(text(&mut words, true)?) } else { None };
-            Deed::Resolves(note, reason)
-        }
+        "resolves" => resolves(&mut words)?,
         "validates" if words.is_over() || words.peek(0).starts_with('#') => Deed::Validates(None),
         "validates" => Deed::Validates(Some(words.next("a check")?)),
         "reviews" => Deed::Reviews(text(&mut words, false)?),
@@ -322,6 +318,13 @@ fn person(mut words: Words) -> Result<Option<Happening>, String> {
     }
     words.end()?;
     Ok(Some(Happening::Does { who, deed, incident: target }))
+}
+
+/// `resolves "NOTE" [overriding "WHY"]`.
+fn resolves(words: &mut Words) -> Result<Deed, String> {
+    let note = text(words, false)?;
+    let reason = if words.takes("overriding") { Some(text(words, true)?) } else { None };
+    Ok(Deed::Resolves(note, reason))
 }
 
 fn declares(words: &mut Words) -> Result<Deed, String> {

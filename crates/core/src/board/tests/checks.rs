@@ -159,7 +159,7 @@ fn a_check_that_flaps_all_night_does_not_fill_the_log_and_still_begins_it_again(
     desk.ask(id, Command::Life(LifeCommand::Mitigate { by: ann(), note: "paused".to_owned() }));
     let mut kept = 0;
     for turn in 0..2 * CHECK_CHANGES_MAX {
-        desk.now = desk.now.plus(Duration::from_secs(60));
+        desk.now = desk.now.plus(Duration::from_mins(1));
         let verdict = if turn % 2 == 0 { Verdict::Failed } else { Verdict::Passed };
         let judged = judged(&desk, verdict);
         let command = Command::Checks(ChecksCommand::Report { judged });
@@ -189,10 +189,14 @@ fn validations_are_bounded_and_what_is_not_configured_is_refused_by_name() {
     for _ in 0..VALIDATIONS_MAX {
         let recorded = desk.board.command(id, validate(), &desk.setting, desk.now, &mut desk.ids).unwrap();
         let judged = judged(&desk, Verdict::Passed);
-        recorded.iter().for_each(|one| desk.board.apply(one).unwrap());
+        for one in &recorded {
+            desk.board.apply(one).unwrap();
+        }
         let answer = Command::Checks(ChecksCommand::Report { judged });
         let answered = desk.board.command(id, answer, &desk.setting, desk.now, &mut desk.ids).unwrap();
-        answered.iter().for_each(|one| desk.board.apply(one).unwrap());
+        for one in &answered {
+            desk.board.apply(one).unwrap();
+        }
     }
     assert_eq!(desk.refused(id, validate()).code(), "too_many_validations");
 }

@@ -215,6 +215,15 @@ fn what_is_offered_follows_right_and_phase() {
     let about_messages = ["say", "decide", "ask", "answer", "edit", "withdraw", "pin", "unpin"];
     assert_eq!(command(&talk), [&all_open[..13], &about_messages].concat());
     assert_eq!(command(&full), [&all_open[..13], &["withdraw", "unpin"]].concat());
+    assert!(command(&asked).contains(&"accept") && command(&asked).contains(&"decline"));
+    assert_eq!(command(&answered), all_open);
+    assert_eq!(words(&triggered.offers(Right::Read)), [""; 0]);
+    assert_eq!(words(&triggered.offers(Right::Administer)), all_open);
+}
+
+#[test]
+fn a_responder_is_offered_what_answers_and_helps() {
+    let [triggered, ..] = stages().try_into().map(|all: [Incident; 11]| all).unwrap();
     assert_eq!(
         words(&triggered.offers(Right::Respond)),
         [
@@ -231,10 +240,6 @@ fn what_is_offered_follows_right_and_phase() {
             "ask"
         ]
     );
-    assert!(command(&asked).contains(&"accept") && command(&asked).contains(&"decline"));
-    assert_eq!(command(&answered), all_open);
-    assert_eq!(words(&triggered.offers(Right::Read)), [""; 0]);
-    assert_eq!(words(&triggered.offers(Right::Administer)), all_open);
 }
 
 /// With a task that somebody is on, what ends it is offered as long as the incident has it.

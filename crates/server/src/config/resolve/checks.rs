@@ -8,7 +8,7 @@ use std::{
 use quarterdeck_core::{
     catalogue::Catalogue,
     chain::ChainId,
-    id::CheckId,
+    id::{CheckId, ServiceId},
     incident::Severity,
     limits::{
         CHECK_EVERY_MAX, CHECK_EVERY_MIN, CHECK_FAILURES_MAX, CHECK_TIMEOUT_MAX, CHECKS_MAX, TITLE_BYTES_MAX, WATCH_MAX,
@@ -124,12 +124,12 @@ impl One<'_> {
         }
     }
 
-    fn services(&self, mistakes: &mut Mistakes<'_>) -> BTreeSet<quarterdeck_core::id::ServiceId> {
+    fn services(&self, mistakes: &mut Mistakes<'_>) -> BTreeSet<ServiceId> {
         let mut found = BTreeSet::new();
         for text in &self.section.services {
             let Some(name) = mistakes.name(text, self.at("services")) else { continue };
             if !self.catalogue.services.contains_key(&name) {
-                let known: Vec<&str> = self.catalogue.services.keys().map(|id| id.as_str()).collect();
+                let known: Vec<&str> = self.catalogue.services.keys().map(ServiceId::as_str).collect();
                 let remedy = near::remedy(text, &known, "add a `[[service]]`");
                 self.misses("services", format!("no service `{text}` is configured"), &remedy, mistakes);
             }
@@ -419,6 +419,20 @@ impl One<'_> {
         Some(Look::NodesAgree { nodes, at_least })
     }
 
+    /// Who is asked about a chain: the named source, else the first that follows it.
+    fn node_of(&self, chain: ChainId, mistakes: &mut Mistakes<'_>) -> Option<Node> {
+        if let Some(name) = &self.section.source {
+            return self.source(name, mistakes);
+        }
+        let followed = self.sources.iter().find(|source| source.chain == chain);
+        let node = followed.and_then(|source| Self::nodes(source).into_iter().next());
+        if node.is_none() {
+            let what = format!("no source follows chain {chain}");
+            self.misses("wallet", what, "add a `[[source]]` of that chain", mistakes);
+        }
+        node
+    }
+
     fn balance(&self, mistakes: &mut Mistakes<'_>) -> Option<Look> {
         let section = self.section;
         let (Some(wallet), Some(symbol)) = (&section.wallet, &section.asset) else {
@@ -442,18 +456,7 @@ impl One<'_> {
             self.misses("asset", what, &near::remedy(symbol, &known, "add an `[[asset]]`"), mistakes);
             return None;
         };
-        let followed = || self.sources.iter().find(|source| source.chain == watched.chain);
-        let node = match &section.source {
-            Some(name) => self.source(name, mistakes)?,
-            None => match followed().and_then(|source| Self::nodes(source).into_iter().next()) {
-                Some(node) => node,
-                None => {
-                    let what = format!("no source follows chain {}", watched.chain);
-                    self.misses("wallet", what, "add a `[[source]]` of that chain", mistakes);
-                    return None;
-                }
-            },
-        };
+        let node = self.node_of(watched.chain, mistakes)?;
         let Some(account) = watched.address.evm() else {
             self.add(
                 "wallet",
