@@ -458,7 +458,9 @@ try {
   });
 
   await step("resolved; it leaves the open ones everywhere", async () => {
+    await page.locator("#recovery").getByText("nothing fires any more").waitFor();
     await page.locator("#act-resolve > summary").click();
+    await page.locator("#act-resolve").getByText("why it is over all the same").waitFor();
     await page.locator("#note-resolve").fill("paused, funds moved to the safe");
     await page.locator("#act-resolve button").click();
     await page.locator("#head .phase.resolved").waitFor();

@@ -9,8 +9,9 @@ use crate::{
     chain::{Address, B256, BlockRef, ChainId},
     id::{Id, PersonId, ServiceId},
     incident::{
-        Actor, ClaimsEvent, LifeEvent, PageOutcome, PageReason, PagingEvent, ResponseRole, RolesEvent, RoomEvent,
-        Severity, SeverityChange,
+        Actor, ChecksEvent, ClaimsEvent, LifeEvent, Overridden, PageOutcome, PageReason, PagingEvent, Recovery,
+        ResponseRole, RolesEvent, RoomEvent, Severity, SeverityChange,
+        unmet::{Judged, Verdict},
     },
     money::Usd,
     policy::{EscalationPolicy, Target, Tier},
@@ -253,6 +254,46 @@ fn theft() -> Vec<Entry> {
         ),
     ];
     (0..).zip(story).map(|(version, (index, time, event))| (index, version, at(time), event)).collect()
+}
+
+/// What was checked, what was overridden by whom and why, and why it was not over, each with its place in the log.
+#[test]
+fn recovery_is_a_section_of_its_own() {
+    let at = |time: &str| instant(&format!("2026-03-29T{time}Z"));
+    let mut story = theft();
+    assert!(!Review::draft(&story, &context()).unwrap().markdown().contains("## Recovery"), "nothing to say");
+    let judged = |verdict, seen: &str| Judged {
+        check: "moves".parse().unwrap(),
+        verdict,
+        seen: seen.to_owned(),
+        at: at("01:49:00.000"),
+        took_ms: 84,
+    };
+    let over = Overridden { reason: "the page moved".to_owned(), unmet: vec!["check `moves` failed".to_owned()] };
+    let recovery = Some(Box::new(Recovery { watch: Some(at("02:20:00.000")), over: Some(over) }));
+    let last = story.iter_mut().rfind(|(.., event)| matches!(event, IncidentEvent::Life(LifeEvent::Resolved { .. })));
+    let (index, version, instant, resolved) = last.unwrap();
+    let before = (*index, *version, *instant);
+    *resolved = LifeEvent::Resolved { by: person("bob"), note: "moved".to_owned(), look_again: None, recovery }.into();
+    let asked = ChecksEvent::ValidationAsked { by: person("ada"), checks: ["moves".parse().unwrap()].into() };
+    let events: [IncidentEvent; 2] = [asked.into(), ChecksEvent::of(judged(Verdict::Failed, "503")).into()];
+    let place = story.iter().position(|entry| entry.0 == before.0).unwrap();
+    let room = story[place - 1].0 + 1;
+    for (nth, event) in (0..).zip(events) {
+        story.insert(place + usize::try_from(nth).unwrap(), (room + nth, 0, before.2, event));
+    }
+    for (version, entry) in (0..).zip(&mut story) {
+        entry.1 = version;
+    }
+    let text = Review::draft(&story, &context()).unwrap().markdown();
+    let section = text.split_once("## Recovery").unwrap().1;
+    for said in [
+        "had moves checked",
+        r"IN SPITE OF check \`moves\` failed, because: the page moved",
+        "| `moves` | failed | 503 | 84 ms |",
+    ] {
+        assert!(section.contains(said), "{said}: {section}");
+    }
 }
 
 #[test]

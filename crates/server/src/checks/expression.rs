@@ -10,7 +10,7 @@ use std::{
 
 use cel::{
     Context, Env, Program, Value,
-    common::ast::{EntryExpr, Expr},
+    common::ast::{EntryExpr, Expr, IdedExpr},
     objects::Key,
 };
 use quarterdeck_core::near;
@@ -20,16 +20,23 @@ use serde_json::Value as Json;
 const SOURCE_BYTES_MAX: usize = 2_000;
 /// Loops (`all`, `exists`, `map`, `filter` …) of one condition: each runs over all that an answer holds, and within each other they multiply.
 const LOOPS_MAX: usize = 2;
-/// Values of an answer that a condition runs over: with two loops, one within the other, that is a hundred million steps at most.
+/// Values of an answer that a condition runs over: ten thousand steps.
 const VALUES_MAX: usize = 10_000;
+/// The same where a loop is within another: a million steps, a second's work.
+const VALUES_SQUARED_MAX: usize = 1_000;
 /// Nesting of an answer that a condition runs over.
 const DEPTH_MAX: usize = 64;
+/// How the reader calls what a loop collects in. Nobody can write it.
+const COLLECTS: char = '@';
+
 /// A condition that was read.
 #[derive(Clone)]
 pub struct Expression {
     source: Arc<str>,
     program: Arc<Program>,
     named: Arc<BTreeSet<String>>,
+    /// Values that it may run over.
+    values_max: usize,
 }
 
 impl fmt::Debug for Expression {
@@ -53,7 +60,7 @@ impl Expression {
             return Err(format!("{bytes} bytes: want 1 to {SOURCE_BYTES_MAX}"));
         }
         let program = Program::compile(source).map_err(|errors| one_line(&errors.to_string()))?;
-        let mut walk = Walk { known, scope: Vec::new(), named: BTreeSet::new(), loops: 0 };
+        let mut walk = Walk { known, scope: Vec::new(), named: BTreeSet::new(), loops: 0, within: 0, deepest: 0 };
         walk.through(&program.expression().expr)?;
         if walk.loops > LOOPS_MAX {
             let loops = walk.loops;
@@ -62,8 +69,9 @@ impl Expression {
         if walk.named.is_empty() {
             return Err(format!("it looks at nothing: want one of {}", known.join(", ")));
         }
+        let values_max = if walk.deepest > 1 { VALUES_SQUARED_MAX } else { VALUES_MAX };
         let named = walk.named;
-        Ok(Self { source: source.into(), program: Arc::new(program), named: Arc::new(named) })
+        Ok(Self { source: source.into(), program: Arc::new(program), named: Arc::new(named), values_max })
     }
 
     /// As it was written.
@@ -80,9 +88,12 @@ impl Expression {
     pub fn holds(&self, named: Vec<(&'static str, Json)>) -> Result<bool, String> {
         let mut context = Context::with_env(Arc::new(Env::stdlib()));
         context.add_function("number", number).map_err(|error| error.to_string())?;
-        let mut left = VALUES_MAX;
+        let mut left = self.values_max;
         for (name, json) in named {
-            context.add_variable_from_value(name, value(json, DEPTH_MAX, &mut left)?);
+            context.add_variable_from_value(
+                name,
+                value(json, DEPTH_MAX, &mut left).map_err(|why| format!("`{name}`: {why}"))?,
+            );
         }
         match self.program.execute(&context) {
             Ok(Value::Bool(holds)) => Ok(holds),
@@ -99,6 +110,9 @@ struct Walk<'a> {
     scope: Vec<&'a str>,
     named: BTreeSet<String>,
     loops: usize,
+    /// In how many loops it is now, and was at most.
+    within: usize,
+    deepest: usize,
 }
 
 impl<'a> Walk<'a> {
@@ -109,6 +123,11 @@ impl<'a> Walk<'a> {
             Expr::Select(select) => self.through(&select.operand.expr),
             Expr::List(list) => list.elements.iter().try_for_each(|one| self.through(&one.expr)),
             Expr::Call(call) => {
+                // Only what a loop collects grows in it: a text that is joined at every step would fill the memory.
+                let collects = |one: &IdedExpr| matches!(&one.expr, Expr::Ident(name) if name.starts_with(COLLECTS));
+                if call.func_name == "_+_" && self.within > 0 && !call.args.first().is_some_and(collects) {
+                    return Err("a sum within a loop: compare without it, or have the answer say the sum".to_owned());
+                }
                 let target = call.target.iter().map(|target| &target.expr);
                 target.chain(call.args.iter().map(|one| &one.expr)).try_for_each(|one| self.through(one))
             }
@@ -117,12 +136,15 @@ impl<'a> Walk<'a> {
             Expr::Comprehension(all) => {
                 self.loops = self.loops.saturating_add(1);
                 self.through(&all.iter_range.expr)?;
+                self.within = self.within.saturating_add(1);
+                self.deepest = self.deepest.max(self.within);
                 let before = self.scope.len();
                 self.scope.extend([all.iter_var.as_str(), all.accu_var.as_str()]);
                 self.scope.extend(all.iter_var2.as_deref());
                 let inner = [&all.accu_init, &all.loop_cond, &all.loop_step, &all.result];
                 let walked = inner.into_iter().try_for_each(|one| self.through(&one.expr));
                 self.scope.truncate(before);
+                self.within = self.within.saturating_sub(1);
                 walked
             }
         }
@@ -163,7 +185,7 @@ fn number(text: Arc<String>) -> Result<f64, cel::ExecutionError> {
 }
 
 fn value(json: Json, depth: usize, left: &mut usize) -> Result<Value, String> {
-    *left = left.checked_sub(1).ok_or_else(|| format!("more than {VALUES_MAX} values: look at less of the answer"))?;
+    *left = left.checked_sub(1).ok_or("more values than a condition runs over: have the answer say less")?;
     let deeper = depth.checked_sub(1).ok_or_else(|| format!("nested deeper than {DEPTH_MAX}"))?;
     Ok(match json {
         Json::Null => Value::Null,
@@ -214,6 +236,8 @@ mod tests {
             ("number(result) == 31.0", true),
             ("json.share < 0.6 && json.big > 5u", true),
             ("has(json.nothing)", false),
+            ("json.heads.map(head, head * 2).size() == 2", true),
+            ("json.heads.filter(head, head > 7).size() == 1", true),
         ] {
             assert_eq!(holds(source, answer.clone()), Ok(want), "{source}");
         }
@@ -237,6 +261,8 @@ mod tests {
             ("", "0 bytes"),
             ("statsu == 200", "`status`"),
             ("true", "it looks at nothing"),
+            ("json.all(x, (x + x) == x)", "a sum within a loop"),
+            ("json.map(x, status + status).size() > 1", "a sum within a loop"),
             ("1 == 1", "it looks at nothing"),
             ("status ==", ""),
             ("json.a.all(x, json.a.all(y, json.a .exists (z, z == y)))", "3 loops"),
@@ -252,7 +278,10 @@ mod tests {
     #[test]
     fn an_answer_that_is_too_large_or_too_deep_is_no_answer() {
         let many = json!((0..20_000).collect::<Vec<u32>>());
-        assert!(holds("json.all(one, one >= 0)", many).unwrap_err().contains("more than 10000 values"));
+        assert!(holds("json.all(one, one >= 0)", many).unwrap_err().contains("more values than a condition runs over"));
+        let some = json!((0..2_000).collect::<Vec<u32>>());
+        assert_eq!(holds("json.all(one, one >= 0)", some.clone()), Ok(true));
+        assert!(holds("json.all(a, json.exists(b, a == b))", some).is_err(), "one within the other");
         let deep = (0..100).fold(json!(1), |inner, _| json!([inner]));
         assert!(holds("json == 1", deep).unwrap_err().contains("nested deeper"));
     }

@@ -50,7 +50,7 @@ async fn look(client: &Client, look: &Look, facts: &Facts) -> Result<Seen, Strin
         Look::NodesAgree { nodes, at_least } => agree(client, nodes, *at_least).await,
         Look::WalletBalance(balance) => held(client, balance).await,
         Look::Cel(expect) => {
-            let named = facts.named();
+            let named = facts.named(expect);
             let all: Vec<String> = named.iter().map(|(name, value)| format!("{name} {value}")).collect();
             let holds = holds(expect, named).await?;
             Ok(judged(holds, &all.join(", "), expect))
@@ -243,8 +243,9 @@ impl Facts {
         ])
     }
 
-    fn named(&self) -> Vec<(&'static str, Value)> {
-        self.0.clone()
+    /// Those that a condition looks at: whoever reads what was seen need not read the others.
+    fn named(&self, expect: &Expression) -> Vec<(&'static str, Value)> {
+        self.0.iter().filter(|(name, _)| expect.names(name)).cloned().collect()
     }
 }
 

@@ -222,6 +222,28 @@ async fn a_condition_is_judged_by_what_the_server_says() {
 }
 
 #[tokio::test]
+async fn a_condition_about_the_incident_is_judged_by_the_incident() {
+    let door = Door::open(says("200 OK", "")).await;
+    let done = "\n[[check]]\nname = \"done\"\nkind = \"cel\"\nexpect = \"open_tasks == 0 && severity > 1\"";
+    let (deck, id) = house(&door, done).await;
+    let judged = async || {
+        validated(&deck, &id).await;
+        let waits = |board: &Board| board.incidents().all(|one| one.check_asked(&"done".parse().unwrap()).is_none());
+        deck.until("the answer of the other check", waits).await;
+        let checks = deck.client(VIEWER).checks(&id).await.unwrap().checks;
+        let done = checks.into_iter().find(|check| check.name == "done").unwrap();
+        (done.state, done.seen)
+    };
+    assert_eq!(judged().await.0, "passed");
+    let add: Command = serde_json::from_value(json!({"command": "add_task", "title": "rotate the key"})).unwrap();
+    deck.client(RESPONDER).command(&id, &add).await.unwrap();
+    let (state, seen) = judged().await;
+    assert_eq!(state, "failed");
+    assert!(seen.contains("open_tasks 1") && !seen.contains("drill"), "{seen}");
+    deck.finish().await;
+}
+
+#[tokio::test]
 async fn resolving_is_refused_while_a_check_fails_and_the_refusal_has_it_made() {
     let door = Door::open(says("503 Service Unavailable", "")).await;
     let (deck, id) = house(&door, "").await;

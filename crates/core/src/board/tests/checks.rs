@@ -154,6 +154,16 @@ fn what_ends_by_itself_is_watched_too_and_what_a_check_began_again_no_signal_end
 }
 
 #[test]
+fn what_was_taken_back_before_anybody_was_paged_is_not_watched() {
+    let (mut desk, _) = house();
+    let id = desk.open(on_chain("b", 7, Some(7)));
+    let undone =
+        SignalChange::Retracted { id: Id::digest(&[b"b", &7_u64.to_be_bytes()]), reason: "reorganized".to_owned() };
+    desk.take(&undone);
+    assert_eq!((desk.incident(id).is_open(), desk.incident(id).watched_until()), (false, None));
+}
+
+#[test]
 fn a_check_that_flaps_all_night_does_not_fill_the_log_and_still_begins_it_again() {
     let (mut desk, id) = house();
     desk.ask(id, Command::Life(LifeCommand::Mitigate { by: ann(), note: "paused".to_owned() }));

@@ -305,7 +305,9 @@ impl Incident {
             (false, false, None) => "every signal was retracted and nobody had answered",
             (false, false, Some(_)) => return None,
         };
-        over.then(|| self.ended_by_itself(note, ctx.setting, ctx.now))
+        // What was never so, and woke nobody, needs no recovery to look after.
+        let never_was = !ended && self.paging.pages.is_empty();
+        over.then(|| if never_was { never_so(note) } else { self.ended_by_itself(note, ctx.setting, ctx.now) })
     }
 
     /// Signals of an incident that is merged into this one: those that are not here yet.
@@ -360,4 +362,9 @@ impl Incident {
             ClaimsEvent::SeverityChanged(change).into()
         })
     }
+}
+
+/// The end of an incident that was a mistake.
+fn never_so(note: &str) -> IncidentEvent {
+    LifeEvent::Resolved { by: Actor::System, note: note.to_owned(), look_again: None, recovery: None }.into()
 }
