@@ -82,6 +82,7 @@ pub(super) fn resolve(
     let mut warnings = warnings(&setting, lines);
     warnings.extend(unwatched);
     warnings.extend(wallets::unguarded(&setting.catalogue, lines));
+    warnings.extend(checks::hasty(&file, &setting.rules, lines));
     Ok(Configuration {
         path: None,
         listen: Some(listen),

@@ -306,7 +306,8 @@ pub(super) fn days(rows: &[api::TimelineRow]) -> Vec<Day> {
 fn group(kind: &str) -> &'static str {
     match kind {
         "opened" | "signal_attached" | "signals_absorbed" | "signal_confirmed" | "signal_retracted"
-        | "signal_ended" | "ending_late" | "signal_silent" | "signal_taken_up" => "signals",
+        | "signal_ended" | "ending_late" | "signal_silent" | "signal_taken_up" | "check_passed" | "check_failed"
+        | "check_unjudged" => "signals",
         "escalated"
         | "page_requested"
         | "page_impossible"

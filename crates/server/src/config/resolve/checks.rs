@@ -14,6 +14,7 @@ use quarterdeck_core::{
         CHECK_EVERY_MAX, CHECK_EVERY_MIN, CHECK_FAILURES_MAX, CHECK_TIMEOUT_MAX, CHECKS_MAX, TITLE_BYTES_MAX, WATCH_MAX,
     },
     near,
+    setting::Rules,
     time::human_span,
     validation::{Check, Judge, Validation},
 };
@@ -30,7 +31,11 @@ use crate::{
         Expression, Probe,
         probe::{Balance, Http, Look, Node, OF_HTTP, OF_INCIDENT, OF_RPC, Place},
     },
-    config::shape::{CheckSection, File, ValidationSection},
+    config::{
+        Mistake,
+        mistake::Lines,
+        shape::{CheckSection, File, ValidationSection},
+    },
 };
 
 /// The words of kinds, as they are written.
@@ -64,6 +69,27 @@ pub(super) fn validation(
         validation.checks.insert(id.clone(), Check { id, title, services, severities, judge });
     }
     (validation, probes)
+}
+
+/// Checks that may take for quiet what is told again and again: a repeat is kept at least every window, and not always sooner.
+pub(super) fn hasty(file: &File, rules: &Rules, lines: &Lines) -> Vec<Mistake> {
+    let judge = |nth: usize| {
+        let id = CheckId::new(file.check.get(nth)?.name.get_ref()).ok()?;
+        Some(rules.validation.checks.get(&id)?.judge)
+    };
+    let hasty = |nth: usize| match judge(nth) {
+        Some(Judge::Quiet(span)) if span <= rules.window => Some(Mistake {
+            line: lines.find("check", nth, "for"),
+            path: "check.for".to_owned(),
+            what: format!(
+                "it is no longer than `window`, {}: what says the same again may be taken for quiet",
+                human_span(rules.window)
+            ),
+            remedy: "write a longer span, or a shorter `window` in `[response]`".to_owned(),
+        }),
+        Some(Judge::Quiet(_) | Judge::Shell(_)) | None => None,
+    };
+    (0..file.check.len()).filter_map(hasty).collect()
 }
 
 fn spans(section: &ValidationSection, mistakes: &mut Mistakes<'_>) -> Validation {
@@ -496,5 +522,96 @@ impl One<'_> {
             at_least,
             at_most,
         })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use quarterdeck_host::clock::SystemClock;
+    use quarterdeck_reach::notify::Parts;
+
+    use crate::config::{self, Configuration};
+
+    /// The smallest house, with this in it.
+    fn read(more: &str) -> Result<Configuration, Vec<String>> {
+        let house = r#"
+[[person]]
+id = "ana"
+contacts = [{ channel = "file", address = "ana" }]
+[channel.file]
+kind = "file"
+path = "pages.txt"
+[[policy]]
+id = "all"
+tiers = [{ people = ["ana"], delay = "5m" }]
+fallback = "ana"
+[[source]]
+id = "node"
+chain = 1
+http = "http://127.0.0.1:8545"
+"#;
+        let parts = Parts::new(SystemClock::new()).unwrap();
+        config::parse(&format!("{house}\n{more}"), Path::new("/tmp"), &parts)
+            .map_err(|error| error.mistakes().iter().map(ToString::to_string).collect())
+    }
+
+    fn check(kind: &str, keys: &str) -> String {
+        format!("[[check]]\nname = \"one\"\nkind = \"{kind}\"\n{keys}\n")
+    }
+
+    #[test]
+    fn what_a_check_lacks_or_cannot_mean_is_told_with_its_place() {
+        for (text, said) in [
+            (check("http", ""), "asks an address"),
+            (check("http", "url = \"http://10.0.0.1/health\""), "asked in the clear"),
+            (check("http", "url = \"https://me:secret@host/\""), "a user and password"),
+            (check("http", "url = \"https://host/\"\nmethod = \"POST\""), "changes nothing where it asks"),
+            (check("http", "url = \"https://host/\"\nexpect = \"json.ok ==\""), "check.expect"),
+            (check("http", "url = \"https://host/\"\nexpect = \"jsn.ok\""), "write `json` if that is meant"),
+            (check("http", "url = \"https://host/\"\nstatus = [99]"), "99 is no status"),
+            (
+                check("http", "url = \"https://host/\"\nwallet = \"x\""),
+                "`wallet` means nothing to a check of kind `http`",
+            ),
+            (check("rpc", "method = \"eth_call\"\nexpect = \"result == '0x'\""), "asks one node"),
+            (
+                check("rpc", "source = \"nod\"\nmethod = \"eth_call\"\nexpect = \"result == '0x'\""),
+                "write `node` if that is meant",
+            ),
+            (
+                check("rpc", "source = \"node\"\nmethod = \"eth_sendRawTransaction\"\nexpect = \"result == '0x'\""),
+                "a check only reads",
+            ),
+            (check("rpc", "source = \"node\"\nmethod = \"eth_call\""), "says what it expects"),
+            (check("nodes_agree", "chain = 1"), "2 of the 1 nodes"),
+            (
+                check("wallet_balance", "wallet = \"hot\"\nasset = \"ETH\"\nat_least = \"1\""),
+                "no address of ours is called `hot`",
+            ),
+            (check("quiet", ""), "says for how long"),
+            (check("cel", "expect = \"true\""), "it looks at nothing"),
+            (check("html", ""), "no kind of check"),
+            (check("quiet", "for = \"20m\"\nservices = [\"moon\"]"), "no service `moon`"),
+            (check("quiet", "for = \"20m\"\nseverities = [\"SEV9\"]"), "check.severities"),
+            ("[validation]\nevery = \"1h\"".to_owned(), "longer than `max_age`"),
+            ("[validation]\nfailures = 0".to_owned(), "0 failures in a row"),
+            ("[validation]\nwatch = \"30d\"".to_owned(), "outside its bounds"),
+            ("[validation]\ntimeout = \"1h\"".to_owned(), "outside its bounds"),
+        ] {
+            let Err(found) = read(&text) else { panic!("{text}: taken") };
+            assert!(found.len() == 1 && found[0].contains(said), "{text}: {found:#?}");
+            assert!(!found[0].contains("secret"), "{found:#?}");
+        }
+    }
+
+    #[test]
+    fn a_span_of_quiet_within_the_window_is_a_warning() {
+        let warned = |span: &str| {
+            let read = read(&check("quiet", &format!("for = \"{span}\""))).unwrap();
+            read.warnings.iter().filter(|warning| warning.path == "check.for").count()
+        };
+        assert_eq!((warned("15m"), warned("16m")), (1, 0));
     }
 }
