@@ -285,4 +285,62 @@ mod tests {
         let deep = (0..100).fold(json!(1), |inner, _| json!([inner]));
         assert!(holds("json == 1", deep).unwrap_err().contains("nested deeper"));
     }
+
+    /// Whatever is written: it is a condition or a mistake, and never the end of the program.
+    #[test]
+    fn nothing_that_is_written_breaks_the_reader() {
+        const PARTS: [&str; 34] = [
+            "status",
+            "json",
+            "result",
+            ".",
+            "(",
+            ")",
+            "[",
+            "]",
+            "{",
+            "}",
+            "'",
+            "\"",
+            "\\",
+            "==",
+            "&&",
+            "||",
+            "!",
+            "-",
+            "+",
+            "0",
+            "0x",
+            "1u",
+            "9223372036854775808",
+            "1e999",
+            "null",
+            ".all(x, ",
+            ".map(",
+            "?",
+            ":",
+            ",",
+            "r'",
+            "b\"",
+            "é",
+            "\u{0}",
+        ];
+        let mut seed = 7_u64;
+        let mut roll = |below: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(seed >> 33).unwrap() % below
+        };
+        let (mut read, mut tried) = (0, 0);
+        while tried < 20_000 {
+            let length = 1 + roll(9);
+            let source: String = (0..length).map(|_| PARTS[roll(PARTS.len())]).collect();
+            tried += 1;
+            if let Ok(expression) = Expression::read(&source, &KNOWN) {
+                read += 1;
+                let json = json!({"a": [1, 2], "b": "x"});
+                drop(expression.holds(vec![("status", json!(200)), ("json", json), ("result", json!("0x1f"))]));
+            }
+        }
+        assert!(read > 100, "{read} of {tried} are conditions");
+    }
 }
