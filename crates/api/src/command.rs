@@ -94,7 +94,7 @@ pub enum Command {
     },
     /// Take a role, or give it to somebody.
     TakeRole {
-        /// `commander`, `operations`, `communications`, `scribe`.
+        /// `commander`, `deputy`, `operations`, `communications`, `scribe`, `security`, `compliance`, `liaison`, `signer`.
         role: String,
         /// Who; none: the caller.
         #[serde(default)]
@@ -163,6 +163,20 @@ pub enum Command {
         /// By when: an instant, or a span from now; none: as it was.
         #[serde(default)]
         due: Option<String>,
+    },
+    /// Ask a person or a team to take a role; whoever has it stays until they accept.
+    RequestRole {
+        /// One of those of `take_role`.
+        role: String,
+        /// A person, a policy or a schedule of the roster; where a name is several of them: `person:NAME`, `policy:NAME`, `schedule:NAME`.
+        whom: String,
+        /// Why; it stands in the page.
+        reason: String,
+    },
+    /// Nobody has the role any more.
+    GiveUpRole {
+        /// One of those of `take_role`.
+        role: String,
     },
     /// State facts about impact.
     StateFacts {

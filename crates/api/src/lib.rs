@@ -26,7 +26,7 @@ pub use self::{
     command::{Command, Done, Erase, Erased, ErasedCopy, Field, Merge, Offer, StateFacts, TakeRole, Text},
     declare::{Declare, Declared},
     page::Page,
-    roles::{Ask, HandedOver},
+    roles::{Ask, Chair, HandedOver},
     room::{Message, Mirrored, Present, Room, Withdrawn},
     source::{BeginAnew, Source, SourceKind, SourceSetting},
     task::{Held, Holding, Overriding, Task, TaskResource},
@@ -86,6 +86,9 @@ pub struct Incident {
     pub pages: Vec<Page>,
     /// Roles taken: role → person.
     pub roles: BTreeMap<String, String>,
+    /// Every role, who has it, and what is expected of whoever does.
+    #[serde(default)]
+    pub chairs: Vec<Chair>,
     /// All that people and teams were asked in it, in the order of asking.
     #[serde(default)]
     pub asks: Vec<Ask>,

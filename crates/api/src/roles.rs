@@ -46,3 +46,16 @@ pub struct HandedOver {
     /// Who was on it then.
     pub had: Option<String>,
 }
+
+/// A role in an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Chair {
+    /// `commander`, `deputy` …
+    pub role: String,
+    /// Who has it; none: nobody.
+    pub person: Option<String>,
+    /// What is expected of whoever has it.
+    pub expected: String,
+    /// From when on somebody is paged to take it, while it is empty; none: nobody is.
+    pub missed_from: Option<String>,
+}

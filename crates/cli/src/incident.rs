@@ -8,10 +8,10 @@ pub(crate) mod task_words;
 use anyhow::Context as _;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 use quarterdeck_api::{
-    Ask, Done, Incident, IncidentSummary, Offer, OnCall, Signal,
+    Ask, Command, Done, Incident, IncidentSummary, Offer, OnCall, Signal,
     client::{Client, List},
 };
-use quarterdeck_core::priority::in_short;
+use quarterdeck_core::{incident::ResponseRole, priority::in_short};
 
 use self::{asking::Asking, many::ManyArgs};
 use crate::output::{Exit, Misuse, print, print_json, say, table, write_file};
@@ -198,7 +198,16 @@ pub(crate) fn run(args: &IncidentArgs) -> anyhow::Result<Exit> {
 /// Asks it, and says what came of it.
 pub(crate) async fn carry_out(client: &Client, asked: &Asking, json: bool) -> anyhow::Result<()> {
     let done = client.command(&asked.id, &asked.command).await?;
-    if json { print_json(&done) } else { print(&done_in_words(&done)) }
+    if json {
+        return print_json(&done);
+    }
+    print(&done_in_words(&done))?;
+    match &asked.command {
+        Command::TakeRole { role, .. } if let Some(role) = ResponseRole::named(role) => {
+            print(&format!("expected of you: {}", role.expected()))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn list(incidents: &[IncidentSummary], wanted: &ListArgs, json: bool) -> anyhow::Result<()> {
@@ -270,6 +279,10 @@ fn in_words(incident: &Incident) -> String {
         let when = if over { "roles when it was over" } else { "roles" };
         lines.push(format!("{when}: {}", roles.join(", ")));
     }
+    lines.extend(incident.chairs.iter().filter_map(|one| {
+        let from = one.missed_from.as_ref()?;
+        Some(format!("nobody is {}: somebody is paged for it from {from} on; expected: {}", one.role, one.expected))
+    }));
     lines.extend(incident.handed_over.as_ref().filter(|_| summary.acknowledged_by.is_none()).map(|handed| {
         let had = handed.had.as_ref().map_or_else(String::new, |had| format!("; {had} had it"));
         format!("handed over to {} by {}: {}{had}", incident.policy, handed.by, handed.reason)

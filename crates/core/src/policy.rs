@@ -137,6 +137,8 @@ pub enum Whom {
     Schedule(ScheduleId),
     /// The first tier of this policy.
     Policy(PolicyId),
+    /// These people, and whoever is on call in these schedules.
+    Targets(Vec<Target>),
 }
 
 impl fmt::Display for Whom {
@@ -145,6 +147,13 @@ impl fmt::Display for Whom {
             Self::Person(person) => f.pad(person.as_str()),
             Self::Schedule(schedule) => write!(f, "schedule {schedule}"),
             Self::Policy(policy) => write!(f, "policy {policy}"),
+            Self::Targets(targets) => {
+                let named = targets.iter().map(|target| match target {
+                    Target::Person(person) => person.to_string(),
+                    Target::Schedule(schedule) => format!("schedule {schedule}"),
+                });
+                f.write_str(&named.collect::<Vec<_>>().join(", "))
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     limits::BUNDLE_WINDOW,
     policy::{EscalationPolicy, Roster, Target, Tier},
     priority::{self, Score, Weights},
+    role::RoleClock,
     severity::Severity,
     signal::{Claimed, Facts, Loudness, Signal},
     validation::Validation,
@@ -34,6 +35,8 @@ pub struct Rules {
     pub bounds: BTreeMap<SourceId, Bounds>,
     /// How long what follows to the same contact waits, to go as one message; nothing: each goes by itself. Default: 30 seconds.
     pub bundle: Duration,
+    /// Which roles must not be empty for long. Default: see [`RoleClock::usual`].
+    pub roles: Vec<RoleClock>,
     /// How long before its end the owner of a silence is told, if it lasts longer than that; nothing: never. Default: 15 minutes.
     pub silence_notice: Duration,
     /// What an incident must pass before it is over.
@@ -51,6 +54,7 @@ impl Default for Rules {
             open_at: Loudness::Warning,
             bounds: BTreeMap::new(),
             bundle: BUNDLE_WINDOW,
+            roles: RoleClock::usual(),
             silence_notice: Duration::from_mins(15),
             validation: Validation::default(),
         }

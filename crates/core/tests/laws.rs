@@ -31,8 +31,9 @@ use quarterdeck_core::{
         unmet::{Judged, Verdict},
     },
     money::Usd,
-    policy::{Contact, EscalationPolicy, Person, Roster, Target, Tier},
+    policy::{Contact, EscalationPolicy, Person, Roster, Target, Tier, Whom},
     priority::{self, Bands, CriticalityPoints, Doubling, LoudnessPoints, Weights},
+    role::{Empty, RoleClock},
     signal::{ChainPosition, Declared, Explanation, Facts, Fingerprint, Loudness, Signal, SignalChange, SignalStatus},
     time::{Timestamp, When},
     validation::{Check, Judge, Validation},
@@ -100,10 +101,22 @@ fn setting() -> Setting {
         policy: policy.id.clone(),
         addresses: Vec::new(),
     });
+    let empty = |severity, minutes| Empty { severity, span: Duration::from_mins(minutes) };
+    let speaks = RoleClock {
+        role: ResponseRole::Communications,
+        empty: vec![empty(Severity::Sev1, 1), empty(Severity::Sev3, 10)],
+        whom: Some(Whom::Policy(name("one"))),
+    };
+    let signs = RoleClock {
+        role: ResponseRole::Signer,
+        empty: vec![empty(Severity::Sev4, 3)],
+        whom: Some(Whom::Targets(vec![Target::Person(name("cid")), Target::Person(name("mute"))])),
+    };
+    let roles = RoleClock::usual().into_iter().chain([speaks, signs]).collect();
     Setting {
         roster,
         catalogue: Arc::new(Catalogue::new(services.collect(), Vec::new())),
-        rules: Rules { validation: validation(), ..Rules::default() },
+        rules: Rules { roles, validation: validation(), ..Rules::default() },
         default_policy: name("two"),
         weights: Weights::default(),
     }
@@ -600,6 +613,9 @@ impl World {
                 assert!(next.is_some_and(|next| next <= self.now), "what is due is found by its deadline");
                 assert!(self.board.due(self.now).contains(&Stream::Incident(incident.id())));
             }
+            for (role, at) in incident.missed_roles() {
+                assert!(next.is_some_and(|next| next <= at), "an empty {role:?} is missed in time");
+            }
             let pages = incident.severity() >= incident.escalation().policy.page_at;
             if incident.phase() == Phase::Triggered && pages && incident.live_signals() > 0 {
                 assert!(next.is_some(), "some contact is always owed");
@@ -772,7 +788,8 @@ fn command(asked: Asked, signals: &[SignalId], now: Timestamp) -> Command {
 }
 
 /// The silence law, read from the events alone and not from the state: after an acknowledgement nobody is paged until it has run
-/// out, a severity above the acknowledged one came, something that it does not cover came, it was reopened, or a person asked. Whoever
+/// out, a severity above the acknowledged one came, something that it does not cover came, it was reopened, it was handed over, or a person
+/// asked; but for those who are asked by name, or to take a role that is empty past its time: see `check_asks`. Whoever
 /// acknowledged is told of what they did not know, once for each such claim at most. And nobody is paged about what is
 /// mitigated, over or merged. But for tasks, which go on then: there whoever is on one, or is next in line, is told once that it is past its
 /// time, that their claim ran out, or that somebody went ahead in spite of it.
@@ -781,11 +798,17 @@ fn check_silence(events: &[(Timestamp, &IncidentEvent)]) {
     let mut severity = Severity::Sev5;
     let mut quiet: Option<(Option<Timestamp>, Severity)> = None;
     let mut asked = false;
+    let mut over = false;
     let mut news: BTreeSet<&PersonId> = BTreeSet::new();
     let mut untold: BTreeMap<&PersonId, usize> = BTreeMap::new();
     let mut of_tasks: Vec<(PageReason, BTreeSet<&PersonId>)> = Vec::new();
     let mut tells: BTreeSet<PageId> = BTreeSet::new();
     for (at, event) in events {
+        match event {
+            IncidentEvent::Life(LifeEvent::Resolved { .. } | LifeEvent::MergedInto { .. }) => over = true,
+            IncidentEvent::Life(LifeEvent::Reopened { .. }) => over = false,
+            _ => {}
+        }
         match event {
             IncidentEvent::Tasks(TasksEvent::TaskOverdue { task, .. }) => {
                 of_tasks.push((PageReason::TaskOverdue { task: *task }, BTreeSet::new()));
@@ -829,7 +852,9 @@ fn check_silence(events: &[(Timestamp, &IncidentEvent)]) {
                 (quiet, asked) = (Some((None, severity)), false);
             }
             // Whoever is asked by name, and whoever asked them, is paged whatever was acknowledged, as long as it is open.
-            IncidentEvent::Paging(PagingEvent::PageRequested { ask: Some(_), .. }) => {}
+            IncidentEvent::Paging(PagingEvent::PageRequested { ask: Some(_), .. }) => {
+                assert!(!over, "nobody is needed")
+            }
             IncidentEvent::Life(LifeEvent::Reopened { .. })
             | IncidentEvent::Paging(PagingEvent::HandedOver { .. })
             | IncidentEvent::Claims(ClaimsEvent::SignalUnanswered { to: None, .. }) => quiet = None,
@@ -916,13 +941,31 @@ fn check_pages(incident: &Incident, events: &[(Timestamp, &IncidentEvent)]) {
     }
 }
 
+/// The shortest time for which a role may be empty in this house.
+const SHORTEST_EMPTY: Duration = Duration::from_mins(1);
+
 /// The law of asks, read from the events alone: nobody is paged for what was answered, and each person at most twice for what a person
 /// asked, not counting what repeats a page that did not arrive; and whoever asked is told once at most.
 fn check_asks(events: &[(Timestamp, &IncidentEvent)]) {
     let mut open: BTreeMap<u32, (Actor, BTreeMap<PersonId, u32>)> = BTreeMap::new();
     let mut told: BTreeSet<u32> = BTreeSet::new();
-    for (_, event) in events {
+    let mut held: BTreeSet<ResponseRole> = BTreeSet::new();
+    let Some((began, _)) = events.first() else { return };
+    for (at, event) in events {
         match event {
+            IncidentEvent::Roles(RolesEvent::RoleTaken { role, .. }) => {
+                held.insert(*role);
+            }
+            IncidentEvent::Roles(RolesEvent::RoleGivenUp { role, .. }) => {
+                held.remove(role);
+            }
+            IncidentEvent::Roles(RolesEvent::AskedIn { ask, by: Actor::System, role, .. }) => {
+                // Nobody is paged for a chair that somebody sits on, nor before its time.
+                let role = role.expect("we ask for a role");
+                assert!(!held.contains(&role), "{role:?} is held");
+                assert!(at.since(*began) >= SHORTEST_EMPTY, "{role:?} was missed too soon");
+                assert!(open.insert(*ask, (Actor::System, BTreeMap::new())).is_none(), "a number is given once");
+            }
             IncidentEvent::Roles(RolesEvent::AskedIn { ask, by, .. }) => {
                 assert!(open.insert(*ask, (by.clone(), BTreeMap::new())).is_none(), "a number is given once");
             }

@@ -190,7 +190,21 @@ fn agree(told: &[String], wanted: &[String]) -> bool {
         let short = told.starts_with("signal ").then(|| told.rsplit_once(' ')).flatten();
         told == wanted || short.is_some_and(|(short, _)| short == wanted)
     };
-    told.len() == wanted.len() && told.iter().zip(wanted).all(|(told, wanted)| same(told, wanted))
+    let mut wanted = wanted.iter().peekable();
+    let mut before = "";
+    for phrase in told {
+        if wanted.next_if(|wanted| same(phrase, wanted)).is_none() && !goes_without_saying(before, phrase) {
+            return false;
+        }
+        before = phrase;
+    }
+    wanted.next().is_none()
+}
+
+/// Whoever acknowledges first is commander: a line says so only where it is the point.
+fn goes_without_saying(before: &str, phrase: &str) -> bool {
+    let acknowledged = before == "acknowledged" || before.ends_with(" acknowledged");
+    acknowledged && phrase.ends_with(" is commander")
 }
 
 fn shown(at: Timestamp, zone: &TimeZone) -> String {

@@ -156,6 +156,9 @@ mod tests {
         assert_eq!(asked("resolve inc_1 mended --override lags"), over);
         assert_eq!(asked("validate inc_1"), Command::Validate { check: None });
         assert_eq!(asked("validate inc_1 --check moves"), Command::Validate { check: Some("moves".to_owned()) });
+        let (role, whom, reason) = ("deputy".to_owned(), "bo".to_owned(), "sleep".to_owned());
+        assert_eq!(asked("request-role inc_1 deputy bo sleep"), Command::RequestRole { role, whom, reason });
+        assert_eq!(asked("give-up-role inc_1 scribe"), Command::GiveUpRole { role: "scribe".to_owned() });
         let (whom, reason) = ("bo".to_owned(), "hands".to_owned());
         assert_eq!(asked("page inc_1 bo hands"), Command::Page { whom, reason });
         assert_eq!(asked("accept inc_1"), Command::Accept { ask: None });

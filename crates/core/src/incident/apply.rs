@@ -15,14 +15,15 @@ use crate::{
 impl Incident {
     /// The incident that its first event begins.
     pub fn first(id: IncidentId, at: Timestamp, event: &IncidentEvent) -> Result<Self, IllegalHistory> {
-        let IncidentEvent::Life(LifeEvent::Opened { title, service, signal, policy, score, drill }) = event else {
+        let IncidentEvent::Life(LifeEvent::Opened { title, service, signal, policy, score, drill, roles }) = event
+        else {
             return Err(IllegalHistory::BadOpening { id, version: 0 });
         };
         let mut incident = Self {
             life: Life::begin(id, at, title, service.as_ref(), *drill, signal),
             claims: Claims::begin(signal, score, at),
             paging: Paging::begin(policy),
-            roles: Roles::default(),
+            roles: Roles::begin(roles, at, score.severity),
             room: Room::default(),
             tasks: Tasks::default(),
             checks: Checks::default(),
@@ -57,6 +58,7 @@ impl Incident {
         self.accepts(version, event)?;
         let wanted = self.wants_answer();
         let why = self.take_in((version, at), event, wanted);
+        self.roles.keep_needed(self.life.phase, self.claims.stands, self.claims.severity);
         self.drop_asks(event);
         // A step sets the time of the next one itself.
         if !matches!(event, IncidentEvent::Paging(PagingEvent::Escalated { .. })) {
@@ -100,7 +102,7 @@ impl Incident {
         match event {
             IncidentEvent::Life(event) => {
                 self.claims.turned(event);
-                self.roles.turned(event);
+                self.roles.turned(at, event, self.claims.severity);
                 self.tasks.turned(event);
                 // What a check began again is no signal's to close.
                 self.claims.held |= matches!(event, LifeEvent::Reopened { .. }) && self.checks.fails_in_watch();
@@ -117,6 +119,7 @@ impl Incident {
             }
             IncidentEvent::Claims(event) => {
                 self.claims.apply(at, event);
+                self.roles.graded(at, self.claims.severity);
                 if let ClaimsEvent::MergedFrom { from, .. } = event {
                     self.room.goes_on_from(*from);
                 }
@@ -145,14 +148,13 @@ impl Incident {
     /// What is not needed any more of the pages to those who were asked by name is not tried again: somebody answered, or it is over.
     fn drop_asks(&mut self, event: &IncidentEvent) {
         let may_end = match event {
-            IncidentEvent::Life(_)
-            | IncidentEvent::Roles(_)
-            | IncidentEvent::Paging(PagingEvent::PageSettled { .. }) => true,
-            IncidentEvent::Claims(_)
-            | IncidentEvent::Paging(_)
+            IncidentEvent::Paging(PagingEvent::PageRequested { .. })
             | IncidentEvent::Room(_)
             | IncidentEvent::Tasks(_)
             | IncidentEvent::Checks(_) => false,
+            IncidentEvent::Life(_) | IncidentEvent::Roles(_) | IncidentEvent::Claims(_) | IncidentEvent::Paging(_) => {
+                true
+            }
         };
         if may_end && !self.roles.asks.is_empty() {
             let (open, roles) = (self.life.phase.is_open(), &self.roles);

@@ -36,6 +36,7 @@ impl Incident {
             policy: Box::new(policy),
             score: ctx.setting.score_of(signal, service),
             drill: signal.drill,
+            roles: ctx.setting.rules.roles.clone(),
             signal: Arc::clone(signal),
         };
         vec![opened.into()]

@@ -76,7 +76,7 @@ const OVERRIDE: Field = field(
     "Only if a claim is in your way: why you go ahead all the same; its holder is told",
 );
 
-const ROLES: &[&str] = &["commander", "operations", "communications", "scribe"];
+const ROLES: &[&str] = &ResponseRole::WORDS;
 
 /// THE LIST, in the order in which people are shown it.
 pub static COMMANDS: &[CommandKind] = &[
@@ -270,6 +270,33 @@ pub static COMMANDS: &[CommandKind] = &[
         ],
         fits: is_not_merged,
         make: take_role,
+        ..PLAIN
+    },
+    CommandKind {
+        word: "request_role",
+        title: "Ask somebody to take a role",
+        doc: "Ask a person or a team to take a role; whoever has it stays until they accept",
+        right: Right::Respond,
+        fields: &[
+            needed("role", FieldKind::Choice(ROLES), "Role"),
+            needed("whom", FieldKind::Whom, "Whom: a person, a policy or a schedule"),
+            needed("reason", FieldKind::Text, "Why; it stands in the page"),
+        ],
+        fits: Incident::is_open,
+        make: |by, given| {
+            let (role, whom, reason) = (Some(role_of(given)?), given.text("whom")?, given.text("reason")?);
+            Ok(Command::Roles(RolesCommand::Ask { by, whom, role, reason }))
+        },
+        ..PLAIN
+    },
+    CommandKind {
+        word: "give_up_role",
+        title: "Give a role up",
+        doc: "Nobody has the role any more",
+        right: Right::Respond,
+        fields: &[needed("role", FieldKind::Choice(ROLES), "Role")],
+        fits: is_not_merged,
+        make: |by, given| Ok(Command::Roles(RolesCommand::GiveUp { by, role: role_of(given)? })),
         ..PLAIN
     },
     CommandKind {
@@ -569,13 +596,14 @@ fn yes(flag: bool) -> Option<String> {
     flag.then(|| "yes".to_owned())
 }
 
+fn role_of(given: &Given) -> Result<ResponseRole, Refusal> {
+    let word = given.choice("role", ROLES)?;
+    // The choice has let no other word through.
+    Ok(ResponseRole::named(word).unwrap_or(ResponseRole::Commander))
+}
+
 fn take_role(by: Actor, given: &Given) -> Result<Command, Refusal> {
-    let role = match given.choice("role", ROLES)? {
-        "commander" => ResponseRole::Commander,
-        "operations" => ResponseRole::Operations,
-        "communications" => ResponseRole::Communications,
-        _ => ResponseRole::Scribe,
-    };
+    let role = role_of(given)?;
     let person = match (given.read("person")?, &by) {
         (Some(person), _) => person,
         (None, Actor::Person(person)) => person.clone(),

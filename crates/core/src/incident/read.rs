@@ -170,6 +170,11 @@ impl Incident {
     pub const fn asks(&self) -> &BTreeMap<u32, Ask> {
         &self.roles.asks
     }
+    /// The roles that are empty and whose clock runs, each with the instant from which on it is paged for.
+    pub fn missed_roles(&self) -> impl Iterator<Item = (ResponseRole, Timestamp)> {
+        let missed = self.roles.missed(self.life.phase, self.claims.stands, self.claims.severity);
+        missed.map(|(clock, at)| (clock.role, at))
+    }
     /// What a page is for that somebody was asked by name, or had asked.
     pub fn ask_of(&self, page: PageId) -> Option<&Ask> {
         self.roles.asks.get(&self.paging.pages.get(&page)?.ask?)

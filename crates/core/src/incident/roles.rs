@@ -5,15 +5,19 @@
 pub mod event;
 pub mod command;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::Serialize;
 
 use self::{command::RolesCommand, event::RolesEvent};
 use crate::{
     id::PersonId,
-    incident::{Actor, Phase, ResponseRole, life::event::LifeEvent, refusal::Named},
+    incident::{Actor, Phase, ResponseRole, Severity, life::event::LifeEvent, refusal::Named},
     policy::Whom,
+    role::{Empty, RoleClock},
     time::Timestamp,
 };
 
@@ -104,9 +108,99 @@ pub(super) struct Roles {
     /// All that was asked, by number: at most as many as people may ask, and those of empty roles.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) asks: BTreeMap<u32, Ask>,
+    /// Which must not be empty for long, frozen at the opening.
+    #[serde(skip_serializing_if = "no_clocks")]
+    pub(super) clocks: Arc<Vec<RoleClock>>,
+    /// When it began, or began again.
+    since: Timestamp,
+    /// When somebody gave a role up that is empty now.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    emptied: BTreeMap<ResponseRole, Timestamp>,
+    /// When it was this bad first, since it began. What comes and goes starts no clock anew.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    reached: BTreeMap<Severity, Timestamp>,
+}
+
+#[expect(clippy::ptr_arg, reason = "serde hands out a reference")]
+fn no_clocks(clocks: &Arc<Vec<RoleClock>>) -> bool {
+    clocks.is_empty()
 }
 
 impl Roles {
+    /// Nobody has a role yet.
+    pub(super) fn begin(clocks: &[RoleClock], at: Timestamp, severity: Severity) -> Self {
+        let mut roles = Self { clocks: Arc::new(clocks.to_vec()), since: at, ..Self::default() };
+        roles.graded(at, severity);
+        roles
+    }
+
+    /// How bad it is now.
+    pub(super) fn graded(&mut self, at: Timestamp, severity: Severity) {
+        if self.clocks.is_empty() {
+            return;
+        }
+        for reached in Severity::ALL.into_iter().filter(|reached| *reached <= severity) {
+            self.reached.entry(reached).or_insert(at);
+        }
+    }
+
+    /// Whether the clock of a role runs in this phase. Who is asked by the incident's own policy is paged by its escalation until somebody
+    /// has answered, and by that has a commander.
+    fn runs(clock: &RoleClock, phase: Phase, stands: bool) -> bool {
+        match phase {
+            Phase::Acknowledged => true,
+            Phase::Triggered => stands && clock.whom.is_some(),
+            Phase::Mitigated | Phase::Resolved | Phase::Reviewed | Phase::Merged => false,
+        }
+    }
+
+    /// Until when a role may be empty that is empty now; none: for ever.
+    fn may_be_empty_until(&self, clock: &RoleClock, severity: Severity) -> Option<Timestamp> {
+        if self.held.contains_key(&clock.role) {
+            return None;
+        }
+        let emptied = self.emptied.get(&clock.role).copied().unwrap_or(self.since).max(self.since);
+        let due = |empty: &Empty| {
+            let reached = self.reached.get(&empty.severity).filter(|_| empty.severity <= severity)?;
+            Some(emptied.max(*reached).plus(empty.span))
+        };
+        clock.empty.iter().filter_map(due).min()
+    }
+
+    /// The roles that are empty and whose clock runs, each with the instant from which on it is paged for. Not those that somebody is
+    /// asked to take already.
+    pub(super) fn missed(
+        &self,
+        phase: Phase,
+        stands: bool,
+        severity: Severity,
+    ) -> impl Iterator<Item = (&RoleClock, Timestamp)> {
+        let asked = |role| self.open().any(|ask| ask.role == Some(role));
+        let running = self.clocks.iter().filter(move |clock| Self::runs(clock, phase, stands) && !asked(clock.role));
+        running.filter_map(move |clock| Some((clock, self.may_be_empty_until(clock, severity)?)))
+    }
+
+    /// What we ask for an empty role ends with what made it urgent.
+    pub(super) fn keep_needed(&mut self, phase: Phase, stands: bool, severity: Severity) {
+        let ours = |ask: &Ask| ask.state == AskState::Open && ask.by == Actor::System;
+        if !self.asks.values().any(ours) {
+            return;
+        }
+        let needed = |role| {
+            let mut clocks = self.clocks.iter().filter(|clock| Some(clock.role) == role);
+            clocks.any(|clock| {
+                Self::runs(clock, phase, stands) && clock.empty.iter().any(|empty| empty.severity <= severity)
+            })
+        };
+        let over: Vec<u32> =
+            self.asks.values().filter(|ask| ours(ask) && !needed(ask.role)).map(|ask| ask.number).collect();
+        for number in over {
+            if let Some(ask) = self.asks.get_mut(&number) {
+                ask.ends(AskState::Moot);
+            }
+        }
+    }
+
     /// Whether this could happen in this phase.
     pub(super) fn fits(phase: Phase, event: &RolesEvent) -> bool {
         match event {
@@ -134,12 +228,14 @@ impl Roles {
         match event {
             RolesEvent::RoleTaken { role, person, .. } => {
                 self.held.insert(*role, person.clone());
+                self.emptied.remove(role);
                 for ask in self.open_mut().filter(|ask| ask.role == Some(*role)) {
                     ask.ends(AskState::Moot);
                 }
             }
             RolesEvent::RoleGivenUp { role, .. } => {
                 self.held.remove(role);
+                self.emptied.insert(*role, at);
             }
             RolesEvent::AskedIn { ask, whom, people, role, by, reason, next } => {
                 let asked = Ask {
@@ -159,7 +255,11 @@ impl Roles {
                 self.asks.insert(*ask, asked);
             }
             RolesEvent::AskedAgain { ask, people, next } => {
-                if let Some(ask) = self.asks.get_mut(ask) {
+                if let Some(ask) = self.asks.get_mut(ask)
+                    && ask.state == AskState::Open
+                {
+                    // Who declined and is asked anew may answer anew.
+                    ask.declined.retain(|person| !people.contains(person));
                     ask.people.extend(people.iter().cloned());
                     ask.again = ask.again.saturating_add(1);
                     ask.next = Some(*next);
@@ -175,7 +275,8 @@ impl Roles {
                 if let Some(ask) = self.asks.get_mut(ask) {
                     let last = ask.is_declined_by_all(person);
                     ask.declined.insert(person.clone());
-                    if last && ask.state == AskState::Open {
+                    // An empty role is asked for until somebody takes it.
+                    if last && ask.state == AskState::Open && ask.by != Actor::System {
                         ask.ends(AskState::Declined);
                     }
                 }
@@ -191,7 +292,12 @@ impl Roles {
     }
 
     /// The incident turned to another phase: with its end nobody is needed any more.
-    pub(super) fn turned(&mut self, event: &LifeEvent) {
+    pub(super) fn turned(&mut self, at: Timestamp, event: &LifeEvent, severity: Severity) {
+        if matches!(event, LifeEvent::Reopened { .. }) {
+            self.since = at;
+            self.reached.clear();
+            self.graded(at, severity);
+        }
         if matches!(event, LifeEvent::Resolved { .. } | LifeEvent::MergedInto { .. }) {
             self.open_mut().for_each(|ask| ask.ends(AskState::Moot));
         }

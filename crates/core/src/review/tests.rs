@@ -114,6 +114,7 @@ fn opened(title: &str, at: Timestamp) -> IncidentEvent {
         policy: Box::new(policy()),
         score: score(Severity::Sev2, 2_500_000),
         drill: false,
+        roles: Vec::new(),
     })
 }
 

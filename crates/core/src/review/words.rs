@@ -231,7 +231,7 @@ fn of_roles(event: &RolesEvent, names: &Names<'_>) -> String {
         RolesEvent::AskedIn { ask, whom, role, by, reason, next, .. } => {
             let whom = match whom {
                 Whom::Person(person) => names.person(person),
-                Whom::Schedule(_) | Whom::Policy(_) => whom.to_string(),
+                Whom::Schedule(_) | Whom::Policy(_) | Whom::Targets(_) => whom.to_string(),
             };
             let to = role.map_or_else(|| "to come".to_owned(), |role| format!("to be {}", role.word()));
             format!("{} asked {whom} {to} (ask {ask}): {reason}; asked again at {next}", names.actor(by))

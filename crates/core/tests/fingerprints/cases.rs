@@ -28,7 +28,8 @@ fn any<T: Drawn>(draw: &mut Draw) -> T {
 pub(crate) const LIFE: Cases<IncidentEvent> = &[
     ("opened.v1", |d| {
         let (title, service, signal) = (any(d), any(d), any(d));
-        L::Opened { title, service, signal, policy: Box::new(any(d)), score: any(d), drill: any(d) }.into()
+        L::Opened { title, service, signal, policy: Box::new(any(d)), score: any(d), drill: any(d), roles: Vec::new() }
+            .into()
     }),
     ("acknowledged.v1", |d| L::Acknowledged { by: any(d), until: any(d) }.into()),
     ("acknowledgement_expired.v1", |_| L::AcknowledgementExpired {}.into()),

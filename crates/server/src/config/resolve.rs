@@ -8,6 +8,7 @@ mod word;
 mod bounds;
 mod addresses;
 mod wallets;
+mod roles;
 mod response;
 mod twice;
 mod watching;

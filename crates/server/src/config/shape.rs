@@ -37,6 +37,8 @@ pub struct File {
     #[serde(default)]
     pub(super) policy: Vec<PolicySection>,
     #[serde(default)]
+    pub(super) role: Vec<RoleSection>,
+    #[serde(default)]
     pub(super) service: Vec<ServiceSection>,
     #[serde(default)]
     pub(super) wallet: Vec<WalletSection>,
@@ -202,6 +204,20 @@ pub(super) struct TierSection {
     #[serde(default)]
     pub(super) people: Vec<String>,
     pub(super) delay: String,
+}
+
+/// A role that must not be empty for long.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RoleSection {
+    pub(super) role: Spanned<String>,
+    #[serde(default)]
+    pub(super) empty: BTreeMap<String, String>,
+    pub(super) policy: Option<String>,
+    #[serde(default)]
+    pub(super) people: Vec<String>,
+    #[serde(default)]
+    pub(super) schedules: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]

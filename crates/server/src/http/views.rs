@@ -1,18 +1,19 @@
 //! From the rules' words to the API's types. The only place that knows both.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use quarterdeck_api as api;
 use quarterdeck_core::{
     board::{Fate, IncidentRow},
     id::{IncidentId, PersonId},
     incident::{
-        Ask, Attached, Incident, PageOutcome, PageRecord, Refusal,
+        Ask, Attached, Incident, PageOutcome, PageRecord, Refusal, ResponseRole,
         offer::{Field, FieldKind, Offer, Right},
     },
     priority::Score,
     review::Review,
     signal::{Facts, Signal, SignalStatus},
+    time::Timestamp,
 };
 
 use super::{Refused, Shared, tasks};
@@ -81,6 +82,7 @@ pub async fn incident(
             .collect(),
         pages: pages.into_iter().map(page).collect(),
         roles: incident.roles().iter().map(|(role, person)| (role.word().to_owned(), person.to_string())).collect(),
+        chairs: chairs(incident),
         asks: incident.asks().values().map(ask).collect(),
         handed_over: incident.handed_over().map(|handed| api::HandedOver {
             by: handed.by.to_string(),
@@ -105,6 +107,18 @@ pub async fn incident(
         earlier,
         offers: offers(incident, right),
     })
+}
+
+/// Every role, the one that decides first.
+fn chairs(incident: &Incident) -> Vec<api::Chair> {
+    let missed: BTreeMap<ResponseRole, Timestamp> = incident.missed_roles().collect();
+    let chair = |role: ResponseRole| api::Chair {
+        role: role.word().to_owned(),
+        person: incident.roles().get(&role).map(ToString::to_string),
+        expected: role.expected().to_owned(),
+        missed_from: missed.get(&role).map(ToString::to_string),
+    };
+    ResponseRole::ALL.into_iter().map(chair).collect()
 }
 
 fn ask(ask: &Ask) -> api::Ask {

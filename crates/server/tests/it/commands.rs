@@ -115,7 +115,7 @@ async fn an_answer_says_what_was_logged_and_what_comes_next() {
     let client = deck.client(RESPONDER);
     let before = deck.running.store.size().await.unwrap();
     let done = client.command(&id, &Command::Acknowledge {}).await.unwrap();
-    assert_eq!((done.summary.phase.as_str(), done.log_index), ("acknowledged", Some(before)));
+    assert_eq!((done.summary.phase.as_str(), done.log_index), ("acknowledged", Some(before + 1)));
     let offered: Vec<&str> = done.offers.iter().map(|offer| offer.command.as_str()).collect();
     let want = [
         "acknowledge",
@@ -125,6 +125,8 @@ async fn an_answer_says_what_was_logged_and_what_comes_next() {
         "page",
         "validate",
         "take_role",
+        "request_role",
+        "give_up_role",
         "add_task",
         "say",
         "decide",
@@ -135,11 +137,11 @@ async fn an_answer_says_what_was_logged_and_what_comes_next() {
 
     let scribe = Command::TakeRole { role: "scribe".to_owned(), person: None };
     let took = client.command(&id, &scribe).await.unwrap();
-    assert_eq!(took.log_index, Some(before + 1));
+    assert_eq!(took.log_index, Some(before + 2));
     assert_eq!(client.command(&id, &scribe).await.unwrap().log_index, None, "they have it already");
 
     let shown = client.incident(&id).await.unwrap();
-    assert_eq!(shown.timeline.last().unwrap().log_index, before + 1);
+    assert_eq!(shown.timeline.last().unwrap().log_index, before + 2);
     assert_eq!(shown.roles["scribe"], "ana");
     assert!(deck.client(VIEWER).incident(&id).await.unwrap().offers.is_empty());
 
@@ -196,7 +198,7 @@ async fn a_refusal_says_what_is_possible_instead() {
     };
     let (status, code, _, hint) = refused(RESPONDER, &Command::Acknowledge {}).await;
     assert_eq!((status, code.as_str()), (409, "wrong_phase"));
-    assert_eq!(hint, "possible now: note, validate, reopen, take_role, say, decide, ask");
+    assert_eq!(hint, "possible now: note, validate, reopen, take_role, give_up_role, say, decide, ask");
     let (status, code, message, hint) = refused(RESPONDER, &note(" ")).await;
     assert_eq!((status, code.as_str(), hint.as_str()), (422, "bad_text", ""), "{message}");
     let chef = Command::TakeRole { role: "chef".to_owned(), person: None };

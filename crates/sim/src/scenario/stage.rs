@@ -10,7 +10,7 @@ use quarterdeck_core::{
     board::{Board, Fate},
     chain::ChainEvent,
     detector::Knowledge,
-    id::{CheckId, Id, IdSource as _, IncidentId, Kind, Name, PageId, SeededIds, SilenceId, kind},
+    id::{CheckId, Id, IdSource as _, IncidentId, Kind, Name, PageId, PersonId, SeededIds, SilenceId, kind},
     incident::{
         Actor, ChecksCommand, ClaimsCommand, Closing, Command, Declaration, Incident, IncidentEvent, LifeCommand,
         LifeEvent, PageOutcome, PagingCommand, PagingEvent, ResponseRole, RolesCommand, RoomCommand, TasksCommand,
@@ -380,6 +380,11 @@ impl Stage {
             Deed::GivesUp(role) => Command::Roles(RolesCommand::GiveUp { by, role }),
             Deed::HandsOver { to, reason } => Command::Paging(PagingCommand::HandOver { by, to: name(&to)?, reason }),
             Deed::Takes(role) => match &by {
+                // Whoever acknowledged first and says it besides is told that it is so.
+                Actor::Person(person) if self.has_role(id, role, person) => {
+                    self.say(format!("{}{person} is {}", self.prefix(id), role.word()));
+                    return Ok(());
+                }
                 Actor::Person(person) => Command::Roles(RolesCommand::Take { role, person: person.clone(), by }),
                 Actor::Token(_) | Actor::System => return Err("only a person takes a role".to_owned()),
             },
@@ -512,7 +517,16 @@ impl Stage {
         }
         let number = |id: IncidentId| self.number(id);
         let phrase = said::of_incident(&self.board, id, &number, event)?;
-        Some(if self.incidents.len() > 1 { format!("{} {phrase}", self.number(id)) } else { phrase })
+        Some(format!("{}{phrase}", self.prefix(id)))
+    }
+
+    /// Which incident a phrase is about, where there are several.
+    fn prefix(&self, id: IncidentId) -> String {
+        if self.incidents.len() > 1 { format!("{} ", self.number(id)) } else { String::new() }
+    }
+
+    fn has_role(&self, id: IncidentId, role: ResponseRole, person: &PersonId) -> bool {
+        self.board.incident(id).is_some_and(|incident| incident.roles().get(&role) == Some(person))
     }
 
     fn number(&self, id: IncidentId) -> String {

@@ -100,7 +100,7 @@ fn what_is_left_is_covered_when_the_rest_is_undone() {
     assert_eq!(desk.ask(id, on(bob(), &one)), "signal_acknowledged");
     assert!(desk.incident(id).wants_answer());
     let undone = SignalChange::Retracted { id: other.id, reason: "it was not so".to_owned() };
-    assert_eq!(desk.take(&undone).0, "signal_retracted; acknowledged");
+    assert_eq!(desk.take(&undone).0, "signal_retracted; acknowledged; role_taken");
     assert_eq!(desk.incident(id).acknowledgement().map(|given| given.by.clone()), Some(bob()));
 
     // So it is where what is undone had made it worse, and not where that is over: it was true, and nobody answered for it.
@@ -116,7 +116,7 @@ fn what_is_left_is_covered_when_the_rest_is_undone() {
         } else {
             SignalChange::Ended { fingerprint: worse.fingerprint, at: desk.now }
         };
-        let said = if undone { "signal_retracted; SEV1 to SEV3; acknowledged" } else { "signal_ended" };
+        let said = if undone { "signal_retracted; SEV1 to SEV3; acknowledged; role_taken" } else { "signal_ended" };
         assert_eq!(desk.take(&gone).0, said);
         assert_eq!(desk.incident(id).wants_answer(), !undone);
     }

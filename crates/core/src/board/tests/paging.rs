@@ -14,7 +14,7 @@ fn from_the_first_page_to_a_reopening() {
     desk.wait(60);
     assert_eq!(
         desk.ask(id, Command::Life(LifeCommand::Acknowledge { by: Actor::Person(name("bob")) })),
-        "acknowledged"
+        "acknowledged; role_taken"
     );
     assert_eq!(desk.duties(), "");
     let theft = Facts { theft: true, money_at_risk: Usd::from_dollars(3_000_000), ..Facts::default() };

@@ -9,6 +9,7 @@ use crate::{
     },
     limits::TIER_DELAY_MIN,
     signal::{Claimed, Facts, Signal},
+    time::Timestamp,
 };
 
 impl Incident {
@@ -37,12 +38,7 @@ impl Incident {
     }
 
     /// The same where these signals are over or undone, it is this bad now, and what is left may all be claims that somebody is on.
-    pub(super) fn covered_without(
-        &self,
-        gone: &[SignalId],
-        severity: Severity,
-        ctx: &Ctx<'_>,
-    ) -> Option<IncidentEvent> {
+    pub(super) fn covered_without(&self, gone: &[SignalId], severity: Severity, ctx: &Ctx<'_>) -> Vec<IncidentEvent> {
         let left = self.claims.signals.values().filter(|one| one.is_live() && !gone.contains(&one.signal.id));
         self.covered(left.map(|one| (one, one.taken_at(ctx.now))), severity, ctx)
     }
@@ -54,7 +50,20 @@ impl Incident {
         left: impl Iterator<Item = (&'a Attached, Option<&'a Taken>)>,
         severity: Severity,
         ctx: &Ctx<'_>,
-    ) -> Option<IncidentEvent> {
+    ) -> Vec<IncidentEvent> {
+        let by = self.covering(left, severity, ctx);
+        let commands = by.as_ref().and_then(|(by, _)| self.commands(by, ctx));
+        let event = |(by, until): (Actor, Timestamp)| LifeEvent::Acknowledged { by, until }.into();
+        by.map(event).into_iter().chain(commands).collect()
+    }
+
+    /// By whom that is, and until when.
+    fn covering<'a>(
+        &self,
+        left: impl Iterator<Item = (&'a Attached, Option<&'a Taken>)>,
+        severity: Severity,
+        ctx: &Ctx<'_>,
+    ) -> Option<(Actor, Timestamp)> {
         let more = self.claims.held || self.claims.is_vouched() || self.claims.absorbed > 0;
         if self.life.phase != Phase::Triggered || more {
             return None;
@@ -67,7 +76,7 @@ impl Incident {
         let until = taken.iter().map(|one| one.until).min()?;
         let latest = taken.into_iter().max_by_key(|one| one.until)?;
         let as_bad = ctx.setting.weigh(&claimed, self.life.service.as_ref()).severity >= severity;
-        as_bad.then(|| LifeEvent::Acknowledged { by: latest.by.clone(), until }.into())
+        as_bad.then(|| (latest.by.clone(), until))
     }
 
     /// Whether this signal is more than what people are on. A severity that rises by it is told by the rules for that.

@@ -16,7 +16,10 @@ impl Incident {
             LifeCommand::Acknowledge { by } => {
                 self.may("acknowledge", self.life.phase.is_unsettled())?;
                 let until = ctx.now.plus(self.paging.escalation.policy.acknowledgement.max(TIER_DELAY_MIN));
-                LifeEvent::Acknowledged { by, until }
+                let commands = self.commands(&by, ctx);
+                let mut events = vec![LifeEvent::Acknowledged { by, until }.into()];
+                events.extend(commands);
+                return Ok(events);
             }
             LifeCommand::Mitigate { by, note } => {
                 self.may("mitigate", self.life.phase.is_unsettled())?;

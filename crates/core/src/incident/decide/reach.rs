@@ -29,6 +29,7 @@ pub(super) fn asked(whom: &Whom, again: u32, roster: &Roster, now: Timestamp) ->
     match whom {
         Whom::Person(id) => vec![person(id, roster)],
         Whom::Schedule(id) => vec![target(&Target::Schedule(id.clone()), roster, now)],
+        Whom::Targets(targets) => targets.iter().map(|one| target(one, roster, now)).collect(),
         Whom::Policy(id) => {
             let Some(policy) = roster.policies.get(id) else {
                 return vec![Reach::Nobody(None, format!("no policy `{id}` in the roster"))];

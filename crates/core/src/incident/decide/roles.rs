@@ -10,12 +10,12 @@ use super::{
 use crate::{
     id::PersonId,
     incident::{
-        Actor, Ask, Ctx, Incident, IncidentEvent, PageOutcome, PageReason, PagingEvent, Refusal, ResponseRole,
-        RolesCommand, RolesEvent,
+        Actor, Ask, ClaimsEvent, Ctx, Incident, IncidentEvent, LifeEvent, PageOutcome, PageReason, PagingEvent,
+        Refusal, ResponseRole, RolesCommand, RolesEvent,
         text::{bounded, sentence},
     },
     limits::{ASKS_PER_INCIDENT_MAX, TIER_DELAY_MIN},
-    policy::Whom,
+    policy::{Contact, Person, Whom},
     time::Timestamp,
 };
 
@@ -26,6 +26,8 @@ pub enum RolesDuty {
     AskAgain(u32),
     /// Nobody came, or can be reached: tell whoever asked.
     TellAsker(u32),
+    /// A role has been empty for too long: ask for somebody to take it.
+    FillRole(ResponseRole),
 }
 
 impl Incident {
@@ -101,14 +103,15 @@ impl Incident {
         events: &mut Vec<IncidentEvent>,
     ) {
         let last = self.roles.asks.keys().next_back().copied().unwrap_or(0);
-        let ask = last.saturating_add(1);
+        let more = events.iter().filter(|event| matches!(event, IncidentEvent::Roles(RolesEvent::AskedIn { .. })));
+        let ask = last.saturating_add(1).saturating_add(u32::try_from(more.count()).unwrap_or(0));
         let next = ctx.now.plus(self.ask_delay(&whom, ctx));
         let (people, pages) = self.ask_pages(ask, &whom, 0, &BTreeSet::new(), ctx);
         events.push(RolesEvent::AskedIn { ask, whom, people, role, by, reason, next }.into());
         events.extend(pages);
     }
 
-    /// Whom this means now, and the pages to them: each by the contact that comes after those of the times before.
+    /// Whom this means now, and the pages to them: each by the channel that comes after those of the times before.
     fn ask_pages(
         &self,
         ask: u32,
@@ -122,9 +125,7 @@ impl Incident {
             match reached {
                 Reach::Person(person, _) if declined.contains(&person) || people.contains(&person) => {}
                 Reach::Person(person, first) => {
-                    let contacts = ctx.setting.roster.people.get(&person).map(|known| &known.contacts);
-                    let place = usize::try_from(again).unwrap_or_default();
-                    let turn = contacts.and_then(|all| all.get(place.checked_rem(all.len())?)).cloned();
+                    let turn = ctx.setting.roster.people.get(&person).and_then(|known| channel_of_turn(known, again));
                     events.push(self.page_asked(ask, &person, turn.unwrap_or(first), PageReason::CalledIn, ctx));
                     people.push(person);
                 }
@@ -142,7 +143,7 @@ impl Incident {
         let own = &self.paging.escalation.policy;
         let policy = match whom {
             Whom::Policy(policy) => ctx.setting.roster.policies.get(policy),
-            Whom::Person(_) | Whom::Schedule(_) => None,
+            Whom::Person(_) | Whom::Schedule(_) | Whom::Targets(_) => None,
         };
         policy.map_or_else(|| own.delay(Some(0)), |policy| policy.delay(Some(0))).max(TIER_DELAY_MIN)
     }
@@ -173,7 +174,9 @@ impl Incident {
         for ask in asks {
             let (number, reason) = (ask.number, reason.to_owned());
             events.push(RolesEvent::AskDeclined { ask: number, person: person.clone(), reason }.into());
-            if ask.next.is_some() && ask.is_declined_by_all(&person) {
+            // An empty role is asked for until somebody takes it, at its pace.
+            let by_us = ask.by == Actor::System;
+            if ask.next.is_some() && !by_us && ask.is_declined_by_all(&person) {
                 self.tell_asker(ask, ctx, &mut events);
             }
         }
@@ -202,7 +205,40 @@ impl Incident {
                 duties.push(RolesDuty::TellAsker(ask.number));
             }
         }
+        let missed = self.roles.missed(self.life.phase, self.claims.stands, self.claims.severity);
+        duties.extend(missed.filter(|(_, at)| *at <= now).map(|(clock, _)| RolesDuty::FillRole(clock.role)));
         duties
+    }
+
+    /// Whoever answers first commands, until somebody else does: at three in the morning nobody asks for it.
+    pub(super) fn commands(&self, by: &Actor, ctx: &Ctx<'_>) -> Option<IncidentEvent> {
+        let (role, Actor::Person(person)) = (ResponseRole::Commander, by) else { return None };
+        let empty = !self.roles.held.contains_key(&role) && ctx.setting.roster.people.contains_key(person);
+        empty.then(|| RolesEvent::RoleTaken { by: by.clone(), role, person: person.clone() }.into())
+    }
+
+    /// Whether an acknowledgement is void in this very moment, so that the escalation pages those whom we would ask to take this role.
+    fn is_voided(&self, role: ResponseRole, events: &[IncidentEvent]) -> bool {
+        let void = |event: &IncidentEvent| match event {
+            IncidentEvent::Life(event) => matches!(event, LifeEvent::AcknowledgementExpired {}),
+            IncidentEvent::Claims(event) => matches!(event, ClaimsEvent::SignalUnanswered { to: None, .. }),
+            IncidentEvent::Paging(_)
+            | IncidentEvent::Roles(_)
+            | IncidentEvent::Room(_)
+            | IncidentEvent::Tasks(_)
+            | IncidentEvent::Checks(_) => false,
+        };
+        let own = self.roles.clocks.iter().any(|clock| clock.role == role && clock.whom.is_none());
+        own && events.iter().any(void)
+    }
+
+    /// Asks for somebody to take a role that is empty.
+    fn fill(&self, role: ResponseRole, ctx: &mut Ctx<'_>, events: &mut Vec<IncidentEvent>) {
+        let Some(clock) = self.roles.clocks.iter().find(|clock| clock.role == role) else { return };
+        let own = || Whom::Policy(self.paging.escalation.policy.id.clone());
+        let whom = clock.whom.clone().unwrap_or_else(own);
+        let reason = format!("nobody is {}. What is expected: {}", role.word(), role.expected());
+        self.ask(whom, Some(role), (Actor::System, reason), ctx, events);
     }
 
     /// Whether a page for this is given up now, and no other arrived, is under way or is tried again.
@@ -216,7 +252,8 @@ impl Incident {
 
     /// When something is owed for what was asked.
     pub(crate) fn roles_deadline(&self) -> Option<Timestamp> {
-        self.roles.open().filter_map(|ask| ask.next).min()
+        let missed = self.roles.missed(self.life.phase, self.claims.stands, self.claims.severity);
+        self.roles.open().filter_map(|ask| ask.next).chain(missed.map(|(_, at)| at)).min()
     }
 
     /// Carries one duty out.
@@ -224,12 +261,22 @@ impl Incident {
         match duty {
             RolesDuty::AskAgain(number) => {
                 let Some(ask) = self.roles.asks.get(number) else { return };
+                let ours = ask.role.filter(|_| ask.by == Actor::System);
+                if ours.is_some_and(|role| self.is_voided(role, events)) {
+                    return;
+                }
                 let next = ctx.now.plus(self.ask_delay(&ask.whom, ctx));
                 let again = ask.again.saturating_add(1);
-                let (people, pages) = self.ask_pages(ask.number, &ask.whom, again, &ask.declined, ctx);
+                let left = self.ask_pages(ask.number, &ask.whom, again, &ask.declined, ctx);
+                // Who declined an empty role is asked anew where nobody else is left.
+                let nobody = left.0.is_empty() && ask.by == Actor::System;
+                let (people, pages) =
+                    if nobody { self.ask_pages(ask.number, &ask.whom, again, &BTreeSet::new(), ctx) } else { left };
                 events.push(RolesEvent::AskedAgain { ask: ask.number, people, next }.into());
                 events.extend(pages);
             }
+            RolesDuty::FillRole(role) if self.is_voided(*role, events) => {}
+            RolesDuty::FillRole(role) => self.fill(*role, ctx, events),
             RolesDuty::TellAsker(number) => {
                 if let Some(ask) = self.roles.asks.get(number) {
                     self.tell_asker(ask, ctx, events);
@@ -254,4 +301,17 @@ impl Incident {
             events.push(self.page_asked(ask.number, &person, contact, PageReason::NotComing, ctx));
         }
     }
+}
+
+/// The first contact of the channel whose turn it is. Never the second of a channel: where addresses were erased, what was tried is known from
+/// the order within a channel.
+fn channel_of_turn(person: &Person, turn: u32) -> Option<Contact> {
+    let mut firsts: Vec<&Contact> = Vec::new();
+    for contact in &person.contacts {
+        if !firsts.iter().any(|first| first.channel == contact.channel) {
+            firsts.push(contact);
+        }
+    }
+    let place = usize::try_from(turn).ok()?.checked_rem(firsts.len())?;
+    firsts.get(place).map(|contact| (*contact).clone())
 }

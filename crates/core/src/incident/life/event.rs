@@ -12,6 +12,7 @@ use crate::{
     },
     policy::EscalationPolicy,
     priority::Score,
+    role::RoleClock,
     signal::Signal,
     time::Timestamp,
 };
@@ -63,6 +64,9 @@ pub enum LifeEvent {
         score: Score,
         /// An exercise.
         drill: bool,
+        /// Which roles must not be empty for long, frozen.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        roles: Vec<RoleClock>,
     },
     /// Somebody is on it.
     #[serde(rename = "acknowledged.v1")]
@@ -150,13 +154,14 @@ impl Family for LifeEvent {
 
     fn redacted(&self) -> Self {
         match self {
-            Self::Opened { title: _, service, signal, policy, score, drill } => Self::Opened {
+            Self::Opened { title: _, service, signal, policy, score, drill, roles } => Self::Opened {
                 title: erased(),
                 service: service.clone(),
                 signal: Arc::new(signal.redacted()),
                 policy: policy.clone(),
                 score: score.clone(),
                 drill: *drill,
+                roles: roles.clone(),
             },
             Self::Mitigated { by, note: _ } => Self::Mitigated { by: by.clone(), note: erased() },
             Self::Resolved { by, note: _, look_again, recovery } => Self::Resolved {

@@ -60,6 +60,7 @@ fn after(events: &[IncidentEvent]) -> Incident {
         policy: Box::new(policy),
         score: Score { severity: Severity::Sev1, ..Score::nothing() },
         drill: false,
+        roles: Vec::new(),
         signal: std::sync::Arc::new(signal),
     });
     let history = std::iter::once(&opened).chain(events);
@@ -176,6 +177,8 @@ fn what_is_offered_follows_right_and_phase() {
         "resolve",
         "validate",
         "take_role",
+        "request_role",
+        "give_up_role",
         "add_task",
         "state_facts",
         "merge",
@@ -194,6 +197,8 @@ fn what_is_offered_follows_right_and_phase() {
             "validate",
             "reopen",
             "take_role",
+            "request_role",
+            "give_up_role",
             "add_task",
             "state_facts",
             "merge",
@@ -204,17 +209,20 @@ fn what_is_offered_follows_right_and_phase() {
     );
     assert_eq!(
         command(&resolved),
-        ["note", "validate", "reopen", "review", "take_role", "state_facts", "say", "decide", "ask"]
+        ["note", "validate", "reopen", "review", "take_role", "give_up_role", "state_facts", "say", "decide", "ask"]
     );
-    assert_eq!(command(&reviewed), ["note", "reopen", "take_role", "state_facts", "say", "decide", "ask"]);
+    assert_eq!(
+        command(&reviewed),
+        ["note", "reopen", "take_role", "give_up_role", "state_facts", "say", "decide", "ask"]
+    );
     assert_eq!(command(&merged), ["note"]);
     // Its notes are messages, and those have a bound of their own.
     let beyond =
         ["acknowledge", "resolve", "validate", "merge", "say", "decide", "ask", "edit", "withdraw", "pin", "unpin"];
     assert_eq!(command(&long), beyond);
     let about_messages = ["say", "decide", "ask", "answer", "edit", "withdraw", "pin", "unpin"];
-    assert_eq!(command(&talk), [&all_open[..13], &about_messages].concat());
-    assert_eq!(command(&full), [&all_open[..13], &["withdraw", "unpin"]].concat());
+    assert_eq!(command(&talk), [&all_open[..15], &about_messages].concat());
+    assert_eq!(command(&full), [&all_open[..15], &["withdraw", "unpin"]].concat());
     assert!(command(&asked).contains(&"accept") && command(&asked).contains(&"decline"));
     assert_eq!(command(&answered), all_open);
     assert_eq!(words(&triggered.offers(Right::Read)), [""; 0]);
@@ -234,6 +242,8 @@ fn a_responder_is_offered_what_answers_and_helps() {
             "page",
             "validate",
             "take_role",
+            "request_role",
+            "give_up_role",
             "add_task",
             "say",
             "decide",
@@ -351,7 +361,7 @@ fn a_field_that_is_something_else_is_refused_with_its_name_and_value() {
     assert_eq!(refused("note", json!({"text": 5})), "field `text` with value `5`: want a text");
     assert_eq!(
         refused("take_role", json!({"role": "chef"})),
-        "field `role` with value `chef`: want one of commander, operations, communications, scribe"
+        "field `role` with value `chef`: want one of commander, deputy, operations, communications, scribe, security, compliance, liaison, signer"
     );
     assert_eq!(
         refused("take_role", json!({"role": "scribe", "person": null})),

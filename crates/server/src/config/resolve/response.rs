@@ -23,7 +23,7 @@ use super::{
     Channels, Mistakes,
     addresses::{COPY_ANEW, address, checksum},
     bounds::bounds,
-    wallets,
+    roles, wallets,
     word::word,
 };
 use crate::config::{
@@ -61,7 +61,8 @@ pub(super) fn setting(file: &File, channels: &Channels, mistakes: &mut Mistakes<
         }
     };
     let catalogue = catalogue(file, default_policy.as_ref(), mistakes);
-    let rules = Rules { bounds: bounds(file, mistakes), ..rules(&file.response, mistakes) };
+    let roles = roles::clocks(file, &roster, mistakes);
+    let rules = Rules { bounds: bounds(file, mistakes), roles, ..rules(&file.response, mistakes) };
     Some(Setting {
         roster,
         catalogue: Arc::new(catalogue),

@@ -44,6 +44,7 @@ pub(super) fn check(file: &File, mistakes: &mut Mistakes<'_>) {
     ids("person", file.person.iter().map(|section| &section.id), mistakes);
     ids("schedule", file.schedule.iter().map(|section| &section.id), mistakes);
     ids("policy", file.policy.iter().map(|section| &section.id), mistakes);
+    ids("role", file.role.iter().map(|section| &section.role), mistakes);
     ids("service", file.service.iter().map(|section| &section.id), mistakes);
     ids("list", file.list.iter().map(|section| &section.name), mistakes);
     let sources: Vec<Spanned<String>> = file.source.iter().filter_map(|section| section.text("id")).collect();
