@@ -810,6 +810,10 @@ fn check_silence(events: &[(Timestamp, &IncidentEvent)]) {
             _ => {}
         }
         match event {
+            IncidentEvent::Tasks(
+                TasksEvent::TaskAdded { task, assignee: Some(_), .. }
+                | TasksEvent::TaskChanged { task, assignee: Some(_), .. },
+            ) => of_tasks.push((PageReason::TaskAssigned { task: *task }, BTreeSet::new())),
             IncidentEvent::Tasks(TasksEvent::TaskOverdue { task, .. }) => {
                 of_tasks.push((PageReason::TaskOverdue { task: *task }, BTreeSet::new()));
             }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use crate::{
     incident::offer::{COMMANDS, CommandKind, Field, FieldKind},
     near,
+    time::When,
 };
 
 /// What a line asks for.
@@ -85,6 +86,10 @@ fn fields(kind: &'static CommandKind, mut rest: &str) -> Result<BTreeMap<String,
         let optional = kind.fields.iter().find(|field| is_word(field) && !typed.contains_key(field.name));
         if let Some((field, value)) = option(kind, word) {
             typed.insert(field.name.to_owned(), value.to_owned());
+        } else if let Some(field) =
+            instant(kind, word).filter(|field| next.is_none() && !typed.contains_key(field.name))
+        {
+            typed.insert(field.name.to_owned(), word.to_owned());
         } else if let Some(field) = next {
             typed.insert(field.name.to_owned(), word.to_owned());
         } else if let Some(field) = text {
@@ -123,6 +128,13 @@ const fn is_word(field: &Field) -> bool {
         | FieldKind::Resources
         | FieldKind::When => false,
     }
+}
+
+/// `45m` where a text may follow and need not: nobody gives a span for a reason.
+fn instant(kind: &'static CommandKind, word: &str) -> Option<&'static Field> {
+    let bare = kind.fields.iter().all(|field| field.kind != FieldKind::Text || !field.required);
+    let field = kind.fields.iter().find(|field| field.kind == FieldKind::When)?;
+    (bare && word.parse::<When>().is_ok()).then_some(field)
 }
 
 /// `users=500`, or `theft` for what is only yes or no.
@@ -189,6 +201,13 @@ mod tests {
         assert_eq!(asked("/take-role scribe bob"), ("take_role", role.clone()));
         assert_eq!(asked("/take_role scribe person=bob"), ("take_role", role));
         assert_eq!(asked("/take_role scribe"), ("take_role", pairs(&[("role", "scribe")])));
+        let claim = pairs(&[("task", "1"), ("until", "45m")]);
+        assert_eq!(asked("/claim 1 45m"), ("claim_task", claim.clone()));
+        assert_eq!(asked("/claim 1 until=45m"), ("claim_task", claim));
+        let over = pairs(&[("override", "she sleeps"), ("task", "1"), ("until", "2h")]);
+        assert_eq!(asked("/claim 1 2h she sleeps"), ("claim_task", over));
+        let over = pairs(&[("override", "2 people wait"), ("task", "1")]);
+        assert_eq!(asked("/claim 1 2 people wait"), ("claim_task", over));
         let facts = pairs(&[("theft", "yes"), ("users", "500")]);
         assert_eq!(asked("/state_facts users=500 theft"), ("state_facts", facts));
         let answer = pairs(&[("question", "msg_1"), ("text", "bob holds it")]);

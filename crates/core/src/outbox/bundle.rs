@@ -100,6 +100,7 @@ const fn presses(reason: &PageReason) -> bool {
         | PageReason::CalledIn
         | PageReason::NotComing
         | PageReason::HandedOver
+        | PageReason::TaskAssigned { .. }
         | PageReason::TaskOverdue { .. }
         | PageReason::ClaimRanOut { .. }
         | PageReason::ClaimOverridden { .. } => true,

@@ -60,6 +60,7 @@ pub(super) const fn reason(reason: &PageReason) -> &'static str {
         PageReason::CalledIn => "they were asked to come",
         PageReason::NotComing => "nobody came of those whom they had asked",
         PageReason::HandedOver => "it was handed over to them",
+        PageReason::TaskAssigned { .. } => "somebody gave them a task",
         PageReason::TaskOverdue { .. } => "a task is past its time",
         PageReason::ClaimRanOut { .. } => "their claim of a task ran out",
         PageReason::ClaimOverridden { .. } => "somebody went ahead in spite of their claim",

@@ -268,6 +268,10 @@ fn of_task(incident: &Incident, record: &PageRecord, setting: &Setting) -> Optio
     let task = incident.tasks().get(&incident.task_of_page(record.id)?)?;
     let named = format!("task {} ({})", task.number, task.title);
     Some(match incident.first_reason(record.id)? {
+        PageReason::TaskAssigned { .. } => {
+            let due = task.due.map_or_else(String::new, |due| format!(", by {due}"));
+            format!("{named} is yours to do{due}: claim it when you are on it")
+        }
         PageReason::TaskOverdue { .. } => {
             let due = task.due.map_or_else(String::new, |due| format!(", which was {due}"));
             format!("{named} is past its time{due}, and not done")
@@ -318,6 +322,7 @@ pub fn why(reason: &PageReason) -> &'static str {
         PageReason::AnotherClaim => "something that nobody has answered for joined it",
         PageReason::NotComing => "nobody came of those whom you asked",
         PageReason::HandedOver => "it was handed over to your team",
+        PageReason::TaskAssigned { .. } => "somebody gave them a task",
         PageReason::TaskOverdue { .. } => "a task is past its time",
         PageReason::ClaimRanOut { .. } => "their claim of a task ran out",
         PageReason::ClaimOverridden { .. } => "somebody went ahead in spite of their claim of a task",

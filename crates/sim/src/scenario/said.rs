@@ -107,7 +107,7 @@ const fn attempt(reason: &PageReason, repeats: bool) -> &'static str {
         | PageReason::CalledIn
         | PageReason::NotComing
         | PageReason::HandedOver => "",
-        PageReason::TaskOverdue { .. } => " because of the task",
+        PageReason::TaskAssigned { .. } | PageReason::TaskOverdue { .. } => " because of the task",
         PageReason::ClaimRanOut { .. } | PageReason::ClaimOverridden { .. } => " because of the claim",
     }
 }

@@ -117,9 +117,11 @@ impl Incident {
         known_person(new.assignee.as_ref(), ctx)?;
         let due = new.due.map(|due| ahead(due, ctx.now)).transpose()?;
         let New { by, assignee, .. } = new;
-        let added = TasksEvent::TaskAdded { task: ctx.fresh(), by: by.clone(), title, assignee, due, resources };
+        let (id, whom) = (ctx.fresh(), assignee.clone());
+        let added = TasksEvent::TaskAdded { task: id, by: by.clone(), title, assignee, due, resources };
         let task = self.tasks.begun(ctx.now, &added);
         let mut events = vec![added.into()];
+        self.tell_assignee(id, whom.as_ref(), &by, ctx, &mut events);
         if let (Some(task), Some(claiming)) = (task, claim) {
             events.extend(self.claim_task(&by, &task, claiming, ctx)?);
         }
@@ -132,16 +134,36 @@ impl Incident {
         task: Which,
         assignee: Option<PersonId>,
         due: Option<When>,
-        ctx: &Ctx<'_>,
+        ctx: &mut Ctx<'_>,
     ) -> Result<Vec<IncidentEvent>, Refusal> {
         self.not_merged("change a task of")?;
         let task = self.open_task(task)?;
         known_person(assignee.as_ref(), ctx)?;
         let due = due.map(|due| ahead(due, ctx.now)).transpose()?.or(task.due);
         let assignee = assignee.or_else(|| task.assignee.clone());
-        let same = (&assignee, due) == (&task.assignee, task.due);
-        let changed = TasksEvent::TaskChanged { task: task.id, by, assignee, due };
-        Ok(if same { Vec::new() } else { vec![changed.into()] })
+        if (&assignee, due) == (&task.assignee, task.due) {
+            return Ok(Vec::new());
+        }
+        let given = assignee.clone().filter(|_| assignee != task.assignee);
+        let changed = TasksEvent::TaskChanged { task: task.id, by: by.clone(), assignee, due };
+        let mut events = vec![changed.into()];
+        self.tell_assignee(task.id, given.as_ref(), &by, ctx, &mut events);
+        Ok(events)
+    }
+
+    /// Whoever is given a task by somebody else is told: nobody does what they have not heard of.
+    fn tell_assignee(
+        &self,
+        task: TaskId,
+        assignee: Option<&PersonId>,
+        by: &Actor,
+        ctx: &mut Ctx<'_>,
+        events: &mut Vec<IncidentEvent>,
+    ) {
+        let Some(person) = assignee else { return };
+        if !matches!(by, Actor::Person(giver) if giver == person) {
+            self.tell_of(person, PageReason::TaskAssigned { task }, ctx, events);
+        }
     }
 
     /// Somebody is on it, unless others are in the way and no reason is given.

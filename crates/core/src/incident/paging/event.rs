@@ -46,6 +46,11 @@ pub enum PageReason {
     NotComing,
     /// It was handed over to their team.
     HandedOver,
+    /// Somebody gave them a task to do.
+    TaskAssigned {
+        /// The task.
+        task: TaskId,
+    },
     /// A task is past its time.
     TaskOverdue {
         /// The task.
@@ -67,7 +72,10 @@ impl PageReason {
     /// The task that it is about.
     pub const fn task(&self) -> Option<TaskId> {
         match self {
-            Self::TaskOverdue { task } | Self::ClaimRanOut { task } | Self::ClaimOverridden { task } => Some(*task),
+            Self::TaskAssigned { task }
+            | Self::TaskOverdue { task }
+            | Self::ClaimRanOut { task }
+            | Self::ClaimOverridden { task } => Some(*task),
             Self::Opened
             | Self::NotAcknowledged
             | Self::AcknowledgementExpired
