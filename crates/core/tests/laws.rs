@@ -857,7 +857,7 @@ fn check_silence(events: &[(Timestamp, &IncidentEvent)]) {
             }
             // Whoever is asked by name, and whoever asked them, is paged whatever was acknowledged, as long as it is open.
             IncidentEvent::Paging(PagingEvent::PageRequested { ask: Some(_), .. }) => {
-                assert!(!over, "nobody is needed")
+                assert!(!over, "nobody is needed");
             }
             IncidentEvent::Life(LifeEvent::Reopened { .. })
             | IncidentEvent::Paging(PagingEvent::HandedOver { .. })

@@ -7,21 +7,21 @@
 
 mod given;
 mod kind;
+mod make;
 #[cfg(test)]
 mod tests;
 
+use self::make::{
+    ROLES, add_task, ask_number, claiming, has_claimed_task, has_space, is_awaited, is_not_merged, is_unanswered,
+    role_of, state_facts, take_role, written, yes,
+};
 pub use self::{
     given::Given,
     kind::{CommandKind, Field, FieldKind, Offer, Right},
 };
-use crate::{
-    id::MessageId,
-    incident::{
-        Actor, ChecksCommand, ClaimsCommand, Closing, Command, Incident, LifeCommand, MessageKind, PagingCommand,
-        Phase, Refusal, ResponseRole, RolesCommand, RoomCommand, TasksCommand, tasks::command::Claiming, text::account,
-    },
-    money::Usd,
-    signal::Facts,
+use crate::incident::{
+    ChecksCommand, ClaimsCommand, Closing, Command, Incident, LifeCommand, MessageKind, PagingCommand, Phase,
+    RolesCommand, RoomCommand, TasksCommand, text::account,
 };
 
 impl CommandKind {
@@ -75,8 +75,6 @@ const OVERRIDE: Field = field(
     FieldKind::Text,
     "Only if a claim is in your way: why you go ahead all the same; its holder is told",
 );
-
-const ROLES: &[&str] = &ResponseRole::WORDS;
 
 /// THE LIST, in the order in which people are shown it.
 pub static COMMANDS: &[CommandKind] = &[
@@ -545,83 +543,3 @@ pub static COMMANDS: &[CommandKind] = &[
         ..IN_ROOM
     },
 ];
-
-fn has_space(incident: &Incident) -> bool {
-    is_not_merged(incident) && !incident.room().is_full()
-}
-
-fn written(by: Actor, kind: MessageKind, text: String, reply_to: Option<MessageId>, key: Option<String>) -> Command {
-    Command::Room(RoomCommand::Write { by, kind, text, reply_to, key, origin: None })
-}
-
-fn is_unanswered(incident: &Incident) -> bool {
-    matches!(incident.phase(), Phase::Triggered | Phase::Acknowledged)
-}
-
-fn is_not_merged(incident: &Incident) -> bool {
-    incident.phase() != Phase::Merged
-}
-
-/// Whether somebody was asked to come and may still answer.
-fn is_awaited(incident: &Incident) -> bool {
-    incident.is_open() && incident.asks().values().any(|ask| ask.people.iter().any(|person| ask.awaits(person)))
-}
-
-fn ask_number(given: &Given) -> Result<Option<u32>, Refusal> {
-    // What is beyond any number that there is names nothing, and is refused as such.
-    Ok(given.number("ask")?.map(|number| u32::try_from(number).unwrap_or(u32::MAX)))
-}
-
-fn has_claimed_task(incident: &Incident) -> bool {
-    incident.is_open() && incident.tasks().values().any(|task| task.claim().is_some())
-}
-
-fn claiming(given: &Given) -> Result<Claiming, Refusal> {
-    Ok(Claiming { until: given.read("until")?, reason: given.text("override")?, against: Vec::new() })
-}
-
-fn add_task(by: Actor, given: &Given) -> Result<Command, Refusal> {
-    let claim = given.flag("claim")?.then(|| claiming(given)).transpose()?;
-    Ok(Command::Tasks(TasksCommand::Add {
-        by,
-        title: given.text("title")?,
-        assignee: given.read("assignee")?,
-        due: given.read("due")?,
-        resources: given.list("resources")?,
-        claim,
-    }))
-}
-
-fn yes(flag: bool) -> Option<String> {
-    flag.then(|| "yes".to_owned())
-}
-
-fn role_of(given: &Given) -> Result<ResponseRole, Refusal> {
-    let word = given.choice("role", ROLES)?;
-    // The choice has let no other word through.
-    Ok(ResponseRole::named(word).unwrap_or(ResponseRole::Commander))
-}
-
-fn take_role(by: Actor, given: &Given) -> Result<Command, Refusal> {
-    let role = role_of(given)?;
-    let person = match (given.read("person")?, &by) {
-        (Some(person), _) => person,
-        (None, Actor::Person(person)) => person.clone(),
-        (None, by) => {
-            let want = format!("{by} is no person: say who takes the role");
-            return Err(Refusal::BadField { field: "person", value: String::new(), want });
-        }
-    };
-    Ok(Command::Roles(RolesCommand::Take { by, role, person }))
-}
-
-fn state_facts(by: Actor, given: &Given) -> Result<Command, Refusal> {
-    let facts = Facts {
-        money_at_risk: Usd::from_cents(given.number("money_at_risk_cents")?.unwrap_or_default()),
-        users: given.number("users")?,
-        irreversible: given.flag("irreversible")?,
-        key_compromise: given.flag("key_compromise")?,
-        theft: given.flag("theft")?,
-    };
-    Ok(Command::Claims(ClaimsCommand::StateFacts { by, facts, replace: given.flag("replace")? }))
-}

@@ -121,7 +121,6 @@ pub(super) struct Roles {
     reached: BTreeMap<Severity, Timestamp>,
 }
 
-#[expect(clippy::ptr_arg, reason = "serde hands out a reference")]
 fn no_clocks(clocks: &Arc<Vec<RoleClock>>) -> bool {
     clocks.is_empty()
 }

@@ -3,6 +3,7 @@
 
 mod checks;
 mod room;
+mod tasks;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -13,20 +14,19 @@ use quarterdeck_core::{
     id::{CheckId, Id, IdSource as _, IncidentId, Kind, Name, PageId, PersonId, SeededIds, SilenceId, kind},
     incident::{
         Actor, ChecksCommand, ClaimsCommand, Closing, Command, Declaration, Incident, IncidentEvent, LifeCommand,
-        LifeEvent, PageOutcome, PagingCommand, PagingEvent, ResponseRole, RolesCommand, RoomCommand, TasksCommand,
+        LifeEvent, PageOutcome, PagingCommand, PagingEvent, ResponseRole, RolesCommand, RoomCommand,
         checks::memory::Memory,
-        tasks::command::{Claiming, Which},
     },
     journal::{Body, Recorded, Stream},
     signal::{Explanation, Facts, Fingerprint, Loudness, Signal, SignalChange, SignalStatus},
     silence::{Matcher, Silence},
-    time::{Timestamp, When},
+    time::Timestamp,
 };
 use quarterdeck_detect::pipeline::Pipeline;
 
 use super::{
     chain::{Chain, OnChain},
-    happening::{Answer, Claims, Deed, Happening, Manner, OfTask, Subject},
+    happening::{Answer, Deed, Happening, Manner, Subject},
     rooms::Rooms,
     said,
     world::World,
@@ -392,7 +392,7 @@ impl Stage {
                 Command::Claims(ClaimsCommand::StateFacts { by, facts, replace: instead })
             }
             Deed::MergesInto(other) => Command::Life(LifeCommand::MergeInto { by, into: self.which(Some(other))? }),
-            Deed::OfTask(of_task) => Command::Tasks(task_command(by, of_task)?),
+            Deed::OfTask(of_task) => Command::Tasks(tasks::task_command(by, of_task)?),
             Deed::AcknowledgesOne(_)
             | Deed::Declares { .. }
             | Deed::Silences { .. }
@@ -578,30 +578,4 @@ fn fingerprint(claim: &Subject, instance: u64) -> Fingerprint {
 
 fn name<K: Kind>(text: &str) -> Result<Name<K>, String> {
     Name::new(text).map_err(|error| error.to_string())
-}
-
-fn task_command(by: Actor, of_task: OfTask) -> Result<TasksCommand, String> {
-    let claiming = |claim: Claims| {
-        let Claims { lasts, reason } = claim;
-        Claiming { until: lasts.map(When::In), reason, against: Vec::new() }
-    };
-    Ok(match of_task {
-        OfTask::Adds { title, on, assignee, due, claim } => TasksCommand::Add {
-            by,
-            title,
-            assignee: assignee.map(|person| name(&person)).transpose()?,
-            due: due.map(When::In),
-            resources: on,
-            claim: claim.map(claiming),
-        },
-        OfTask::Claims { number, claim } => {
-            TasksCommand::Claim { by, task: Which::Number(number), claiming: claiming(claim) }
-        }
-        OfTask::Renews { number, lasts } => {
-            TasksCommand::Renew { by, task: Which::Number(number), until: lasts.map(When::In) }
-        }
-        OfTask::Releases(number) => TasksCommand::Release { by, task: Which::Number(number) },
-        OfTask::Finishes(number, note) => TasksCommand::Finish { by, task: Which::Number(number), note },
-        OfTask::Drops(number, note) => TasksCommand::Drop { by, task: Which::Number(number), note },
-    })
 }

@@ -48,7 +48,7 @@ impl Incident {
             TasksCommand::Add { by, title, assignee, due, resources, claim } => {
                 self.add_task(New { by, title, assignee, due, resources }, claim, ctx)
             }
-            TasksCommand::Change { by, task, assignee, due } => self.change_task(by, task, assignee, due, ctx),
+            TasksCommand::Change { by, task, assignee, due } => self.change_task(&by, task, assignee, due, ctx),
             TasksCommand::Claim { by, task, claiming } => {
                 self.may("claim a task of", self.life.phase.is_open())?;
                 self.claim_task(&by, self.open_task(task)?, claiming, ctx)
@@ -130,7 +130,7 @@ impl Incident {
 
     fn change_task(
         &self,
-        by: Actor,
+        by: &Actor,
         task: Which,
         assignee: Option<PersonId>,
         due: Option<When>,
@@ -147,7 +147,7 @@ impl Incident {
         let given = assignee.clone().filter(|_| assignee != task.assignee);
         let changed = TasksEvent::TaskChanged { task: task.id, by: by.clone(), assignee, due };
         let mut events = vec![changed.into()];
-        self.tell_assignee(task.id, given.as_ref(), &by, ctx, &mut events);
+        self.tell_assignee(task.id, given.as_ref(), by, ctx, &mut events);
         Ok(events)
     }
 

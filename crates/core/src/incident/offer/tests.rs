@@ -5,12 +5,14 @@ use serde_json::{Map, Value, json};
 use super::*;
 use crate::{
     id::{Id, IncidentId, MessageId, SeededIds},
-    incident::{Ctx, IncidentEvent, LifeEvent, RolesEvent, RoomEvent, Severity, TasksEvent},
+    incident::{
+        Actor, Ctx, IncidentEvent, LifeEvent, Refusal, ResponseRole, RolesEvent, RoomEvent, Severity, TasksEvent,
+    },
     limits::{EVENTS_PER_INCIDENT_MAX, ROOM_EVENTS_MAX},
     policy::{Contact, EscalationPolicy, Person, Roster, Whom},
     priority::{Score, Weights},
     setting::{Rules, Setting},
-    signal::{Explanation, Fingerprint, Loudness, Signal, SignalStatus},
+    signal::{Explanation, Facts, Fingerprint, Loudness, Signal, SignalStatus},
     time::Timestamp,
     validation::{Check, Judge, Validation},
 };

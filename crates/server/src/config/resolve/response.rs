@@ -61,8 +61,8 @@ pub(super) fn setting(file: &File, channels: &Channels, mistakes: &mut Mistakes<
         }
     };
     let catalogue = catalogue(file, default_policy.as_ref(), mistakes);
-    let roles = roles::clocks(file, &roster, mistakes);
-    let rules = Rules { bounds: bounds(file, mistakes), roles, ..rules(&file.response, mistakes) };
+    let clocks = roles::clocks(file, &roster, mistakes);
+    let rules = Rules { bounds: bounds(file, mistakes), roles: clocks, ..rules(&file.response, mistakes) };
     Some(Setting {
         roster,
         catalogue: Arc::new(catalogue),
