@@ -1,19 +1,18 @@
-//! Asks somebody outside, within bounds: one connection, no redirect, no proxy, no more bytes than are looked at. What went wrong is told
+//! Asks somebody outside, within bounds, by the client of the notifiers: one connection, no redirect, no proxy, no more bytes than are looked at. What went wrong is told
 //! by the host and the cause, never by the address, which may hold a secret. Tests: `tests/it/checks.rs`.
 
-use std::{error::Error as _, time::Duration};
+use std::error::Error as _;
 
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::probe::{Http, Node, Place};
+use super::{
+    cut::clean,
+    probe::{Http, Node, Place},
+};
 
 /// Bytes of an answer that are looked at: a health page has a few thousand, a block without its transactions as many.
 pub const ANSWER_BYTES_MAX: usize = 256 * 1024;
-/// How long a connection may take to stand: well inside the time of most checks, so that "not reached" is told apart from "no answer".
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
-/// Characters of what somebody else says that are shown.
-const SHOWN_CHARS: usize = 160;
 
 /// An answer, read whole.
 #[derive(Debug)]
@@ -24,20 +23,6 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// Its body.
     pub body: Vec<u8>,
-}
-
-/// A client for checks.
-pub fn client() -> Result<Client, reqwest::Error> {
-    quarterdeck_host::tls::choose_cryptography();
-    Client::builder()
-        .user_agent(concat!("Quarterdeck/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .no_proxy()
-        .http1_only()
-        .pool_max_idle_per_host(0)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .build()
 }
 
 /// Asks over HTTP. An error says why there is no answer, in words.
@@ -57,7 +42,7 @@ pub async fn node(client: &Client, node: &Node, method: &str, params: &Value) ->
         return Err(said(format!("{} and no JSON-RPC", answer.status)));
     };
     if let Some(error) = envelope.get("error").filter(|error| !error.is_null()) {
-        return Err(said(format!("the node's error: {}", clean(&error.to_string()))));
+        return Err(said(format!("the node's error: {}", node.said(error))));
     }
     if !answer.status.is_success() {
         return Err(said(format!("{}", answer.status)));
@@ -95,11 +80,4 @@ fn cause(error: &reqwest::Error) -> String {
     let first: Option<&dyn std::error::Error> = error.source();
     let causes = std::iter::successors(first, |error| (*error).source());
     causes.last().map_or_else(|| "no reason given".to_owned(), |cause| clean(&cause.to_string()))
-}
-
-/// What somebody else said, on one line and cut.
-pub fn clean(text: &str) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let words: Vec<&str> = line.split_whitespace().collect();
-    words.join(" ").chars().take(SHOWN_CHARS).collect()
 }

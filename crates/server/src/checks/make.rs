@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use alloy_primitives::hex;
 use futures_util::future::join_all;
 use quarterdeck_core::{
-    chain::U256,
+    chain::{B256, U256},
     incident::{Incident, Phase, unmet::Verdict},
     time::{Timestamp, human_span},
 };
@@ -14,15 +14,12 @@ use reqwest::Client;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Expression, Probe,
-    ask::{self, clean},
+    Expression, Probe, ask,
     probe::{Balance, Http, Look, Node},
 };
 
 /// `balanceOf(address)`.
 const BALANCE_OF: &str = "0x70a08231";
-/// Secrets shorter than this are not looked for in answers: they would be found everywhere.
-const SECRET_CHARS_MIN: usize = 4;
 
 /// What came of a look: a verdict, and what was seen or why nothing could be.
 pub type Seen = (Verdict, String);
@@ -43,7 +40,7 @@ async fn look(client: &Client, look: &Look, facts: &Facts) -> Result<Seen, Strin
         Look::Rpc { node, method, params, expect } => {
             right_chain(client, node).await?;
             let result = ask::node(client, node, method, params).await?;
-            let shown = clean(&result.to_string());
+            let shown = node.said(&result);
             let holds = holds(expect, vec![("result", result)]).await?;
             Ok(judged(holds, &shown, expect))
         }
@@ -78,7 +75,7 @@ async fn over_http(client: &Client, http: &Http) -> Result<Seen, String> {
     let code = answer.status.as_u16();
     let good = if http.status.is_empty() { answer.status.is_success() } else { http.status.contains(&code) };
     let text = String::from_utf8_lossy(&answer.body).into_owned();
-    let shown = |text: &str| match clean(&unsaid(text, http)) {
+    let shown = |text: &str| match http.said(text) {
         said if said.is_empty() => answer.status.to_string(),
         said => format!("{}: {said}", answer.status),
     };
@@ -103,22 +100,13 @@ async fn over_http(client: &Client, http: &Http) -> Result<Seen, String> {
     Ok(judged(holds, &said, expect))
 }
 
-/// An answer without what we sent: some servers repeat the request, secrets and all.
-fn unsaid(text: &str, http: &Http) -> String {
-    let url = &http.place.url;
-    let secrets = http.headers.iter().filter_map(|(_, value)| value.to_str().ok());
-    let address = [Some(url.path()).filter(|path| *path != "/"), url.query()].into_iter().flatten();
-    let long = |secret: &&str| secret.len() >= SECRET_CHARS_MIN;
-    secrets.chain(address).filter(long).fold(text.to_owned(), |text, secret| text.replace(secret, "…"))
-}
-
 /// A node that shows another chain is not believed.
 async fn right_chain(client: &Client, node: &Node) -> Result<(), String> {
     let Some(want) = node.chain else { return Ok(()) };
     let shown = ask::node(client, node, "eth_chainId", &json!([])).await?;
     match number(&shown) {
         Some(chain) if chain == U256::from(want) => Ok(()),
-        _ => Err(format!("{} shows chain {}, not {want}", node.name, clean(&shown.to_string()))),
+        _ => Err(format!("{} shows chain {}, not {want}", node.name, node.said(&shown))),
     }
 }
 
@@ -127,12 +115,13 @@ async fn height(client: &Client, node: &Node) -> Result<u64, String> {
     right_chain(client, node).await?;
     let head = ask::node(client, node, "eth_blockNumber", &json!([])).await?;
     let height = number(&head).and_then(|height| u64::try_from(height).ok());
-    height.ok_or_else(|| format!("{} shows no height: {}", node.name, clean(&head.to_string())))
+    height.ok_or_else(|| format!("{} shows no height: {}", node.name, node.said(&head)))
 }
 
-async fn hash_at(client: &Client, node: &Node, height: u64) -> Result<String, String> {
+async fn hash_at(client: &Client, node: &Node, height: u64) -> Result<B256, String> {
     let block = ask::node(client, node, "eth_getBlockByNumber", &json!([format!("{height:#x}"), false])).await?;
-    let hash = block.get("hash").and_then(Value::as_str).map(str::to_lowercase);
+    // Two nodes that show the same nonsense do not agree on a block.
+    let hash = block.get("hash").and_then(Value::as_str).and_then(|text| text.parse().ok());
     hash.ok_or_else(|| format!("{} does not show block {height}", node.name))
 }
 
@@ -148,7 +137,7 @@ async fn agree(client: &Client, nodes: &[Node], at_least: usize) -> Result<Seen,
     };
     let have = nodes.iter().zip(&heights).filter(|(_, one)| one.as_ref().is_ok_and(|one| *one >= common));
     let asked = have.map(|(node, _)| async move { (&node.name, hash_at(client, node, common).await) });
-    let mut shown: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut shown: BTreeMap<B256, Vec<&str>> = BTreeMap::new();
     let mut errors = Vec::new();
     for (name, hash) in join_all(asked).await {
         match hash {
@@ -156,10 +145,8 @@ async fn agree(client: &Client, nodes: &[Node], at_least: usize) -> Result<Seen,
             Err(why) => errors.push(why),
         }
     }
-    let words: Vec<String> = shown
-        .iter()
-        .map(|(hash, names)| format!("{} shown by {}", hash.get(..10).unwrap_or(hash), names.join(", ")))
-        .collect();
+    let words: Vec<String> =
+        shown.iter().map(|(hash, names)| format!("{hash} shown by {}", names.join(", "))).collect();
     let words = format!("block {common}: {}", words.join("; "));
     let mut sizes: Vec<usize> = shown.values().map(Vec::len).collect();
     sizes.sort_unstable_by(|a, b| b.cmp(a));
@@ -183,8 +170,7 @@ async fn held(client: &Client, balance: &Balance) -> Result<Seen, String> {
             ask::node(client, node, "eth_call", &json!([{"to": token, "data": data}, "latest"])).await?
         }
     };
-    let amount =
-        number(&answer).ok_or_else(|| format!("{} shows no amount: {}", node.name, clean(&answer.to_string())))?;
+    let amount = number(&answer).ok_or_else(|| format!("{} shows no amount: {}", node.name, node.said(&answer)))?;
     let units = |raw: U256| format!("{} {symbol}", units(raw, *decimals));
     let seen = format!("{wallet} holds {}", units(amount));
     let little =

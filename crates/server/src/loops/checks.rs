@@ -20,16 +20,14 @@ use quarterdeck_core::{
     validation::Judge,
 };
 use quarterdeck_host::clock::Clock;
+use quarterdeck_reach::notify::Parts;
 use tokio::{
     sync::{Notify, Semaphore, broadcast::error::RecvError, watch},
     task::JoinSet,
 };
 
 use crate::{
-    checks::{
-        ask,
-        make::{self, Facts},
-    },
+    checks::make::{self, Facts},
     engine::{EngineError, Work},
     in_force::Live,
     loops::engine::EngineHandle,
@@ -70,7 +68,9 @@ impl Checker {
             making: Mutex::default(),
             made: Notify::new(),
             room: Semaphore::new(AT_ONCE_MAX),
-            client: ask::client().map_err(|error| format!("no connection can be made: {error}")),
+            client: Parts::new(Arc::clone(&clock))
+                .map(|parts| parts.http)
+                .map_err(|error| format!("no connection can be made: {error}")),
             engine,
             live,
             clock,

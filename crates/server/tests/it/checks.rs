@@ -179,6 +179,7 @@ async fn what_is_no_clear_answer_is_not_passed_and_each_is_told_apart() {
         (long, "unjudged", "is longer than 262144 bytes"),
         (Manner::Says("I am no server of yours\r\n\r\n".to_owned()), "unjudged", "broke off"),
         (Manner::Echoes, "failed", "500"),
+        (says("403 Forbidden", "path-f3a9c1 was revoked, token-77d0e2 too"), "failed", "was revoked"),
         (says("204 No Content", ""), "passed", "204"),
     ] {
         door.turns(manner);
@@ -218,6 +219,33 @@ async fn a_condition_is_judged_by_what_the_server_says() {
         assert_eq!(check.state, state, "{body}: {check:?}");
         assert!(check.seen.contains(seen), "{body}: {}", check.seen);
     }
+    deck.finish().await;
+}
+
+/// Providers of nodes have their customers' keys in the path, and some name them in their errors.
+#[tokio::test]
+async fn what_a_node_says_is_shown_without_the_key_of_its_address() {
+    let door = Door::open(says("200 OK", "{}")).await;
+    let reads = format!(
+        "\n[[check]]\nname = \"reads\"\nkind = \"rpc\"\nurl = \"http://{}/v3/{}\"\nmethod = \"eth_call\"\nexpect = \"result == 'x'\"",
+        door.address, SECRETS[0]
+    );
+    let (deck, id) = house(&door, &reads).await;
+    let over =
+        json!({"jsonrpc": "2.0", "id": 1, "error": {"code": -32000, "message": "project path-f3a9c1: over its limit"}});
+    let shown = json!({"jsonrpc": "2.0", "id": 1, "result": "path-f3a9c1"});
+    for (answer, state, seen) in [(over, "unjudged", "over its limit"), (shown, "failed", "want result == 'x'")] {
+        door.turns(says("200 OK", &answer.to_string()));
+        validated(&deck, &id).await;
+        let waits = |board: &Board| board.incidents().all(|one| one.check_asked(&"reads".parse().unwrap()).is_none());
+        deck.until("the node's answer", waits).await;
+        let checks = deck.client(VIEWER).checks(&id).await.unwrap().checks;
+        let check = checks.into_iter().find(|check| check.name == "reads").unwrap();
+        assert_eq!(check.state, state, "{check:?}");
+        assert!(check.seen.contains(seen) && !check.seen.contains(SECRETS[0]), "{}", check.seen);
+    }
+    let events = deck.running.store.events(0, usize::MAX).await.unwrap();
+    assert!(events.iter().filter_map(|event| event.content.json()).all(|text| !text.contains(SECRETS[0])));
     deck.finish().await;
 }
 
