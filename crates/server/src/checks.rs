@@ -2,7 +2,6 @@
 //! say. What is asked of others is bounded in time and bytes, follows nobody elsewhere, and shows no address that may hold a secret.
 //! Tests: beneath, `tests/it/checks.rs`, `tests/anvil.rs`.
 
-pub mod cut;
 pub mod expression;
 pub mod probe;
 pub mod ask;

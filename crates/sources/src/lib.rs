@@ -5,7 +5,7 @@
 //! and telling are the same for all. A source hands every event to the detectors with the cursor after it, and keeps its health in
 //! [`Sources`].
 
-mod words;
+pub mod words;
 pub mod setting;
 pub mod reader;
 pub mod source;

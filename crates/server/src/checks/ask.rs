@@ -3,13 +3,11 @@
 
 use std::error::Error as _;
 
+use quarterdeck_sources::words::clean;
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::{
-    cut::clean,
-    probe::{Http, Node, Place},
-};
+use super::probe::{Http, Node, Place};
 
 /// Bytes of an answer that are looked at: a health page has a few thousand, a block without its transactions as many.
 pub const ANSWER_BYTES_MAX: usize = 256 * 1024;

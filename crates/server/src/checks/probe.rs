@@ -1,9 +1,10 @@
 //! What a check looks at, as configured. The addresses may hold secrets: nothing here prints them, and what a server says is shown without
-//! them. Tests: below, `tests/it/checks.rs`.
+//! them. Tests: `tests/it/checks.rs`.
 
 use std::{fmt, time::Duration};
 
 use quarterdeck_core::chain::{Address, U256};
+use quarterdeck_sources::words::{clean, unsaid};
 use reqwest::{
     Method,
     header::{HeaderName, HeaderValue},
@@ -11,12 +12,7 @@ use reqwest::{
 use serde_json::Value;
 use url::Url;
 
-use super::{Expression, cut::clean};
-
-/// Secrets shorter than this are not looked for in what a server says: they would be found everywhere.
-const SECRET_CHARS_MIN: usize = 4;
-/// The same for one part of a path: shorter ones are words, such as `health` and `mainnet`.
-const PART_CHARS_MIN: usize = 8;
+use super::Expression;
 
 /// What a condition about an answer over HTTP may name.
 pub const OF_HTTP: [&str; 4] = ["status", "headers", "body", "json"];
@@ -41,25 +37,6 @@ pub const OF_INCIDENT: [&str; 10] = [
 pub struct Place {
     /// The whole address.
     pub url: Url,
-}
-
-impl Place {
-    /// What somebody said, without what only we and they know of the address: some repeat the whole request, some only the key that they
-    /// refuse. `more`: what was sent besides.
-    pub fn unsaid(&self, text: &str, more: &[&str]) -> String {
-        let url = &self.url;
-        let path = Some(url.path()).filter(|path| *path != "/");
-        let parts = url.path_segments().into_iter().flatten().filter(|part| part.len() >= PART_CHARS_MIN);
-        let raw = url.query().into_iter().flat_map(|query| query.split('&')).filter_map(|pair| pair.split_once('='));
-        let raw = raw.map(|(_, value)| value).chain(url.query());
-        let known = path.into_iter().chain(parts).chain(raw).chain(url.password()).chain(more.iter().copied());
-        let read = url.query_pairs().map(|(_, value)| value.into_owned());
-        let mut secrets: Vec<String> = known.map(str::to_owned).chain(read).collect();
-        secrets.retain(|secret| secret.len() >= SECRET_CHARS_MIN);
-        // The longest first: what is a part of another would leave the rest of it.
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "…"))
-    }
 }
 
 impl fmt::Display for Place {
@@ -89,7 +66,7 @@ pub struct Node {
 impl Node {
     /// What it said, to be shown: on one line, cut, and without what its address keeps secret.
     pub fn said(&self, json: &Value) -> String {
-        clean(&self.place.unsaid(&json.to_string(), &[]))
+        clean(&unsaid(&json.to_string(), &self.place.url, &[]))
     }
 }
 
@@ -114,7 +91,7 @@ impl Http {
         let sent = self.headers.iter().filter_map(|(_, value)| value.to_str().ok());
         // Of `Bearer abc` some repeat `abc` alone.
         let sent: Vec<&str> = sent.flat_map(|value| std::iter::once(value).chain(value.split_whitespace())).collect();
-        clean(&self.place.unsaid(text, &sent))
+        clean(&unsaid(text, &self.place.url, &sent))
     }
 }
 
@@ -195,31 +172,4 @@ pub struct Probe {
     pub look: Look,
     /// How long one run may take.
     pub timeout: Duration,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn place(url: &str) -> Place {
-        Place { url: Url::parse(url).unwrap() }
-    }
-
-    #[test]
-    fn what_an_address_keeps_secret_is_not_repeated() {
-        let keyed = place("https://node.example/v3/mainnet/0f3ac9d17be2?token=s3cr%2Ft&net=eth");
-        for (said, shown) in [
-            ("GET /v3/mainnet/0f3ac9d17be2?token=s3cr%2Ft&net=eth", "GET …?…"),
-            ("project 0f3ac9d17be2 is over its limit", "project … is over its limit"),
-            ("no such token: s3cr/t (s3cr%2Ft)", "no such token: … (…)"),
-            ("mainnet is healthy", "mainnet is healthy"),
-        ] {
-            assert_eq!(keyed.unsaid(said, &[]), shown);
-        }
-        assert_eq!(place("https://host/").unsaid("a / b", &["Bearer abcdef", "abcdef"]), "a / b");
-        assert_eq!(
-            place("https://host/").unsaid("`abcdef` was revoked", &["Bearer abcdef", "abcdef"]),
-            "`…` was revoked"
-        );
-    }
 }

@@ -13,6 +13,8 @@ mod response;
 mod twice;
 mod watching;
 mod checks;
+#[cfg(test)]
+mod small;
 
 use std::{
     collections::BTreeMap,

@@ -6,8 +6,10 @@ use quarterdeck_core::{
     chain::{Address, U256},
     incident::unmet::Verdict,
 };
+use quarterdeck_host::clock::SystemClock;
+use quarterdeck_reach::notify::Parts;
 use quarterdeck_server::checks::{
-    Expression, Probe, ask,
+    Expression, Probe,
     make::{self, Facts},
     probe::{Balance, Look, Node, OF_RPC, Place},
 };
@@ -28,7 +30,7 @@ fn node(url: &str) -> Node {
 
 async fn made(look: Look) -> (Verdict, String) {
     let probe = Probe { look, timeout: Duration::from_secs(5) };
-    make::make(&ask::client().unwrap(), &probe, &Facts::default()).await
+    make::make(&Parts::new(SystemClock::new()).unwrap().http, &probe, &Facts::default()).await
 }
 
 async fn word(anvil: &Anvil, value: u64) {

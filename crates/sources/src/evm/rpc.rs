@@ -12,9 +12,10 @@ use quarterdeck_core::limits::NODE_BODY_BYTES_MAX;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 use tokio::{sync::Semaphore, time::Instant};
+use url::Url;
 
 use super::meaning::{Meaning, NodeError, meaning};
-use crate::words::clean;
+use crate::words::{clean, unsaid};
 
 /// How long a node may take for one answer: traces of a full block take seconds.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -322,8 +323,13 @@ impl Rpc {
         *self.batch.lock().unwrap_or_else(PoisonError::into_inner) = Batch { max: max.max(1), since: Instant::now() };
     }
 
+    /// What it said, to be shown.
+    fn said(&self, text: &str) -> String {
+        Url::parse(&self.url).map_or_else(|_| clean(text), |url| clean(&unsaid(text, &url, &[])))
+    }
+
     fn nonsense(&self, method: &'static str, detail: &dyn std::fmt::Display) -> RpcError {
-        RpcError::Nonsense { method, endpoint: self.shown.clone(), detail: clean(&detail.to_string()) }
+        RpcError::Nonsense { method, endpoint: self.shown.clone(), detail: self.said(&detail.to_string()) }
     }
 
     fn check(&self, method: &'static str, bytes: &[u8]) -> Result<(), RpcError> {
@@ -337,7 +343,7 @@ impl Rpc {
     }
 
     fn node_error(&self, method: &'static str, error: &NodeError) -> RpcError {
-        let (endpoint, message) = (self.shown.clone(), clean(&error.message));
+        let (endpoint, message) = (self.shown.clone(), self.said(&error.message));
         let refused = |passing| RpcError::Refused {
             method,
             endpoint: endpoint.clone(),
@@ -496,7 +502,15 @@ fn chain_of(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::shown;
+    use super::*;
+
+    #[test]
+    fn what_a_node_says_is_shown_without_its_key() {
+        let node = Rpc::new(client().unwrap(), "https://node.example/v3/0123456789abcdef", 1);
+        let answer = br#"{"jsonrpc":"2.0","id":1,"error":{"code":3,"message":"project 0123456789abcdef is unpaid"}}"#;
+        let said = node.check("eth_call", answer).unwrap_err().to_string();
+        assert_eq!(said, "eth_call at https://node.example: node error 3: project … is unpaid");
+    }
 
     #[test]
     fn an_address_is_shown_without_its_key() {

@@ -527,35 +527,7 @@ impl One<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use quarterdeck_host::clock::SystemClock;
-    use quarterdeck_reach::notify::Parts;
-
-    use crate::config::{self, Configuration};
-
-    /// The smallest house, with this in it.
-    fn read(more: &str) -> Result<Configuration, Vec<String>> {
-        let house = r#"
-[[person]]
-id = "ana"
-contacts = [{ channel = "file", address = "ana" }]
-[channel.file]
-kind = "file"
-path = "pages.txt"
-[[policy]]
-id = "all"
-tiers = [{ people = ["ana"], delay = "5m" }]
-fallback = "ana"
-[[source]]
-id = "node"
-chain = 1
-http = "http://127.0.0.1:8545"
-"#;
-        let parts = Parts::new(SystemClock::new()).unwrap();
-        config::parse(&format!("{house}\n{more}"), Path::new("/tmp"), &parts)
-            .map_err(|error| error.mistakes().iter().map(ToString::to_string).collect())
-    }
+    use crate::config::resolve::small::read;
 
     fn check(kind: &str, keys: &str) -> String {
         format!("[[check]]\nname = \"one\"\nkind = \"{kind}\"\n{keys}\n")

@@ -102,3 +102,54 @@ fn whom(
     }
     named.then_some(Whom::Targets(targets))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use quarterdeck_core::{
+        incident::{ResponseRole, Severity},
+        policy::{Target, Whom},
+        role::RoleClock,
+    };
+
+    use crate::config::resolve::small::read;
+
+    fn clock(more: &str, role: ResponseRole) -> Option<RoleClock> {
+        read(more).unwrap().setting.rules.roles.iter().find(|clock| clock.role == role).cloned()
+    }
+
+    #[test]
+    fn a_section_takes_the_place_of_the_usual_clock_of_its_role_alone() {
+        let usual = clock("", ResponseRole::Commander).unwrap();
+        let spans: Vec<_> = usual.empty.iter().map(|one| (one.severity, one.span)).collect();
+        let minutes = Duration::from_mins;
+        assert_eq!(spans, [(Severity::Sev1, minutes(5)), (Severity::Sev2, minutes(15))]);
+        let speaks = "[[role]]\nrole = \"communications\"\nempty = { SEV1 = \"10m\" }\npeople = [\"ana\"]";
+        let found = clock(speaks, ResponseRole::Communications).unwrap();
+        assert_eq!(found.whom, Some(Whom::Targets(vec![Target::Person("ana".parse().unwrap())])));
+        assert_eq!(clock(speaks, ResponseRole::Commander), Some(usual));
+        assert_eq!(clock("[[role]]\nrole = \"commander\"", ResponseRole::Commander), None, "it may be empty for ever");
+    }
+
+    #[test]
+    fn what_a_role_cannot_mean_is_told_with_its_place() {
+        for (keys, said) in [
+            ("role = \"comander\"", "write `commander` if that is meant"),
+            ("role = \"scribe\"\nempty = { SEV7 = \"5m\" }", "role.empty"),
+            ("role = \"scribe\"\nempty = { SEV1 = \"soon\" }", "role.empty"),
+            ("role = \"scribe\"\nempty = { SEV1 = \"1ms\" }", "is outside of"),
+            ("role = \"scribe\"\nempty = { SEV1 = \"5m\" }\npolicy = \"al\"", "no policy `al`"),
+            ("role = \"scribe\"\nempty = { SEV1 = \"5m\" }\npeople = [\"anna\"]", "write `ana` if that is meant"),
+            ("role = \"scribe\"\nempty = { SEV1 = \"5m\" }\nschedules = [\"night\"]", "no schedule `night`"),
+            (
+                "role = \"scribe\"\nempty = { SEV1 = \"5m\" }\npolicy = \"all\"\npeople = [\"ana\"]",
+                "and people besides",
+            ),
+            ("role = \"scribe\"\nempty = { SEV1 = \"5m\" }\n[[role]]\nrole = \"scribe\"", "scribe"),
+        ] {
+            let Err(found) = read(&format!("[[role]]\n{keys}")) else { panic!("{keys}: taken") };
+            assert!(found.len() == 1 && found[0].contains(said), "{keys}: {found:#?}");
+        }
+    }
+}
