@@ -48,6 +48,29 @@ fn held(asked: Result<Done, ClientError>) -> Option<String> {
     }
 }
 
+/// Whoever is given a task by somebody else is paged with it; who takes one for themselves is not.
+#[tokio::test]
+async fn whoever_is_given_a_task_is_told() {
+    let (deck, one, _) = two().await;
+    let give = |title: &str, whom: &str| Command::AddTask {
+        title: title.to_owned(),
+        assignee: Some(whom.to_owned()),
+        due: Some("20m".to_owned()),
+        resources: Vec::new(),
+        claim: false,
+        until: None,
+        going_ahead: None,
+    };
+    deck.ask(RESPONDER, &one, &give("look at the disk", "ana")).await;
+    deck.ask(RESPONDER, &one, &give("rotate the key", "bo")).await;
+    let said = format!("{:?}", deck.receiver.next().await);
+    assert!(said.contains("task 2 (rotate the key) is yours to do, by 20"), "{said}");
+    deck.settled().await;
+    let pages = deck.client(VIEWER).incident(&one).await.unwrap().pages;
+    assert_eq!(pages.iter().filter(|page| page.reason.contains("task")).count(), 1, "{pages:?}");
+    deck.finish().await;
+}
+
 /// Many at once, over the real engine, which decides what waits as one batch: of two who want the same, one has it.
 #[tokio::test]
 async fn of_two_requests_at_once_one_wins() {
