@@ -60,14 +60,14 @@ async fn main() -> Outcome<()> {
     for _ in 0..LISTENERS {
         tokio::spawn(listen(program.address.clone(), id.clone(), Arc::clone(&heard)));
     }
-    wait(|| heard.listening.load(Ordering::SeqCst) >= LISTENERS).await?;
+    wait(LISTENERS, || heard.listening.load(Ordering::SeqCst)).await?;
     let mut answered = Vec::new();
     for nth in 0..PROBES {
         let begun = Instant::now();
         heard.sent.lock().unwrap_or_else(PoisonError::into_inner).push(begun);
         say(&mut connection, &id, nth, &format!("probe-{nth:06}")).await?;
         answered.push(begun.elapsed());
-        wait(|| heard.count.load(Ordering::SeqCst) >= (nth + 1) * LISTENERS).await?;
+        wait((nth + 1) * LISTENERS, || heard.count.load(Ordering::SeqCst)).await?;
     }
     let spans = std::mem::take(&mut *heard.spans.lock().unwrap_or_else(PoisonError::into_inner));
     println!("{LISTENERS} listeners, to the durable answer   {}", Spans::of(answered));
@@ -148,11 +148,11 @@ async fn say(connection: &mut Connection, id: &str, nth: usize, text: &str) -> O
     if status == 200 { Ok(()) } else { Err(format!("{status} {}", String::from_utf8_lossy(&answer)).into()) }
 }
 
-async fn wait(done: impl Fn() -> bool) -> Outcome<()> {
+async fn wait(want: usize, count: impl Fn() -> usize) -> Outcome<()> {
     let begun = Instant::now();
-    while !done() {
+    while count() < want {
         if begun.elapsed() > PATIENCE {
-            return Err("not all of them heard it".into());
+            return Err(format!("{} of {want} heard it", count()).into());
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }

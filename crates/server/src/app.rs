@@ -268,8 +268,7 @@ async fn start_bound(
             StoreKind::Sqlite | StoreKind::Postgres { .. } => Sessions::kept_in(&data),
         }),
         guesses,
-        // Half of the room: whoever looks on must not keep others from asking.
-        streams: Arc::new(Semaphore::new(room / 2)),
+        streams: Arc::new(Semaphore::new(doors::listeners(room))),
         rooms: Arc::new(Rooms::default()),
         presence: Arc::clone(&presence),
         checker,

@@ -37,9 +37,12 @@ use self::{
     watched::{Arriving, Leaving, Paced},
 };
 
-/// Connections at once, where the system allows as many: a control room, its monitors and their tools are a tenth of this. Each can
-/// make us hold a head ([`HEAD_BYTES_MAX`]), and some a body before we know whose it is, so it is memory as well.
-const CONNECTIONS_MAX: u64 = 1_024;
+/// Connections at once, where the system allows as many: a thousand people who follow one room, their monitors and tools, and as many
+/// strangers. Each can make us hold a head ([`HEAD_BYTES_MAX`]), and some a body before we know whose it is, so it is memory as well: 128 MiB
+/// of heads.
+const CONNECTIONS_MAX: u64 = 2_048;
+/// Connections that are never given to who only listens, at least.
+const ASKING_MIN: usize = 4;
 /// Connections at once on the poorest system.
 const CONNECTIONS_MIN: u64 = 8;
 /// Descriptors that visitors never get: deliveries under way, nodes and their witnesses, the store, the log's files.
@@ -58,6 +61,11 @@ pub fn room(descriptors: u64) -> usize {
     let own = OWN_DESCRIPTORS.min(descriptors / 2);
     let room = descriptors.saturating_sub(own).clamp(CONNECTIONS_MIN, CONNECTIONS_MAX);
     usize::try_from(room).unwrap_or(usize::MAX)
+}
+
+/// How many of them may listen to a stream: whoever looks on must not keep others from asking.
+pub fn listeners(room: usize) -> usize {
+    room.saturating_sub((room / 4).max(ASKING_MIN))
 }
 
 /// What is served behind the doors.

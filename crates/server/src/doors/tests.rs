@@ -189,5 +189,7 @@ fn our_own_work_keeps_its_descriptors() {
     assert_eq!(room(64), 32);
     assert_eq!(room(512), 256);
     assert_eq!(room(1_024), 768);
-    assert_eq!(room(65_536), 1_024);
+    assert_eq!(room(65_536), 2_048);
+    // A war room of a thousand, and a quarter for who asks.
+    assert_eq!([8, 32, 768, 2_048].map(listeners), [4, 24, 576, 1_536]);
 }
