@@ -172,7 +172,7 @@ impl Incident {
     }
     /// The roles that are empty and whose clock runs, each with the instant from which on it is paged for.
     pub fn missed_roles(&self) -> impl Iterator<Item = (ResponseRole, Timestamp)> {
-        let missed = self.roles.missed(self.life.phase, self.claims.stands, self.claims.severity);
+        let missed = self.roles.missed(self.life.phase, self.claims.stands, self.claims.severity, |_| false);
         missed.map(|(clock, at)| (clock.role, at))
     }
     /// What a page is for that somebody was asked by name, or had asked.

@@ -167,14 +167,15 @@ impl Roles {
     }
 
     /// The roles that are empty and whose clock runs, each with the instant from which on it is paged for. Not those that somebody is
-    /// asked to take already.
+    /// asked to take already, by an ask that is not `over` in this moment.
     pub(super) fn missed(
         &self,
         phase: Phase,
         stands: bool,
         severity: Severity,
+        over: impl Fn(&Ask) -> bool,
     ) -> impl Iterator<Item = (&RoleClock, Timestamp)> {
-        let asked = |role| self.open().any(|ask| ask.role == Some(role));
+        let asked = move |role| self.open().any(|ask| ask.role == Some(role) && !over(ask));
         let running = self.clocks.iter().filter(move |clock| Self::runs(clock, phase, stands) && !asked(clock.role));
         running.filter_map(move |clock| Some((clock, self.may_be_empty_until(clock, severity)?)))
     }

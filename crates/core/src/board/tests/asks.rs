@@ -140,3 +140,25 @@ fn what_failed_is_tried_again_though_the_acknowledgement_runs_out_in_the_same_mo
     let done = desk.duties();
     assert!(done.contains("acknowledgement_expired") && done.contains("page ann by mail (Failed, a repeat)"), "{done}");
 }
+
+#[test]
+fn who_is_told_that_nobody_comes_hears_it_and_the_empty_role_is_paged_for_in_the_same_moment() {
+    use crate::role::{Empty, ResponseRole, RoleClock};
+    let mut desk = Desk::new();
+    let empty = vec![Empty { severity: Severity::Sev5, span: Duration::from_mins(1) }];
+    let clock = RoleClock { role: ResponseRole::Signer, empty, whom: None };
+    desk.setting.rules.roles = vec![clock];
+    let id = desk.open(about("web", "slow"));
+    desk.duties();
+    desk.settle(id, &delivered());
+    let by = Actor::Person(name("bob"));
+    desk.ask(id, Command::Life(LifeCommand::Acknowledge { by: by.clone() }));
+    let (whom, reason) = ("ann".to_owned(), "she has a key".to_owned());
+    desk.ask(id, Command::Roles(RolesCommand::Ask { by, whom, role: Some(ResponseRole::Signer), reason }));
+    desk.settle(id, &delivered());
+    assert_eq!(desk.after(300), "asked_again; page ann by mail (CalledIn)", "somebody is asked: nobody else is");
+    desk.settle(id, &delivered());
+    let done = desk.after(300);
+    assert!(done.starts_with("ask_unanswered; page bob by push (NotComing); asked_in; "), "{done}");
+    assert_eq!(desk.duties(), "", "and nothing is left for another moment");
+}

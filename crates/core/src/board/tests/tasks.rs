@@ -200,6 +200,21 @@ fn a_task_past_its_time_is_told_once_to_whoever_is_on_it_or_next_in_line() {
 }
 
 #[test]
+fn whoever_is_given_a_task_is_paged_and_not_after_the_end() {
+    let (mut desk, one, _) = Desk::with_two();
+    desk.ask(one, add(bob(), "pause", &[], None));
+    let give = |whom: &str| {
+        let (by, assignee) = (bob(), Some(name(whom)));
+        Command::Tasks(TasksCommand::Change { by, task: Which::Number(1), assignee, due: None })
+    };
+    let said = desk.ask(one, give("ann"));
+    assert!(said.starts_with("task_changed; page ann by push (TaskAssigned"), "{said}");
+    assert_eq!(desk.ask(one, give("bob")), "task_changed", "nobody is paged by themselves");
+    desk.ask(one, Command::Life(LifeCommand::Resolve { by: ann(), note: "stopped".to_owned(), closing: in_spite() }));
+    assert_eq!(desk.ask(one, give("ann")), "task_changed", "what is left to do has until morning");
+}
+
+#[test]
 fn claims_go_on_in_the_incident_that_it_became_part_of_and_end_when_it_is_over() {
     let (mut desk, one, two) = Desk::with_two();
     desk.ask(two, add(ann(), "first there", &[], None));

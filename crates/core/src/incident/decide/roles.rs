@@ -205,8 +205,12 @@ impl Incident {
                 duties.push(RolesDuty::TellAsker(ask.number));
             }
         }
-        let missed = self.roles.missed(self.life.phase, self.claims.stands, self.claims.severity);
-        duties.extend(missed.filter(|(_, at)| *at <= now).map(|(clock, _)| RolesDuty::FillRole(clock.role)));
+        // What is told as unanswered asks nobody for its role any more.
+        let over = |ask: &Ask| duties.contains(&RolesDuty::TellAsker(ask.number));
+        let missed = self.roles.missed(self.life.phase, self.claims.stands, self.claims.severity, over);
+        let missed: Vec<RolesDuty> =
+            missed.filter(|(_, at)| *at <= now).map(|(clock, _)| RolesDuty::FillRole(clock.role)).collect();
+        duties.extend(missed);
         duties
     }
 
@@ -252,7 +256,7 @@ impl Incident {
 
     /// When something is owed for what was asked.
     pub(crate) fn roles_deadline(&self) -> Option<Timestamp> {
-        let missed = self.roles.missed(self.life.phase, self.claims.stands, self.claims.severity);
+        let missed = self.roles.missed(self.life.phase, self.claims.stands, self.claims.severity, |_| false);
         self.roles.open().filter_map(|ask| ask.next).chain(missed.map(|(_, at)| at)).min()
     }
 

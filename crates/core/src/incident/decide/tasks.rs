@@ -151,7 +151,8 @@ impl Incident {
         Ok(events)
     }
 
-    /// Whoever is given a task by somebody else is told: nobody does what they have not heard of.
+    /// Whoever is given a task by somebody else is paged: nobody does what they have not heard of. Not after the end: what is left to do then
+    /// has until morning.
     fn tell_assignee(
         &self,
         task: TaskId,
@@ -161,7 +162,7 @@ impl Incident {
         events: &mut Vec<IncidentEvent>,
     ) {
         let Some(person) = assignee else { return };
-        if !matches!(by, Actor::Person(giver) if giver == person) {
+        if self.life.phase.is_open() && !matches!(by, Actor::Person(giver) if giver == person) {
             self.tell_of(person, PageReason::TaskAssigned { task }, ctx, events);
         }
     }
