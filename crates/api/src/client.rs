@@ -4,8 +4,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     BeginAnew, Bulk, BulkDone, Checks, Command, Configuration, Declare, Declared, Done, EndSilences, Erase, Erased,
-    ErrorBody, Held, Incident, IncidentSummary, LogHead, OnCall, Room, SetSilence, Silence, SilenceEnded, Source, Task,
-    Timeline, listening::Listening,
+    ErrorBody, Evidence, EvidenceItem, EvidenceVerified, Held, Incident, IncidentSummary, LogHead, OnCall, Room,
+    SetSilence, Silence, SilenceEnded, Source, Task, Timeline, listening::Listening,
 };
 
 /// Bytes of an answer read at most: a long incident with 10,000 events is about 10 MB.
@@ -238,6 +238,36 @@ impl Client {
     /// What an incident must pass before it is over, and how each check stands.
     pub async fn checks(&self, id: &str) -> Result<Checks, ClientError> {
         self.get(&format!("/api/v1/incidents/{}/checks", escaped(id))).await
+    }
+    /// The evidence of an incident.
+    pub async fn evidence(&self, id: &str) -> Result<Evidence, ClientError> {
+        self.get(&format!("/api/v1/incidents/{}/evidence", escaped(id))).await
+    }
+    /// Keeps evidence, and waits until it is durable. `given`: `what`, `source`, `made`, `task`.
+    pub async fn keep_evidence(
+        &self,
+        id: &str,
+        given: &[(&str, &str)],
+        media_type: &str,
+        bytes: Vec<u8>,
+    ) -> Result<EvidenceItem, ClientError> {
+        let query: Vec<String> = given.iter().map(|(name, value)| format!("{name}={}", escaped(value))).collect();
+        let url = format!("{}/api/v1/incidents/{}/evidence?{}", self.base, escaped(id), query.join("&"));
+        let request = self.http.post(&url).bearer_auth(&self.token).header("content-type", media_type).body(bytes);
+        let answer = request.send().await.map_err(|source| ClientError::Reach { url: url.clone(), source })?;
+        if !answer.status().is_success() {
+            return Err(refusal(answer, &url).await);
+        }
+        let bytes = answer.bytes().await.map_err(|source| ClientError::Reach { url: url.clone(), source })?;
+        serde_json::from_slice(&bytes).map_err(|error| ClientError::Answer { url, detail: error.to_string() })
+    }
+    /// The bytes of a piece of evidence. Its custody has who took them.
+    pub async fn evidence_bytes(&self, id: &str, number: u32) -> Result<Vec<u8>, ClientError> {
+        self.ask(reqwest::Method::GET, &format!("/api/v1/incidents/{}/evidence/{number}", escaped(id)), None).await
+    }
+    /// Has the stored bytes of a piece of evidence compared with its digest.
+    pub async fn verify_evidence(&self, id: &str, number: u32) -> Result<EvidenceVerified, ClientError> {
+        self.post(&format!("/api/v1/incidents/{}/evidence/{number}/verify", escaped(id)), &()).await
     }
     /// Tasks that are still to be done over all open incidents: all, or a person's own.
     pub async fn tasks(&self, person: Option<&str>) -> Result<Vec<Task>, ClientError> {

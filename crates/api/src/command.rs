@@ -81,6 +81,25 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         check: Option<String>,
     },
+    /// Legal hold: nothing of it may be erased until an administrator lifts the hold.
+    Hold {
+        /// Who asks for it, in which matter.
+        reason: String,
+    },
+    /// It may be erased again.
+    LiftHold {
+        /// Why, and who says so.
+        reason: String,
+    },
+    /// A piece of evidence was given to somebody outside.
+    HandOut {
+        /// Which piece, by its number.
+        number: u32,
+        /// To whom.
+        to: String,
+        /// Why, in a sentence.
+        reason: String,
+    },
     /// It was not over.
     Reopen {
         /// Why not.

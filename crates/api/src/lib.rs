@@ -4,6 +4,7 @@
 //! in fields that end in `_cents`. Identifiers are text: `inc_…`, `sig_…`, `pag_…`.
 
 pub mod check;
+pub mod evidence;
 pub mod task;
 pub mod command;
 pub mod declare;
@@ -25,6 +26,7 @@ pub use self::{
     check::{Check, Checks, OverriddenChecks},
     command::{Command, Done, Erase, Erased, ErasedCopy, Field, Merge, Offer, StateFacts, TakeRole, Text},
     declare::{Declare, Declared},
+    evidence::{CustodyEntry, Evidence, EvidenceHold, EvidenceItem, EvidenceVerified},
     page::Page,
     roles::{Ask, Chair, HandedOver},
     room::{Message, Mirrored, Present, Room, Withdrawn},

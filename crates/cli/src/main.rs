@@ -13,6 +13,7 @@ mod declare;
 mod key;
 mod model;
 mod erase;
+mod evidence;
 mod evaluate;
 mod reload;
 mod serve;
@@ -68,6 +69,8 @@ enum Command {
     /// See tasks and what people hold; add one, claim one, finish one.
     #[command(visible_alias = "tasks")]
     Task(task::TaskArgs),
+    /// Keep evidence of an incident, list it, take a copy, verify it, hold it.
+    Evidence(evidence::EvidenceArgs),
     /// List silences, set one, end one.
     #[command(visible_alias = "silences")]
     Silence(silence::SilenceArgs),
@@ -117,6 +120,7 @@ fn main() -> ExitCode {
         Command::Incident(args) => incident::run(&args),
         Command::Room(args) => room::run(&args),
         Command::Task(args) => task::run(&args),
+        Command::Evidence(args) => evidence::run(&args),
         Command::Silence(args) => silence::run(&args),
         Command::Source(args) => source::run(&args),
         Command::Erase(args) => erase::run(&args),
@@ -129,6 +133,7 @@ fn main() -> ExitCode {
         Ok(Exit::Good) => ExitCode::SUCCESS,
         Ok(Exit::Finding) => ExitCode::from(1),
         Ok(Exit::Usage) => ExitCode::from(2),
+        Ok(Exit::Code(code)) => ExitCode::from(code),
         Err(error) => {
             output::complain(&error);
             ExitCode::from(output::code_of(&error))

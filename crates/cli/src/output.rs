@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     Finding,
     /// The configuration or the usage is wrong.
     Usage,
+    /// As a command that was run for somebody ended.
+    Code(u8),
 }
 
 /// The configuration or the usage is wrong: exit code 2 instead of 1.

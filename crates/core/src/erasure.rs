@@ -109,7 +109,8 @@ fn signal_of(body: &Body) -> Option<SignalId> {
             | IncidentEvent::Roles(_)
             | IncidentEvent::Room(_)
             | IncidentEvent::Tasks(_)
-            | IncidentEvent::Checks(_),
+            | IncidentEvent::Checks(_)
+            | IncidentEvent::Evidence(_),
         )
         | Body::Journal(_) => None,
     }

@@ -203,5 +203,22 @@ pub const CHECK_EVERY_MAX: Duration = Duration::from_hours(1);
 pub const WATCH_MAX: Duration = Duration::from_hours(24);
 /// The longest that a check may take: people wait for it.
 pub const CHECK_TIMEOUT_MAX: Duration = Duration::from_mins(1);
+/// Bytes of one piece of evidence, 8 MiB: a long log, a trace of a large transaction, a picture of a screen. It is held in memory once.
+pub const EVIDENCE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// Bytes of the evidence of one incident, 256 MiB: a back-up and a bundle stay things that one machine handles in a minute.
+pub const EVIDENCE_PER_INCIDENT_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Pieces of evidence of one incident: several of each step of a long night.
+pub const EVIDENCE_ITEMS_MAX: usize = 1_000;
+/// Entries of custody of one incident: each piece is read, exported and verified several times. Past it nothing is given out any more, as
+/// nobody would know to whom.
+pub const CUSTODY_PER_INCIDENT_MAX: u32 = 10_000;
+/// Entries of custody that are left to what goes out of the house, bundles and hand-outs, when reading has used up the others.
+pub const CUSTODY_RESERVE: u32 = 1_000;
+/// Whoever looks at the same piece again within this span is in its custody once: a page that is loaded anew says nothing new.
+pub const CUSTODY_SPAN: Duration = Duration::from_mins(10);
+/// How often the hold of one incident is stated or lifted: lawyers change their minds a few times. Past it a hold stays, and none is refused.
+pub const HOLD_TURNS_MAX: u32 = 100;
+/// Bytes of a media type: those that are registered are shorter.
+pub const MEDIA_TYPE_BYTES_MAX: usize = 128;
 /// How many failures in a row may be asked for before a resolved incident begins again.
 pub const CHECK_FAILURES_MAX: u32 = 10;

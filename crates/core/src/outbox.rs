@@ -129,7 +129,8 @@ pub fn deliveries(incident: &Incident, event: &IncidentEvent, roster: &Roster) -
         | IncidentEvent::Roles(_)
         | IncidentEvent::Room(_)
         | IncidentEvent::Tasks(_)
-        | IncidentEvent::Checks(_) => Vec::new(),
+        | IncidentEvent::Checks(_)
+        | IncidentEvent::Evidence(_) => Vec::new(),
     }
 }
 

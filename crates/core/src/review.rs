@@ -10,6 +10,7 @@
 
 mod content;
 mod plain;
+mod evidence;
 mod words;
 mod tasks;
 mod recovery;

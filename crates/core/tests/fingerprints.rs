@@ -13,14 +13,17 @@ mod draw;
 
 use std::collections::BTreeMap;
 
-use cases::{CHECKS, CLAIMS, Cases, JOURNAL, LIFE, PAGING, ROLES, ROOM, TASKS};
+use cases::{CHECKS, CLAIMS, Cases, EVIDENCE, JOURNAL, LIFE, PAGING, ROLES, ROOM, TASKS};
 use draw::Draw;
 use quarterdeck_core::{
     board::{Body, Stream},
     id::Id,
     incident::{
         IncidentEvent,
-        event::{ChecksEvent, ClaimsEvent, Family as _, LifeEvent, PagingEvent, RolesEvent, RoomEvent, TasksEvent},
+        event::{
+            ChecksEvent, ClaimsEvent, EvidenceEvent, Family as _, LifeEvent, PagingEvent, RolesEvent, RoomEvent,
+            TasksEvent,
+        },
     },
     policy::EscalationPolicy,
     priority::Score,
@@ -79,6 +82,7 @@ fn all() -> BTreeMap<String, String> {
         ROOM.to_vec(),
         TASKS.to_vec(),
         CHECKS.to_vec(),
+        EVIDENCE.to_vec(),
     ];
     for (kind, make) in families.concat() {
         found.insert(kind.to_owned(), event(incident, |draw| Body::Incident(make(draw))));
@@ -131,6 +135,7 @@ fn every_event_has_its_cases() {
     of(ROOM, RoomEvent::KINDS);
     of(TASKS, TasksEvent::KINDS);
     of(CHECKS, ChecksEvent::KINDS);
+    of(EVIDENCE, EvidenceEvent::KINDS);
     let golden = include_str!("../src/journal.rs").split("#[serde(rename = \"").skip(1);
     let declared: Vec<&str> = golden.filter_map(|rest| rest.split('"').next()).filter(|k| k.contains(".v")).collect();
     assert_eq!(JOURNAL.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), declared);

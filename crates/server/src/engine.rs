@@ -17,18 +17,15 @@ pub mod vouching;
 pub mod kept;
 pub mod signals;
 mod draft;
+mod erase;
+mod keep;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use quarterdeck_core::{
     board::{Board, Fate, Misfit},
-    erasure::Erasure,
     id::{IdSource, IncidentId, PersonId},
     incident::{Command, LifeCommand, PageOutcome, PagingCommand, Refusal},
     journal::{JournalEvent, Recorded, Stream},
@@ -45,16 +42,12 @@ use quarterdeck_ledger::{
     tree::Frontier,
 };
 
-use self::{
-    draft::Draft,
-    kept::TakenUp,
-    published::write,
-    replay::{Replay, fold_stream},
-};
+use self::{draft::Draft, kept::TakenUp, published::write, replay::Replay};
 pub use self::{
+    erase::{next_of_kin, touched},
     published::{Doubt, LogHead, News, Published, Standing, Subject, read},
     replay::{LoadError, body_opens, entry_of, recorded_of},
-    work::{Answer, EngineError, Job, StartError, Work, incident_of, words},
+    work::{Answer, EngineError, Job, Keep, StartError, Work, incident_of, words},
 };
 use quarterdeck_store::{Batch, Outgoing, Store, StoreError};
 
@@ -225,8 +218,13 @@ impl Engine {
                 Work::Settle { delivery, .. } => {
                     wanted.insert(delivery.incident);
                 }
+                Work::Keep(keep) => {
+                    wanted.insert(keep.incident);
+                }
                 Work::Erase { history, .. } => {
-                    wanted.extend(history.first().and_then(|(_, first)| first.stream.incident()));
+                    for id in touched(history) {
+                        self.warm_kin(id).await?;
+                    }
                 }
                 Work::Journal(_)
                 | Work::Damaged { .. }
@@ -237,12 +235,20 @@ impl Engine {
                 | Work::Wake => {}
             }
         }
-        for id in wanted.into_iter().filter(|id| self.working.cold(*id).is_some()).collect::<Vec<_>>() {
-            let damage = replay::warm(&mut self.working, &*self.store, id, u64::MAX).await;
-            if let Some(reason) = damage.map_err(|error| EngineError::Store(Arc::new(error)))? {
-                tracing::error!(%id, reason, "a stored history cannot be followed");
-                self.working.set_aside(id, &reason);
-            }
+        for id in wanted {
+            self.warm_one(id).await?;
+        }
+        Ok(())
+    }
+
+    async fn warm_one(&mut self, id: IncidentId) -> Result<(), EngineError> {
+        if self.working.cold(id).is_none() {
+            return Ok(());
+        }
+        let damage = replay::warm(&mut self.working, &*self.store, id, u64::MAX).await;
+        if let Some(reason) = damage.map_err(|error| EngineError::Store(Arc::new(error)))? {
+            tracing::error!(%id, reason, "a stored history cannot be followed");
+            self.working.set_aside(id, &reason);
         }
         Ok(())
     }
@@ -330,6 +336,7 @@ impl Engine {
             }
             Work::Command { incident, command } => self.command(incident, command, now),
             Work::Settle { delivery, outcome, latency } => self.settle(delivery, outcome, latency, now),
+            Work::Keep(keep) => self.keep(*keep, now),
             Work::Erase { history, erasure } => self.erase(history, erasure, now),
             Work::Journal(event) => self.note(event, now),
             Work::Reconfigure { setting, event } => self.reconfigure(setting, event, now),
@@ -392,27 +399,6 @@ impl Engine {
             return self.note(JournalEvent::AllClearSettled { incident, person, channel, outcome, handed_over }, now);
         };
         self.command(delivery.incident, Command::Paging(PagingCommand::SettlePage { page, outcome, latency }), now)
-    }
-
-    /// Erases, if the history is still all there is: what is decided and not yet durable cannot be redacted.
-    fn erase(&mut self, history: Vec<(u64, Recorded)>, erasure: Erasure, now: Timestamp) -> Answer {
-        let places: BTreeMap<u64, u64> = history.iter().map(|(place, one)| (one.version, *place)).collect();
-        let redacted = erasure.redacted(history.into_iter().map(|(_, recorded)| recorded));
-        if erasure.is_of_journal() {
-            for one in &redacted {
-                self.working.put_redacted_note(one);
-            }
-        } else {
-            let Some(incident) = fold_stream(&redacted) else { return Answer::Done };
-            if let Err(refusal) = self.working.put_redacted(incident) {
-                return Answer::Refused(refusal);
-            }
-        }
-        let left = erasure.redactions.into_iter().filter_map(|one| Some((*places.get(&one.version)?, one.body)));
-        self.draft.batch.redactions.extend(left);
-        let last = self.next_place();
-        self.note(erasure.event, now);
-        Answer::Logged { last }
     }
 
     fn note(&mut self, event: JournalEvent, now: Timestamp) -> Answer {
@@ -588,12 +574,10 @@ fn check_head(note: Option<&str>, parts: &Surroundings, size: u64, frontier: &Fr
             let signed = Checkpoint::open(note.as_bytes(), parts.signer.verifier())
                 .map_err(|error| tampered(error.to_string()))?;
             if signed.size() == size && signed.root() == frontier.root() {
-                Ok(())
-            } else {
-                let detail =
-                    format!("it is signed for {} events with root {}", signed.size(), to_hex(signed.root().bytes()));
-                Err(tampered(detail))
+                return Ok(());
             }
+            let root = to_hex(signed.root().bytes());
+            Err(tampered(format!("it is signed for {} events with root {root}", signed.size())))
         }
     }
 }

@@ -24,6 +24,7 @@ pub mod sources;
 pub mod wallets;
 pub mod incidents;
 pub mod checks;
+pub mod evidence;
 pub mod commands;
 pub mod declare;
 pub mod room;
@@ -67,6 +68,7 @@ pub fn router(app: Shared, pages: Router<Shared>) -> Router {
         .merge(silences::routes())
         .merge(tasks::routes())
         .merge(checks::routes())
+        .merge(evidence::routes())
         .merge(oncall::routes())
         .merge(log::routes())
         .merge(health::routes())

@@ -281,7 +281,8 @@ impl Change {
             IncidentEvent::Claims(_)
             | IncidentEvent::Paging(_)
             | IncidentEvent::Tasks(_)
-            | IncidentEvent::Checks(_) => {}
+            | IncidentEvent::Checks(_)
+            | IncidentEvent::Evidence(_) => {}
         }
     }
 

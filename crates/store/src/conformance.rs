@@ -57,6 +57,7 @@ pub const CASES: &[Case] = &[
     ("what a start needs is replaced whole, and gone when something is erased", |store| {
         Box::pin(log::kept_board(store))
     }),
+    ("evidence is kept once, and gone with the last that has it", |store| Box::pin(log::evidence(store))),
     ("a delivery is claimed once, released, settled", |store| Box::pin(duties::life(store))),
     ("deliveries leave in order of time", |store| Box::pin(duties::order(store))),
     ("a delivery that is there stays as it is", |store| Box::pin(duties::twice(store))),

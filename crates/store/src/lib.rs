@@ -14,7 +14,7 @@ pub mod sqlite;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use quarterdeck_core::{
@@ -147,6 +147,24 @@ pub struct SignalUpdate {
     pub status: SignalStatus,
 }
 
+/// Bytes of evidence of an incident.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EvidenceBytes {
+    /// Whose they are.
+    pub incident: IncidentId,
+    /// Their SHA-256, by which they are found. The caller answers for it.
+    pub digest: [u8; 32],
+    /// At most what one piece may have.
+    pub bytes: Arc<[u8]>,
+}
+
+impl fmt::Debug for EvidenceBytes {
+    /// Megabytes say nothing to anybody who reads them in a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes of evidence of {}", self.bytes.len(), self.incident)
+    }
+}
+
 /// All that one decision, or a group of them, changes. One transaction.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {
@@ -156,6 +174,12 @@ pub struct Batch {
     /// Where that is in nobody's way any more the old text is in no file of the store when `append` returns; else that is said in
     /// the program's own log, and soon made good.
     pub redactions: Vec<(u64, String)>,
+    /// Bytes of evidence that events of this batch name: they are there exactly if the events are. Those that are there already are not
+    /// written again.
+    pub evidence: Vec<EvidenceBytes>,
+    /// Evidence that is erased, by incident and digest: the bytes go unless another incident has them too. Taken away before `evidence`
+    /// is added.
+    pub evidence_gone: Vec<(IncidentId, [u8; 32])>,
     /// The signed checkpoint after these events.
     pub checkpoint: Option<String>,
     /// New deliveries for the outbox. One that is there already stays as it is.
@@ -299,6 +323,8 @@ pub trait Store: Send + Sync + 'static {
     async fn keep_board(&self, size: u64, bytes: Vec<u8>) -> Result<bool, StoreError>;
     /// What was kept last; none: nothing was, or something was erased since. Whether it is whole is for the reader to see.
     async fn kept_board(&self) -> Result<Option<Vec<u8>>, StoreError>;
+    /// The bytes of evidence with this digest; whether they are those is for the reader to see.
+    async fn evidence(&self, digest: [u8; 32]) -> Result<Option<Vec<u8>>, StoreError>;
     /// Drops signals that no incident holds and that were seen before `before`. Returns how many.
     async fn forget_signals(&self, before: Timestamp) -> Result<u64, StoreError>;
 }

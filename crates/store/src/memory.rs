@@ -9,15 +9,15 @@ use std::{
 
 use async_trait::async_trait;
 use quarterdeck_core::{
-    id::{DeliveryId, SignalId},
+    id::{DeliveryId, IncidentId, SignalId},
     journal::Stream,
     signal::SignalStatus,
     time::Timestamp,
 };
 
 use super::{
-    Batch, Content, FoundSignal, Outgoing, SignalFilter, SignalRow, Store, StoreError, StoredEvent, check_follows,
-    columns, no_such_event,
+    Batch, Content, EvidenceBytes, FoundSignal, Outgoing, SignalFilter, SignalRow, Store, StoreError, StoredEvent,
+    check_follows, columns, no_such_event,
 };
 
 /// Keeps everything in memory.
@@ -39,6 +39,8 @@ struct State {
     cursors: BTreeMap<String, String>,
     snapshots: BTreeMap<String, Vec<u8>>,
     kept: Option<Vec<u8>>,
+    evidence: BTreeMap<[u8; 32], Arc<[u8]>>,
+    evidence_of: BTreeSet<(IncidentId, [u8; 32])>,
     /// How long the log was when something was erased last.
     erased_at: u64,
 }
@@ -123,6 +125,16 @@ impl State {
             if let Some(event) = self.events.get_mut(place) {
                 event.content = Content::Redacted { json };
             }
+        }
+        for (incident, digest) in batch.evidence_gone {
+            self.evidence_of.remove(&(incident, digest));
+            if !self.evidence_of.iter().any(|(_, other)| *other == digest) {
+                self.evidence.remove(&digest);
+            }
+        }
+        for EvidenceBytes { incident, digest, bytes } in batch.evidence {
+            self.evidence.entry(digest).or_insert(bytes);
+            self.evidence_of.insert((incident, digest));
         }
         if batch.checkpoint.is_some() {
             self.checkpoint = batch.checkpoint;
@@ -269,6 +281,9 @@ impl Store for MemoryStore {
     }
     async fn kept_board(&self) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(self.state().kept.clone())
+    }
+    async fn evidence(&self, digest: [u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.state().evidence.get(&digest).map(|bytes| bytes.to_vec()))
     }
     async fn forget_signals(&self, before: Timestamp) -> Result<u64, StoreError> {
         Ok(self.state().forget_signals(before))

@@ -11,6 +11,7 @@ mod upgrade;
 mod lease;
 mod schema;
 mod kept;
+mod evidence;
 mod append;
 mod claim;
 mod read;
@@ -31,8 +32,14 @@ use super::{Batch, FoundSignal, KEPT_PART_BYTES, Outgoing, SignalFilter, Store, 
 const FORGET_CHUNK: usize = 5_000;
 
 /// What each session prepares.
-const STATEMENTS: [&[&str]; 5] =
-    [append::STATEMENTS, claim::STATEMENTS, kept::STATEMENTS, lease::STATEMENTS, read::STATEMENTS];
+const STATEMENTS: [&[&str]; 6] = [
+    append::STATEMENTS,
+    claim::STATEMENTS,
+    evidence::STATEMENTS,
+    kept::STATEMENTS,
+    lease::STATEMENTS,
+    read::STATEMENTS,
+];
 
 /// Keeps everything in one schema of a PostgreSQL database.
 #[derive(Debug)]
@@ -142,6 +149,9 @@ impl Store for PostgresStore {
     async fn kept_board(&self) -> Result<Option<Vec<u8>>, StoreError> {
         let parts = self.pool.run("read what a start needs", |session, _| kept::parts(session)).await?;
         Ok((!parts.is_empty()).then(|| parts.concat()))
+    }
+    async fn evidence(&self, digest: [u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.pool.run("read evidence", |session, _| evidence::read(session, &digest)).await
     }
     async fn forget_signals(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut forgotten = 0;

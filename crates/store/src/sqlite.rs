@@ -8,6 +8,7 @@ mod failure;
 mod upgrade;
 mod tail;
 mod kept;
+mod evidence;
 mod append;
 mod claim;
 mod open;
@@ -132,6 +133,9 @@ impl Store for SqliteStore {
     async fn kept_board(&self) -> Result<Option<Vec<u8>>, StoreError> {
         let parts = self.readers.run("read what a start needs", kept::parts).await?;
         Ok((!parts.is_empty()).then(|| parts.concat()))
+    }
+    async fn evidence(&self, digest: [u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.readers.run("read evidence", move |connection| evidence::read(connection, &digest)).await
     }
     async fn forget_signals(&self, before: Timestamp) -> Result<u64, StoreError> {
         let mut forgotten = 0;

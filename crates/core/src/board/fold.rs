@@ -98,7 +98,8 @@ impl Board {
             | IncidentEvent::Roles(_)
             | IncidentEvent::Room(_)
             | IncidentEvent::Tasks(_)
-            | IncidentEvent::Checks(_) => {}
+            | IncidentEvent::Checks(_)
+            | IncidentEvent::Evidence(_) => {}
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ mod checks;
 mod aside;
 mod cold;
 mod correlation;
+mod evidence;
 mod kept;
 mod list;
 mod outbox;

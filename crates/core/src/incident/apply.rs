@@ -6,8 +6,8 @@ use crate::{
     id::IncidentId,
     incident::{
         ClaimsEvent, IllegalHistory, Incident, IncidentEvent, LifeEvent, PageReason, PagingEvent, Phase,
-        checks::Checks, claims::Claims, life::Life, paging::Paging, refusal::Named, roles::Roles, room::Room,
-        tasks::Tasks,
+        checks::Checks, claims::Claims, evidence::Evidence, life::Life, paging::Paging, refusal::Named, roles::Roles,
+        room::Room, tasks::Tasks,
     },
     time::Timestamp,
 };
@@ -27,6 +27,7 @@ impl Incident {
             room: Room::default(),
             tasks: Tasks::default(),
             checks: Checks::default(),
+            evidence: Evidence::default(),
             last_event: at,
             version: 0,
         };
@@ -90,6 +91,7 @@ impl Incident {
             IncidentEvent::Room(event) => (self.room.fits(phase, event), self.room.missing(event)),
             IncidentEvent::Tasks(event) => (Tasks::fits(phase, event), self.tasks.missing(event)),
             IncidentEvent::Checks(event) => (Checks::fits(phase, event), None),
+            IncidentEvent::Evidence(event) => (Evidence::fits(phase, event), self.evidence.missing(event)),
         };
         if !fits {
             return Err(IllegalHistory::WrongPhase { id, version, phase });
@@ -141,6 +143,7 @@ impl Incident {
             IncidentEvent::Room(event) => self.room.apply(self.life.id, version, at, event),
             IncidentEvent::Tasks(event) => self.tasks.apply(at, event),
             IncidentEvent::Checks(event) => self.checks.apply(at, event),
+            IncidentEvent::Evidence(event) => self.evidence.apply(at, event),
         }
         PageReason::Opened
     }
@@ -151,7 +154,8 @@ impl Incident {
             IncidentEvent::Paging(PagingEvent::PageRequested { .. })
             | IncidentEvent::Room(_)
             | IncidentEvent::Tasks(_)
-            | IncidentEvent::Checks(_) => false,
+            | IncidentEvent::Checks(_)
+            | IncidentEvent::Evidence(_) => false,
             IncidentEvent::Life(_) | IncidentEvent::Roles(_) | IncidentEvent::Claims(_) | IncidentEvent::Paging(_) => {
                 true
             }

@@ -3,6 +3,7 @@
 pub use crate::incident::{
     checks::command::ChecksCommand,
     claims::command::ClaimsCommand,
+    evidence::command::EvidenceCommand,
     life::command::{Closing, LifeCommand},
     paging::command::PagingCommand,
     roles::command::RolesCommand,
@@ -77,4 +78,6 @@ families! {
     Tasks(TasksCommand),
     /// Of whether it is over.
     Checks(ChecksCommand),
+    /// Of evidence.
+    Evidence(EvidenceCommand),
 }

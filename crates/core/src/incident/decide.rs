@@ -8,6 +8,7 @@ pub(crate) mod paging;
 pub(crate) mod roles;
 mod cover;
 mod checks;
+mod evidence;
 mod life;
 pub mod claims;
 mod room;
@@ -55,6 +56,7 @@ impl Incident {
             Command::Room(command) => self.decide_room(command, ctx),
             Command::Tasks(command) => self.decide_tasks(command, ctx),
             Command::Checks(command) => self.decide_checks(command, ctx),
+            Command::Evidence(command) => self.decide_evidence(command, ctx.now),
             Command::CarryOutDuties => Ok(self.carry_out(ctx)),
         }
     }

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 pub use crate::incident::{
     checks::event::ChecksEvent,
     claims::event::{ClaimsEvent, SeverityChange},
+    evidence::event::EvidenceEvent,
     life::event::{LifeEvent, Overridden, Recovery},
     paging::event::{PageOutcome, PageReason, PagingEvent},
     roles::event::RolesEvent,
@@ -86,6 +87,8 @@ families! {
     Tasks(TasksEvent),
     /// Somebody wanted to know whether it is over, and what checks said.
     Checks(ChecksEvent),
+    /// Something was kept as evidence, or somebody had it in hand.
+    Evidence(EvidenceEvent),
 }
 
 /// The `type` of a stored event. We write it first; wherever else it stands, it is found by reading.

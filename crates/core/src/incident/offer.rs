@@ -20,8 +20,8 @@ pub use self::{
     kind::{CommandKind, Field, FieldKind, Offer, Right},
 };
 use crate::incident::{
-    ChecksCommand, ClaimsCommand, Closing, Command, Incident, LifeCommand, MessageKind, PagingCommand, Phase,
-    RolesCommand, RoomCommand, TasksCommand, text::account,
+    ChecksCommand, ClaimsCommand, Closing, Command, EvidenceCommand, Incident, LifeCommand, MessageKind, PagingCommand,
+    Phase, RolesCommand, RoomCommand, TasksCommand, evidence::event::Handling, text::account,
 };
 
 impl CommandKind {
@@ -442,6 +442,48 @@ pub static COMMANDS: &[CommandKind] = &[
         fits: Incident::is_open,
         however_long: true,
         make: |by, given| Ok(Command::Life(LifeCommand::MergeInto { by, into: given.needed("into")? })),
+        ..PLAIN
+    },
+    // Of evidence. To keep some is no row: its bytes come with it.
+    CommandKind {
+        word: "hold",
+        title: "Hold",
+        doc: "Legal hold: nothing of it may be erased until an administrator lifts the hold",
+        right: Right::Command,
+        fields: &[needed("reason", FieldKind::Text, "Why it must be kept: who asks for it, in which matter")],
+        for_many: true,
+        however_long: true,
+        make: |by, given| Ok(Command::Evidence(EvidenceCommand::Hold { by, reason: given.text("reason")? })),
+        ..PLAIN
+    },
+    CommandKind {
+        word: "lift_hold",
+        title: "Lift the hold",
+        doc: "It may be erased again",
+        right: Right::Administer,
+        fields: &[needed("reason", FieldKind::Text, "Why it need not be kept any more, and who says so")],
+        fits: |incident| incident.hold().is_some(),
+        however_long: true,
+        make: |by, given| Ok(Command::Evidence(EvidenceCommand::LiftHold { by, reason: given.text("reason")? })),
+        ..PLAIN
+    },
+    CommandKind {
+        word: "hand_out",
+        title: "Hand out evidence",
+        doc: "You gave a piece of evidence to somebody outside: its custody says to whom and why",
+        right: Right::Command,
+        fields: &[
+            needed("number", FieldKind::Count, "Which piece, by its number"),
+            needed("to", FieldKind::Text, "To whom"),
+            needed("reason", FieldKind::Text, "Why"),
+        ],
+        fits: |incident| !incident.evidence().is_empty(),
+        however_long: true,
+        make: |by, given| {
+            let number = u32::try_from(given.number("number")?.unwrap_or_default()).unwrap_or(u32::MAX);
+            let handling = Handling::HandedOut { to: given.text("to")?, reason: given.text("reason")? };
+            Ok(Command::Evidence(EvidenceCommand::Handle { by, number, handling }))
+        },
         ..PLAIN
     },
     CommandKind {

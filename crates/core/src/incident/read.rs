@@ -11,6 +11,8 @@ use crate::{
         ResponseRole, Room, Severity,
         claims::Leads,
         event::Overridden,
+        evidence::Item,
+        hold::Hold,
         tasks::{Task, command::Which},
         text::shortened,
     },
@@ -194,6 +196,22 @@ impl Incident {
     /// The task that a page, or the one that it repeats, is about.
     pub fn task_of_page(&self, page: PageId) -> Option<TaskId> {
         self.paging.task_of(page)
+    }
+    /// The evidence that was kept of it, by number.
+    pub const fn evidence(&self) -> &OrdMap<u32, Item> {
+        &self.evidence.items
+    }
+    /// Bytes of all its evidence.
+    pub const fn evidence_bytes(&self) -> u64 {
+        self.evidence.bytes
+    }
+    /// Bundles that were taken out with the bytes of its evidence, in order.
+    pub const fn evidence_exports(&self) -> &imbl::Vector<crate::incident::evidence::Export> {
+        &self.evidence.exports
+    }
+    /// That nothing of it may be erased, and why; none: it may be.
+    pub const fn hold(&self) -> Option<&Hold> {
+        self.evidence.hold.as_ref()
     }
     /// Why it was over last though something stood in the way; none: nothing did.
     pub const fn resolved_over(&self) -> Option<&Overridden> {

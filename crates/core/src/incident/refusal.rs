@@ -2,7 +2,7 @@
 
 use crate::{
     id::{CheckId, IncidentId, MessageId, PageId, PersonId, SignalId, SilenceId, TaskId},
-    incident::{Actor, Phase, holding::Holding, unmet::Unmet},
+    incident::{Actor, Phase, evidence_refusal::EvidenceRefusal, holding::Holding, unmet::Unmet},
     limits::{
         ASKS_PER_INCIDENT_MAX, MATCHERS_MAX, PINS_MAX, ROOM_PACE_MAX, SILENCES_MAX, TASKS_PER_INCIDENT_MAX,
         TEXT_BYTES_MAX, VALIDATIONS_MAX,
@@ -208,6 +208,9 @@ pub enum Refusal {
         /// Which incident.
         id: IncidentId,
     },
+    /// It is about evidence.
+    #[error(transparent)]
+    Evidence(#[from] EvidenceRefusal),
     /// A machine wants what only somebody with a name may.
     #[error("{by} is no person: only a person may {what}")]
     OnlyAPerson {
@@ -332,6 +335,7 @@ impl Refusal {
             Self::ChecksFail { .. } => Some(
                 "mend what fails and ask again; checks that were never made, or longer ago than holds, are being made now: ask again in a moment; a person resolves all the same with an `override`, a sentence why, which stands in log and review",
             ),
+            Self::Evidence(refusal) => refusal.hint(),
             Self::OnlyAPerson { .. } => Some("sign in, or use a token that belongs to a person"),
             Self::NoSuchIncident { .. }
             | Self::NoSuchCheck { .. }
@@ -396,6 +400,7 @@ impl Refusal {
             Self::ChecksFail { .. } => "checks_fail",
             Self::NoSuchCheck { .. } => "no_such_check",
             Self::TooManyValidations { .. } => "too_many_validations",
+            Self::Evidence(refusal) => refusal.code(),
             Self::OnlyAPerson { .. } => "only_a_person",
             Self::PageSettled { .. } => "page_settled",
             Self::BadMerge { .. } => "bad_merge",
@@ -524,6 +529,9 @@ pub enum Named {
     /// Something that was asked.
     #[error("ask {0}")]
     Ask(u32),
+    /// A piece of evidence, or the number that the next one has.
+    #[error("evidence {0}")]
+    Evidence(u32),
     /// A signal.
     #[error("signal {0}")]
     Signal(SignalId),

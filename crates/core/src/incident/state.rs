@@ -4,7 +4,10 @@
 use serde::Serialize;
 
 use crate::{
-    incident::{checks::Checks, claims::Claims, life::Life, paging::Paging, roles::Roles, room::Room, tasks::Tasks},
+    incident::{
+        checks::Checks, claims::Claims, evidence::Evidence, life::Life, paging::Paging, roles::Roles, room::Room,
+        tasks::Tasks,
+    },
     time::Timestamp,
 };
 
@@ -19,6 +22,7 @@ pub struct Incident {
     pub(super) room: Room,
     pub(super) tasks: Tasks,
     pub(super) checks: Checks,
+    pub(super) evidence: Evidence,
     pub(super) last_event: Timestamp,
     /// Version of the last event; the first is 0.
     pub(super) version: u64,

@@ -230,6 +230,7 @@ impl<'a> Fold<'a> {
                 | RolesEvent::AskUnanswered { .. },
             )
             | IncidentEvent::Room(_)
+            | IncidentEvent::Evidence(_)
             | IncidentEvent::Claims(
                 ClaimsEvent::EndingLate { .. }
                 | ClaimsEvent::SignalSilent { .. }

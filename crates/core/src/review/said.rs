@@ -20,7 +20,8 @@ pub(super) fn withdrawn(events: &[Entry]) -> BTreeSet<MessageId> {
         | IncidentEvent::Claims(_)
         | IncidentEvent::Paging(_)
         | IncidentEvent::Tasks(_)
-        | IncidentEvent::Checks(_) => None,
+        | IncidentEvent::Checks(_)
+        | IncidentEvent::Evidence(_) => None,
     });
     taken_back.collect()
 }

@@ -95,6 +95,7 @@ pub(super) fn line(event: &IncidentEvent, names: &Names<'_>) -> String {
         IncidentEvent::Room(event) => of_room(event, names),
         IncidentEvent::Tasks(event) => of_tasks(event, names),
         IncidentEvent::Checks(event) => of_checks(event, names),
+        IncidentEvent::Evidence(event) => super::evidence::line(event, names),
     }
 }
 
@@ -388,6 +389,7 @@ pub(super) fn readings(event: &IncidentEvent) -> Vec<Reading> {
         | IncidentEvent::Roles(_)
         | IncidentEvent::Tasks(_)
         | IncidentEvent::Checks(_)
+        | IncidentEvent::Evidence(_)
         | IncidentEvent::Room(_) => Vec::new(),
     }
 }

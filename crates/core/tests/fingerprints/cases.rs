@@ -6,8 +6,12 @@ use quarterdeck_core::{
     incident::{
         IncidentEvent, PageReason, SeverityChange,
         event::{
-            ChecksEvent as K, ClaimsEvent as C, LifeEvent as L, PagingEvent as P, RolesEvent as W, RoomEvent as R,
-            TasksEvent as T,
+            ChecksEvent as K, ClaimsEvent as C, EvidenceEvent as E, LifeEvent as L, PagingEvent as P, RolesEvent as W,
+            RoomEvent as R, TasksEvent as T,
+        },
+        evidence::{
+            Digest,
+            event::{Handling, Kept},
         },
         tasks::Claim,
         unmet::{Judged, Verdict},
@@ -111,6 +115,36 @@ pub(crate) const CHECKS: Cases<IncidentEvent> = &[
     ("check_passed.v1", |d| K::CheckPassed(judged(d, Verdict::Passed)).into()),
     ("check_failed.v1", |d| K::CheckFailed(judged(d, Verdict::Failed)).into()),
     ("check_unjudged.v1", |d| K::CheckUnjudged(judged(d, Verdict::Unjudged)).into()),
+];
+
+pub(crate) const EVIDENCE: Cases<IncidentEvent> = &[
+    ("evidence_kept.v1", |d| {
+        let digest = Digest::of(&d.below(1_000).to_be_bytes());
+        let kept = Kept {
+            digest,
+            bytes: any(d),
+            media_type: any(d),
+            what: any(d),
+            source: any(d),
+            made: (d.below(2) == 0).then(|| any(d)),
+            task: (d.below(2) == 0).then(|| any(d)),
+            signal: (d.below(2) == 0).then(|| any(d)),
+            message: (d.below(2) == 0).then(|| any(d)),
+            erased: d.below(2) == 0,
+        };
+        E::EvidenceKept { number: any(d), by: any(d), kept: Box::new(kept) }.into()
+    }),
+    ("evidence_handled.v1", |d| {
+        let handling = match d.below(3) {
+            0 => Handling::Read,
+            1 => Handling::HandedOut { to: any(d), reason: any(d) },
+            _ => Handling::Verified { same: any(d) },
+        };
+        E::EvidenceHandled { number: any(d), by: any(d), handling }.into()
+    }),
+    ("evidence_exported.v1", |d| E::EvidenceExported { by: any(d), last: any(d) }.into()),
+    ("held.v1", |d| E::Held { by: any(d), reason: any(d) }.into()),
+    ("hold_lifted.v1", |d| E::HoldLifted { by: any(d), reason: any(d) }.into()),
 ];
 
 fn judged(d: &mut Draw, verdict: Verdict) -> Judged {

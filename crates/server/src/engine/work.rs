@@ -6,7 +6,10 @@ use quarterdeck_core::{
     board::Fate,
     erasure::Erasure,
     id::{IncidentId, PersonId, SilenceId},
-    incident::{Actor, Command, Incident, PageOutcome, Refusal},
+    incident::{
+        Actor, Command, EvidenceCommand, Incident, PageOutcome, Refusal,
+        evidence::{Digest, command::Keeping},
+    },
     journal::{JournalEvent, Recorded},
     outbox::Delivery,
     setting::Setting,
@@ -17,6 +20,24 @@ use quarterdeck_ledger::{leaf::EntryError, note::NoteError};
 use tokio::sync::oneshot;
 
 use quarterdeck_store::StoreError;
+
+/// Bytes with the command that keeps them. Made from the bytes alone, so that digest and length are theirs.
+#[derive(Debug)]
+pub struct Keep {
+    pub(super) incident: IncidentId,
+    pub(super) command: EvidenceCommand,
+    pub(super) digest: [u8; 32],
+    pub(super) bytes: Arc<[u8]>,
+}
+
+impl Keep {
+    /// These bytes; what is said of them is `keeping`, but for digest and length.
+    pub fn new(incident: IncidentId, by: Actor, keeping: Keeping, bytes: Arc<[u8]>) -> Self {
+        let digest = Digest::of(&bytes);
+        let keeping = Box::new(Keeping { digest, bytes: bytes.len() as u64, ..keeping });
+        Self { incident, command: EvidenceCommand::Keep { by, keeping }, digest: *digest.bytes(), bytes }
+    }
+}
 
 /// What the engine is asked to do.
 #[derive(Debug)]
@@ -47,6 +68,8 @@ pub enum Work {
         /// From hand-over to answer.
         latency: Duration,
     },
+    /// Keep bytes as evidence.
+    Keep(Box<Keep>),
     /// Keep no more of some events than the rules need.
     Erase {
         /// All events of an incident with their places in the log, as they are stored; of the journal, those that are erased.
@@ -91,6 +114,8 @@ impl Work {
         match self {
             Self::Hear { changes, .. } => changes.len().max(1),
             Self::Erase { history, .. } => history.len().max(1),
+            // The store writes 64 KiB in the time of a signal or two.
+            Self::Keep(keep) => 1 + keep.bytes.len() / 65_536,
             Self::Command { .. }
             | Self::Settle { .. }
             | Self::Journal(_)

@@ -133,6 +133,7 @@ async fn refused(app: &Shared, caller: &Caller, refusal: Refusal) -> Refused {
         | Refusal::NoSuchCheck { .. }
         | Refusal::TooManyValidations { .. }
         | Refusal::OnlyAPerson { .. }
+        | Refusal::Evidence(_)
         | Refusal::PageSettled { .. }
         | Refusal::SetAside { .. }
         | Refusal::BadMerge { .. }

@@ -18,7 +18,7 @@ use super::{Admin, Body, InPath, Refused, Shared, incidents::parse};
 use crate::{
     auth::Caller,
     copies::{self, Placed},
-    engine::{Answer, Work, read},
+    engine::{self, Answer, Work, read},
     history,
 };
 
@@ -48,9 +48,11 @@ pub async fn erase(
     let history = whole(&app, id).await?;
     named(&history, &asked.events)?.iter().for_each(|recorded| about.add(&recorded.body));
     let eraser = Eraser { app: &app, caller: &caller, reason: &asked.reason };
-    let own = eraser.incident(id, &asked.events).await?;
     let stream = Stream::Incident(id);
-    let copies = eraser.copies(eraser.find(&about, Some(stream)).await?).await?;
+    let found = eraser.find(&about, Some(stream)).await?;
+    eraser.not_held(&found, Some(id)).await?;
+    let own = eraser.incident(id, &asked.events).await?;
+    let copies = eraser.copies(found).await?;
     let last = own.last().map(|own| own.log_index);
     let events = own.into_iter().flat_map(|own| own.events).collect();
     let last = copies.last().map(|copy| copy.log_index).or(last);
@@ -102,6 +104,7 @@ async fn everywhere(
     if found.is_empty() {
         return Err(Refused::not_found(format!("no {what} in the log")));
     }
+    eraser.not_held(&found, None).await?;
     let copies = eraser.copies(found).await?;
     let nothing = || Refused::new(StatusCode::CONFLICT, "nothing_there", format!("{what} holds no personal data"));
     let log_index = copies.last().map(|copy| copy.log_index).ok_or_else(nothing)?;
@@ -120,6 +123,21 @@ impl Eraser<'_> {
     async fn find(&self, about: &About, but: Option<Stream>) -> Result<Vec<Placed>, Refused> {
         let size = read(&self.app.engine.published().head).size;
         Ok(copies::find(&*self.app.store, size, about, but).await?)
+    }
+
+    /// Refuses while an incident is held that has a copy, or something that was merged with it: before anything is erased, so that
+    /// nothing is erased by half. The engine asks again, and its answer counts.
+    async fn not_held(&self, found: &[Placed], own: Option<IncidentId>) -> Result<(), Refused> {
+        let mut next = engine::touched(found);
+        next.extend(own);
+        let mut seen = next.clone();
+        while let Some(id) = next.pop_first() {
+            if let Some(incident) = self.app.engine.published().incident(id).await? {
+                incident.may_be_erased()?;
+                next.extend(engine::next_of_kin(&incident).filter(|kin| seen.insert(*kin)));
+            }
+        }
+        Ok(())
     }
 
     /// Erases events of many histories. What holds nothing any more is left as it is.

@@ -11,8 +11,8 @@ use utoipa::{
 };
 
 use super::{
-    Shared, alertmanager, bulk, checks, commands, configuration, declare, erase, health, incidents, ingest, log,
-    oncall, room, signals, silences, sources, stream, tasks, wallets,
+    Shared, alertmanager, bulk, checks, commands, configuration, declare, erase, evidence, health, incidents, ingest,
+    log, oncall, room, signals, silences, sources, stream, tasks, wallets,
 };
 
 /// The description.
@@ -26,7 +26,7 @@ use super::{
         commands::reviewed, room::show, room::events, bulk::commands, erase::erase, erase::erase_signal, erase::erase_silence,
         signals::list, signals::show, signals::detectors,
         sources::sources, sources::kinds, sources::begin_anew, wallets::wallets,
-        checks::checks, tasks::list, tasks::held, oncall::now, oncall::next,
+        checks::checks, evidence::list, evidence::keep, evidence::take, evidence::verify, tasks::list, tasks::held, oncall::now, oncall::next,
         log::head, log::inclusion, log::consistency,
         configuration::show, configuration::reload,
         health::live, health::ready, health::seeing, health::health, health::metrics,

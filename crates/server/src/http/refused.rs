@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use quarterdeck_api::ErrorBody;
-use quarterdeck_core::incident::Refusal;
+use quarterdeck_core::incident::{Refusal, evidence_refusal::EvidenceRefusal};
 use quarterdeck_store::StoreError;
 
 use crate::{
@@ -86,6 +86,11 @@ impl IntoResponse for Refused {
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
         let status = match &refusal {
+            Refusal::Evidence(EvidenceRefusal::NoSuch { .. } | EvidenceRefusal::NoSuchSignal { .. }) => {
+                StatusCode::NOT_FOUND
+            }
+            Refusal::Evidence(EvidenceRefusal::Erased { .. }) => StatusCode::GONE,
+            Refusal::Evidence(EvidenceRefusal::Size { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Refusal::NoSuchIncident { .. }
             | Refusal::NoSuchPage { .. }
             | Refusal::NoSuchClaim { .. }
@@ -121,6 +126,14 @@ impl From<Refusal> for Refused {
             | Refusal::TooManyTasks { .. }
             | Refusal::ChecksFail { .. }
             | Refusal::TooManyValidations { .. }
+            | Refusal::Evidence(
+                EvidenceRefusal::Full { .. }
+                | EvidenceRefusal::TooMuch { .. }
+                | EvidenceRefusal::TooManyEntries { .. }
+                | EvidenceRefusal::UnderHold { .. }
+                | EvidenceRefusal::NotHeld { .. }
+                | EvidenceRefusal::TooManyHolds { .. },
+            )
             | Refusal::TooLong { .. } => StatusCode::CONFLICT,
             Refusal::OnlyAPerson { .. } => StatusCode::FORBIDDEN,
             Refusal::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,

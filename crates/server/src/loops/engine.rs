@@ -11,12 +11,12 @@ use quarterdeck_core::{
     limits::{ENGINE_BATCH_COMMANDS_MAX, ENGINE_QUEUE_COMMANDS_MAX},
     signal::SignalChange,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::{gather::Gather, moment::moment};
 
 use crate::{
-    engine::{Answer, Engine, EngineError, Job, Published, Work},
+    engine::{Answer, Engine, EngineError, Job, Keep, Published, Work},
     writing::Writing,
 };
 use quarterdeck_host::clock::Clock;
@@ -30,11 +30,16 @@ const AFTER_FAILURE: Duration = Duration::from_millis(250);
 /// Signals decided before we look whether the store is done: a millisecond of work at most.
 const SIGNALS_AT_ONCE: usize = 64;
 
+/// Pieces of evidence in one transaction: 16 MiB at most, so that a page waits for tenths of a second and not longer.
+const KEPT_AT_ONCE: usize = 2;
+
 /// What everyone else holds of the engine.
 #[derive(Clone)]
 pub struct EngineHandle {
     jobs: mpsc::Sender<Job>,
     published: Arc<Published>,
+    /// Evidence on its way to the store: each piece is in memory, and in a transaction that pages wait for.
+    keeping: Arc<Semaphore>,
 }
 
 impl EngineHandle {
@@ -51,6 +56,16 @@ impl EngineHandle {
             Answer::Done | Answer::Logged { .. } | Answer::Refused(_) | Answer::Stranded(_) => Ok(Vec::new()),
         }
     }
+    /// Keeps evidence, and waits until it is durable, also when whoever asked has gone: a piece counts until the store has it.
+    pub async fn keep(&self, keep: Keep) -> Result<Answer, EngineError> {
+        let room = Arc::clone(&self.keeping).acquire_owned().await.map_err(|_| EngineError::Stopped)?;
+        let engine = self.clone();
+        let kept = tokio::spawn(async move {
+            let _room = room;
+            engine.ask(Work::Keep(Box::new(keep))).await
+        });
+        kept.await.map_err(|_| EngineError::Stopped)?
+    }
     /// What readers see.
     pub fn published(&self) -> &Arc<Published> {
         &self.published
@@ -60,7 +75,7 @@ impl EngineHandle {
 /// A handle and the queue behind it.
 pub fn queue(published: Arc<Published>) -> (EngineHandle, mpsc::Receiver<Job>) {
     let (jobs, waiting) = mpsc::channel(ENGINE_QUEUE_COMMANDS_MAX);
-    (EngineHandle { jobs, published }, waiting)
+    (EngineHandle { jobs, published, keeping: Arc::new(Semaphore::new(KEPT_AT_ONCE)) }, waiting)
 }
 
 /// The answer that a caller waits for.
@@ -181,7 +196,7 @@ impl Driver {
             return jobs;
         }
         let (news, others): (Vec<Job>, Vec<Job>) =
-            jobs.into_iter().partition(|job| matches!(job.work, Work::Hear { .. }));
+            jobs.into_iter().partition(|job| matches!(job.work, Work::Hear { .. } | Work::Keep(_)));
         for job in news {
             let full = StoreError::Full { doing: "take in what is new" };
             drop(job.reply.send(Err(EngineError::Store(Arc::new(full)))));

@@ -293,6 +293,7 @@ fn brought(event: &IncidentEvent) -> Option<&PersonId> {
         | IncidentEvent::Roles(_)
         | IncidentEvent::Tasks(_)
         | IncidentEvent::Checks(_)
+        | IncidentEvent::Evidence(_)
         | IncidentEvent::Room(_) => None,
     }
 }

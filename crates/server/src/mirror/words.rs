@@ -53,7 +53,7 @@ pub(super) fn telling(event: &IncidentEvent) -> Telling<'_> {
             | PagingEvent::PageImpossible { .. }
             | PagingEvent::PageSettled { .. } => Telling::Nothing,
         },
-        IncidentEvent::Roles(_) | IncidentEvent::Checks(_) => Telling::Line,
+        IncidentEvent::Roles(_) | IncidentEvent::Checks(_) | IncidentEvent::Evidence(_) => Telling::Line,
         IncidentEvent::Tasks(event) => match event {
             TasksEvent::TaskAdded { .. }
             | TasksEvent::TaskChanged { .. }

@@ -108,6 +108,9 @@ impl Store for Shaky {
     async fn forget_signals(&self, before: Timestamp) -> Said<u64> {
         self.write("forget signals", false, self.inner.forget_signals(before)).await
     }
+    async fn evidence(&self, digest: [u8; 32]) -> Said<Option<Vec<u8>>> {
+        self.read("read evidence", self.inner.evidence(digest))
+    }
     async fn size(&self) -> Said<u64> {
         self.read("read size of log", self.inner.size())
     }

@@ -89,6 +89,9 @@ impl<G: Guard> Store for Guarded<G> {
     async fn snapshot(&self, name: &str) -> Said<Option<Vec<u8>>> {
         self.inner.snapshot(name).await
     }
+    async fn evidence(&self, digest: [u8; 32]) -> Said<Option<Vec<u8>>> {
+        self.inner.evidence(digest).await
+    }
     async fn keep_board(&self, size: u64, bytes: Vec<u8>) -> Said<bool> {
         self.inner.keep_board(size, bytes).await
     }

@@ -37,6 +37,8 @@ mod engine;
 #[cfg(test)]
 mod erase;
 #[cfg(test)]
+mod evidence;
+#[cfg(test)]
 mod erased_log;
 #[cfg(test)]
 mod expiry;

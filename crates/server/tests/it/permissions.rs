@@ -60,6 +60,10 @@ fn rows() -> Vec<(&'static str, Least, Keys, Value)> {
         ("get /api/v1/incidents/{id}/review", Viewer, Unknown, Value::Null),
         ("get /api/v1/incidents/{id}/bundle", Viewer, Unknown, Value::Null),
         ("get /api/v1/incidents/{id}/checks", Viewer, Unknown, Value::Null),
+        ("get /api/v1/incidents/{id}/evidence", Viewer, Unknown, Value::Null),
+        ("post /api/v1/incidents/{id}/evidence", Responder, Unknown, text()),
+        ("get /api/v1/incidents/{id}/evidence/{number}", Responder, Unknown, Value::Null),
+        ("post /api/v1/incidents/{id}/evidence/{number}/verify", Responder, Unknown, Value::Null),
         ("post /api/v1/incidents/{id}/commands", Responder, Unknown, json!({"command": "note", "text": "a note"})),
         ("post /api/v1/incidents/{id}/acknowledge", Responder, Unknown, text()),
         ("post /api/v1/incidents/{id}/escalate", Responder, Unknown, text()),
@@ -132,7 +136,7 @@ async fn every_operation_asks_for_the_right_role() {
             () if path.contains("/signals/") => incident.signals[0].id.as_str(),
             () => "sil_00000000000000000000000000",
         };
-        let url = format!("{}{}", deck.base, path.replace("{id}", id));
+        let url = format!("{}{}", deck.base, path.replace("{id}", id).replace("{number}", "1"));
         let ask = async |key: Option<&str>, basic: bool| {
             let mut request = deck.http.request(method.to_uppercase().parse().unwrap(), &url);
             if let Some(key) = key {

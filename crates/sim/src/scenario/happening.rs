@@ -87,6 +87,7 @@ pub(super) enum Deed {
     },
     Talks(Talk),
     OfTask(OfTask),
+    OfEvidence(OfEvidence),
     Silences {
         matchers: Vec<(String, String)>,
         span: Duration,
@@ -103,6 +104,16 @@ pub(super) enum OfTask {
     Releases(u32),
     Finishes(u32, String),
     Drops(u32, String),
+}
+
+/// What somebody does with evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum OfEvidence {
+    /// What it is, what it says, and the task that it belongs to.
+    Keeps(String, String, Option<u32>),
+    HandsOut(u32, String, String),
+    Holds(String),
+    Lifts(String),
 }
 
 /// For how long, and why in spite of others.
@@ -137,7 +148,7 @@ pub(super) enum Manner {
 const VOCABULARY: &str = "`monitor …`, `the channel …`, `check …`, a person and one of acknowledges, mitigates, resolves, validates, reopens, reviews, \
                           notes, escalates, declares, pages, accepts, declines, hands, takes, gives, states, merges, silences, \
                           ends, says, decides, asks, answers, types, changes, withdraws, pins, unpins, `opens the room`, \
-                          `closes the room`, adds, claims, renews, releases, finishes, drops; or something that happens on a chain";
+                          `closes the room`, adds, claims, renews, releases, finishes, drops, keeps, holds, lifts; or something that happens on a chain";
 /// One line of a storm stands for at most so many signals: ten times the storm that must become one incident.
 const TIMES_MAX: u64 = 50_000;
 
@@ -251,10 +262,12 @@ fn check(mut words: Words) -> Result<Happening, String> {
 
 fn person(mut words: Words) -> Result<Option<Happening>, String> {
     let who = words.next("who or what")?;
-    let mut target = None;
     let verb = words.peek(0).to_owned();
     if words.next("what happens").is_err() {
         return Ok(None);
+    }
+    if let Some(of_evidence) = of_evidence(&verb, &mut words)? {
+        return does(who, Deed::OfEvidence(of_evidence), words);
     }
     let deed = match verb.as_str() {
         "acknowledges" if words.is_over() || words.peek(0).starts_with('#') => Deed::Acknowledges,
@@ -296,11 +309,7 @@ fn person(mut words: Words) -> Result<Option<Happening>, String> {
             }
             Deed::States { facts, instead }
         }
-        "merges" => {
-            target = Some(number(&mut words)?);
-            words.expect("into")?;
-            Deed::MergesInto(number(&mut words)?)
-        }
+        "merges" => return merges(who, words).map(Some),
         "declares" => declares(&mut words)?,
         "adds" | "claims" | "renews" | "releases" | "finishes" | "drops" => Deed::OfTask(of_task(&verb, &mut words)?),
         "silences" => Deed::Silences { matchers: matchers(&mut words)?, span: words.span()? },
@@ -313,11 +322,58 @@ fn person(mut words: Words) -> Result<Option<Happening>, String> {
             None => return Ok(None),
         },
     };
-    if target.is_none() && words.peek(0).starts_with('#') {
-        target = Some(number(&mut words)?);
-    }
+    does(who, deed, words)
+}
+
+/// `#1 into #2`.
+fn merges(who: String, mut words: Words) -> Result<Happening, String> {
+    let merged = number(&mut words)?;
+    words.expect("into")?;
+    let deed = Deed::MergesInto(number(&mut words)?);
     words.end()?;
-    Ok(Some(Happening::Does { who, deed, incident: target }))
+    Ok(Happening::Does { who, deed, incident: Some(merged) })
+}
+
+/// The rest of the line: which incident is meant, where it must be said.
+fn does(who: String, deed: Deed, mut words: Words) -> Result<Option<Happening>, String> {
+    let incident = if words.peek(0).starts_with('#') { Some(number(&mut words)?) } else { None };
+    words.end()?;
+    Ok(Some(Happening::Does { who, deed, incident }))
+}
+
+/// What somebody does with evidence; none: it is something else.
+fn of_evidence(verb: &str, words: &mut Words) -> Result<Option<OfEvidence>, String> {
+    Ok(Some(match verb {
+        "keeps" => keeps(words)?,
+        "hands" if words.takes("out evidence") => hands_out(words)?,
+        // An account holds tokens; a person holds an incident, and says why.
+        "holds" if !words.is_over() && words.peek(0).is_empty() => OfEvidence::Holds(text(words, true)?),
+        "lifts" => {
+            words.expect("the hold")?;
+            OfEvidence::Lifts(text(words, true)?)
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// `keeps "WHAT IT IS" with "WHAT IT SAYS" [for task N]`.
+fn keeps(words: &mut Words) -> Result<OfEvidence, String> {
+    let what = text(words, true)?;
+    words.expect("with")?;
+    let bytes = text(words, true)?;
+    let task = if words.takes("for task") { Some(small(words, "the number of a task")?) } else { None };
+    Ok(OfEvidence::Keeps(what, bytes, task))
+}
+
+/// `hands out evidence N to "WHOM" "WHY"`.
+fn hands_out(words: &mut Words) -> Result<OfEvidence, String> {
+    let number = small(words, "the number of a piece of evidence")?;
+    words.expect("to")?;
+    Ok(OfEvidence::HandsOut(number, text(words, true)?, text(words, true)?))
+}
+
+fn small(words: &mut Words, what: &'static str) -> Result<u32, String> {
+    u32::try_from(words.number(what)?).map_err(|_| format!("{what} is not so large"))
 }
 
 /// `resolves "NOTE" [overriding "WHY"]`.

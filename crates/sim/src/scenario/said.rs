@@ -5,8 +5,8 @@ use quarterdeck_core::{
     board::Board,
     id::{IncidentId, PageId, SignalId},
     incident::{
-        Actor, ChecksEvent, ClaimsEvent, IncidentEvent, LifeEvent, MessageKind, PageOutcome, PageReason, PagingEvent,
-        RolesEvent, RoomEvent, TasksEvent,
+        Actor, ChecksEvent, ClaimsEvent, EvidenceEvent, IncidentEvent, LifeEvent, MessageKind, PageOutcome, PageReason,
+        PagingEvent, RolesEvent, RoomEvent, TasksEvent,
     },
     journal::JournalEvent,
     signal::{Signal, SignalStatus},
@@ -79,6 +79,7 @@ pub(super) fn of_incident(
         E::Paging(PagingEvent::HandedOver { policy, .. }) => format!("handed over to {}", policy.id),
         E::Roles(event) => of_roles(board, incident, event),
         E::Room(event) => of_room(board, incident, event),
+        E::Evidence(event) => of_evidence(event),
         E::Checks(ChecksEvent::ValidationAsked { .. }) => "validation asked".to_owned(),
         E::Checks(
             ChecksEvent::CheckPassed(judged) | ChecksEvent::CheckFailed(judged) | ChecksEvent::CheckUnjudged(judged),
@@ -261,5 +262,17 @@ fn itself(by: &Actor) -> &'static str {
     match by {
         Actor::System => " by itself",
         Actor::Person(_) | Actor::Token(_) => "",
+    }
+}
+
+fn of_evidence(event: &EvidenceEvent) -> String {
+    match event {
+        EvidenceEvent::EvidenceKept { number, kept, .. } => format!("evidence {number} kept: {} bytes", kept.bytes),
+        EvidenceEvent::EvidenceHandled { number, handling, .. } => {
+            format!("evidence {number} {}", handling.word().replace('_', " "))
+        }
+        EvidenceEvent::EvidenceExported { last, .. } => format!("evidence 1 to {last} exported"),
+        EvidenceEvent::Held { .. } => "held".to_owned(),
+        EvidenceEvent::HoldLifted { .. } => "hold lifted".to_owned(),
     }
 }

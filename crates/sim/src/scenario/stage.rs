@@ -2,6 +2,7 @@
 //! waits; a page is settled as the channel of the story behaves. Tests: `tests/scenarios.rs`, and the scenarios themselves.
 
 mod checks;
+mod evidence;
 mod room;
 mod tasks;
 
@@ -392,6 +393,7 @@ impl Stage {
                 Command::Claims(ClaimsCommand::StateFacts { by, facts, replace: instead })
             }
             Deed::MergesInto(other) => Command::Life(LifeCommand::MergeInto { by, into: self.which(Some(other))? }),
+            Deed::OfEvidence(of_evidence) => Command::Evidence(evidence::command(by, of_evidence)),
             Deed::OfTask(of_task) => Command::Tasks(tasks::task_command(by, of_task)?),
             Deed::AcknowledgesOne(_)
             | Deed::Declares { .. }

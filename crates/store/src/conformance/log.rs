@@ -5,11 +5,11 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 use super::{
-    super::{Batch, Content, SignalFilter, Store, StoreError, StoredEvent},
+    super::{Batch, Content, EvidenceBytes, SignalFilter, Store, StoreError, StoredEvent},
     Broken, conflicts, delivery_id, differs, event, incident, journal, outgoing, same, second, signal, signal_id,
     timer,
 };
-use quarterdeck_core::{signal::SignalStatus, time::Timestamp};
+use quarterdeck_core::{id::IncidentId, signal::SignalStatus, time::Timestamp};
 
 pub(super) async fn empty(store: Arc<dyn Store>) -> Result<(), Broken> {
     let all = SignalFilter { limit: 10, ..SignalFilter::default() };
@@ -76,6 +76,8 @@ pub(super) async fn ranges(store: Arc<dyn Store>) -> Result<(), Broken> {
 /// A batch that changes everything there is to change, so that a trace of it would show.
 fn wide(events: Vec<StoredEvent>) -> Result<Batch, Broken> {
     Ok(Batch {
+        evidence: vec![evidence_of(1, 1, &[1])],
+        evidence_gone: Vec::new(),
         events,
         redactions: vec![(0, "{}".to_owned())],
         checkpoint: Some("must not be kept".to_owned()),
@@ -284,4 +286,39 @@ pub(super) async fn kept_board(store: Arc<dyn Store>) -> Result<(), Broken> {
     same("as it is after the erasure", &store.kept_board().await?, &Some(kept(6, 7)))?;
     store.append(journal(4, 1)).await?;
     same("an append changes nothing of it", &store.kept_board().await?, &Some(kept(6, 7)))
+}
+
+/// Bytes of the `nth` incident, by a digest of one figure.
+fn evidence_of(nth: u64, digest: u8, bytes: &[u8]) -> EvidenceBytes {
+    EvidenceBytes { incident: incident(nth), digest: [digest; 32], bytes: bytes.into() }
+}
+
+pub(super) async fn evidence(store: Arc<dyn Store>) -> Result<(), Broken> {
+    let (one, other) = (incident(1), incident(2));
+    // As large as one piece may be.
+    let large: Vec<u8> = (0..8_388_608_u32).map(|n| n.to_le_bytes()[0]).collect();
+    let read = async |digest| store.evidence(digest).await.map(|found| found.map(|bytes| bytes.len()));
+    same("before anything was kept", &read([1; 32]).await?, &None)?;
+    let twice = vec![evidence_of(1, 1, &large), evidence_of(1, 1, &large), evidence_of(2, 1, &large)];
+    store.append(Batch { evidence: twice, ..journal(0, 1) }).await?;
+    let out_of_place = Batch { evidence: vec![evidence_of(1, 2, &[7])], ..journal(9, 1) };
+    same("in a batch out of place", &store.append(out_of_place).await.is_err(), &true)?;
+    same("nothing is kept", &read([2; 32]).await?, &None)?;
+    store.append(Batch { evidence: vec![evidence_of(1, 2, &[0, 255])], ..journal(1, 1) }).await?;
+    same("as it was kept", &(store.evidence([1; 32]).await? == Some(large.clone())), &true)?;
+    same("the other as it was kept", &store.evidence([2; 32]).await?, &Some(vec![0, 255]))?;
+    let erase = |index: u64, gone: Vec<(IncidentId, [u8; 32])>| {
+        store.append(Batch { evidence_gone: gone, redactions: vec![(0, "{}".to_owned())], ..journal(index, 1) })
+    };
+    same("in a batch out of place", &erase(9, vec![(one, [2; 32])]).await.is_err(), &true)?;
+    same("nothing goes", &read([2; 32]).await?, &Some(2))?;
+    erase(2, vec![(one, [1; 32]), (other, [2; 32])]).await?;
+    same("another has it too", &read([1; 32]).await?, &Some(large.len()))?;
+    same("it was not theirs", &read([2; 32]).await?, &Some(2))?;
+    erase(3, vec![(other, [1; 32]), (one, [2; 32]), (one, [3; 32])]).await?;
+    same("with the last", &read([1; 32]).await?, &None)?;
+    same("alone", &read([2; 32]).await?, &None)?;
+    let (evidence, evidence_gone) = (vec![evidence_of(2, 1, &[9])], vec![(one, [1; 32]), (other, [1; 32])]);
+    store.append(Batch { evidence, evidence_gone, ..journal(4, 1) }).await?;
+    same("what is kept in the batch that erases stays", &store.evidence([1; 32]).await?, &Some(vec![9]))
 }

@@ -8,7 +8,7 @@ use quarterdeck_core::{id::SignalId, journal::Stream, outbox::Audience, time::Ti
 use tokio_postgres::types::ToSql;
 
 use super::{
-    kept,
+    evidence, kept,
     lease::{beside_head, hold_head, overtaken},
     pool::{Call, Failure, Session, failure},
 };
@@ -107,10 +107,12 @@ pub(super) async fn append(
 /// Whether the batch has only what detectors learned and how far sources were read. Writing it twice does no harm, and whoever appends
 /// need not wait for it, however much it is: it does not touch the head of the log.
 const fn is_beside_the_log(batch: &Batch) -> bool {
-    let Batch { events, redactions, checkpoint, outgoing, settled, timers, .. } = batch;
+    let Batch { events, redactions, evidence, evidence_gone, checkpoint, outgoing, settled, timers, .. } = batch;
     let Batch { signals_moved, signals, signal_updates, cursors: _, snapshots: _, .. } = batch;
     events.is_empty()
         && redactions.is_empty()
+        && evidence.is_empty()
+        && evidence_gone.is_empty()
         && checkpoint.is_none()
         && outgoing.is_empty()
         && settled.is_empty()
@@ -218,6 +220,10 @@ fn calls(batch: &Batch) -> Vec<Call<'_>> {
             last.into_iter().map(|((_, id), status)| (id.bytes().as_slice(), status)).unzip();
         calls.push(Call { sql: UPDATE_SIGNALS, values: vec![Box::new(observed), Box::new(ids), Box::new(statuses)] });
     }
+    if !batch.evidence_gone.is_empty() {
+        calls.extend(evidence::forget(&batch.evidence_gone));
+    }
+    calls.extend(batch.evidence.iter().flat_map(evidence::keep));
     if !batch.cursors.is_empty() {
         let last: BTreeMap<&str, &str> =
             batch.cursors.iter().map(|(name, json)| (name.as_str(), json.as_str())).collect();

@@ -18,6 +18,7 @@ pub(super) const MIGRATIONS: &[(i32, &str, &str)] = &[
     (4, "late_indexes", include_str!("../../migrations/postgres/0004_late_indexes.sql")),
     (5, "kept_board", include_str!("../../migrations/postgres/0005_kept_board.sql")),
     (6, "signals_with_events", include_str!("../../migrations/postgres/0006_signals_with_events.sql")),
+    (7, "evidence", include_str!("../../migrations/postgres/0007_evidence.sql")),
 ];
 
 /// Held to the end of the transaction. The number is only a name: `QDCK` in ASCII.

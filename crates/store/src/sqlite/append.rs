@@ -5,6 +5,7 @@ use quarterdeck_core::{id::Id, outbox::Audience, time::Timestamp};
 use rusqlite::{Connection, params};
 
 use super::{
+    evidence,
     failure::failure,
     kept,
     tail::{DOING, SIZE, Tail},
@@ -72,6 +73,8 @@ pub(super) fn append(connection: &Connection, tail: &mut Tail, batch: &Batch) ->
         redact(connection, &batch.redactions)?;
         kept::forget(connection)?;
     }
+    evidence::forget(connection, &batch.evidence_gone)?;
+    evidence::keep(connection, &batch.evidence)?;
     write_duties(connection, batch).map_err(failure(DOING))?;
     write_signals(connection, tail, batch, &rest).map_err(failure(DOING))
 }

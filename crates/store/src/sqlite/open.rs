@@ -47,6 +47,12 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../migrations/sqlite/0006_signals_with_events.sql"),
         carry: None,
     },
+    Migration {
+        number: 7,
+        name: "evidence",
+        sql: include_str!("../../migrations/sqlite/0007_evidence.sql"),
+        carry: None,
+    },
 ];
 
 /// One step forward.

@@ -345,9 +345,16 @@ fn migrations_are_numbered_without_holes_and_named_as_their_files() {
 fn every_statement_finds_its_rows_by_an_index() {
     let (_folder, path) = place();
     let opened = open::open(&path, &Limits::default()).unwrap();
-    for sql in [read::STATEMENTS, append::STATEMENTS, claim::STATEMENTS, kept::STATEMENTS, tail::STATEMENTS]
-        .into_iter()
-        .flatten()
+    for sql in [
+        read::STATEMENTS,
+        append::STATEMENTS,
+        claim::STATEMENTS,
+        kept::STATEMENTS,
+        evidence::STATEMENTS,
+        tail::STATEMENTS,
+    ]
+    .into_iter()
+    .flatten()
     {
         let mut plan = opened.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         let values = vec![rusqlite::types::Null; plan.parameter_count()];

@@ -108,7 +108,7 @@ prop_compose! {
         let signal_updates = updates.into_iter().map(|(id, observed, status)| SignalUpdate { id, observed, status }).collect();
         let signals_moved = moved;
         Batch {
-            events, redactions, checkpoint, outgoing, settled, timers, signals_moved, signals, signal_updates, cursors, snapshots,
+            evidence: Vec::new(), evidence_gone: Vec::new(), events, redactions, checkpoint, outgoing, settled, timers, signals_moved, signals, signal_updates, cursors, snapshots,
         }
     }
 }

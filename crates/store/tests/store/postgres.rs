@@ -316,7 +316,7 @@ async fn a_database_of_a_newer_program_is_refused_and_a_bad_url_named() {
     let error = PostgresStore::connect(&url, None).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "open store test_1.public: it was written by a newer version (schema 99; this program knows 6)"
+        "open store test_1.public: it was written by a newer version (schema 99; this program knows 7)"
     );
     let error = PostgresStore::connect("postgres://u:secret@host/db?sslmod=require", None).await.unwrap_err();
     let text = format!("{error:?}");

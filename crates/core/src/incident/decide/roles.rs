@@ -230,7 +230,8 @@ impl Incident {
             | IncidentEvent::Roles(_)
             | IncidentEvent::Room(_)
             | IncidentEvent::Tasks(_)
-            | IncidentEvent::Checks(_) => false,
+            | IncidentEvent::Checks(_)
+            | IncidentEvent::Evidence(_) => false,
         };
         let own = self.roles.clocks.iter().any(|clock| clock.role == role && clock.whom.is_none());
         own && events.iter().any(void)

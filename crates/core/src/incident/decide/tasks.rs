@@ -236,7 +236,7 @@ impl Incident {
         Holding { incident, task: task.id, number: task.number, title, claim: claim.clone(), resources }
     }
 
-    fn task(&self, which: Which) -> Result<&Task, Refusal> {
+    pub(super) fn task(&self, which: Which) -> Result<&Task, Refusal> {
         let missing = || {
             let task = match which {
                 Which::Number(number) => number.to_string(),

@@ -163,33 +163,36 @@ fn words(offers: &[Offer]) -> Vec<&'static str> {
     offers.iter().map(|offer| offer.kind.word).collect()
 }
 
+/// What a commander is offered of every incident that was not worked on yet.
+const ALL_OPEN: [&str; 19] = [
+    "acknowledge",
+    "acknowledge_claim",
+    "note",
+    "escalate",
+    "page",
+    "hand_over",
+    "mitigate",
+    "resolve",
+    "validate",
+    "take_role",
+    "request_role",
+    "give_up_role",
+    "add_task",
+    "state_facts",
+    "merge",
+    "hold",
+    "say",
+    "decide",
+    "ask",
+];
+
 #[test]
 fn what_is_offered_follows_right_and_phase() {
     let [triggered, acknowledged, mitigated, resolved, reviewed, merged, long, talk, full, asked, answered] =
         stages().try_into().unwrap();
     let command = |incident: &Incident| words(&incident.offers(Right::Command));
-    let all_open = [
-        "acknowledge",
-        "acknowledge_claim",
-        "note",
-        "escalate",
-        "page",
-        "hand_over",
-        "mitigate",
-        "resolve",
-        "validate",
-        "take_role",
-        "request_role",
-        "give_up_role",
-        "add_task",
-        "state_facts",
-        "merge",
-        "say",
-        "decide",
-        "ask",
-    ];
-    assert_eq!(command(&triggered), all_open);
-    assert_eq!(command(&acknowledged), all_open);
+    assert_eq!(command(&triggered), ALL_OPEN);
+    assert_eq!(command(&acknowledged), ALL_OPEN);
     assert_eq!(
         command(&mitigated),
         [
@@ -204,6 +207,7 @@ fn what_is_offered_follows_right_and_phase() {
             "add_task",
             "state_facts",
             "merge",
+            "hold",
             "say",
             "decide",
             "ask"
@@ -211,24 +215,48 @@ fn what_is_offered_follows_right_and_phase() {
     );
     assert_eq!(
         command(&resolved),
-        ["note", "validate", "reopen", "review", "take_role", "give_up_role", "state_facts", "say", "decide", "ask"]
+        [
+            "note",
+            "validate",
+            "reopen",
+            "review",
+            "take_role",
+            "give_up_role",
+            "state_facts",
+            "hold",
+            "say",
+            "decide",
+            "ask"
+        ]
     );
     assert_eq!(
         command(&reviewed),
-        ["note", "reopen", "take_role", "give_up_role", "state_facts", "say", "decide", "ask"]
+        ["note", "reopen", "take_role", "give_up_role", "state_facts", "hold", "say", "decide", "ask"]
     );
-    assert_eq!(command(&merged), ["note"]);
+    assert_eq!(command(&merged), ["note", "hold"]);
     // Its notes are messages, and those have a bound of their own.
-    let beyond =
-        ["acknowledge", "resolve", "validate", "merge", "say", "decide", "ask", "edit", "withdraw", "pin", "unpin"];
+    let beyond = [
+        "acknowledge",
+        "resolve",
+        "validate",
+        "merge",
+        "hold",
+        "say",
+        "decide",
+        "ask",
+        "edit",
+        "withdraw",
+        "pin",
+        "unpin",
+    ];
     assert_eq!(command(&long), beyond);
     let about_messages = ["say", "decide", "ask", "answer", "edit", "withdraw", "pin", "unpin"];
-    assert_eq!(command(&talk), [&all_open[..15], &about_messages].concat());
-    assert_eq!(command(&full), [&all_open[..15], &["withdraw", "unpin"]].concat());
+    assert_eq!(command(&talk), [&ALL_OPEN[..16], &about_messages].concat());
+    assert_eq!(command(&full), [&ALL_OPEN[..16], &["withdraw", "unpin"]].concat());
     assert!(command(&asked).contains(&"accept") && command(&asked).contains(&"decline"));
-    assert_eq!(command(&answered), all_open);
+    assert_eq!(command(&answered), ALL_OPEN);
     assert_eq!(words(&triggered.offers(Right::Read)), [""; 0]);
-    assert_eq!(words(&triggered.offers(Right::Administer)), all_open);
+    assert_eq!(words(&triggered.offers(Right::Administer)), ALL_OPEN);
 }
 
 #[test]
