@@ -197,6 +197,41 @@ pub enum Command {
         /// One of those of `take_role`.
         role: String,
     },
+    /// From now on only those inside see more than its code name, its severity and its phase.
+    Restrict {
+        /// Its name outside; empty: one is drawn.
+        #[serde(default)]
+        code_name: String,
+        /// Why, for the log and those inside.
+        reason: String,
+        /// Who is inside besides you and those who have a role: people, policies and schedules of the roster.
+        #[serde(default)]
+        members: Vec<String>,
+    },
+    /// Somebody, or a team, may look into what is restricted.
+    LetIn {
+        /// A person, a policy or a schedule of the roster.
+        whom: String,
+        /// Why, for the log and those inside.
+        reason: String,
+    },
+    /// Somebody, or a team, may not look any more.
+    PutOut {
+        /// A person, a policy or a schedule of the roster.
+        whom: String,
+        /// Why, for the log and those inside.
+        reason: String,
+    },
+    /// Everybody who may read may look again.
+    LiftRestriction {
+        /// Why, for the log and those inside.
+        reason: String,
+    },
+    /// An administrator looks though nobody let them in.
+    BreakGlass {
+        /// Why; those inside are shown it.
+        reason: String,
+    },
     /// State facts about impact.
     StateFacts {
         /// Money lost or in danger.
@@ -396,7 +431,7 @@ pub struct Field {
     pub name: String,
     /// What a person is asked.
     pub ask: String,
-    /// `text`, `choice`, `person`, `incident`, `signal`, `message`, `key`, `cents`, `count`, `flag`, `task`, `check`, `resources`, `when`.
+    /// `text`, `choice`, `person`, `incident`, `signal`, `message`, `key`, `cents`, `count`, `flag`, `task`, `check`, `resources`, `people`, `when`.
     pub kind: String,
     /// The words of a `choice`.
     pub choices: Vec<String>,

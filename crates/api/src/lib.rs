@@ -3,6 +3,7 @@
 //! Times are RFC 3339 in UTC with milliseconds; spans are whole milliseconds in fields that end in `_ms`; money is whole US cents
 //! in fields that end in `_cents`. Identifiers are text: `inc_…`, `sig_…`, `pag_…`.
 
+pub mod access;
 pub mod check;
 pub mod evidence;
 pub mod task;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::{
+    access::{Reading, Restriction},
     bulk::{Bulk, BulkAnswer, BulkDone, EndSilences, Matching, SilenceEnded},
     check::{Check, Checks, OverriddenChecks},
     command::{Command, Done, Erase, Erased, ErasedCopy, Field, Merge, Offer, StateFacts, TakeRole, Text},
@@ -71,6 +73,9 @@ pub struct IncidentSummary {
     /// When it begins again, though a person resolved it: a monitor still said that it goes on, and may say so then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looks_again: Option<String>,
+    /// Whether only those inside see more: then `title` is its code name, and what it is about is not told here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restricted: bool,
 }
 
 /// One incident, whole.
@@ -103,6 +108,9 @@ pub struct Incident {
     /// What is to be done, and who is on it, in the order in which it was added.
     #[serde(default)]
     pub tasks: Vec<Task>,
+    /// That it is restricted, and who is inside; none: everybody who may read may look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restriction: Option<Restriction>,
     /// The incident that it is part of.
     pub merged_into: Option<String>,
     /// Who declared it; none: a signal opened it.

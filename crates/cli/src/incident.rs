@@ -8,7 +8,7 @@ pub(crate) mod task_words;
 use anyhow::Context as _;
 use clap::{ArgMatches, Args, FromArgMatches, Subcommand};
 use quarterdeck_api::{
-    Ask, Command, Done, Incident, IncidentSummary, Offer, OnCall, Signal,
+    Ask, Command, Done, Incident, IncidentSummary, Offer, OnCall, Restriction, Signal,
     client::{Client, List},
 };
 use quarterdeck_core::{incident::ResponseRole, priority::in_short};
@@ -218,7 +218,8 @@ fn list(incidents: &[IncidentSummary], wanted: &ListArgs, json: bool) -> anyhow:
         print(if wanted.all || wanted.over || filtered { "no incidents like this" } else { "no open incidents" })?;
     } else {
         let row = |one: &IncidentSummary| {
-            let who = one.acknowledged_by.clone().unwrap_or_else(|| "nobody yet".to_owned());
+            let nobody = if one.restricted { "restricted" } else { "nobody yet" };
+            let who = one.acknowledged_by.clone().unwrap_or_else(|| nobody.to_owned());
             vec![one.severity.clone(), one.phase.clone(), one.id.clone(), who, one.opened.clone(), one.title.clone()]
         };
         let rows: Vec<Vec<String>> = incidents.iter().map(row).collect();
@@ -229,10 +230,14 @@ fn list(incidents: &[IncidentSummary], wanted: &ListArgs, json: bool) -> anyhow:
 
 /// Which incident, and how it stands.
 pub(crate) fn head(summary: &IncidentSummary) -> Vec<String> {
-    let service = summary.service.as_deref().unwrap_or("unknown");
+    let about = match &summary.service {
+        Some(service) => format!("service {service}"),
+        None if summary.restricted => "restricted".to_owned(),
+        None => "service unknown".to_owned(),
+    };
     vec![
         format!("{} {} {}", summary.severity, summary.id, summary.title),
-        format!("{}, opened {}, service {service}", summary.phase, summary.opened),
+        format!("{}, opened {}, {about}", summary.phase, summary.opened),
     ]
 }
 
@@ -273,6 +278,7 @@ fn in_words(incident: &Incident) -> String {
     let summary = &incident.summary;
     let mut lines = head(summary);
     lines.extend([format!("why: {} points, {}", incident.score.points, in_short(&incident.score.vector))]);
+    lines.extend(incident.restriction.as_ref().map(restriction));
     if !incident.roles.is_empty() {
         let roles: Vec<String> = incident.roles.iter().map(|(role, person)| format!("{role} {person}")).collect();
         let over = ["resolved", "reviewed", "merged"].contains(&summary.phase.as_str());
@@ -294,6 +300,20 @@ fn in_words(incident: &Incident) -> String {
     for row in &incident.timeline {
         lines.push(format!("{}  {:>6}  {}", row.at, row.log_index, row.text));
     }
+    lines.join("\n")
+}
+
+/// Who may look into a restricted incident, and who did.
+fn restriction(inside: &Restriction) -> String {
+    let list =
+        |what: &str, who: &[String]| if who.is_empty() { None } else { Some(format!("{what} {}", who.join(", "))) };
+    let each = [list("let in:", &inside.members), list("came in:", &inside.came), list("put out:", &inside.out)];
+    let mut lines = vec![format!("restricted as {} by {}: {}", inside.code_name, inside.by, inside.reason)];
+    lines.extend(each.into_iter().flatten().map(|line| format!("  {line}")));
+    lines.extend(inside.readings.iter().map(|one| {
+        let times = if one.times > 1 { format!(", {} times", one.times) } else { String::new() };
+        format!("  {} read {}, last {}{times}", one.person, one.part, one.last)
+    }));
     lines.join("\n")
 }
 

@@ -267,6 +267,11 @@ impl Board {
         let mut other = None;
         if let Command::Life(LifeCommand::MergeInto { by, into }) = &command {
             let target = self.addressed(*into)?;
+            if target.restriction().is_some() || incident.restriction().is_some() {
+                let why =
+                    "one of them is restricted, and who may look at both nobody has said: lift the restriction first";
+                return Err(Refusal::BadMerge { from: id, into: *into, why });
+            }
             if target.is_drill() != incident.is_drill() {
                 let why = "one is an exercise and the other is not";
                 return Err(Refusal::BadMerge { from: id, into: *into, why });
@@ -539,7 +544,7 @@ impl Board {
 fn begin(signal: &Arc<Signal>, ctx: &mut Ctx<'_>) -> (Vec<Recorded>, Fate) {
     let id: IncidentId = Id::from_bytes(ctx.ids.fresh());
     let (stream, at) = (Stream::Incident(id), ctx.now);
-    let events = (0..).zip(Incident::open(signal, ctx));
+    let events = (0..).zip(Incident::open_restricted(id, signal, ctx));
     let recorded = events.map(|(version, event)| Recorded { stream, version, at, body: Body::Incident(event) });
     (recorded.collect(), Fate::Opened(id))
 }

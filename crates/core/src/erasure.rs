@@ -110,7 +110,8 @@ fn signal_of(body: &Body) -> Option<SignalId> {
             | IncidentEvent::Room(_)
             | IncidentEvent::Tasks(_)
             | IncidentEvent::Checks(_)
-            | IncidentEvent::Evidence(_),
+            | IncidentEvent::Evidence(_)
+            | IncidentEvent::Access(_),
         )
         | Body::Journal(_) => None,
     }

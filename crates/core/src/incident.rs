@@ -1,7 +1,7 @@
 //! The incident: what people respond to. It is a fold of its events and nothing else.
 //!
 //! `decide` turns a command into events or a refusal, `apply` turns an event into state; both are pure. An incident has facets: its
-//! life, the claims about it, its paging, the roles in it, the room in which people work on it, its tasks, the checks that it must pass, and the evidence that is kept of it. Each facet is a folder with its own state, events and
+//! life, the claims about it, its paging, the roles in it, the room in which people work on it, its tasks, the checks that it must pass, the evidence that is kept of it, and who may look. Each facet is a folder with its own state, events and
 //! commands, and says itself what fits and what changes; what may be asked of it, and what it owes, is its file below `decide`, which
 //! sees the whole incident. `apply`, `decide` and [`crate::duty`] hand each thing on and hold only what spans the facets.
 //!
@@ -41,6 +41,7 @@ pub mod room;
 pub mod tasks;
 pub mod checks;
 pub mod evidence;
+pub mod access;
 pub mod event;
 pub mod command;
 pub mod state;
@@ -52,15 +53,16 @@ pub mod line;
 pub mod seen;
 
 pub use self::{
+    access::Part,
     claims::{Attached, Taken},
     command::{
-        ChecksCommand, ClaimsCommand, Closing, Command, Ctx, EvidenceCommand, LifeCommand, PagingCommand, RolesCommand,
-        RoomCommand, TasksCommand,
+        AccessCommand, ChecksCommand, ClaimsCommand, Closing, Command, Ctx, EvidenceCommand, LifeCommand,
+        PagingCommand, RolesCommand, RoomCommand, TasksCommand,
     },
     declaration::Declaration,
     event::{
-        ChecksEvent, ClaimsEvent, ERASED, EvidenceEvent, Family, IncidentEvent, LifeEvent, Overridden, PageOutcome,
-        PageReason, PagingEvent, Recovery, RolesEvent, RoomEvent, SeverityChange, TasksEvent,
+        AccessEvent, ChecksEvent, ClaimsEvent, ERASED, EvidenceEvent, Family, IncidentEvent, LifeEvent, Overridden,
+        PageOutcome, PageReason, PagingEvent, Recovery, RolesEvent, RoomEvent, SeverityChange, TasksEvent,
     },
     life::Acknowledgement,
     paging::{Escalation, HandedOver, PageRecord},

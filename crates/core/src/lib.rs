@@ -34,6 +34,7 @@ pub mod signal;
 pub mod detector;
 pub mod policy;
 pub mod role;
+pub mod code_name;
 pub mod priority;
 pub mod bounds;
 pub mod validation;

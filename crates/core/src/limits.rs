@@ -30,6 +30,16 @@ pub const SIGNALS_PER_INCIDENT_MAX: usize = 2_000;
 /// Events of one incident, those of its room not counted; past this only acknowledge, merge, resolve, the room and what ends a task
 /// are accepted.
 pub const EVENTS_PER_INCIDENT_MAX: u64 = 10_000;
+/// A look at what somebody looked at within this span is the same reading: they had it before their eyes all the while.
+pub const READ_AGAIN: Duration = Duration::from_mins(10);
+/// The same for an incident with [`READINGS_CLOSE`] readings: who reads it is known by then, and readings do not fill the log.
+pub const READ_AGAIN_LATER: Duration = Duration::from_hours(24);
+/// Readings of one incident from which on they are counted by the day: fifty people who look at three parts for five hours.
+pub const READINGS_CLOSE: u64 = 5_000;
+/// People and teams let into one restricted incident: with more it is no secret, and a team counts once.
+pub const MEMBERS_MAX: usize = 100;
+/// Bytes of a code name: a few words.
+pub const CODE_NAME_BYTES_MAX: usize = 60;
 /// Events of one room: ten people who write a message a minute without a break for a week. Past this nothing is written there but that
 /// something is taken back; everything else is accepted as before. About 15 MB in memory while the incident is open.
 pub const ROOM_EVENTS_MAX: u64 = 100_000;

@@ -130,7 +130,8 @@ pub fn deliveries(incident: &Incident, event: &IncidentEvent, roster: &Roster) -
         | IncidentEvent::Room(_)
         | IncidentEvent::Tasks(_)
         | IncidentEvent::Checks(_)
-        | IncidentEvent::Evidence(_) => Vec::new(),
+        | IncidentEvent::Evidence(_)
+        | IncidentEvent::Access(_) => Vec::new(),
     }
 }
 

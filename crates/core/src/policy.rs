@@ -215,6 +215,31 @@ impl Roster {
     }
 }
 
+impl Roster {
+    /// Whether this person is meant, as one of those named: of a policy everybody whom it can ever page, of a schedule everybody who has a
+    /// turn in it. For who may know of something, not for who is paged.
+    pub fn means(&self, whom: &Whom, person: &PersonId) -> bool {
+        let scheduled = |id: &ScheduleId| {
+            self.schedules.get(id).is_some_and(|schedule| {
+                schedule.rotations.iter().any(|rotation| rotation.people.contains(person))
+                    || schedule.overrides.iter().any(|stands_in| stands_in.person == *person)
+            })
+        };
+        let target = |target: &Target| match target {
+            Target::Schedule(id) => scheduled(id),
+            Target::Person(id) => id == person,
+        };
+        match whom {
+            Whom::Person(id) => id == person,
+            Whom::Schedule(id) => scheduled(id),
+            Whom::Policy(id) => self.policies.get(id).is_some_and(|policy| {
+                policy.fallback == *person || policy.tiers.iter().flat_map(|tier| &tier.targets).any(target)
+            }),
+            Whom::Targets(targets) => targets.iter().any(target),
+        }
+    }
+}
+
 /// One person on call for a stretch of time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Turn {

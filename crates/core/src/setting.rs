@@ -1,14 +1,18 @@
 //! How a house is set up, as a value: who is reached, what is watched, and by which numbers the rules decide. It comes from the
 //! configuration and changes only as a whole. Never reads a file: the shell does. Tests: in `board/tests/`, which decide by one.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use crate::{
     bounds::Bounds,
     catalogue::{Catalogue, Service},
-    id::{PersonId, PolicyId, ServiceId, SourceId},
+    id::{DetectorId, PersonId, PolicyId, ServiceId, SourceId},
     limits::BUNDLE_WINDOW,
-    policy::{EscalationPolicy, Roster, Target, Tier},
+    policy::{EscalationPolicy, Roster, Target, Tier, Whom},
     priority::{self, Score, Weights},
     role::RoleClock,
     severity::Severity,
@@ -41,6 +45,31 @@ pub struct Rules {
     pub silence_notice: Duration,
     /// What an incident must pass before it is over.
     pub validation: Validation,
+    /// Which incidents are restricted from the start, and who is let in; the first that fits.
+    pub restrict: Vec<RestrictFrom>,
+}
+
+/// That incidents like these are restricted from the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestrictFrom {
+    /// About one of these services; none named: any, or none.
+    pub services: BTreeSet<ServiceId>,
+    /// Begun by a signal of one of these detectors; none named: any.
+    pub detectors: BTreeSet<DetectorId>,
+    /// Only where the first signal claims that a key or a privileged role is in the wrong hands.
+    pub key_compromise: bool,
+    /// Who is let in, besides those whom it pages.
+    pub members: Vec<Whom>,
+}
+
+impl RestrictFrom {
+    /// Whether an incident that this signal begins is one of them.
+    pub fn fits(&self, signal: &Signal, service: Option<&ServiceId>) -> bool {
+        let named = |service| self.services.contains(service);
+        (self.services.is_empty() || service.is_some_and(named))
+            && (self.detectors.is_empty() || self.detectors.contains(&signal.detector))
+            && (!self.key_compromise || signal.facts.key_compromise)
+    }
 }
 
 impl Default for Rules {
@@ -57,6 +86,7 @@ impl Default for Rules {
             roles: RoleClock::usual(),
             silence_notice: Duration::from_mins(15),
             validation: Validation::default(),
+            restrict: Vec::new(),
         }
     }
 }

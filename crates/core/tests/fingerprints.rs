@@ -13,7 +13,7 @@ mod draw;
 
 use std::collections::BTreeMap;
 
-use cases::{CHECKS, CLAIMS, Cases, EVIDENCE, JOURNAL, LIFE, PAGING, ROLES, ROOM, TASKS};
+use cases::{ACCESS, CHECKS, CLAIMS, Cases, EVIDENCE, JOURNAL, LIFE, PAGING, ROLES, ROOM, TASKS};
 use draw::Draw;
 use quarterdeck_core::{
     board::{Body, Stream},
@@ -21,8 +21,8 @@ use quarterdeck_core::{
     incident::{
         IncidentEvent,
         event::{
-            ChecksEvent, ClaimsEvent, EvidenceEvent, Family as _, LifeEvent, PagingEvent, RolesEvent, RoomEvent,
-            TasksEvent,
+            AccessEvent, ChecksEvent, ClaimsEvent, EvidenceEvent, Family as _, LifeEvent, PagingEvent, RolesEvent,
+            RoomEvent, TasksEvent,
         },
     },
     policy::EscalationPolicy,
@@ -83,6 +83,7 @@ fn all() -> BTreeMap<String, String> {
         TASKS.to_vec(),
         CHECKS.to_vec(),
         EVIDENCE.to_vec(),
+        ACCESS.to_vec(),
     ];
     for (kind, make) in families.concat() {
         found.insert(kind.to_owned(), event(incident, |draw| Body::Incident(make(draw))));
@@ -136,6 +137,7 @@ fn every_event_has_its_cases() {
     of(TASKS, TasksEvent::KINDS);
     of(CHECKS, ChecksEvent::KINDS);
     of(EVIDENCE, EvidenceEvent::KINDS);
+    of(ACCESS, AccessEvent::KINDS);
     let golden = include_str!("../src/journal.rs").split("#[serde(rename = \"").skip(1);
     let declared: Vec<&str> = golden.filter_map(|rest| rest.split('"').next()).filter(|k| k.contains(".v")).collect();
     assert_eq!(JOURNAL.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), declared);

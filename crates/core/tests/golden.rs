@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, fs, path::Path, str::FromStr};
 use quarterdeck_core::board::{Body, Stream};
 
 /// One for each family.
-const INCIDENT_EVENTS: [&str; 8] = [
+const INCIDENT_EVENTS: [&str; 9] = [
     include_str!("../src/incident/life/event.rs"),
     include_str!("../src/incident/claims/event.rs"),
     include_str!("../src/incident/paging/event.rs"),
@@ -17,6 +17,7 @@ const INCIDENT_EVENTS: [&str; 8] = [
     include_str!("../src/incident/tasks/event.rs"),
     include_str!("../src/incident/checks/event.rs"),
     include_str!("../src/incident/evidence/event.rs"),
+    include_str!("../src/incident/access/event.rs"),
 ];
 const JOURNAL_EVENTS: &str = include_str!("../src/journal.rs");
 

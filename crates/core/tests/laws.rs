@@ -23,9 +23,9 @@ use quarterdeck_core::{
     duty,
     id::{Id, IncidentId, Kind, MessageId, Name, PageId, PersonId, SeededIds, SignalId},
     incident::{
-        Actor, ChecksCommand, ClaimsCommand, ClaimsEvent, Closing, Command, Incident, IncidentEvent, LifeCommand,
-        LifeEvent, MessageKind, PageOutcome, PageReason, PagingCommand, PagingEvent, Phase, ResponseRole, RolesCommand,
-        RolesEvent, RoomCommand, Severity, TasksCommand, TasksEvent,
+        AccessCommand, AccessEvent, Actor, ChecksCommand, ClaimsCommand, ClaimsEvent, Closing, Command, Incident,
+        IncidentEvent, LifeCommand, LifeEvent, MessageKind, PageOutcome, PageReason, PagingCommand, PagingEvent, Part,
+        Phase, ResponseRole, RolesCommand, RolesEvent, RoomCommand, Severity, TasksCommand, TasksEvent,
         checks::memory::Memory,
         tasks::command::{Claiming, Which},
         unmet::{Judged, Verdict},
@@ -184,6 +184,8 @@ enum Asked {
     HandOver(usize),
     State(Facts, bool),
     Task(OfTask),
+    /// Restricts it, lets somebody in, puts them out, lifts that, looks, comes in uninvited.
+    Access(u8, usize),
 }
 
 /// Something asked about a task, in what matters here.
@@ -381,6 +383,7 @@ fn asked() -> impl Strategy<Value = Asked> {
         1 => (0..POLICIES.len()).prop_map(Asked::HandOver),
         2 => (facts(), any::<bool>()).prop_map(|(facts, replace)| Asked::State(facts, replace)),
         8 => of_task().prop_map(Asked::Task),
+        4 => (0..8_u8, 0..PEOPLE.len()).prop_map(|(what, whom)| Asked::Access(what, whom)),
     ]
 }
 
@@ -738,6 +741,19 @@ fn ann() -> Actor {
     Actor::Person(name("ann"))
 }
 
+fn access_command(what: u8, whom: usize) -> AccessCommand {
+    let (by, reason, person) = (ann(), "need to know".to_owned(), name(PEOPLE[whom]));
+    let whom = PEOPLE[whom].to_owned();
+    match what {
+        0 | 1 => AccessCommand::Restrict { by, code_name: String::new(), reason, members: vec![whom] },
+        2 => AccessCommand::LetIn { by, whom, reason },
+        3 | 4 => AccessCommand::PutOut { by, whom, reason },
+        5 => AccessCommand::Lift { by, reason },
+        6 => AccessCommand::BreakGlass { by: Actor::Person(person), reason },
+        _ => AccessCommand::Read { by: person, part: Part::Timeline },
+    }
+}
+
 fn command(asked: Asked, signals: &[SignalId], now: Timestamp) -> Command {
     let by = ann();
     match asked {
@@ -783,6 +799,7 @@ fn command(asked: Asked, signals: &[SignalId], now: Timestamp) -> Command {
             Command::Checks(ChecksCommand::Report { judged })
         }
         Asked::Task(asked) => Command::Tasks(task_command(asked)),
+        Asked::Access(what, whom) => Command::Access(access_command(what, whom)),
         Asked::State(facts, replace) => Command::Claims(ClaimsCommand::StateFacts { by, facts, replace }),
     }
 }
@@ -797,6 +814,7 @@ fn command(asked: Asked, signals: &[SignalId], now: Timestamp) -> Command {
 fn check_silence(events: &[(Timestamp, &IncidentEvent)]) {
     let mut severity = Severity::Sev5;
     let mut quiet: Option<(Option<Timestamp>, Severity)> = None;
+    let mut on_it: Option<&Actor> = None;
     let mut asked = false;
     let mut over = false;
     let mut news: BTreeSet<&PersonId> = BTreeSet::new();
@@ -843,7 +861,15 @@ fn check_silence(events: &[(Timestamp, &IncidentEvent)]) {
                     quiet = None;
                 }
             }
-            IncidentEvent::Life(LifeEvent::Acknowledged { until, .. }) => {
+            // Whoever is put out is not on it any more.
+            IncidentEvent::Access(AccessEvent::PutOut { whom: Whom::Person(person), .. })
+                if quiet.is_some_and(|(until, _)| until.is_some())
+                    && on_it.is_some_and(|by| *by == Actor::Person(person.clone())) =>
+            {
+                quiet = None;
+            }
+            IncidentEvent::Life(LifeEvent::Acknowledged { by, until }) => {
+                on_it = Some(by);
                 (quiet, asked) = (Some((Some(*until), severity)), false);
             }
             IncidentEvent::Life(LifeEvent::AcknowledgementExpired {}) => {
@@ -899,6 +925,7 @@ fn check_place(events: &[(Timestamp, &IncidentEvent)]) {
             IncidentEvent::Paging(PagingEvent::NobodyReached { next, .. }) => waits = *next,
             // Another team begins at its first tier.
             IncidentEvent::Paging(PagingEvent::HandedOver { .. })
+            | IncidentEvent::Access(AccessEvent::PutOut { .. })
             | IncidentEvent::Life(
                 LifeEvent::Acknowledged { .. }
                 | LifeEvent::Mitigated { .. }

@@ -277,7 +277,7 @@ async fn start_bound(
     };
     let app = Arc::new(app);
     house.early.spawn(mirror::run(Arc::clone(&app), house.stopping.clone()));
-    let router = http::router(app, console::routes());
+    let router = http::router(Arc::clone(&app), console::routes(&app));
     let address = match listener {
         Some((listener, address)) => {
             house.serve(listener, router.clone(), room);

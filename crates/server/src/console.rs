@@ -15,6 +15,7 @@ mod talk;
 mod visit;
 pub(crate) mod filled;
 mod incident;
+mod inside;
 mod room;
 mod commands;
 mod declare;
@@ -41,8 +42,8 @@ use crate::{
 };
 
 /// All pages, what they load, and what is said where there is nothing.
-pub fn routes() -> Router<Shared> {
-    Router::new()
+pub fn routes(app: &Shared) -> Router<Shared> {
+    let routes = Router::new()
         .merge(assets::routes())
         .merge(login::routes())
         .merge(incidents::routes())
@@ -55,9 +56,8 @@ pub fn routes() -> Router<Shared> {
         .merge(silences::routes())
         .merge(tasks::routes())
         .merge(oncall::routes())
-        .merge(sources::routes())
-        .method_not_allowed_fallback(wrong_method)
-        .fallback(nothing_here)
+        .merge(sources::routes());
+    inside::layer(app)(routes).method_not_allowed_fallback(wrong_method).fallback(nothing_here)
 }
 
 /// Nothing at this path.

@@ -9,6 +9,7 @@ pub mod app;
 pub mod access;
 pub mod extract;
 pub mod paged;
+pub mod inside;
 pub mod tasks;
 pub mod views;
 pub mod health;
@@ -42,6 +43,8 @@ pub use self::{
     extract::{Asked, Body, Bytes, InPath},
     refused::{Message, Refused},
 };
+
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -77,6 +80,7 @@ pub fn router(app: Shared, pages: Router<Shared>) -> Router {
         .merge(ingest::routes())
         .merge(alertmanager::routes())
         .merge(openapi::routes())
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), inside::guard))
         .method_not_allowed_fallback(extract::not_like_this)
         .merge(pages)
         .layer(axum::extract::DefaultBodyLimit::max(BODY_BYTES_MAX))

@@ -275,6 +275,8 @@ impl Change {
             IncidentEvent::Room(RoomEvent::RoomEntered { .. } | RoomEvent::RoomLeft { .. })
             | IncidentEvent::Roles(_)
             | IncidentEvent::Life(_)
+            // Whoever may look no more is cut off by the next update.
+            | IncidentEvent::Access(_)
             | IncidentEvent::Claims(ClaimsEvent::SeverityChanged(_) | ClaimsEvent::MergedFrom { .. }) => {
                 self.beside = true;
             }

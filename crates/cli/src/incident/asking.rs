@@ -77,6 +77,7 @@ fn argument(field: &Field) -> Arg {
         | FieldKind::Task
         | FieldKind::Check
         | FieldKind::When => argument,
+        FieldKind::People => argument.visible_alias("let-in").action(ArgAction::Append).value_delimiter(','),
         FieldKind::Resources => argument.visible_alias("on").action(ArgAction::Append).value_delimiter(','),
         FieldKind::Choice(words) => argument.value_parser(words.to_vec()),
         FieldKind::Cents | FieldKind::Count => argument.value_parser(value_parser!(u64)),
@@ -121,7 +122,7 @@ fn value(field: &Field, given: &ArgMatches) -> Option<Value> {
         | FieldKind::When => given.get_one::<String>(field.name).map(|text| json!(text)),
         FieldKind::Cents | FieldKind::Count => given.get_one::<u64>(field.name).map(|number| json!(number)),
         FieldKind::Flag => given.get_flag(field.name).then_some(Value::Bool(true)),
-        FieldKind::Resources => {
+        FieldKind::Resources | FieldKind::People => {
             let each: Vec<&String> = given.get_many::<String>(field.name)?.collect();
             Some(json!(each))
         }

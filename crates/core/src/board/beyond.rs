@@ -36,7 +36,9 @@ impl Board {
             let attached = u64::try_from(incident.signals().len()).unwrap_or(u64::MAX);
             OverBound {
                 incident: incident.id(),
-                title: incident.title().to_owned(),
+                title: incident
+                    .restriction()
+                    .map_or_else(|| incident.title().to_owned(), |inside| inside.code_name.clone()),
                 // Our own is no signal of the source.
                 signals: attached.saturating_sub(1).saturating_add(incident.absorbed()),
                 since: incident.opened(),

@@ -99,7 +99,8 @@ impl Board {
             | IncidentEvent::Room(_)
             | IncidentEvent::Tasks(_)
             | IncidentEvent::Checks(_)
-            | IncidentEvent::Evidence(_) => {}
+            | IncidentEvent::Evidence(_)
+            | IncidentEvent::Access(_) => {}
         }
         Ok(())
     }

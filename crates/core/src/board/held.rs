@@ -28,12 +28,13 @@ impl Board {
         found
     }
 
-    /// Everything that is held at `now`, by resource.
+    /// Everything that is held at `now`, by resource. Not by restricted incidents: what they are about is not for a list.
     pub fn all_held(&self, now: Timestamp) -> BTreeMap<Resource, Vec<Holding>> {
         let mut all = BTreeMap::new();
         for (resource, ..) in &self.held {
             if !all.contains_key(resource) {
-                let holders = self.holders(resource, now);
+                let mut holders = self.holders(resource, now);
+                holders.retain(|one| self.incident(one.incident).is_none_or(|held| held.restriction().is_none()));
                 if !holders.is_empty() {
                     all.insert(resource.clone(), holders);
                 }
@@ -120,6 +121,7 @@ impl Board {
             let known =
                 self.incident(id).and_then(|incident| incident.tasks().get(task)).map(|task| task.title.clone());
             let title = known.or_else(|| titles.get(task).cloned()).unwrap_or_default();
+            let title = self.incident(id).map_or_else(|| title.clone(), |incident| incident.task_outside(&title));
             for over in against.iter().filter(|over| over.incident != id) {
                 let Some(incident) = self.incident(over.incident) else { continue };
                 let Some(theirs) = incident.tasks().get(&over.task) else { continue };

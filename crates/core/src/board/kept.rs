@@ -175,6 +175,7 @@ fn put_row(out: &mut Out, row: &IncidentRow) {
         looks_again,
         merged_into,
         unreached,
+        restricted,
     } = row;
     let instant = |out: &mut Out, at: &Timestamp| out.instant(at.as_ms());
     out.id(id.bytes());
@@ -197,6 +198,7 @@ fn put_row(out: &mut Out, row: &IncidentRow) {
     out.maybe(looks_again.as_ref(), instant);
     out.maybe(merged_into.as_ref(), |out, id| out.id(id.bytes()));
     out.number(u64::from(*unreached));
+    out.byte(u8::from(*restricted));
 }
 
 /// Names of services repeat: each is kept in memory once.
@@ -231,6 +233,7 @@ fn row<'a>(bytes: &mut In<'a>, services: &mut HashMap<&'a str, ServiceId>) -> Re
         looks_again: bytes.maybe(instant)?,
         merged_into: bytes.maybe(|bytes| bytes.id().map(Id::from_bytes))?,
         unreached: u32::try_from(bytes.number()?).map_err(|_| BadKept::Cut)?,
+        restricted: bytes.flag()?,
     })
 }
 

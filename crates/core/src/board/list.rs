@@ -33,6 +33,14 @@ impl Board {
         warm.or_else(|| self.cold.get(&id).cloned())
     }
 
+    /// Whether only some may look into it.
+    pub fn is_restricted(&self, id: IncidentId) -> bool {
+        match self.incidents.get(&id) {
+            Some(warm) => warm.restriction().is_some(),
+            None => self.cold.get(&id).is_some_and(|row| row.restricted),
+        }
+    }
+
     /// Incidents for which everybody was tried, and nobody is known to have been reached since.
     pub fn unreached(&self) -> impl Iterator<Item = &Incident> {
         self.unreached.iter().filter_map(|id| self.incident(*id))

@@ -55,11 +55,31 @@ pub struct IncidentRow {
     pub looks_again: Option<Timestamp>,
     /// The incident that it is part of now.
     pub merged_into: Option<IncidentId>,
+    /// Whether only some may look: then this is all that others are told, and `title` is the code name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restricted: bool,
 }
 
 impl IncidentRow {
-    /// The row of an incident.
+    /// The row of an incident, as everybody may see it.
     pub fn of(incident: &Incident) -> Self {
+        let inside = Self::inside(incident);
+        if !inside.restricted {
+            return inside;
+        }
+        Self {
+            title: incident.name_outside().into(),
+            service: None,
+            money_at_risk: Usd::ZERO,
+            signals: 0,
+            absorbed: 0,
+            acknowledged_by: None,
+            ..inside
+        }
+    }
+
+    /// The row of an incident, for those who may look into it.
+    pub fn inside(incident: &Incident) -> Self {
         Self {
             id: incident.id(),
             title: incident.headline().into(),
@@ -81,6 +101,7 @@ impl IncidentRow {
             unreached: incident.unreached(),
             looks_again: incident.looks_again(),
             merged_into: incident.merged_into(),
+            restricted: incident.restriction().is_some(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A board to drive in tests: every step checks that the board is the fold of what was recorded.
 
+mod access;
 mod asks;
 mod bounds;
 mod checks;

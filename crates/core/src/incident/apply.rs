@@ -5,9 +5,9 @@
 use crate::{
     id::IncidentId,
     incident::{
-        ClaimsEvent, IllegalHistory, Incident, IncidentEvent, LifeEvent, PageReason, PagingEvent, Phase,
-        checks::Checks, claims::Claims, evidence::Evidence, life::Life, paging::Paging, refusal::Named, roles::Roles,
-        room::Room, tasks::Tasks,
+        Actor, ClaimsEvent, IllegalHistory, Incident, IncidentEvent, LifeEvent, PageReason, PagingEvent, Phase,
+        access::Access, checks::Checks, claims::Claims, evidence::Evidence, life::Life, paging::Paging, refusal::Named,
+        roles::Roles, room::Room, tasks::Tasks,
     },
     time::Timestamp,
 };
@@ -28,6 +28,7 @@ impl Incident {
             tasks: Tasks::default(),
             checks: Checks::default(),
             evidence: Evidence::default(),
+            access: Access::default(),
             last_event: at,
             version: 0,
         };
@@ -92,6 +93,7 @@ impl Incident {
             IncidentEvent::Tasks(event) => (Tasks::fits(phase, event), self.tasks.missing(event)),
             IncidentEvent::Checks(event) => (Checks::fits(phase, event), None),
             IncidentEvent::Evidence(event) => (Evidence::fits(phase, event), self.evidence.missing(event)),
+            IncidentEvent::Access(event) => (self.access.fits(phase, event), None),
         };
         if !fits {
             return Err(IllegalHistory::WrongPhase { id, version, phase });
@@ -138,12 +140,27 @@ impl Incident {
                 self.paging.hand_over(at, (by, reason), policy, had);
                 return PageReason::HandedOver;
             }
-            IncidentEvent::Paging(event) => self.paging.apply(at, event, wanted),
-            IncidentEvent::Roles(event) => self.roles.apply(at, event),
+            IncidentEvent::Paging(event) => {
+                self.access.hears_of_paging(event);
+                self.paging.apply(at, event, wanted);
+            }
+            IncidentEvent::Roles(event) => {
+                self.access.hears_of_roles(event);
+                self.roles.apply(at, event);
+            }
             IncidentEvent::Room(event) => self.room.apply(self.life.id, version, at, event),
             IncidentEvent::Tasks(event) => self.tasks.apply(at, event),
             IncidentEvent::Checks(event) => self.checks.apply(at, event),
             IncidentEvent::Evidence(event) => self.evidence.apply(at, event),
+            IncidentEvent::Access(event) => {
+                self.access.apply(at, event);
+                if self.is_abandoned() {
+                    self.life.void();
+                    self.claims.held = false;
+                    self.paging.turned();
+                    return PageReason::AcknowledgementExpired;
+                }
+            }
         }
         PageReason::Opened
     }
@@ -155,7 +172,8 @@ impl Incident {
             | IncidentEvent::Room(_)
             | IncidentEvent::Tasks(_)
             | IncidentEvent::Checks(_)
-            | IncidentEvent::Evidence(_) => false,
+            | IncidentEvent::Evidence(_)
+            | IncidentEvent::Access(_) => false,
             IncidentEvent::Life(_) | IncidentEvent::Roles(_) | IncidentEvent::Claims(_) | IncidentEvent::Paging(_) => {
                 true
             }
@@ -187,6 +205,15 @@ impl Incident {
         self.claims.held = false;
         self.paging.turned();
         reason
+    }
+
+    /// Whether whoever is on it was put out: they cannot look any more, and so nobody is on it.
+    fn is_abandoned(&self) -> bool {
+        let out = |by: &Actor| match (by, &self.access.restriction) {
+            (Actor::Person(person), Some(inside)) => inside.out.contains(person),
+            (Actor::Person(_) | Actor::Token(_) | Actor::System, _) => false,
+        };
+        self.life.phase == Phase::Acknowledged && self.life.acknowledgement.as_ref().is_some_and(|given| out(&given.by))
     }
 
     fn follow(&mut self, wanted: bool, at: Timestamp, why: PageReason) {

@@ -1,6 +1,7 @@
 //! What people and machines ask of an incident. Who may ask is the shell's to check; whether it makes sense is decided here.
 
 pub use crate::incident::{
+    access::command::AccessCommand,
     checks::command::ChecksCommand,
     claims::command::ClaimsCommand,
     evidence::command::EvidenceCommand,
@@ -80,4 +81,6 @@ families! {
     Checks(ChecksCommand),
     /// Of evidence.
     Evidence(EvidenceCommand),
+    /// Of who may look.
+    Access(AccessCommand),
 }

@@ -9,6 +9,7 @@ pub(crate) mod roles;
 mod cover;
 mod checks;
 mod evidence;
+mod access;
 mod life;
 pub mod claims;
 mod room;
@@ -57,6 +58,7 @@ impl Incident {
             Command::Tasks(command) => self.decide_tasks(command, ctx),
             Command::Checks(command) => self.decide_checks(command, ctx),
             Command::Evidence(command) => self.decide_evidence(command, ctx.now),
+            Command::Access(command) => self.decide_access(command, ctx),
             Command::CarryOutDuties => Ok(self.carry_out(ctx)),
         }
     }

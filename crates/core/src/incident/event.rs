@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::value::RawValue;
 
 pub use crate::incident::{
+    access::event::AccessEvent,
     checks::event::ChecksEvent,
     claims::event::{ClaimsEvent, SeverityChange},
     evidence::event::EvidenceEvent,
@@ -89,6 +90,8 @@ families! {
     Checks(ChecksEvent),
     /// Something was kept as evidence, or somebody had it in hand.
     Evidence(EvidenceEvent),
+    /// Who may look, and who looked.
+    Access(AccessEvent),
 }
 
 /// The `type` of a stored event. We write it first; wherever else it stands, it is found by reading.

@@ -126,6 +126,7 @@ const fn is_word(field: &Field) -> bool {
         | FieldKind::Count
         | FieldKind::Flag
         | FieldKind::Resources
+        | FieldKind::People
         | FieldKind::When => false,
     }
 }

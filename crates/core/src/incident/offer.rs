@@ -8,21 +8,28 @@
 mod given;
 mod kind;
 mod make;
+mod rows;
 #[cfg(test)]
 mod tests;
 
-use self::make::{
-    ROLES, add_task, ask_number, claiming, has_claimed_task, has_space, is_awaited, is_not_merged, is_unanswered,
-    role_of, state_facts, take_role, written, yes,
-};
 pub use self::{
     given::Given,
     kind::{CommandKind, Field, FieldKind, Offer, Right},
 };
-use crate::incident::{
-    ChecksCommand, ClaimsCommand, Closing, Command, EvidenceCommand, Incident, LifeCommand, MessageKind, PagingCommand,
-    Phase, RolesCommand, RoomCommand, TasksCommand, evidence::event::Handling, text::account,
+use self::{
+    make::{
+        ROLES, about_access, add_task, ask_number, claiming, has_claimed_task, has_space, is_awaited, is_not_merged,
+        is_unanswered, restrict, role_of, state_facts, take_role, written, yes,
+    },
+    rows::{CODE_NAME, IN_ROOM, INSIDE, KEY, MEMBERS, OVERRIDE, PLAIN, TASK, UNTIL, WHY, field, needed},
 };
+use crate::incident::{
+    AccessCommand, ChecksCommand, ClaimsCommand, Closing, Command, EvidenceCommand, Incident, LifeCommand, MessageKind,
+    PagingCommand, Phase, RolesCommand, RoomCommand, TasksCommand, evidence::event::Handling, text::account,
+};
+
+/// The one command that somebody outside a restricted incident may ask: to come in.
+pub const BREAK_GLASS: &str = "break_glass";
 
 impl CommandKind {
     /// The one with this name.
@@ -38,43 +45,6 @@ impl Incident {
         offered.map(|kind| Offer::of(kind, self)).collect()
     }
 }
-
-/// A row that leaves nothing open but what it must say.
-const PLAIN: CommandKind = CommandKind {
-    word: "",
-    short: "",
-    title: "",
-    doc: "",
-    right: Right::Administer,
-    fields: &[],
-    for_many: false,
-    in_room: false,
-    fits: |_| true,
-    done: |_| false,
-    however_long: false,
-    make: |by, _| Ok(Command::Life(LifeCommand::Acknowledge { by })),
-};
-
-const fn field(name: &'static str, kind: FieldKind, ask: &'static str) -> Field {
-    Field { name, ask, kind, required: false, known: |_| None }
-}
-
-const fn needed(name: &'static str, kind: FieldKind, ask: &'static str) -> Field {
-    Field { required: true, ..field(name, kind, ask) }
-}
-
-/// A row about messages: these have a bound of their own, so that a long incident leaves people their room.
-const IN_ROOM: CommandKind = CommandKind { in_room: true, right: Right::Respond, however_long: true, ..PLAIN };
-
-const KEY: Field = field("key", FieldKind::Key, "A word of your own: sent again with it, it is written once");
-
-const TASK: Field = needed("task", FieldKind::Task, "Which task");
-const UNTIL: Field = field("until", FieldKind::When, "Until when you are on it: 45m, or an instant; empty: 30 minutes");
-const OVERRIDE: Field = field(
-    "override",
-    FieldKind::Text,
-    "Only if a claim is in your way: why you go ahead all the same; its holder is told",
-);
 
 /// THE LIST, in the order in which people are shown it.
 pub static COMMANDS: &[CommandKind] = &[
@@ -485,6 +455,48 @@ pub static COMMANDS: &[CommandKind] = &[
             Ok(Command::Evidence(EvidenceCommand::Handle { by, number, handling }))
         },
         ..PLAIN
+    },
+    CommandKind {
+        word: "restrict",
+        title: "Restrict",
+        doc: "From now on only those inside see more than a code name, its severity and its phase; every reading is logged",
+        right: Right::Command,
+        fields: &[WHY, CODE_NAME, MEMBERS],
+        fits: |incident| is_not_merged(incident) && incident.restriction().is_none(),
+        however_long: true,
+        make: restrict,
+        ..PLAIN
+    },
+    CommandKind {
+        word: "let_in",
+        title: "Let in",
+        doc: "Somebody, or a team, may look",
+        make: |by, given| about_access(given, |whom, reason| AccessCommand::LetIn { by, whom, reason }),
+        ..INSIDE
+    },
+    CommandKind {
+        word: "put_out",
+        title: "Put out",
+        doc: "Somebody, or a team, may not look any more; a person loses their roles in it with that",
+        make: |by, given| about_access(given, |whom, reason| AccessCommand::PutOut { by, whom, reason }),
+        ..INSIDE
+    },
+    CommandKind {
+        word: "lift_restriction",
+        title: "Lift the restriction",
+        doc: "Everybody who may read may look again",
+        fields: &[WHY],
+        make: |by, given| about_access(given, |_, reason| AccessCommand::Lift { by, reason }),
+        ..INSIDE
+    },
+    CommandKind {
+        word: BREAK_GLASS,
+        title: "Break the glass",
+        doc: "Look into a restricted incident though nobody let you in; those inside are shown that you did, and why",
+        right: Right::Administer,
+        fields: &[WHY],
+        make: |by, given| about_access(given, |_, reason| AccessCommand::BreakGlass { by, reason }),
+        ..INSIDE
     },
     CommandKind {
         word: "say",

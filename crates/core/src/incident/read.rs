@@ -9,6 +9,7 @@ use crate::{
     incident::{
         Acknowledgement, Actor, Ask, Attached, Escalation, HandedOver, Incident, PageReason, PageRecord, Phase,
         ResponseRole, Room, Severity,
+        access::{Part, Reading, Restriction},
         claims::Leads,
         event::Overridden,
         evidence::Item,
@@ -17,6 +18,7 @@ use crate::{
         text::shortened,
     },
     limits::EVENTS_PER_INCIDENT_MAX,
+    policy::Roster,
     priority::Score,
     signal::{Declared, Facts, Fingerprint, Loudness},
     time::Timestamp,
@@ -250,9 +252,35 @@ impl Incident {
     pub const fn is_too_long(&self) -> bool {
         self.own_events() >= EVENTS_PER_INCIDENT_MAX
     }
-    /// Its events without those that have the room's bound.
+    /// Its events without those that have the room's bound, or are readings.
     pub(super) const fn own_events(&self) -> u64 {
-        self.version.saturating_add(1).saturating_sub(self.room.events())
+        self.version.saturating_add(1).saturating_sub(self.room.events()).saturating_sub(self.access.read_events)
+    }
+    /// That only some may look, and who they are; none: everybody with the right to read may.
+    pub const fn restriction(&self) -> Option<&Restriction> {
+        self.access.restriction.as_ref()
+    }
+    /// Whether they may look, whatever right they have. A token that belongs to no person never may into what is restricted: nobody could
+    /// say who looked.
+    pub fn admits(&self, who: &Actor, roster: &Roster) -> bool {
+        let Some(inside) = &self.access.restriction else { return true };
+        match who {
+            Actor::System => true,
+            Actor::Person(person) => inside.admits(person, roster),
+            Actor::Token(_) => false,
+        }
+    }
+    /// What it is called outside: its headline, or its code name where it is restricted.
+    pub fn name_outside(&self) -> String {
+        self.access.restriction.as_ref().map_or_else(|| self.headline(), |inside| inside.code_name.clone())
+    }
+    /// Whether a look at this by somebody is to be recorded: it is restricted, and they did not look lately.
+    pub fn is_reading(&self, by: &PersonId, part: Part, now: Timestamp) -> bool {
+        self.access.restriction.is_some() && self.access.is_news(by, part, now)
+    }
+    /// Who looked at what of it while it was restricted.
+    pub const fn readings(&self) -> &BTreeMap<(PersonId, Part), Reading> {
+        &self.access.readings
     }
     /// Whether somebody must be reached and nobody has answered: triggered, bad enough to page, and still going on.
     pub fn wants_answer(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::{
     id::{CheckId, IncidentId, MessageId, PageId, PersonId, SignalId, SilenceId, TaskId},
-    incident::{Actor, Phase, evidence_refusal::EvidenceRefusal, holding::Holding, unmet::Unmet},
+    incident::{Actor, Phase, Severity, evidence_refusal::EvidenceRefusal, holding::Holding, unmet::Unmet},
     limits::{
         ASKS_PER_INCIDENT_MAX, MATCHERS_MAX, PINS_MAX, ROOM_PACE_MAX, SILENCES_MAX, TASKS_PER_INCIDENT_MAX,
         TEXT_BYTES_MAX, VALIDATIONS_MAX,
@@ -167,6 +167,24 @@ pub enum Refusal {
         id: IncidentId,
         /// Which task.
         number: u32,
+    },
+    /// Whoever asks may not look, and so may not ask.
+    #[error("incident {id} is restricted: outside it is {code_name}, {severity} and {}, and no more", phase.word())]
+    Restricted {
+        /// Which incident.
+        id: IncidentId,
+        /// Its name outside.
+        code_name: String,
+        /// How bad it is.
+        severity: Severity,
+        /// Where it stands.
+        phase: Phase,
+    },
+    /// It is not restricted.
+    #[error("incident {id} is not restricted: everybody who may read may look")]
+    NotRestricted {
+        /// Which incident.
+        id: IncidentId,
     },
     /// Others are in the way.
     #[error("{}", words(held))]
@@ -336,8 +354,12 @@ impl Refusal {
                 "mend what fails and ask again; checks that were never made, or longer ago than holds, are being made now: ask again in a moment; a person resolves all the same with an `override`, a sentence why, which stands in log and review",
             ),
             Self::Evidence(refusal) => refusal.hint(),
+            Self::Restricted { .. } => Some(
+                "whoever is inside lets you in; an administrator breaks the glass with a reason, which those inside are shown",
+            ),
             Self::OnlyAPerson { .. } => Some("sign in, or use a token that belongs to a person"),
             Self::NoSuchIncident { .. }
+            | Self::NotRestricted { .. }
             | Self::NoSuchCheck { .. }
             | Self::TooManyValidations { .. }
             | Self::NoSuchMessage { .. }
@@ -402,6 +424,8 @@ impl Refusal {
             Self::TooManyValidations { .. } => "too_many_validations",
             Self::Evidence(refusal) => refusal.code(),
             Self::OnlyAPerson { .. } => "only_a_person",
+            Self::Restricted { .. } => "restricted",
+            Self::NotRestricted { .. } => "not_restricted",
             Self::PageSettled { .. } => "page_settled",
             Self::BadMerge { .. } => "bad_merge",
             Self::WentOn { .. } => "went_on",

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use crate::{
     incident::{
-        checks::Checks, claims::Claims, evidence::Evidence, life::Life, paging::Paging, roles::Roles, room::Room,
-        tasks::Tasks,
+        access::Access, checks::Checks, claims::Claims, evidence::Evidence, life::Life, paging::Paging, roles::Roles,
+        room::Room, tasks::Tasks,
     },
     time::Timestamp,
 };
@@ -23,6 +23,7 @@ pub struct Incident {
     pub(super) tasks: Tasks,
     pub(super) checks: Checks,
     pub(super) evidence: Evidence,
+    pub(super) access: Access,
     pub(super) last_event: Timestamp,
     /// Version of the last event; the first is 0.
     pub(super) version: u64,

@@ -125,6 +125,9 @@ pub struct Review {
     /// What checks said that was recorded.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<CheckRow>,
+    /// Who could look and who did, where it was restricted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub access: Vec<Sentence>,
     /// What this document cannot show because it was not seen, not kept or not learned.
     pub gaps: Vec<Sentence>,
     /// For people to fill.

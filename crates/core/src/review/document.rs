@@ -72,6 +72,7 @@ pub(super) fn compose(review: &Review) -> Vec<Block> {
     blocks.extend(people(review));
     blocks.extend(tasks(review));
     blocks.extend(recovery(review));
+    blocks.extend(access(review));
     blocks.extend(sentences("Gaps", &review.gaps));
     for (title, entries) in
         [("Contributing factors", &review.contributing_factors), ("Action items", &review.action_items)]
@@ -319,6 +320,15 @@ fn tasks(review: &Review) -> Vec<Block> {
         blocks.push(Block::List(review.left_open.iter().map(said).collect()));
     }
     blocks
+}
+
+/// Only where it was restricted.
+fn access(review: &Review) -> Vec<Block> {
+    if review.access.is_empty() {
+        return Vec::new();
+    }
+    let said = |sentence: &Sentence| vec![text(&sentence.text), text(" "), Piece::Cite(sentence.log_indexes.clone())];
+    vec![heading("Who could look"), Block::List(review.access.iter().map(said).collect())]
 }
 
 /// Only where there was anything: most incidents of a house without checks would have an empty heading.

@@ -79,6 +79,7 @@ pub(super) fn draft(events: &[Entry], context: &Context<'_>) -> Result<Review, U
         left_open: fold.tasks.left_open,
         recovery: fold.checked.sentences,
         checks: fold.checked.rows,
+        access: fold.access,
         gaps: fold.gaps,
         contributing_factors: Vec::new(),
         action_items: Vec::new(),
@@ -131,6 +132,7 @@ pub(super) struct Fold<'a> {
     roles: Vec<RoleRow>,
     tasks: Tasks,
     checked: Checked,
+    access: Vec<Sentence>,
     gaps: Vec<Sentence>,
 }
 
@@ -158,6 +160,7 @@ impl<'a> Fold<'a> {
             roles: Vec::new(),
             tasks: Tasks::default(),
             checked: Checked::default(),
+            access: Vec::new(),
             gaps: Vec::new(),
         }
     }
@@ -211,6 +214,10 @@ impl<'a> Fold<'a> {
             }
             IncidentEvent::Tasks(event) => self.tasks.take(at, index, event, self.names),
             IncidentEvent::Checks(event) => self.checked.take(at, index, event, self.names),
+            IncidentEvent::Access(_) => {
+                let text = format!("{at}: {}.", words::line(event, self.names).trim_end_matches('.'));
+                self.access.push(Sentence { text, log_indexes: vec![index] });
+            }
             IncidentEvent::Life(event) => self.live(at, index, event),
             IncidentEvent::Claims(ClaimsEvent::SignalUnanswered { to: None, .. })
             | IncidentEvent::Paging(PagingEvent::HandedOver { .. }) => {

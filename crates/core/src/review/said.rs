@@ -21,7 +21,8 @@ pub(super) fn withdrawn(events: &[Entry]) -> BTreeSet<MessageId> {
         | IncidentEvent::Paging(_)
         | IncidentEvent::Tasks(_)
         | IncidentEvent::Checks(_)
-        | IncidentEvent::Evidence(_) => None,
+        | IncidentEvent::Evidence(_)
+        | IncidentEvent::Access(_) => None,
     });
     taken_back.collect()
 }

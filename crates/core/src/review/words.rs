@@ -6,8 +6,8 @@ use super::{Names, Reading};
 use crate::{
     id::{CheckId, PersonId, ServiceId},
     incident::{
-        Actor, ChecksEvent, ClaimsEvent, IncidentEvent, LifeEvent, MessageKind, PageOutcome, PageReason, PagingEvent,
-        RolesEvent, RoomEvent, TasksEvent, unmet::Judged,
+        AccessEvent, Actor, ChecksEvent, ClaimsEvent, IncidentEvent, LifeEvent, MessageKind, PageOutcome, PageReason,
+        PagingEvent, RolesEvent, RoomEvent, TasksEvent, unmet::Judged,
     },
     policy::Whom,
     resource::Resource,
@@ -96,6 +96,7 @@ pub(super) fn line(event: &IncidentEvent, names: &Names<'_>) -> String {
         IncidentEvent::Tasks(event) => of_tasks(event, names),
         IncidentEvent::Checks(event) => of_checks(event, names),
         IncidentEvent::Evidence(event) => super::evidence::line(event, names),
+        IncidentEvent::Access(event) => of_access(event, names),
     }
 }
 
@@ -349,6 +350,29 @@ fn of_checks(event: &ChecksEvent, names: &Names<'_>) -> String {
     }
 }
 
+fn of_access(event: &AccessEvent, names: &Names<'_>) -> String {
+    let of = |whom: &Whom| match whom {
+        Whom::Person(person) => names.person(person),
+        Whom::Schedule(_) | Whom::Policy(_) | Whom::Targets(_) => whom.to_string(),
+    };
+    match event {
+        AccessEvent::Restricted { by, code_name, reason, members } => {
+            let members: Vec<String> = members.iter().map(of).collect();
+            let inside = if members.is_empty() { "nobody yet".to_owned() } else { members.join(", ") };
+            format!("{} restricted it as {code_name}, inside: {inside}: {reason}", names.actor(by))
+        }
+        AccessEvent::LetIn { by, whom, reason } => format!("{} let {} in: {reason}", names.actor(by), of(whom)),
+        AccessEvent::PutOut { by, whom, reason } => format!("{} put {} out: {reason}", names.actor(by), of(whom)),
+        AccessEvent::RestrictionLifted { by, reason } => {
+            format!("{} lifted the restriction: {reason}", names.actor(by))
+        }
+        AccessEvent::GlassBroken { by, reason } => {
+            format!("{} broke the glass and came in uninvited: {reason}", names.person(by))
+        }
+        AccessEvent::Read { by, part } => format!("{} read {}", names.person(by), part.words()),
+    }
+}
+
 /// What other clocks said about an event.
 pub(super) fn readings(event: &IncidentEvent) -> Vec<Reading> {
     match event {
@@ -390,6 +414,7 @@ pub(super) fn readings(event: &IncidentEvent) -> Vec<Reading> {
         | IncidentEvent::Tasks(_)
         | IncidentEvent::Checks(_)
         | IncidentEvent::Evidence(_)
+        | IncidentEvent::Access(_)
         | IncidentEvent::Room(_) => Vec::new(),
     }
 }

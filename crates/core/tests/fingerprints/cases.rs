@@ -6,8 +6,8 @@ use quarterdeck_core::{
     incident::{
         IncidentEvent, PageReason, SeverityChange,
         event::{
-            ChecksEvent as K, ClaimsEvent as C, EvidenceEvent as E, LifeEvent as L, PagingEvent as P, RolesEvent as W,
-            RoomEvent as R, TasksEvent as T,
+            AccessEvent as A, ChecksEvent as K, ClaimsEvent as C, EvidenceEvent as E, LifeEvent as L, PagingEvent as P,
+            RolesEvent as W, RoomEvent as R, TasksEvent as T,
         },
         evidence::{
             Digest,
@@ -150,6 +150,18 @@ pub(crate) const EVIDENCE: Cases<IncidentEvent> = &[
 fn judged(d: &mut Draw, verdict: Verdict) -> Judged {
     Judged { check: any(d), verdict, seen: any(d), at: any(d), took_ms: any(d) }
 }
+
+pub(crate) const ACCESS: Cases<IncidentEvent> = &[
+    ("restricted.v1", |d| {
+        let members = (0..d.below(3)).map(|_| any(d)).collect();
+        A::Restricted { by: any(d), code_name: any(d), reason: any(d), members }.into()
+    }),
+    ("let_in.v1", |d| A::LetIn { by: any(d), whom: any(d), reason: any(d) }.into()),
+    ("put_out.v1", |d| A::PutOut { by: any(d), whom: any(d), reason: any(d) }.into()),
+    ("restriction_lifted.v1", |d| A::RestrictionLifted { by: any(d), reason: any(d) }.into()),
+    ("glass_broken.v1", |d| A::GlassBroken { by: any(d), reason: any(d) }.into()),
+    ("read.v1", |d| A::Read { by: any(d), part: any(d) }.into()),
+];
 
 pub(crate) const TASKS: Cases<IncidentEvent> = &[
     ("task_added.v1", |d| {

@@ -11,9 +11,11 @@ use quarterdeck_core::{
     account::Account,
     chain::{Address, B256, BlockRef, Bytes, ChainId, Gap, GapKind},
     id::{Id, Kind, Name},
-    incident::{Actor, MessageKind, Origin, PageOutcome, PageReason, ResponseRole, Severity, tasks::event::Against},
+    incident::{
+        Actor, MessageKind, Origin, PageOutcome, PageReason, Part, ResponseRole, Severity, tasks::event::Against,
+    },
     money::Usd,
-    policy::{EscalationPolicy, Target, Tier},
+    policy::{EscalationPolicy, Target, Tier, Whom},
     priority::{Score, Term},
     resource::Resource,
     signal::{ChainPosition, Explanation, Facts, Fingerprint, Loudness, Number, Signal, SignalChange, SignalStatus},
@@ -165,6 +167,22 @@ impl Drawn for Vec<Against> {
         (0..draw.below(3)).map(|_| against(draw)).collect()
     }
 }
+impl Drawn for Whom {
+    fn drawn(draw: &mut Draw) -> Self {
+        match draw.below(3) {
+            0 => Self::Person(Drawn::drawn(draw)),
+            1 => Self::Schedule(Drawn::drawn(draw)),
+            _ => Self::Policy(Drawn::drawn(draw)),
+        }
+    }
+}
+
+impl Drawn for Part {
+    fn drawn(draw: &mut Draw) -> Self {
+        draw.one_of(&Self::ALL)
+    }
+}
+
 impl Drawn for ResponseRole {
     fn drawn(draw: &mut Draw) -> Self {
         draw.one_of(&[Self::Commander, Self::Operations, Self::Communications, Self::Scribe])

@@ -38,6 +38,7 @@ pub fn compose(incident: Option<&Incident>, delivery: &Delivery, sending: Sendin
     let repeat = repeated || record.is_some_and(|record| record.reason == PageReason::MayHaveArrived);
     let person = setting.roster.people.get(person).map_or(person.as_str(), |person| person.name.as_str());
     let text = match (incident, delivery.kind) {
+        (Some(incident), kind) if incident.restriction().is_some() => restricted_text(incident, kind, record, repeat),
         (Some(incident), DeliveryKind::Page) => page_text(incident, record, repeat, setting),
         (Some(incident), DeliveryKind::AllClear) => all_clear_text(incident, setting),
         (Some(incident), DeliveryKind::HandedOver) => handed_over_text(incident, setting),
@@ -53,7 +54,7 @@ pub fn compose(incident: Option<&Incident>, delivery: &Delivery, sending: Sendin
         severity: incident.map_or(Severity::Sev1, Incident::severity),
         title: incident.map_or_else(
             || unreadable_title(delivery.incident),
-            |incident| shortened(&incident.headline(), TITLE_BYTES_MAX),
+            |incident| shortened(&incident.name_outside(), TITLE_BYTES_MAX),
         ),
         text,
         person: person.to_owned(),
@@ -148,6 +149,30 @@ const UNREADABLE_TEXT: &str = "You were to be paged for it, and the history of t
 
 fn unreadable_title(incident: IncidentId) -> String {
     format!("{incident}: its history cannot be read")
+}
+
+/// What leaves the house of a restricted incident: how bad it is and why the reader is needed, in the words of no signal and no person.
+fn restricted_text(incident: &Incident, kind: DeliveryKind, record: Option<&PageRecord>, repeat: bool) -> String {
+    let mut lines = Vec::new();
+    if incident.is_drill() {
+        lines.push(DRILL_TEXT.to_owned());
+    }
+    match kind {
+        DeliveryKind::AllClear => lines.push("It is over. No answer is needed.".to_owned()),
+        DeliveryKind::HandedOver => {
+            lines.push("It was handed over to another team. No answer is needed from you.".to_owned());
+        }
+        DeliveryKind::Page | DeliveryKind::Notice => {
+            lines.push("Restricted: what it is about is on its page, for those inside. You are.".to_owned());
+            let number = incident.severity().number();
+            lines.push(format!("How bad: {number} of 5, where 1 is the worst."));
+            lines.extend(record.map(|record| format!("Why you, why now: {}.", why(&record.reason))));
+        }
+    }
+    if repeat {
+        lines.push("This page may have reached you before: it is a repeat.".to_owned());
+    }
+    lines.join("\n")
 }
 
 fn page_text(incident: &Incident, record: Option<&PageRecord>, repeat: bool, setting: &Setting) -> String {

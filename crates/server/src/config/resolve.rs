@@ -9,6 +9,7 @@ mod bounds;
 mod addresses;
 mod wallets;
 mod roles;
+mod restrict;
 mod response;
 mod twice;
 mod watching;
@@ -68,6 +69,7 @@ pub(super) fn resolve(
     let mut setting = setting;
     let mut probes = BTreeMap::new();
     if let Some(setting) = &mut setting {
+        setting.rules.restrict = restrict::rules(&file, (&setting.roster, &setting.catalogue), &mut mistakes);
         (setting.rules.validation, probes) = checks::validation(&file, (&setting.catalogue, &sources), &mut mistakes);
     }
     let heartbeat = heartbeat(file.heartbeat.as_ref(), parts, &mut mistakes);

@@ -39,6 +39,8 @@ pub struct File {
     #[serde(default)]
     pub(super) role: Vec<RoleSection>,
     #[serde(default)]
+    pub(super) restrict: Vec<RestrictSection>,
+    #[serde(default)]
     pub(super) service: Vec<ServiceSection>,
     #[serde(default)]
     pub(super) wallet: Vec<WalletSection>,
@@ -218,6 +220,20 @@ pub(super) struct RoleSection {
     pub(super) people: Vec<String>,
     #[serde(default)]
     pub(super) schedules: Vec<String>,
+}
+
+/// Which incidents are restricted from the start, and who is inside.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RestrictSection {
+    #[serde(default)]
+    pub(super) services: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) detectors: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) key_compromise: bool,
+    #[serde(default)]
+    pub(super) members: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -50,7 +50,7 @@ fn value(field: &Field, text: &str) -> Result<Option<Value>, Refused> {
         | FieldKind::Key => (!text.is_empty()).then(|| json!(text)),
         FieldKind::Task | FieldKind::Check | FieldKind::When => (!text.trim().is_empty()).then(|| json!(text.trim())),
         // One on each line, or with commas between.
-        FieldKind::Resources => {
+        FieldKind::Resources | FieldKind::People => {
             let each = text.split(['\n', ',']).map(str::trim).filter(|one| !one.is_empty());
             Some(json!(each.collect::<Vec<&str>>()))
         }

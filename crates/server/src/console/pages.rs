@@ -83,6 +83,26 @@ pub(super) struct Lost {
     pub hint: String,
 }
 
+/// An incident for whoever may not look into it.
+#[derive(Template)]
+#[template(path = "outside.html")]
+pub(super) struct Outside {
+    /// Around it.
+    pub frame: Frame,
+    /// Which incident.
+    pub id: String,
+    /// Its code name.
+    pub name: String,
+    /// How bad it is.
+    pub severity: String,
+    /// Where it stands.
+    pub phase: String,
+    /// What to do.
+    pub hint: String,
+    /// Whether the visitor may come in uninvited.
+    pub breaks_glass: bool,
+}
+
 /// What is filled into the form by which somebody declares an incident. A box that is not ticked is not sent.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]

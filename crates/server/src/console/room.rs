@@ -96,7 +96,7 @@ pub(super) async fn render(app: &Shared, visitor: &Caller, id: &str, attempt: At
     let setting = &app.live.now().setting;
     let template = talk::RoomPage {
         frame: frame(app, Some(visitor), "incidents"),
-        sum: views::summary(&IncidentRow::of(&incident)),
+        sum: views::summary(&IncidentRow::inside(&incident)),
         lines: lines(&room.incident, room.messages.clone()),
         absent: absent(setting, &incident),
         kept: talk::kept(&room),
@@ -163,7 +163,7 @@ fn parts(setting: &Setting, update: &Update) -> Vec<Told> {
     }
     if let Some(beside) = beside {
         let room = room_of(setting, incident, beside);
-        let sum = views::summary(&IncidentRow::of(incident));
+        let sum = views::summary(&IncidentRow::inside(incident));
         tell("head", talk::RoomHead { sum, room: room.clone() }.render());
         tell("side", talk::RoomSide { absent: absent(setting, incident), kept: talk::kept(&room), room }.render());
     }

@@ -14,7 +14,7 @@ use super::{Asked, On, frame, page, pages, query, sorry};
 use crate::{
     auth::Caller,
     engine::signals::{ReadBack, read_back},
-    http::{Refused, Shared, Viewer, incidents, views},
+    http::{Refused, Shared, Viewer, incidents, signals::may_see, views},
 };
 use quarterdeck_store::SignalFilter;
 
@@ -46,7 +46,7 @@ async fn list(On(Viewer(visitor)): On<Viewer>, State(app): State<Shared>, Asked(
 }
 
 async fn show(app: &Shared, visitor: &Caller, wanted: &Wanted) -> Result<Response, Refused> {
-    let (list, more) = gather(app, wanted).await?;
+    let (list, more) = gather(app, visitor, wanted).await?;
     let given = |text: &String| if text.is_empty() { None } else { Some(text.clone()) };
     let address = |last: Option<(Timestamp, SignalId)>| {
         let (before, id) = last.map(|(at, id)| (at.to_string(), id.to_string())).unzip();
@@ -80,8 +80,17 @@ async fn show(app: &Shared, visitor: &Caller, wanted: &Wanted) -> Result<Respons
 }
 
 /// The signals of a page, and where the next one begins if there may be more.
-async fn gather(app: &Shared, wanted: &Wanted) -> Result<(Vec<Signal>, Option<(Timestamp, SignalId)>), Refused> {
+async fn gather(
+    app: &Shared,
+    visitor: &Caller,
+    wanted: &Wanted,
+) -> Result<(Vec<Signal>, Option<(Timestamp, SignalId)>), Refused> {
     let mut filter = filter(wanted)?;
+    let inside = filter.incident;
+    if let Some(id) = inside {
+        may_see(app, visitor, id).await?;
+    }
+    let board = app.engine.published().board();
     let (mut found, mut seen) = (Vec::new(), 0);
     loop {
         let rows = app.store.signals(&filter).await?;
@@ -91,7 +100,9 @@ async fn gather(app: &Shared, wanted: &Wanted) -> Result<(Vec<Signal>, Option<(T
             seen += 1;
             let place = (one.row.observed, one.row.id);
             (filter.before, filter.before_id) = (Some(place.0), Some(place.1));
-            if wanted.detector.is_empty() || is_of(&back, &wanted.detector) {
+            // Those of a restricted incident are shown to whoever asks for them and is inside.
+            let hidden = one.row.incident.is_some_and(|id| Some(id) != inside && board.is_restricted(id));
+            if !hidden && (wanted.detector.is_empty() || is_of(&back, &wanted.detector)) {
                 found.extend(views::shown(&one.row, back));
             }
             if found.len() == SHOWN || seen == READ_MAX {

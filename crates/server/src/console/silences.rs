@@ -63,7 +63,7 @@ async fn show(On(Viewer(visitor)): On<Viewer>, State(app): State<Shared>, Asked(
     let filled = !wanted.signal.is_empty();
     if filled {
         let observed = Some(wanted.observed.as_str()).filter(|text| !text.is_empty());
-        match signals::find_one(&app, &wanted.signal, observed).await {
+        match signals::find_one(&app, &visitor, &wanted.signal, observed).await {
             Ok(signal) => form.matchers = lines(&signal),
             Err(refused) => return sorry(&app, Some(&visitor), &refused),
         }

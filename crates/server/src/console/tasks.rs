@@ -22,10 +22,10 @@ struct Whose {
 async fn show(On(Viewer(visitor)): On<Viewer>, State(app): State<Shared>, Asked(whose): Asked<Whose>) -> Response {
     let mine = whose.mine.is_some();
     let list = match (mine, &visitor.person) {
-        (true, Some(person)) => tasks::open(&app, Some(person)),
+        (true, Some(person)) => tasks::open(&app, &visitor, Some(person)),
         // A token that belongs to no person has no tasks.
         (true, None) => Vec::new(),
-        (false, _) => tasks::open(&app, None),
+        (false, _) => tasks::open(&app, &visitor, None),
     };
     let template =
         pages::Tasks { frame: frame(&app, Some(&visitor), "tasks"), mine, list, held: tasks::all_held(&app) };

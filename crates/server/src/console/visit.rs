@@ -32,7 +32,7 @@ where
     }
 }
 
-fn turn_away(parts: &Parts, app: &Shared, refused: &Refused) -> Response {
+pub(super) fn turn_away(parts: &Parts, app: &Shared, refused: &Refused) -> Response {
     if refused.parts().0 != StatusCode::UNAUTHORIZED {
         return sorry(app, caller(parts, app, Role::Viewer).ok().as_ref(), refused);
     }

@@ -151,7 +151,8 @@ fn standing(app: &Shared, guest: &Guest) -> Vec<(LabelSet, GettableAlert)> {
         let alert = alert(app, &loose.signal, &[NOBODY], status, now);
         claims.entry(loose.signal.fingerprint).or_insert((LabelSet::new(), alert));
     }
-    for incident in board.incidents() {
+    // What is claimed of a restricted incident is for those inside, and a monitor's key is nobody's.
+    for incident in board.incidents().filter(|incident| incident.restriction().is_none()) {
         let group: LabelSet = [("incident".to_owned(), incident.id().to_string())].into();
         let receiver = incident.escalation().policy.id.as_str();
         for attached in incident.signals().values().filter(|attached| attached.is_live()) {

@@ -11,12 +11,12 @@ use quarterdeck_core::{
     id::IncidentId,
     incident::{
         Command as Decided, LifeCommand, Refusal,
-        offer::{COMMANDS, CommandKind, Given},
+        offer::{BREAK_GLASS, COMMANDS, CommandKind, FieldKind, Given},
     },
 };
 use serde_json::Value;
 
-use super::{Body, InPath, Refused, Responder, Shared, incidents::parse, tasks, views, with_role};
+use super::{Body, InPath, Refused, Responder, Shared, incidents::parse, inside, tasks, views, with_role};
 use crate::{
     auth::{Caller, Role},
     engine::{Answer, Work},
@@ -54,6 +54,14 @@ pub async fn command(
 pub async fn carry_out(app: &Shared, caller: &Caller, id: IncidentId, command: &Command) -> Result<Done, Refused> {
     let (kind, given) = request(command)?;
     with_role(caller.clone(), Role::giving(kind.right))?;
+    let published = app.engine.published();
+    for id in [Some(id), other(kind, &given)].into_iter().flatten() {
+        // Whoever is outside asks one thing: to come in.
+        let known = published.incident(id).await?.filter(|_| kind.word != BREAK_GLASS);
+        if let Some(incident) = known.filter(|incident| !inside::is_inside(app, caller, incident)) {
+            return Err(inside::outside(&incident).into());
+        }
+    }
     let mut command = kind.command(caller.actor(), &given)?;
     if let Decided::Life(LifeCommand::Resolve { closing, .. }) = &mut command {
         // What was good a moment ago need not be asked again.
@@ -79,6 +87,12 @@ pub async fn carry_out(app: &Shared, caller: &Caller, id: IncidentId, command: &
     };
     let watched_until = incident.watched_until().filter(|_| kind.word == "resolve").map(|until| until.to_string());
     Ok(Done { summary, log_index, offers: views::offers(&incident, caller.role.right()), left_open, watched_until })
+}
+
+/// The second incident of a command that names one.
+fn other(kind: &CommandKind, given: &Given) -> Option<IncidentId> {
+    let field = kind.fields.iter().find(|field| field.kind == FieldKind::Incident)?;
+    given.written(field.name)?.parse().ok()
 }
 
 /// Where checks that are out of date stand in the way of an end, they are made now, so that the next try knows.
@@ -134,6 +148,8 @@ async fn refused(app: &Shared, caller: &Caller, refusal: Refusal) -> Refused {
         | Refusal::TooManyValidations { .. }
         | Refusal::OnlyAPerson { .. }
         | Refusal::Evidence(_)
+        | Refusal::Restricted { .. }
+        | Refusal::NotRestricted { .. }
         | Refusal::PageSettled { .. }
         | Refusal::SetAside { .. }
         | Refusal::BadMerge { .. }

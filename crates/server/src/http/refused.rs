@@ -134,8 +134,9 @@ impl From<Refusal> for Refused {
                 | EvidenceRefusal::NotHeld { .. }
                 | EvidenceRefusal::TooManyHolds { .. },
             )
+            | Refusal::NotRestricted { .. }
             | Refusal::TooLong { .. } => StatusCode::CONFLICT,
-            Refusal::OnlyAPerson { .. } => StatusCode::FORBIDDEN,
+            Refusal::OnlyAPerson { .. } | Refusal::Restricted { .. } => StatusCode::FORBIDDEN,
             Refusal::TooFast { .. } => StatusCode::TOO_MANY_REQUESTS,
         };
         let refused = Self::new(status, refusal.code(), refusal.to_string());

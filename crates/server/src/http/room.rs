@@ -142,6 +142,7 @@ const SEEN_EVERY: Duration = Duration::from_secs(30);
 struct Listener {
     app: Shared,
     incident: IncidentId,
+    who: Caller,
     person: Option<PersonId>,
     updates: broadcast::Receiver<Arc<Update>>,
     seen: tokio::time::Interval,
@@ -170,6 +171,7 @@ pub async fn listen(
     let listener = Listener {
         updates: app.rooms.listen(id, sources),
         incident: id,
+        who: caller.clone(),
         person: caller.person.clone(),
         seen: tokio::time::interval(SEEN_EVERY),
         face,
@@ -195,6 +197,11 @@ impl Listener {
                     continue;
                 }
             };
+            // Who may look changes while somebody listens: asked of the incident as it is now, before each update.
+            let may = |incident: Arc<Incident>| super::inside::is_inside(&self.app, &self.who, &incident);
+            if !self.app.engine.published().board().shared(self.incident).is_none_or(may) {
+                return None;
+            }
             match update {
                 Ok(update) => self.take(&update),
                 Err(RecvError::Lagged(_)) => self.waiting.push_back(missed()),

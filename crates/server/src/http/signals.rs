@@ -3,7 +3,8 @@
 use axum::{Json, Router, extract::State, routing::get};
 use quarterdeck_api::{Detector, ErrorBody, Param, Signal};
 use quarterdeck_core::{
-    id::{BadId, SignalId},
+    id::{BadId, IncidentId, SignalId},
+    incident::Part,
     signal::SignalStatus,
     time::Timestamp,
 };
@@ -13,11 +14,11 @@ use serde::Deserialize;
 use super::{
     Asked, InPath, Refused, Shared, Viewer,
     extract::parameter,
-    health,
+    health, inside,
     paged::{Paged, address},
     views,
 };
-use crate::engine::read;
+use crate::{auth::Caller, engine::read};
 use quarterdeck_store::SignalFilter;
 
 /// Signals in one list unless told otherwise: a screen or two.
@@ -49,15 +50,15 @@ pub struct ListQuery {
     params(("incident" = Option<String>, Query), ("status" = Option<String>, Query), ("before" = Option<String>, Query, description = "only those seen before this instant"), ("before_id" = Option<String>, Query, description = "with `before`: also those seen at that very instant whose id is lower"), ("limit" = Option<usize>, Query, description = "100 by default, 1,000 at most")),
     responses((status = 200, body = Vec<Signal>, headers(("link" = String, description = "where there may be more: the address of the next page, as RFC 8288 has it, with `rel=next`"))), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody)))]
 pub async fn list(
-    _: Viewer,
+    Viewer(caller): Viewer,
     State(app): State<Shared>,
     Asked(query): Asked<ListQuery>,
 ) -> Result<Paged<Signal>, Refused> {
-    find(&app, &query).await
+    find(&app, &caller, &query).await
 }
 
 /// Signals as the query wants them.
-async fn find(app: &Shared, query: &ListQuery) -> Result<Paged<Signal>, Refused> {
+async fn find(app: &Shared, caller: &Caller, query: &ListQuery) -> Result<Paged<Signal>, Refused> {
     let status = match query.status.as_deref() {
         None => None,
         Some(word) => Some(status(word)?),
@@ -65,6 +66,9 @@ async fn find(app: &Shared, query: &ListQuery) -> Result<Paged<Signal>, Refused>
     let before = query.before.as_deref().map(|text| parameter("before", text)).transpose()?;
     let before_id = query.before_id.as_deref().map(|text| parameter("before_id", text)).transpose()?;
     let incident = query.incident.as_deref().map(|text| parameter("incident", text)).transpose()?;
+    if let Some(id) = incident {
+        may_see(app, caller, id).await?;
+    }
     let limit = query.limit.unwrap_or(LIST).clamp(1, LIST_MAX);
     let found = app.store.signals(&SignalFilter { incident, status, before, before_id, limit }).await?;
     let last = found.last().filter(|_| found.len() == limit).map(|last| last.row);
@@ -82,7 +86,7 @@ async fn find(app: &Shared, query: &ListQuery) -> Result<Paged<Signal>, Refused>
             ],
         )
     });
-    Ok(Paged { items: views::listed_signals(app.engine.published(), &found).await?, next })
+    Ok(Paged { items: views::listed_signals(app.engine.published(), &found, incident).await?, next })
 }
 
 fn status(word: &str) -> Result<SignalStatus, Refused> {
@@ -106,16 +110,16 @@ pub struct SeenQuery {
     params(("id" = String, Path), ("observed" = Option<String>, Query, description = "its `observed`; needed for one that belongs to no incident and is not among the latest 10,000 of those")),
     responses((status = 200, body = Signal), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
 pub async fn show(
-    _: Viewer,
+    Viewer(caller): Viewer,
     State(app): State<Shared>,
     InPath(id): InPath,
     Asked(query): Asked<SeenQuery>,
 ) -> Result<Json<Signal>, Refused> {
-    find_one(&app, &id, query.observed.as_deref()).await.map(Json)
+    find_one(&app, &caller, &id, query.observed.as_deref()).await.map(Json)
 }
 
 /// One signal by its id, as far as it is remembered, or by its id and the instant at which it was seen.
-pub async fn find_one(app: &Shared, id: &str, observed: Option<&str>) -> Result<Signal, Refused> {
+pub async fn find_one(app: &Shared, caller: &Caller, id: &str, observed: Option<&str>) -> Result<Signal, Refused> {
     let id: SignalId = id.parse().map_err(|error: BadId| Refused::bad_request(error.to_string()))?;
     let observed = match observed {
         Some(text) => Some(parameter("observed", text)?),
@@ -126,7 +130,19 @@ pub async fn find_one(app: &Shared, id: &str, observed: Option<&str>) -> Result<
         None => None,
     };
     let found = found.ok_or_else(|| Refused::not_found(format!("no signal {id}")))?;
+    if let Some(incident) = found.row.incident {
+        may_see(app, caller, incident).await?;
+    }
     views::listed_signal(app.engine.published(), found).await
+}
+
+/// Signals of a restricted incident are for those inside.
+pub async fn may_see(app: &Shared, caller: &Caller, id: IncidentId) -> Result<(), Refused> {
+    if !app.engine.published().board().is_restricted(id) {
+        return Ok(());
+    }
+    let incident = app.engine.published().incident(id).await?.ok_or_else(|| views::not_here(app, id))?;
+    inside::may_look(app, caller, &incident, Part::Signal).await
 }
 
 /// When a signal was seen, as far as the board knows it: of one whose incident is cold, its history does.

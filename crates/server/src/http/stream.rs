@@ -18,10 +18,13 @@ use quarterdeck_core::journal::{Body, Stream as LogStream};
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 
 use super::{Presented, Refused, Shared, Viewer, presented};
-use crate::engine::News;
+use crate::engine::{News, Published, read};
 
 /// A line without meaning this often, so that proxies keep the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// The kind that is told of every event of a restricted incident.
+const RESTRICTED: &str = "restricted";
 
 /// How often we look whether a session's time is over.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
@@ -35,8 +38,9 @@ pub fn routes() -> Router<Shared> {
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", security(("token" = [])), responses((status = 200, description = "text/event-stream"), (status = 401, body = ErrorBody), (status = 503, body = ErrorBody)))]
 pub async fn events(_: Viewer, State(app): State<Shared>, headers: HeaderMap) -> Result<impl IntoResponse, Refused> {
     let news = BroadcastStream::new(app.engine.published().news.subscribe());
-    let stream = news.map(|news| match news {
-        Ok(news) => event(&news),
+    let published = Arc::clone(app.engine.published());
+    let stream = news.map(move |news| match news {
+        Ok(news) => event(&news, &published),
         Err(BroadcastStreamRecvError::Lagged(count)) => Event::default().event("missed").data(count.to_string()),
     });
     told(app, &headers, stream)
@@ -86,7 +90,8 @@ async fn over_with_session(app: &Shared, held: Option<String>) {
     }
 }
 
-fn event(news: &News) -> Event {
+/// Of a restricted incident that something changed, and not what: a listener stays, and who may look changes.
+fn event(news: &News, published: &Published) -> Event {
     let recorded = &news.recorded;
     let name = match &recorded.body {
         Body::Incident(_) => "incident",
@@ -96,8 +101,10 @@ fn event(news: &News) -> Event {
         LogStream::Incident(id) => Some(id.to_string()),
         LogStream::Journal => None,
     };
+    let hidden = recorded.stream.incident().is_some_and(|id| read(&published.board).is_restricted(id));
+    let kind = if hidden { RESTRICTED } else { recorded.body.kind() };
     let data = serde_json::json!({
-        "incident": incident, "kind": recorded.body.kind(), "at": recorded.at, "log_index": news.index,
+        "incident": incident, "kind": kind, "at": recorded.at, "log_index": news.index,
     });
     Event::default().event(name).id(news.index.to_string()).data(data.to_string())
 }

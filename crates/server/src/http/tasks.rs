@@ -15,7 +15,8 @@ use quarterdeck_core::{
 };
 use serde::Deserialize;
 
-use super::{Asked, Refused, Shared, Viewer, extract::parameter};
+use super::{Asked, Refused, Shared, Viewer, extract::parameter, inside};
+use crate::auth::Caller;
 
 /// Tasks in one answer: more than a person scrolls. The incidents are looked at worst first, so what is left out is the mildest.
 const TASKS_SHOWN: usize = 2_000;
@@ -48,21 +49,35 @@ pub async fn list(
         }
         Some(text) => Some(parameter("person", text)?),
     };
-    Ok(Json(open(&app, person.as_ref())))
+    Ok(Json(open(&app, &caller, person.as_ref())))
 }
 
-/// The tasks of [`list`].
-pub fn open(app: &Shared, person: Option<&PersonId>) -> Vec<Task> {
+/// The tasks of [`list`]. Those of a restricted incident are in nobody's list but that of whoever is on them or is to do them, and there by
+/// the code name.
+pub fn open(app: &Shared, caller: &Caller, person: Option<&PersonId>) -> Vec<Task> {
     let (board, now, in_force) = (app.engine.published().board(), app.clock.now(), app.live.now());
-    let mut incidents: Vec<&Incident> = board.incidents().filter(|incident| incident.is_open()).collect();
+    let own = person.is_some() && person == caller.person.as_ref();
+    let listed = |incident: &&Incident| {
+        incident.is_open() && (incident.restriction().is_none() || (own && inside::is_inside(app, caller, incident)))
+    };
+    let mut incidents: Vec<&Incident> = board.incidents().filter(listed).collect();
     incidents.sort_by_key(|incident| (std::cmp::Reverse(incident.severity()), incident.opened()));
     let all =
         incidents.into_iter().flat_map(|incident| incident.open_tasks().into_iter().map(move |task| (incident, task)));
     let theirs = all.filter(|(_, task)| person.is_none_or(|person| is_of(task, person, now)));
     theirs
         .take(TASKS_SHOWN)
-        .map(|(incident, task)| view(&board, incident, task, &in_force.setting.catalogue, now))
+        .map(|(incident, task)| outside(view(&board, incident, task, &in_force.setting.catalogue, now), incident))
         .collect()
+}
+
+/// A task as a list shows it.
+fn outside(task: Task, incident: &Incident) -> Task {
+    if incident.restriction().is_none() {
+        return task;
+    }
+    let title = incident.name_outside();
+    Task { title, by: String::new(), resources: Vec::new(), overridden: None, note: None, ..task }
 }
 
 /// Whether a person is on it, or is to do it.
@@ -120,7 +135,7 @@ pub fn view(board: &Board, incident: &Incident, task: &tasks::Task, catalogue: &
         id: task.id.to_string(),
         number: task.number,
         incident: incident.id().to_string(),
-        incident_title: incident.title().to_owned(),
+        incident_title: incident.restriction().map_or_else(|| incident.title().to_owned(), |it| it.code_name.clone()),
         title: task.title.clone(),
         by: task.by.to_string(),
         added: task.added.to_string(),

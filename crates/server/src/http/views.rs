@@ -7,7 +7,8 @@ use quarterdeck_core::{
     board::{Fate, IncidentRow},
     id::{IncidentId, PersonId},
     incident::{
-        Ask, Attached, Incident, PageOutcome, PageRecord, Refusal, ResponseRole,
+        Ask, Attached, Incident, PageOutcome, PageRecord, Part, Refusal, ResponseRole,
+        access::{Reading, Restriction},
         offer::{Field, FieldKind, Offer, Right},
     },
     priority::Score,
@@ -47,6 +48,7 @@ pub fn summary(row: &IncidentRow) -> api::IncidentSummary {
         stands_down: row.stands_down.map(|at| at.to_string()),
         unreached: row.unreached,
         looks_again: row.looks_again.map(|at| at.to_string()),
+        restricted: row.restricted,
     }
 }
 
@@ -62,7 +64,7 @@ pub async fn incident(
     let mut pages: Vec<_> = incident.pages().values().collect();
     pages.sort_by_key(|page| page.requested);
     Ok(api::Incident {
-        summary: summary(&IncidentRow::of(incident)),
+        summary: summary(&IncidentRow::inside(incident)),
         score: score(incident.score()),
         facts: facts(incident.facts()),
         signals: most_telling_first(incident)
@@ -98,6 +100,7 @@ pub async fn incident(
             &app.live.now().setting.catalogue,
             app.clock.now(),
         ),
+        restriction: incident.restriction().map(|inside| restriction(incident, inside)),
         merged_into: incident.merged_into().map(|into| into.to_string()),
         declared_by: incident.declared_by().map(ToString::to_string),
         acknowledged_until: incident.acknowledgement().map(|word| word.until.to_string()),
@@ -107,6 +110,28 @@ pub async fn incident(
         earlier,
         offers: offers(incident, right),
     })
+}
+
+/// Who is inside, and who looked at what.
+fn restriction(incident: &Incident, inside: &Restriction) -> api::Restriction {
+    let named = |people: &BTreeSet<PersonId>| people.iter().map(ToString::to_string).collect();
+    let reading = |((person, part), reading): (&(PersonId, Part), &Reading)| api::Reading {
+        person: person.to_string(),
+        part: part.words().to_owned(),
+        first: reading.first.to_string(),
+        last: reading.last.to_string(),
+        times: reading.times,
+    };
+    api::Restriction {
+        code_name: inside.code_name.clone(),
+        by: inside.by.to_string(),
+        reason: inside.reason.clone(),
+        since: inside.since.to_string(),
+        members: inside.members.iter().map(ToString::to_string).collect(),
+        came: named(&inside.came),
+        out: named(&inside.out),
+        readings: incident.readings().iter().map(reading).collect(),
+    }
 }
 
 /// Every role, the one that decides first.
@@ -174,6 +199,7 @@ pub fn offer(offer: &Offer) -> api::Offer {
             | FieldKind::Task
             | FieldKind::Check
             | FieldKind::Resources
+            | FieldKind::People
             | FieldKind::When => Vec::new(),
         },
         required: field.required,
@@ -306,8 +332,18 @@ pub fn signal(signal: &Signal, status: SignalStatus) -> api::Signal {
 
 /// The signals of a list, without those that were erased. One whose text is not what was written is there without it, and says so: it
 /// costs only itself.
-pub async fn listed_signals(published: &Published, found: &[FoundSignal]) -> Result<Vec<api::Signal>, Refused> {
-    let back = read_back(published, found).await?;
+/// Those of restricted incidents are left out, but for those of `inside`, into which whoever asks may look: the others are shown there.
+pub async fn listed_signals(
+    published: &Published,
+    found: &[FoundSignal],
+    inside: Option<IncidentId>,
+) -> Result<Vec<api::Signal>, Refused> {
+    let board = published.board();
+    let open = |one: &&FoundSignal| {
+        one.row.incident.is_none_or(|incident| Some(incident) == inside || !board.is_restricted(incident))
+    };
+    let found: Vec<FoundSignal> = found.iter().filter(open).cloned().collect();
+    let back = read_back(published, &found).await?;
     Ok(found.iter().zip(back).filter_map(|(found, back)| shown(&found.row, back)).collect())
 }
 

@@ -154,7 +154,9 @@ impl Speaker {
         ];
         let waiting = || board.incidents().filter(|incident| incident.wants_answer());
         lines.extend(
-            waiting().take(NAMED_MAX).map(|it| format!("Nobody has {}: {} {}", it.id(), it.severity(), it.title())),
+            waiting()
+                .take(NAMED_MAX)
+                .map(|it| format!("Nobody has {}: {} {}", it.id(), it.severity(), it.name_outside())),
         );
         let more = waiting().count().saturating_sub(NAMED_MAX);
         if more > 0 {

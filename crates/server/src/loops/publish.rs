@@ -143,6 +143,7 @@ impl Publisher {
             let events = self.store.events(begin, wanted).await?;
             self.look_at(&events);
             erased.extend(erased_by(&events));
+            let events = self.withhold(events, &mut erased);
             let (nodes, root) = (self.published.tree.upper(), self.root.clone());
             self.blocking(move || write_slice(&nodes, &root, done, to, events)).await?;
             done = to;
@@ -152,6 +153,24 @@ impl Publisher {
         let (root, key) = (self.root.clone(), self.key.clone());
         self.blocking(move || write_head(&root, &checkpoint, &key)).await?;
         Ok(head.size)
+    }
+
+    /// Leaves out the bodies of restricted incidents: the folder is made to be handed on, and a leaf proves without its body. Those that
+    /// were written before their incident was restricted are taken out again, like what was erased. Once the restriction is lifted later
+    /// events are published; what was left out is in a bundle, or in a folder made anew.
+    fn withhold(&self, mut events: Vec<StoredEvent>, taken_out: &mut Vec<(Stream, Vec<u64>)>) -> Vec<StoredEvent> {
+        let board = self.published.board();
+        for event in &mut events {
+            let Ok(Stream::Incident(id)) = event.stream.parse::<Stream>() else { continue };
+            if !board.is_restricted(id) {
+                continue;
+            }
+            if event.content.json().is_some_and(|json| json.contains("restricted.v1")) {
+                taken_out.push((Stream::Incident(id), (0..=event.version).collect()));
+            }
+            event.content = Content::Erased;
+        }
+        events
     }
 
     /// Tells of bodies that are not what their entries commit to. They are published as they are stored: left out they would pass for

@@ -90,6 +90,13 @@ impl Mirror {
             return Ok(());
         };
         let incident = self.goes_on_as(incident);
+        if self.app.engine.published().board().is_restricted(incident) {
+            // An edit or a withdrawal changes nothing either; whoever writes is told once a message, as of any refusal.
+            if let Spoken::Said { .. } = &one.what {
+                self.refuse(one, "it is restricted, and goes on in its own room").await;
+            }
+            return Ok(());
+        }
         match &one.what {
             Spoken::Said { text, answers } => self.said(incident, one, text, answers.as_deref()).await,
             Spoken::Edited { of, text } => {

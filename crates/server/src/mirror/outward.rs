@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use quarterdeck_core::{
     id::{IncidentId, MessageId, PersonId},
     incident::{
-        Actor, Incident, IncidentEvent, LifeEvent, Origin, PagingEvent, RolesEvent, RoomEvent, TasksEvent, note_id,
+        AccessEvent, Actor, Incident, IncidentEvent, LifeEvent, Origin, PagingEvent, RolesEvent, RoomEvent, TasksEvent,
+        note_id,
     },
     journal::{Body, Stream},
     setting::Setting,
@@ -16,7 +17,7 @@ use tokio::{sync::broadcast::error::RecvError, time::sleep};
 use super::{
     kept::{Called, Channels, Keeping, KeptError, Names},
     one::Mirror,
-    words::{Telling, greeting, spoken, telling},
+    words::{CLOSED, Telling, greeting, spoken, telling},
 };
 use crate::{
     chats::Way,
@@ -97,6 +98,15 @@ impl Mirror {
 
     async fn tell(&self, it: &Happened<'_>, channels: &mut Channels, keeping: &mut Keeping) -> Result<(), KeptError> {
         let Ok(Some(incident)) = self.app.engine.published().incident(it.incident).await else { return Ok(()) };
+        if incident.restriction().is_some() {
+            // A conversation has readers whom nobody let in. What began there ends there, and says so.
+            if let (Some(channel), IncidentEvent::Access(AccessEvent::Restricted { .. })) =
+                (channels.get(&it.incident), it.event)
+            {
+                self.say(channel, &it.index.to_string(), notice(CLOSED.to_owned())).await;
+            }
+            return Ok(());
+        }
         let Some(channel) = self.channel(&incident, it, channels, keeping).await else { return Ok(()) };
         if let Some(person) = brought(it.event) {
             self.let_in(&channel, person).await;
@@ -294,6 +304,7 @@ fn brought(event: &IncidentEvent) -> Option<&PersonId> {
         | IncidentEvent::Tasks(_)
         | IncidentEvent::Checks(_)
         | IncidentEvent::Evidence(_)
+        | IncidentEvent::Access(_)
         | IncidentEvent::Room(_) => None,
     }
 }

@@ -54,6 +54,8 @@ pub(super) fn telling(event: &IncidentEvent) -> Telling<'_> {
             | PagingEvent::PageSettled { .. } => Telling::Nothing,
         },
         IncidentEvent::Roles(_) | IncidentEvent::Checks(_) | IncidentEvent::Evidence(_) => Telling::Line,
+        // Who may look, and who looked, is for those inside.
+        IncidentEvent::Access(_) => Telling::Nothing,
         IncidentEvent::Tasks(event) => match event {
             TasksEvent::TaskAdded { .. }
             | TasksEvent::TaskChanged { .. }
@@ -95,6 +97,10 @@ const fn verb(kind: MessageKind) -> &'static str {
 pub(super) fn spoken(who: &str, verb: &str, words: &str) -> String {
     format!("{who}{verb}: {words}")
 }
+
+/// What a channel is told when its incident is restricted.
+pub(super) const CLOSED: &str = "This incident is restricted now: it goes on in its own room, for those who were let in. Nothing more of it \
+     is told here, and what is written here is not kept.";
 
 /// What a channel begins with.
 pub(super) fn greeting(severity: Severity, title: &str, drill: bool, link: &str) -> String {

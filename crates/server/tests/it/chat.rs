@@ -232,3 +232,35 @@ async fn an_outage_of_either_side_loses_nothing_and_says_nothing_twice() {
     deck.receiver.rest().await;
     deck.finish().await;
 }
+
+/// A chat has readers whom nobody let in: with its incident's restriction a conversation ends, and says so, on both sides.
+#[tokio::test]
+async fn a_conversation_ends_when_its_incident_is_restricted() {
+    let Some(synapse) = Synapse::start().await else { return };
+    let (us, ana) = (synapse.user("quarterdeck").await, synapse.user("ana").await);
+    let deck = Deck::start().await;
+    join(&deck, &synapse, &us, &ana).await;
+    let (id, room) = incident(&deck, &synapse, &ana, "NodeDown").await;
+    deck.ask(COMMANDER, &id, &say("before")).await;
+    heard_there(&synapse, &ana, &room, "bo: before").await;
+    let restrict = json!({"command": "restrict", "reason": "one of us may be in it", "code_name": "BLUE HERON"});
+    deck.ask(COMMANDER, &id, &serde_json::from_value(restrict).unwrap()).await;
+    until("an end", async || {
+        let said = there(&synapse, &ana, &room).await;
+        said.iter().any(|text| text.starts_with("This incident is restricted now")).then_some(())
+    })
+    .await;
+    deck.ask(COMMANDER, &id, &say("only for those inside")).await;
+    synapse.says(&ana, &room, "r1", &text("what happened?")).await;
+    until("a refusal", async || {
+        let said = there(&synapse, &ana, &room).await;
+        said.iter().any(|text| text.starts_with("Not in the incident's log: it is restricted")).then_some(())
+    })
+    .await;
+    let there = there(&synapse, &ana, &room).await;
+    assert!(!there.iter().any(|text| text.contains("only for those inside") || text.contains("BLUE")), "{there:?}");
+    let here = format!("{:?}", deck.client(COMMANDER).room(&id, None).await.unwrap());
+    assert!(here.contains("only for those inside") && !here.contains("what happened?"), "{here}");
+    deck.receiver.rest().await;
+    deck.finish().await;
+}

@@ -59,6 +59,8 @@ mod login;
 #[cfg(test)]
 mod one_writer;
 #[cfg(test)]
+mod leaks;
+#[cfg(test)]
 mod lists;
 #[cfg(test)]
 mod lost;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use quarterdeck_core::{
-    incident::{ResponseRole, Severity},
+    incident::{Part, ResponseRole, Severity},
     money::Usd,
     signal::{Facts, Loudness},
 };
@@ -88,11 +88,23 @@ pub(super) enum Deed {
     Talks(Talk),
     OfTask(OfTask),
     OfEvidence(OfEvidence),
+    OfAccess(OfAccess),
     Silences {
         matchers: Vec<(String, String)>,
         span: Duration,
     },
     EndsSilence,
+}
+
+/// What somebody does about who may look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum OfAccess {
+    Restricts { code_name: String, reason: String, members: Vec<String> },
+    LetsIn(String, String),
+    PutsOut(String, String),
+    Lifts(String),
+    BreaksGlass(String),
+    Reads(Part),
 }
 
 /// What somebody does about a task.
@@ -148,7 +160,7 @@ pub(super) enum Manner {
 const VOCABULARY: &str = "`monitor …`, `the channel …`, `check …`, a person and one of acknowledges, mitigates, resolves, validates, reopens, reviews, \
                           notes, escalates, declares, pages, accepts, declines, hands, takes, gives, states, merges, silences, \
                           ends, says, decides, asks, answers, types, changes, withdraws, pins, unpins, `opens the room`, \
-                          `closes the room`, adds, claims, renews, releases, finishes, drops, keeps, holds, lifts; or something that happens on a chain";
+                          `closes the room`, adds, claims, renews, releases, finishes, drops, keeps, holds, lifts, restricts, lets, puts, breaks, reads; or something that happens on a chain";
 /// One line of a storm stands for at most so many signals: ten times the storm that must become one incident.
 const TIMES_MAX: u64 = 50_000;
 
@@ -312,6 +324,7 @@ fn person(mut words: Words) -> Result<Option<Happening>, String> {
         "merges" => return merges(who, words).map(Some),
         "declares" => declares(&mut words)?,
         "adds" | "claims" | "renews" | "releases" | "finishes" | "drops" => Deed::OfTask(of_task(&verb, &mut words)?),
+        "restricts" | "lets" | "puts" | "lifts" | "breaks" | "reads" => Deed::OfAccess(of_access(&verb, &mut words)?),
         "silences" => Deed::Silences { matchers: matchers(&mut words)?, span: words.span()? },
         "ends" => {
             words.expect("the silence")?;
@@ -348,10 +361,7 @@ fn of_evidence(verb: &str, words: &mut Words) -> Result<Option<OfEvidence>, Stri
         "hands" if words.takes("out evidence") => hands_out(words)?,
         // An account holds tokens; a person holds an incident, and says why.
         "holds" if !words.is_over() && words.peek(0).is_empty() => OfEvidence::Holds(text(words, true)?),
-        "lifts" => {
-            words.expect("the hold")?;
-            OfEvidence::Lifts(text(words, true)?)
-        }
+        "lifts" if words.takes("the hold") => OfEvidence::Lifts(text(words, true)?),
         _ => return Ok(None),
     }))
 }
@@ -374,6 +384,47 @@ fn hands_out(words: &mut Words) -> Result<OfEvidence, String> {
 
 fn small(words: &mut Words, what: &'static str) -> Result<u32, String> {
     u32::try_from(words.number(what)?).map_err(|_| format!("{what} is not so large"))
+}
+
+/// `restricts "WHY" [as "NAME"] [letting in WHOM, WHOM]`, `lets in WHOM "WHY"`, `puts out WHOM "WHY"`, `lifts the restriction "WHY"`,
+/// `breaks the glass "WHY"`, `reads the timeline`.
+fn of_access(verb: &str, words: &mut Words) -> Result<OfAccess, String> {
+    const WHOM: &str = "a person, a policy or a schedule";
+    Ok(match verb {
+        "restricts" => {
+            let reason = text(words, true)?;
+            let code_name = if words.takes("as") { text(words, true)? } else { String::new() };
+            let mut members = Vec::new();
+            if words.takes("letting in") {
+                members.push(words.next(WHOM)?);
+                while words.takes(",") {
+                    members.push(words.next(WHOM)?);
+                }
+            }
+            OfAccess::Restricts { code_name, reason, members }
+        }
+        "lets" => {
+            words.expect("in")?;
+            OfAccess::LetsIn(words.next(WHOM)?, text(words, true)?)
+        }
+        "puts" => {
+            words.expect("out")?;
+            OfAccess::PutsOut(words.next(WHOM)?, text(words, true)?)
+        }
+        "lifts" if words.takes("the restriction") => OfAccess::Lifts(text(words, true)?),
+        "lifts" => return Err(format!("expected `the hold` or `the restriction`, found {}", words.found())),
+        "breaks" => {
+            words.expect("the glass")?;
+            OfAccess::BreaksGlass(text(words, true)?)
+        }
+        _ => {
+            let part = Part::ALL.into_iter().find(|part| words.takes(part.words()));
+            OfAccess::Reads(part.ok_or_else(|| {
+                let known: Vec<&str> = Part::ALL.iter().map(|part| part.words()).collect();
+                format!("expected one of {}, found {}", known.join(", "), words.found())
+            })?)
+        }
+    })
 }
 
 /// `resolves "NOTE" [overriding "WHY"]`.

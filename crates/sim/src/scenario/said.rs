@@ -5,8 +5,8 @@ use quarterdeck_core::{
     board::Board,
     id::{IncidentId, PageId, SignalId},
     incident::{
-        Actor, ChecksEvent, ClaimsEvent, EvidenceEvent, IncidentEvent, LifeEvent, MessageKind, PageOutcome, PageReason,
-        PagingEvent, RolesEvent, RoomEvent, TasksEvent,
+        AccessEvent, Actor, ChecksEvent, ClaimsEvent, EvidenceEvent, IncidentEvent, LifeEvent, MessageKind,
+        PageOutcome, PageReason, PagingEvent, RolesEvent, RoomEvent, TasksEvent,
     },
     journal::JournalEvent,
     signal::{Signal, SignalStatus},
@@ -87,6 +87,7 @@ pub(super) fn of_incident(
             format!("check {} {}", judged.check, judged.verdict.words())
         }
         E::Tasks(event) => of_task(board, incident, number, event),
+        E::Access(event) => of_access(event),
     })
 }
 
@@ -110,6 +111,17 @@ const fn attempt(reason: &PageReason, repeats: bool) -> &'static str {
         | PageReason::HandedOver => "",
         PageReason::TaskAssigned { .. } | PageReason::TaskOverdue { .. } => " because of the task",
         PageReason::ClaimRanOut { .. } | PageReason::ClaimOverridden { .. } => " because of the claim",
+    }
+}
+
+fn of_access(event: &AccessEvent) -> String {
+    match event {
+        AccessEvent::Restricted { code_name, .. } => format!("restricted as {code_name}"),
+        AccessEvent::LetIn { whom, .. } => format!("{whom} let in"),
+        AccessEvent::PutOut { whom, .. } => format!("{whom} put out"),
+        AccessEvent::RestrictionLifted { .. } => "restriction lifted".to_owned(),
+        AccessEvent::GlassBroken { by, .. } => format!("{by} broke the glass"),
+        AccessEvent::Read { by, part } => format!("{by} read {}", part.words()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! A timeline as it is played: the rules of response and the detectors themselves, in virtual time. Nothing is sent and nothing
 //! waits; a page is settled as the channel of the story behaves. Tests: `tests/scenarios.rs`, and the scenarios themselves.
 
+mod access;
 mod checks;
 mod evidence;
 mod room;
@@ -27,7 +28,7 @@ use quarterdeck_detect::pipeline::Pipeline;
 
 use super::{
     chain::{Chain, OnChain},
-    happening::{Answer, Deed, Happening, Manner, Subject},
+    happening::{Answer, Deed, Happening, Manner, OfAccess, Subject},
     rooms::Rooms,
     said,
     world::World,
@@ -357,6 +358,10 @@ impl Stage {
         }
         let id = self.which(incident)?;
         let by = self.actor(who, Some(id))?;
+        if self.is_outside(&by, deed, id) {
+            self.say("refused: restricted".to_owned());
+            return Ok(());
+        }
         if let Deed::Talks(talk) = deed {
             return self.talks(by, id, talk);
         }
@@ -395,6 +400,7 @@ impl Stage {
             Deed::MergesInto(other) => Command::Life(LifeCommand::MergeInto { by, into: self.which(Some(other))? }),
             Deed::OfEvidence(of_evidence) => Command::Evidence(evidence::command(by, of_evidence)),
             Deed::OfTask(of_task) => Command::Tasks(tasks::task_command(by, of_task)?),
+            Deed::OfAccess(of_access) => Command::Access(access::command(by, of_access)?),
             Deed::AcknowledgesOne(_)
             | Deed::Declares { .. }
             | Deed::Silences { .. }
@@ -402,6 +408,13 @@ impl Stage {
             | Deed::Talks(_) => return Ok(()),
         };
         self.command(id, command)
+    }
+
+    /// At every door of the program the same is asked of whoever comes: all but to come in is for those inside.
+    fn is_outside(&self, by: &Actor, deed: &Deed, id: IncidentId) -> bool {
+        let comes_in = matches!(deed, Deed::OfAccess(OfAccess::BreaksGlass(_)));
+        let outside = |it: &Incident| !it.admits(by, &self.world.setting.roster);
+        !comes_in && self.board.incident(id).is_some_and(outside)
     }
 
     fn declare(&mut self, declaration: Declaration) -> Result<(), String> {

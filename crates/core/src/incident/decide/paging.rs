@@ -241,7 +241,7 @@ impl Incident {
         let place = last.map_or_else(|| self.own_place(), |page| (page.tier, page.round));
         let is_news = self.paging.untold(self.last_event).any(|(person, _)| person == whom);
         let why = if is_news { PageReason::AnotherClaim } else { PageReason::SeverityRose };
-        match reach::person(whom, &ctx.setting.roster) {
+        match self.unless_out(reach::person(whom, &ctx.setting.roster)) {
             Reach::Person(person, contact) => events.push(self.requested(ctx, person, contact, why, place)),
             Reach::Nobody(person, reason) => {
                 events.push(PagingEvent::PageImpossible { person, reason, tier: place.0 }.into());
@@ -336,7 +336,8 @@ impl Incident {
         let place = (policy.place(tier), round);
         let mut paged = BTreeSet::new();
         if let Some(tier) = tier.and_then(|tier| policy.tiers.get(tier)) {
-            let found = reach(tier, &ctx.setting.roster, ctx.now);
+            let found = reach(tier, &ctx.setting.roster, ctx.now).into_iter().map(|one| self.unless_out(one));
+            let found: Vec<Reach> = found.collect();
             let spared = self.spared(step, &found).cloned();
             for reached in found {
                 match reached {
@@ -392,7 +393,7 @@ impl Incident {
         events: &mut Vec<IncidentEvent>,
     ) {
         let fallback = &self.paging.escalation.policy.fallback;
-        match reach::person(fallback, &ctx.setting.roster) {
+        match self.unless_out(reach::person(fallback, &ctx.setting.roster)) {
             Reach::Person(person, contact) => {
                 if paged.insert(person.clone()) {
                     events.push(self.requested(ctx, person, contact, PageReason::Fallback, place));

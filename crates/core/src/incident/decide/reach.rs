@@ -15,6 +15,24 @@ pub(super) enum Reach {
     Nobody(Option<PersonId>, String),
 }
 
+impl Incident {
+    /// Whoever was put out of it is not reached: they may not look, and may be whom it is about.
+    pub(super) fn unless_out(&self, found: Reach) -> Reach {
+        match found {
+            Reach::Person(person, _) if self.is_out(&person) => {
+                let why = format!("person `{person}` was put out of it");
+                Reach::Nobody(Some(person), why)
+            }
+            Reach::Person(..) | Reach::Nobody(..) => found,
+        }
+    }
+
+    /// Whether somebody put this person out.
+    pub(crate) fn is_out(&self, person: &PersonId) -> bool {
+        self.restriction().is_some_and(|inside| inside.out.contains(person))
+    }
+}
+
 /// Everybody whom a tier reaches at this instant.
 pub(super) fn reach(tier: &Tier, roster: &Roster, now: Timestamp) -> Vec<Reach> {
     if tier.targets.is_empty() {
@@ -59,6 +77,9 @@ pub(super) fn person(id: &PersonId, roster: &Roster) -> Reach {
 /// The contact to try after this page: the person's first, as they are now, that the page and those it repeats did not try.
 /// Contacts are tried in their order, so a page whose address was erased tried the first of its channel that no other page tried.
 pub(super) fn next_contact(incident: &Incident, page: &PageRecord, roster: &Roster) -> Option<Contact> {
+    if incident.is_out(&page.person) {
+        return None;
+    }
     let mut untried: Vec<&Contact> = Vec::new();
     for contact in &roster.people.get(&page.person)?.contacts {
         if !untried.contains(&contact) {

@@ -80,7 +80,8 @@ impl Incident {
         if self.roles.asks.len() >= ASKS_PER_INCIDENT_MAX {
             return Err(Refusal::TooManyAsks { id: self.life.id });
         }
-        let reached = reach::asked(&found, 0, roster, ctx.now);
+        let reached = reach::asked(&found, 0, roster, ctx.now).into_iter().map(|one| self.unless_out(one));
+        let reached: Vec<Reach> = reached.collect();
         if !reached.iter().any(|one| matches!(one, Reach::Person(..))) {
             let why = reached.into_iter().find_map(|one| match one {
                 Reach::Nobody(_, why) => Some(why),
@@ -122,7 +123,7 @@ impl Incident {
     ) -> (Vec<PersonId>, Vec<IncidentEvent>) {
         let (mut people, mut events) = (Vec::new(), Vec::new());
         for reached in reach::asked(whom, again, &ctx.setting.roster, ctx.now) {
-            match reached {
+            match self.unless_out(reached) {
                 Reach::Person(person, _) if declined.contains(&person) || people.contains(&person) => {}
                 Reach::Person(person, first) => {
                     let turn = ctx.setting.roster.people.get(&person).and_then(|known| channel_of_turn(known, again));
@@ -231,7 +232,8 @@ impl Incident {
             | IncidentEvent::Room(_)
             | IncidentEvent::Tasks(_)
             | IncidentEvent::Checks(_)
-            | IncidentEvent::Evidence(_) => false,
+            | IncidentEvent::Evidence(_)
+            | IncidentEvent::Access(_) => false,
         };
         let own = self.roles.clocks.iter().any(|clock| clock.role == role && clock.whom.is_none());
         own && events.iter().any(void)
@@ -296,7 +298,7 @@ impl Incident {
             Actor::Person(person) if !ask.people.contains(person) => Some(person),
             Actor::Person(_) | Actor::Token(_) | Actor::System => None,
         };
-        let found = asker.map(|person| reach::person(person, &ctx.setting.roster));
+        let found = asker.map(|person| self.unless_out(reach::person(person, &ctx.setting.roster)));
         let told = match &found {
             Some(Reach::Person(person, _)) => Some(person.clone()),
             Some(Reach::Nobody(..)) | None => None,

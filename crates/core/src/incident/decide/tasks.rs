@@ -230,10 +230,15 @@ impl Incident {
         events
     }
 
-    /// A claim as others see it.
+    /// A claim as others see it: of a restricted incident by its code name.
     pub(crate) fn holding(&self, task: &Task, claim: &Claim, resources: BTreeSet<Resource>) -> Holding {
-        let (incident, title) = (self.life.id, task.title.clone());
+        let (incident, title) = (self.life.id, self.task_outside(&task.title));
         Holding { incident, task: task.id, number: task.number, title, claim: claim.clone(), resources }
+    }
+
+    /// What a task of it is called outside.
+    pub(crate) fn task_outside(&self, title: &str) -> String {
+        self.restriction().map_or_else(|| title.to_owned(), |inside| inside.code_name.clone())
     }
 
     pub(super) fn task(&self, which: Which) -> Result<&Task, Refusal> {
@@ -360,7 +365,7 @@ impl Incident {
     ) -> bool {
         let escalation = &self.paging.escalation;
         let place = (escalation.policy.place(escalation.tier), escalation.round);
-        match reach::person(person, &ctx.setting.roster) {
+        match self.unless_out(reach::person(person, &ctx.setting.roster)) {
             Reach::Person(person, contact) => {
                 events.push(self.requested(ctx, person, contact, reason, place));
                 true

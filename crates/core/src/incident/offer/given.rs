@@ -25,6 +25,11 @@ impl Given {
         self.0.get(field).filter(|value| !value.is_null())
     }
 
+    /// A field as it was written, where it is a text.
+    pub fn written(&self, field: &str) -> Option<&str> {
+        self.value(field)?.as_str()
+    }
+
     /// A text; nothing given is the empty one.
     pub(super) fn text(&self, field: &'static str) -> Result<String, Refusal> {
         match self.value(field) {

@@ -29,6 +29,8 @@ pub enum FieldKind {
     Person,
     /// A person, a policy or a schedule of the roster.
     Whom,
+    /// Several people, policies and schedules of the roster.
+    People,
     /// A policy of the roster.
     Policy,
     /// Another incident.
@@ -63,6 +65,7 @@ impl FieldKind {
             Self::Choice(_) => "choice",
             Self::Person => "person",
             Self::Whom => "whom",
+            Self::People => "people",
             Self::Policy => "policy",
             Self::Incident => "incident",
             Self::Signal => "signal",

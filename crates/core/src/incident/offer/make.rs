@@ -4,8 +4,8 @@ use super::given::Given;
 use crate::{
     id::MessageId,
     incident::{
-        Actor, ClaimsCommand, Command, Incident, MessageKind, Phase, Refusal, ResponseRole, RolesCommand, RoomCommand,
-        TasksCommand, tasks::command::Claiming,
+        AccessCommand, Actor, ClaimsCommand, Command, Incident, MessageKind, Phase, Refusal, ResponseRole,
+        RolesCommand, RoomCommand, TasksCommand, tasks::command::Claiming,
     },
     money::Usd,
     signal::Facts,
@@ -97,4 +97,17 @@ pub(super) fn state_facts(by: Actor, given: &Given) -> Result<Command, Refusal> 
         theft: given.flag("theft")?,
     };
     Ok(Command::Claims(ClaimsCommand::StateFacts { by, facts, replace: given.flag("replace")? }))
+}
+
+/// A command about who may look, of whom it names and why.
+pub(super) fn about_access(
+    given: &Given,
+    command: impl FnOnce(String, String) -> AccessCommand,
+) -> Result<Command, Refusal> {
+    Ok(Command::Access(command(given.text("whom")?, given.text("reason")?)))
+}
+
+pub(super) fn restrict(by: Actor, given: &Given) -> Result<Command, Refusal> {
+    let (code_name, reason, members) = (given.text("code_name")?, given.text("reason")?, given.list("members")?);
+    Ok(Command::Access(AccessCommand::Restrict { by, code_name, reason, members }))
 }

@@ -150,6 +150,7 @@ fn example(kind: &CommandKind, message: MessageId) -> Given {
         FieldKind::Flag => json!(true),
         FieldKind::Task => json!("1"),
         FieldKind::Resources => json!(["flag:deposits"]),
+        FieldKind::People => json!(["bo"]),
         FieldKind::Check => json!("moves"),
         FieldKind::When => json!("45m"),
     };
@@ -159,12 +160,19 @@ fn example(kind: &CommandKind, message: MessageId) -> Given {
     Given::from(fields)
 }
 
+/// Ana is inside.
+fn restricted() -> IncidentEvent {
+    let (code_name, reason, members) =
+        ("AMBER FOX".to_owned(), "a key".to_owned(), vec![Whom::Person("ana".parse().unwrap())]);
+    crate::incident::AccessEvent::Restricted { by: by(), code_name, reason, members }.into()
+}
+
 fn words(offers: &[Offer]) -> Vec<&'static str> {
     offers.iter().map(|offer| offer.kind.word).collect()
 }
 
 /// What a commander is offered of every incident that was not worked on yet.
-const ALL_OPEN: [&str; 19] = [
+const ALL_OPEN: [&str; 20] = [
     "acknowledge",
     "acknowledge_claim",
     "note",
@@ -181,11 +189,13 @@ const ALL_OPEN: [&str; 19] = [
     "state_facts",
     "merge",
     "hold",
+    "restrict",
     "say",
     "decide",
     "ask",
 ];
 
+#[expect(clippy::too_many_lines, reason = "a list of words for each stage")]
 #[test]
 fn what_is_offered_follows_right_and_phase() {
     let [triggered, acknowledged, mitigated, resolved, reviewed, merged, long, talk, full, asked, answered] =
@@ -208,6 +218,7 @@ fn what_is_offered_follows_right_and_phase() {
             "state_facts",
             "merge",
             "hold",
+            "restrict",
             "say",
             "decide",
             "ask"
@@ -224,6 +235,7 @@ fn what_is_offered_follows_right_and_phase() {
             "give_up_role",
             "state_facts",
             "hold",
+            "restrict",
             "say",
             "decide",
             "ask"
@@ -231,7 +243,7 @@ fn what_is_offered_follows_right_and_phase() {
     );
     assert_eq!(
         command(&reviewed),
-        ["note", "reopen", "take_role", "give_up_role", "state_facts", "hold", "say", "decide", "ask"]
+        ["note", "reopen", "take_role", "give_up_role", "state_facts", "hold", "restrict", "say", "decide", "ask"]
     );
     assert_eq!(command(&merged), ["note", "hold"]);
     // Its notes are messages, and those have a bound of their own.
@@ -241,6 +253,7 @@ fn what_is_offered_follows_right_and_phase() {
         "validate",
         "merge",
         "hold",
+        "restrict",
         "say",
         "decide",
         "ask",
@@ -251,8 +264,8 @@ fn what_is_offered_follows_right_and_phase() {
     ];
     assert_eq!(command(&long), beyond);
     let about_messages = ["say", "decide", "ask", "answer", "edit", "withdraw", "pin", "unpin"];
-    assert_eq!(command(&talk), [&ALL_OPEN[..16], &about_messages].concat());
-    assert_eq!(command(&full), [&ALL_OPEN[..16], &["withdraw", "unpin"]].concat());
+    assert_eq!(command(&talk), [&ALL_OPEN[..17], &about_messages].concat());
+    assert_eq!(command(&full), [&ALL_OPEN[..17], &["withdraw", "unpin"]].concat());
     assert!(command(&asked).contains(&"accept") && command(&asked).contains(&"decline"));
     assert_eq!(command(&answered), ALL_OPEN);
     assert_eq!(words(&triggered.offers(Right::Read)), [""; 0]);
@@ -349,7 +362,7 @@ fn decided(incident: &Incident, kind: &CommandKind) -> Result<Vec<IncidentEvent>
 
 #[test]
 fn what_is_offered_is_taken_and_what_is_not_is_refused() {
-    for incident in stages().into_iter().chain(stages_with(&with_task())) {
+    for incident in stages().into_iter().chain(stages_with(&with_task())).chain(stages_with(&[restricted()])) {
         for kind in COMMANDS {
             let taken = decided(&incident, kind);
             assert_eq!(kind.fits(&incident), taken.is_ok(), "{kind:?} when {:?}: {taken:?}", incident.phase());
