@@ -16,7 +16,7 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Joins the program to the homeserver, with Ana's account.
-async fn join(deck: &Deck, synapse: &Synapse, us: &User, ana: &User) {
+pub(crate) async fn join(deck: &Deck, synapse: &Synapse, us: &User, ana: &User) {
     let chat = format!(
         "[chat.matrix]\nkind = \"matrix\"\nurl = \"{}\"\ntoken = \"{}\"\nfrom = \"SEV5\"\n",
         synapse.url, us.token
@@ -26,7 +26,7 @@ async fn join(deck: &Deck, synapse: &Synapse, us: &User, ana: &User) {
 }
 
 /// An incident, and the room that Ana has joined.
-async fn incident(deck: &Deck, synapse: &Synapse, ana: &User, name: &str) -> (String, String) {
+pub(crate) async fn incident(deck: &Deck, synapse: &Synapse, ana: &User, name: &str) -> (String, String) {
     deck.alert(&json!([alert("rpc", name, "a")])).await;
     deck.until("an incident", |board| board.incidents().next().is_some()).await;
     let id = deck.only_incident().await.summary.id;
@@ -45,7 +45,7 @@ async fn incident(deck: &Deck, synapse: &Synapse, ana: &User, name: &str) -> (St
     (id, room)
 }
 
-async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let looking = async {
         loop {
             if let Some(found) = look().await {
@@ -58,7 +58,7 @@ async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
 }
 
 /// What was said in the homeserver's room, as it stands, first to last.
-async fn there(synapse: &Synapse, by: &User, room: &str) -> Vec<String> {
+pub(crate) async fn there(synapse: &Synapse, by: &User, room: &str) -> Vec<String> {
     let chunk = synapse.ask("GET", &format!("rooms/{room}/messages?dir=f&limit=1000"), Some(by), None).await;
     let events = chunk["chunk"].as_array().unwrap_or_else(|| panic!("{chunk}"));
     let body = |event: &Value| event["content"]["body"].as_str().map(str::to_owned);
@@ -81,12 +81,12 @@ fn text(body: &str) -> Value {
     json!({"msgtype": "m.text", "body": body})
 }
 
-async fn heard_here(deck: &Deck, id: &str, words: &str) {
+pub(crate) async fn heard_here(deck: &Deck, id: &str, words: &str) {
     until(words, async || here(deck, id).await.iter().any(|(_, text)| text.as_deref() == Some(words)).then_some(()))
         .await;
 }
 
-async fn heard_there(synapse: &Synapse, by: &User, room: &str, words: &str) {
+pub(crate) async fn heard_there(synapse: &Synapse, by: &User, room: &str, words: &str) {
     until(words, async || there(synapse, by, room).await.iter().any(|text| text == words).then_some(())).await;
 }
 

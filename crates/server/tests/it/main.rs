@@ -113,3 +113,5 @@ mod wallets;
 mod whole;
 #[cfg(test)]
 mod worlds;
+#[cfg(test)]
+mod worst_night;
