@@ -58,7 +58,7 @@ use crate::{
     id::{Id, IdSource, IncidentId, PageId, ServiceId, SignalId, SilenceId, SourceId},
     incident::{
         Actor, Attached, ClaimsCommand, ClaimsEvent, Command, Ctx, Incident, IncidentEvent, LifeCommand, Phase,
-        Refusal, TasksCommand, decide::claims::Reception,
+        Refusal, TasksCommand, decide::claims::Reception, refusal::MERGES_RESTRICTED,
     },
     limits::SILENCES_MAX,
     signal::{Declared, Fingerprint, Signal, SignalChange, SignalStatus},
@@ -267,10 +267,8 @@ impl Board {
         let mut other = None;
         if let Command::Life(LifeCommand::MergeInto { by, into }) = &command {
             let target = self.addressed(*into)?;
-            if target.restriction().is_some() || incident.restriction().is_some() {
-                let why =
-                    "one of them is restricted, and who may look at both nobody has said: lift the restriction first";
-                return Err(Refusal::BadMerge { from: id, into: *into, why });
+            if target.restriction().is_some() {
+                return Err(Refusal::BadMerge { from: id, into: *into, why: MERGES_RESTRICTED });
             }
             if target.is_drill() != incident.is_drill() {
                 let why = "one is an exercise and the other is not";

@@ -409,7 +409,7 @@ pub static COMMANDS: &[CommandKind] = &[
         doc: "Make it part of another",
         right: Right::Command,
         fields: &[needed("into", FieldKind::Incident, "Make it part of")],
-        fits: Incident::is_open,
+        fits: |incident| incident.is_open() && incident.restriction().is_none(),
         however_long: true,
         make: |by, given| Ok(Command::Life(LifeCommand::MergeInto { by, into: given.needed("into")? })),
         ..PLAIN

@@ -331,6 +331,10 @@ pub enum Refusal {
     },
 }
 
+/// Why a restricted incident is not merged.
+pub(crate) const MERGES_RESTRICTED: &str =
+    "one of them is restricted, and who may look at both nobody has said: lift the restriction first";
+
 /// Characters of a value that a refusal repeats: enough to see which it was.
 pub(super) const VALUE_SHOWN_CHARS: usize = 60;
 

@@ -48,7 +48,6 @@ pub(super) async fn guard(
                 name: incident.name_outside(),
                 severity: incident.severity().to_string(),
                 phase: incident.phase().word().to_owned(),
-                hint: refused.body().hint.clone(),
                 breaks_glass: who.role >= Role::Admin && who.person.is_some(),
             };
             page(StatusCode::FORBIDDEN, &template)

@@ -97,8 +97,6 @@ pub(super) struct Outside {
     pub severity: String,
     /// Where it stands.
     pub phase: String,
-    /// What to do.
-    pub hint: String,
     /// Whether the visitor may come in uninvited.
     pub breaks_glass: bool,
 }

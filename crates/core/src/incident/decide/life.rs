@@ -4,6 +4,7 @@ use super::checks::Resolving;
 use crate::{
     incident::{
         Actor, Closing, Ctx, Incident, IncidentEvent, LifeCommand, LifeEvent, PageReason, Phase, Refusal,
+        refusal::MERGES_RESTRICTED,
         text::{account, bounded, sentence},
     },
     limits::TIER_DELAY_MIN,
@@ -47,6 +48,9 @@ impl Incident {
                     return Err(Refusal::BadMerge { from: self.life.id, into, why: "it is the same one" });
                 }
                 self.may("merge", self.life.phase.is_open())?;
+                if self.restriction().is_some() {
+                    return Err(Refusal::BadMerge { from: self.life.id, into, why: MERGES_RESTRICTED });
+                }
                 LifeEvent::MergedInto { by, into }
             }
         };
