@@ -326,9 +326,10 @@ impl Client {
     pub async fn review(&self, id: &str, format: &str) -> Result<Vec<u8>, ClientError> {
         self.ask(reqwest::Method::GET, &format!("/api/v1/incidents/{id}/review?format={format}"), None).await
     }
-    /// The evidence bundle.
-    pub async fn bundle(&self, id: &str) -> Result<Vec<u8>, ClientError> {
-        self.ask(reqwest::Method::GET, &format!("/api/v1/incidents/{id}/bundle"), None).await
+    /// The evidence bundle, with the bytes of its evidence or with their digests alone.
+    pub async fn bundle(&self, id: &str, bytes: bool) -> Result<Vec<u8>, ClientError> {
+        let evidence = if bytes { "bytes" } else { "digests" };
+        self.ask(reqwest::Method::GET, &format!("/api/v1/incidents/{id}/bundle?evidence={evidence}"), None).await
     }
 }
 

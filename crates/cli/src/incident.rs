@@ -80,6 +80,9 @@ enum Reading {
         id: String,
         /// The file to write
         file: std::path::PathBuf,
+        /// Leave the bytes of its evidence out: their digests are in the events
+        #[arg(long)]
+        digests: bool,
     },
     /// Ask the same of many: of those that are named, or of all that match
     Many(ManyArgs),
@@ -171,8 +174,8 @@ pub(crate) fn run(args: &IncidentArgs) -> anyhow::Result<Exit> {
                     say("hint: there are more; raise --limit");
                 }
             }
-            Verb::Read(Reading::Bundle { id, file }) => {
-                write_file(file, &client.bundle(id).await?)?;
+            Verb::Read(Reading::Bundle { id, file, digests }) => {
+                write_file(file, &client.bundle(id, !digests).await?)?;
                 print(&file.display().to_string())?;
             }
             Verb::Read(Reading::Checks { id }) => {

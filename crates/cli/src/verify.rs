@@ -1,5 +1,7 @@
 //! `quarterdeck verify`
 
+mod evidence;
+
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -172,22 +174,25 @@ fn bundle(args: &Verify, key: Option<VerifierKey>) -> anyhow::Result<Exit> {
     let read = regular::read(&args.path, BUNDLE_BYTES_MAX);
     let bytes = read.map_err(|error| Misuse(format!("read `{}`: {error}", args.path.display())))?;
     let trusted = key.is_some();
-    let proved = Bundle::decode(&bytes).map_err(|error| error.to_string()).and_then(|bundle| {
+    let proved = Bundle::decode(&bytes).map_err(|error| vec![error.to_string()]).and_then(|bundle| {
         let key = key.unwrap_or_else(|| bundle.key().clone());
-        bundle.verify(&key).map(|proved| (bundle, proved)).map_err(|error| error.to_string())
+        let proved = bundle.verify(&key).map_err(|error| vec![error.to_string()])?;
+        let evidence = evidence::check(&bundle)?;
+        Ok((bundle, proved, evidence))
     });
     let exit = if proved.is_ok() { Exit::Good } else { Exit::Finding };
     match (proved, args.json) {
-        (Ok((bundle, proved)), true) => print_json(&json!({
+        (Ok((bundle, proved, evidence)), true) => print_json(&json!({
             "verified": true, "stream": bundle.stream(), "events": proved.events, "erased": proved.erased,
             "size": proved.head.size(), "origin": proved.head.origin(), "key": bundle.key().to_string(), "key_trusted": trusted,
+            "evidence": { "verified": evidence.verified, "by_digest_alone": evidence.alone, "erased": evidence.erased },
             "findings": [],
         }))?,
-        (Ok((bundle, proved)), false) => {
+        (Ok((bundle, proved, evidence)), false) => {
             let own =
                 if trusted { "" } else { "\nhint: checked with the bundle's own key; give --key with one you trust" };
             print(&format!(
-                "verified: {} events of {} in the log `{}` of {} events, {} erased{own}",
+                "verified: {} events of {} in the log `{}` of {} events, {} erased{evidence}{own}",
                 proved.events,
                 bundle.stream(),
                 proved.head.origin(),
@@ -195,8 +200,8 @@ fn bundle(args: &Verify, key: Option<VerifierKey>) -> anyhow::Result<Exit> {
                 proved.erased
             ))?;
         }
-        (Err(why), true) => print_json(&json!({ "verified": false, "findings": [why] }))?,
-        (Err(why), false) => print(&format!("NOT verified: {why}"))?,
+        (Err(findings), true) => print_json(&json!({ "verified": false, "findings": findings }))?,
+        (Err(findings), false) => print(&format!("NOT verified: {}", findings.join("\nNOT verified: ")))?,
     }
     Ok(exit)
 }

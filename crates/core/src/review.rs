@@ -24,8 +24,8 @@ mod markdown;
 mod tests;
 
 pub use self::content::{
-    CheckRow, CitedLog, Context, Durations, Entry, Figure, Impact, Interval, Names, NoteRow, PageRow, Point, Reading,
-    Review, RoleRow, Row, ScoreRow, Sentence, Severities, SeverityAt, SignalRow, TaskRow, Unreviewable,
+    CheckRow, CitedLog, Context, Durations, Entry, EvidenceRow, Figure, Impact, Interval, Names, NoteRow, PageRow,
+    Point, Reading, Review, RoleRow, Row, ScoreRow, Sentence, Severities, SeverityAt, SignalRow, TaskRow, Unreviewable,
 };
 use crate::incident::IncidentEvent;
 

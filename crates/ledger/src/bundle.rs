@@ -20,14 +20,26 @@
 //! <the signed checkpoint>
 //! ```
 //!
+//! With bytes that events name by digest it begins with `quarterdeck-bundle/v2`, and before `checkpoint` has, in order of digests:
+//!
+//! ```text
+//! attachments <number, decimal, at least 1>
+//! attachment <SHA-256, 64 hex digits> <length>
+//! <the bytes, and a newline>
+//! ```
+//!
+//! Which event names which is for whoever reads the events; that each is what its digest says is checked here.
+//!
 //! Tests: `tests/it/bundles.rs` and `tests/it/laws.rs`.
 
 use std::fmt;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::{
     checkpoint::{Checkpoint, CheckpointError},
     folder::{Body, Sealed, split_body},
-    hash::{Hash, decimal},
+    hash::{Hash, decimal, to_hex},
     leaf::Entry,
     note::{Note, VerifierKey},
     proof::{ProofError, verify_inclusion},
@@ -38,7 +50,10 @@ use crate::{
 pub const BUNDLE_ENTRIES_MAX: u64 = 100_000;
 /// Hashes in a proof: one per level of the largest tree.
 const PROOF_HASHES_MAX: u64 = 64;
+/// Attachments in a bundle: ten times the pieces of evidence that one incident may have.
+const ATTACHMENTS_MAX: u64 = 10_000;
 const HEADER: &[u8] = b"quarterdeck-bundle/v1\n";
+const HEADER_WITH_ATTACHMENTS: &[u8] = b"quarterdeck-bundle/v2\n";
 
 /// One incident with everything needed to check it offline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +61,23 @@ pub struct Bundle {
     key: VerifierKey,
     stream: String,
     events: Vec<ProvenEvent>,
+    attachments: Vec<Attachment>,
     checkpoint: String,
+}
+
+/// Bytes that an event names by digest.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// The SHA-256 that the bundle gives.
+    pub digest: [u8; 32],
+    /// The bytes; whether they are those of the digest is for [`Bundle::verify`].
+    pub bytes: Vec<u8>,
+}
+
+impl fmt::Debug for Attachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes with SHA-256 {}", self.bytes.len(), to_hex(&self.digest))
+    }
 }
 
 /// One event of a bundle.
@@ -88,11 +119,21 @@ impl Bundle {
             Ok(ProvenEvent { index, sealed, proof })
         };
         let events = events.into_iter().map(prove).collect::<Result<_, _>>()?;
-        let bundle = Self { key: key.clone(), stream, events, checkpoint: checkpoint.to_owned() };
+        let bundle =
+            Self { key: key.clone(), stream, events, attachments: Vec::new(), checkpoint: checkpoint.to_owned() };
         bundle.verify(key).map_err(BuildBundleError::Unsound)?;
         Ok(bundle)
     }
-    /// Checks everything: signature, proofs, versions without a gap, bodies. The key must come from elsewhere.
+    /// With these bytes attached, each once.
+    #[must_use]
+    pub fn with_attachments(mut self, all: Vec<Vec<u8>>) -> Self {
+        let attached = |bytes: Vec<u8>| Attachment { digest: Sha256::digest(&bytes).into(), bytes };
+        self.attachments.extend(all.into_iter().map(attached));
+        self.attachments.sort_by_key(|attachment| attachment.digest);
+        self.attachments.dedup_by_key(|attachment| attachment.digest);
+        self
+    }
+    /// Checks everything: signature, proofs, versions without a gap, bodies, attachments. The key must come from elsewhere.
     pub fn verify(&self, trusted: &VerifierKey) -> Result<Proved, BundleError> {
         if self.key != *trusted {
             return Err(BundleError::OtherKey(Box::new(self.key.clone())));
@@ -119,6 +160,14 @@ impl Bundle {
                 Body::Kept { .. } => return Err(BundleError::Body { index }),
             }
         }
+        let mut above = None;
+        for Attachment { digest, bytes } in &self.attachments {
+            let own: [u8; 32] = Sha256::digest(bytes).into();
+            if own != *digest || above.is_some_and(|above| digest <= above) {
+                return Err(BundleError::Attachment { digest: *digest });
+            }
+            above = Some(digest);
+        }
         let events = u64::try_from(self.events.len()).unwrap_or(u64::MAX);
         Ok(Proved { head, events, erased })
     }
@@ -130,13 +179,18 @@ impl Bundle {
     pub fn events(&self) -> &[ProvenEvent] {
         &self.events
     }
+    /// Bytes that its events name, in order of their digests.
+    pub fn attachments(&self) -> &[Attachment] {
+        &self.attachments
+    }
     /// The key that it names; not to be trusted for that.
     pub const fn key(&self) -> &VerifierKey {
         &self.key
     }
     /// The bytes of the file.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = HEADER.to_vec();
+        let attached = !self.attachments.is_empty();
+        let mut out = if attached { HEADER_WITH_ATTACHMENTS } else { HEADER }.to_vec();
         out.extend(format!("key {}\nstream {}\nentries {}\n", self.key, self.stream, self.events.len()).bytes());
         for event in &self.events {
             out.extend(format!("entry {}\n", event.index).bytes());
@@ -146,6 +200,14 @@ impl Bundle {
                 out.extend(format!("{hash}\n").bytes());
             }
             event.sealed.body.encode_to(&mut out);
+        }
+        if attached {
+            out.extend(format!("attachments {}\n", self.attachments.len()).bytes());
+        }
+        for Attachment { digest, bytes } in &self.attachments {
+            out.extend(format!("attachment {} {}\n", to_hex(digest), bytes.len()).bytes());
+            out.extend_from_slice(bytes);
+            out.push(b'\n');
         }
         out.extend(b"checkpoint\n");
         out.extend(self.checkpoint.bytes());
@@ -162,7 +224,8 @@ impl Bundle {
     }
 
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        reader.rest = reader.rest.strip_prefix(HEADER)?;
+        let with_attachments = reader.rest.starts_with(HEADER_WITH_ATTACHMENTS);
+        reader.rest = reader.rest.strip_prefix(if with_attachments { HEADER_WITH_ATTACHMENTS } else { HEADER })?;
         let Ok(key) = reader.field("key ")?.parse::<VerifierKey>() else { return None };
         let stream = reader.field("stream ")?.to_owned();
         let count = decimal(reader.field("entries ")?).filter(|count| *count <= BUNDLE_ENTRIES_MAX)?;
@@ -170,9 +233,10 @@ impl Bundle {
         for _ in 0..count {
             events.push(reader.event()?);
         }
+        let attachments = if with_attachments { reader.attachments()? } else { Vec::new() };
         reader.field("checkpoint")?.is_empty().then_some(())?;
         let Ok(note) = Note::parse(reader.rest) else { return None };
-        Some(Self { key, stream, events, checkpoint: note.to_string() })
+        Some(Self { key, stream, events, attachments, checkpoint: note.to_string() })
     }
 }
 
@@ -192,6 +256,18 @@ impl<'a> Reader<'a> {
         self.rest = rest.strip_prefix(b"\n")?;
         Some(value)
     }
+    fn attachments(&mut self) -> Option<Vec<Attachment>> {
+        let count = decimal(self.field("attachments ")?).filter(|count| (1..=ATTACHMENTS_MAX).contains(count))?;
+        let mut attachments = Vec::new();
+        for _ in 0..count {
+            let (digest, length) = self.field("attachment ")?.split_once(' ')?;
+            let (digest, Ok(length)) = (from_hex(digest)?, usize::try_from(decimal(length)?)) else { return None };
+            let (bytes, rest) = self.rest.split_at_checked(length)?;
+            self.rest = rest.strip_prefix(b"\n")?;
+            attachments.push(Attachment { digest, bytes: bytes.to_vec() });
+        }
+        Some(attachments)
+    }
     fn event(&mut self) -> Option<ProvenEvent> {
         let index = decimal(self.field("entry ")?)?;
         let end = self.rest.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(4)?.0;
@@ -208,6 +284,20 @@ impl<'a> Reader<'a> {
         self.rest = rest;
         Some(ProvenEvent { index, sealed: Sealed { entry, body }, proof })
     }
+}
+
+/// 64 digits, small letters only: what is read is written back byte for byte.
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    let mut digits = text.bytes().map(|digit| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    });
+    for byte in &mut bytes {
+        *byte = digits.next()?? << 4 | digits.next()??;
+    }
+    digits.next().is_none().then_some(bytes)
 }
 
 /// Why a bundle is refused.
@@ -255,6 +345,11 @@ pub enum BundleError {
         /// Its index.
         index: u64,
     },
+    /// Attached bytes are not those of their digest, or not in the order of digests.
+    Attachment {
+        /// The digest that the bundle gives.
+        digest: [u8; 32],
+    },
 }
 impl fmt::Display for BundleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -272,6 +367,9 @@ impl fmt::Display for BundleError {
             Self::Order { index } => write!(f, "entry {index} is not in the order of the log"),
             Self::Proof { index, error } => write!(f, "entry {index} is not in the log: {error}"),
             Self::Body { index } => write!(f, "the body of entry {index} is not the one that was logged"),
+            Self::Attachment { digest } => {
+                write!(f, "the attachment with SHA-256 {} is not what its digest says, or out of order", to_hex(digest))
+            }
         }
     }
 }

@@ -13,9 +13,11 @@ mod filters;
 mod pages;
 mod talk;
 mod visit;
+mod upload;
 pub(crate) mod filled;
 mod incident;
 mod inside;
+mod evidence;
 mod room;
 mod commands;
 mod declare;
@@ -48,6 +50,7 @@ pub fn routes(app: &Shared) -> Router<Shared> {
         .merge(login::routes())
         .merge(incidents::routes())
         .merge(incident::routes())
+        .merge(evidence::routes())
         .merge(bulk::routes())
         .merge(commands::routes())
         .merge(declare::routes())

@@ -245,12 +245,25 @@ try {
     assert(await page.evaluate(() => window.loaded), "it was reloaded");
   });
 
+  await step("evidence is sent without a script and shown as text; another page sees it without a reload", async () => {
+    await page.goto(`${incident}/evidence`);
+    await page.getByText("Live", { exact: true }).waitFor();
+    await plain.goto(`${incident}/evidence`);
+    await plain.getByLabel("What it is, in one line").fill("the log of the signer");
+    await plain.getByLabel("Or choose a file, less than 8 MiB").setInputFiles({ name: "signer.log", mimeType: "text/plain", buffer: Buffer.from("<b>panic</b>") });
+    await plain.getByRole("button", { name: "Keep it" }).click();
+    await plain.locator("#piece-1").getByText("the log of the signer").waitFor();
+    await page.locator("#piece-1").getByText("the log of the signer").waitFor();
+    await plain.getByRole("link", { name: "Show evidence 1" }).click();
+    await plain.getByText("<b>panic</b>").waitFor();
+  });
+
   await step("every page reads well: wide and narrow, light and dark", async () => {
     for (const colorScheme of ["light", "dark"]) {
       await page.emulateMedia({ colorScheme });
       for (const width of [1280, 390, 360]) {
         await page.setViewportSize({ width, height: 800 });
-        for (const [name, path] of [["incidents", "/"], ["incident", incident], ["room", `${incident}/room`], ["tasks", "/tasks"], ["signals", "/signals"], ["silences", "/silences"], ["oncall", "/oncall"], ["sources", "/sources"]]) {
+        for (const [name, path] of [["incidents", "/"], ["incident", incident], ["room", `${incident}/room`], ["evidence", `${incident}/evidence`], ["tasks", "/tasks"], ["signals", "/signals"], ["silences", "/silences"], ["oncall", "/oncall"], ["sources", "/sources"]]) {
           await page.goto(path);
           await page.evaluate(() => { for (const fold of document.querySelectorAll("details:not([name])")) fold.open = true; });
           // Each form once per colour scheme, where there is least room.

@@ -6,6 +6,8 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
+#[path = "crash/evidence.rs"]
+mod evidence;
 #[path = "crash/validations.rs"]
 mod validations;
 
@@ -28,7 +30,7 @@ use quarterdeck_core::{
     id::{IncidentId, PageId},
     incident::{
         Actor, ClaimsEvent, Command, Incident, IncidentEvent, LifeCommand, LifeEvent, PageOutcome, PageReason,
-        PagingEvent, RolesCommand, RolesEvent, RoomEvent, TasksEvent,
+        PagingEvent, RolesCommand, RolesEvent, RoomEvent, TasksEvent, evidence::Digest,
     },
     journal::Body,
 };
@@ -107,6 +109,8 @@ struct Outside {
     steps: Mutex<BTreeMap<IncidentId, usize>>,
     /// Which incidents somebody had checked.
     validated: Mutex<BTreeSet<IncidentId>>,
+    /// What was said to be kept as evidence.
+    kept: Mutex<BTreeSet<(IncidentId, Digest)>>,
     arrivals: Mutex<Vec<Arrival>>,
     /// Messages of rooms that were sent, and those that were said to be written.
     sent: Mutex<BTreeMap<String, IncidentId>>,
@@ -342,13 +346,14 @@ async fn live_and_die(configuration: &Path, outside: &Arc<Outside>, prefix: Stri
         let talking = tokio::spawn(talk_until_gone(http.clone(), url.clone(), Arc::clone(outside), prefix));
         let answering = tokio::spawn(acknowledge_until_gone(http.clone(), url.clone(), Arc::clone(outside)));
         let working = tokio::spawn(work_until_gone(http.clone(), url.clone(), Arc::clone(outside)));
+        let keeping = tokio::spawn(evidence::keep_until_gone(http.clone(), url.clone(), Arc::clone(outside)));
         let looking = tokio::spawn(validations::validate_until_gone(http, url, Arc::clone(outside)));
         // Not a wait for anything: the spread of the instants at which the kill lands.
         tokio::time::sleep(Duration::from_micros(dice.roll(250_000))).await;
         child.kill().await.unwrap();
         posting.await.unwrap();
         talking.await.unwrap();
-        for asking in [answering, working, looking] {
+        for asking in [answering, working, keeping, looking] {
             asking.abort();
             // Aborted on purpose, or gone with the program; a panic inside is a failure.
             assert!(asking.await.map_or_else(|error| error.is_cancelled(), |()| true) && outside.is_sound());
@@ -377,6 +382,7 @@ struct Tally {
     repeats: usize,
     steps: usize,
     validations: usize,
+    pieces: usize,
 }
 
 /// What was promised about tasks is there, nothing of it twice, and who went ahead is told to whom they went ahead of in the same breath.
@@ -448,7 +454,8 @@ async fn one_world(world: u64) -> Tally {
     let report = verify_folder(&DiskFiles::new(&log), Some(&key));
     assert!(report.holds(), "{report}");
     serving.abort();
-    judge(&outside, &events)
+    let pieces = evidence::judge(&*store, &outside, &events).await;
+    Tally { pieces, ..judge(&outside, &events) }
 }
 
 /// So that no escalation asks for another page while we count.
@@ -568,7 +575,8 @@ fn judge(outside: &Outside, events: &[IncidentEvent]) -> Tally {
     let steps = judge_tasks(outside, events);
     let (inputs, messages) = (accepted.len(), written.len());
     let (pages, validations) = (requested.len(), validations::judge(outside, events));
-    Tally { inputs, acknowledgements: promised, messages, pages, escalations, repeats, steps, validations }
+    let acknowledgements = promised;
+    Tally { inputs, acknowledgements, messages, pages, escalations, repeats, steps, validations, pieces: 0 }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -578,8 +586,9 @@ async fn nothing_acknowledged_is_lost_and_no_page_however_often_it_is_killed() {
     let worlds = kills.div_ceil(KILLS_PER_WORLD).max(1);
     let mut tally = Tally::default();
     for world in 0..worlds {
-        let Tally { inputs, acknowledgements, messages, pages, escalations, repeats, steps, validations } =
+        let Tally { inputs, acknowledgements, messages, pages, escalations, repeats, steps, validations, pieces } =
             one_world(world).await;
+        tally.pieces += pieces;
         tally.validations += validations;
         tally.messages += messages;
         tally.inputs += inputs;
@@ -596,4 +605,5 @@ async fn nothing_acknowledged_is_lost_and_no_page_however_often_it_is_killed() {
     assert!(tally.messages > 50 * times, "{tally:?}");
     assert!(tally.acknowledgements > 12 * times && tally.escalations > 2 * times, "{tally:?}");
     assert!(tally.steps > 20 * times && tally.validations > 12 * times, "{tally:?}");
+    assert!(tally.pieces > 30 * times, "{tally:?}");
 }

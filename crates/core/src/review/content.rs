@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     id::{ChannelId, CheckId, DetectorId, IncidentId, PageId, PersonId, ServiceId, SignalId, TaskId},
-    incident::{IncidentEvent, Phase, ResponseRole, Severity},
+    incident::{IncidentEvent, Phase, ResponseRole, Severity, evidence::Digest},
     priority::Term,
     signal::{Number, SignalStatus},
     time::Timestamp,
@@ -119,6 +119,12 @@ pub struct Review {
     /// Which tasks were still to be done each time it was resolved.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_open: Vec<Sentence>,
+    /// What was kept as evidence.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<EvidenceRow>,
+    /// Bundles that were taken out, and holds that were put on it and lifted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub custody: Vec<Sentence>,
     /// Who had it checked, who resolved it in spite of what, and why it was not over.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub recovery: Vec<Sentence>,
@@ -421,10 +427,42 @@ pub struct TaskRow {
     pub resources: Vec<String>,
     /// Who was on it, each with the place in the log where that began.
     pub claims: Vec<Sentence>,
+    /// Numbers of the evidence that belongs to it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<u32>,
     /// `open`, `claimed`, `done`, `dropped`.
     pub state: &'static str,
     /// Who ended it and how, with the place in the log; none: it is still to be done.
     pub ending: Option<Sentence>,
+}
+
+/// A piece of evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EvidenceRow {
+    /// Its number in the incident.
+    pub number: u32,
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+    /// How many there are.
+    pub bytes: u64,
+    /// What kind of bytes, as their sender says.
+    pub media_type: String,
+    /// What it is.
+    pub what: String,
+    /// Where it comes from; empty: nobody said.
+    pub source: String,
+    /// When it was made, as far as somebody said so, by a clock that is not ours.
+    pub made: Option<Timestamp>,
+    /// Who kept it.
+    pub by: String,
+    /// When it was kept, by our clock.
+    pub at: Timestamp,
+    /// The place in the log of the event that says so.
+    pub log_index: u64,
+    /// Its words were erased, and its bytes with them.
+    pub erased: bool,
+    /// Who had it in hand since, each with the place in the log.
+    pub custody: Vec<Sentence>,
 }
 
 /// What somebody wrote, in the words that it has now.

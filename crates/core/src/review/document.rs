@@ -71,6 +71,7 @@ pub(super) fn compose(review: &Review) -> Vec<Block> {
     blocks.extend(scores(review));
     blocks.extend(people(review));
     blocks.extend(tasks(review));
+    blocks.extend(evidence(review));
     blocks.extend(recovery(review));
     blocks.extend(access(review));
     blocks.extend(sentences("Gaps", &review.gaps));
@@ -310,11 +311,12 @@ fn tasks(review: &Review) -> Vec<Block> {
             vec![text(&task.title)],
             vec![text(task.resources.join(", "))],
             claims,
+            vec![text(task.evidence.iter().map(u32::to_string).collect::<Vec<_>>().join(", "))],
             vec![text(task.state)],
             task.ending.as_ref().map_or_else(Vec::new, said),
         ])
     });
-    let head = &["task", "what", "on", "who", "state", "how it ended"];
+    let head = &["task", "what", "on", "who", "evidence", "state", "how it ended"];
     let mut blocks = vec![heading("Tasks"), Block::Table { head, rows: rows.collect() }];
     if !review.left_open.is_empty() {
         blocks.push(Block::List(review.left_open.iter().map(said).collect()));
@@ -329,6 +331,49 @@ fn access(review: &Review) -> Vec<Block> {
     }
     let said = |sentence: &Sentence| vec![text(&sentence.text), text(" "), Piece::Cite(sentence.log_indexes.clone())];
     vec![heading("Who could look"), Block::List(review.access.iter().map(said).collect())]
+}
+
+/// Only where there was any.
+fn evidence(review: &Review) -> Vec<Block> {
+    if review.evidence.is_empty() && review.custody.is_empty() {
+        return Vec::new();
+    }
+    let said = |sentence: &Sentence| vec![text(&sentence.text), text(" "), Piece::Cite(sentence.log_indexes.clone())];
+    let mut blocks = vec![heading("Evidence")];
+    let rows = review.evidence.iter().map(|piece| {
+        let mut what = vec![text(&piece.what)];
+        if !piece.source.is_empty() {
+            what.push(text(format!(", from {}", piece.source)));
+        }
+        if let Some(made) = piece.made {
+            what.extend([text(", made as they say at "), instant(made)]);
+        }
+        let mut custody = Line::new();
+        for entry in &piece.custody {
+            if !custody.is_empty() {
+                custody.push(text("; "));
+            }
+            custody.extend(said(entry));
+        }
+        let size = if piece.erased { "erased".to_owned() } else { format!("{} bytes", piece.bytes) };
+        row(vec![
+            vec![text(piece.number.to_string()), text(" "), cite(piece.log_index)],
+            what,
+            vec![instant(piece.at)],
+            vec![text(&piece.by)],
+            vec![text(size)],
+            vec![code(&piece.digest.to_string())],
+            custody,
+        ])
+    });
+    if !review.evidence.is_empty() {
+        let head = &["evidence", "what", "kept", "by", "size", "SHA-256", "custody"];
+        blocks.push(Block::Table { head, rows: rows.collect() });
+    }
+    if !review.custody.is_empty() {
+        blocks.push(Block::List(review.custody.iter().map(said).collect()));
+    }
+    blocks
 }
 
 /// Only where there was anything: most incidents of a house without checks would have an empty heading.

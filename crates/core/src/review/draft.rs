@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     CitedLog, Context, Entry, Names, PageRow, Point, Review, RoleRow, Row, ScoreRow, Sentence, SignalRow, Unreviewable,
+    evidence::Evidence,
     recovery::Checked,
     said::{self, Said},
     tasks::Tasks,
@@ -77,6 +78,8 @@ pub(super) fn draft(events: &[Entry], context: &Context<'_>) -> Result<Review, U
         open_questions: said.open_questions(),
         tasks: fold.tasks.rows,
         left_open: fold.tasks.left_open,
+        evidence: fold.evidence.rows,
+        custody: fold.evidence.custody,
         recovery: fold.checked.sentences,
         checks: fold.checked.rows,
         access: fold.access,
@@ -131,6 +134,7 @@ pub(super) struct Fold<'a> {
     pub(super) scores: Vec<ScoreRow>,
     roles: Vec<RoleRow>,
     tasks: Tasks,
+    evidence: Evidence,
     checked: Checked,
     access: Vec<Sentence>,
     gaps: Vec<Sentence>,
@@ -159,6 +163,7 @@ impl<'a> Fold<'a> {
             scores: Vec::new(),
             roles: Vec::new(),
             tasks: Tasks::default(),
+            evidence: Evidence::default(),
             checked: Checked::default(),
             access: Vec::new(),
             gaps: Vec::new(),
@@ -213,6 +218,11 @@ impl<'a> Fold<'a> {
                 self.roles.push(RoleRow { at, log_index: index, role: *role, person: person.clone(), name });
             }
             IncidentEvent::Tasks(event) => self.tasks.take(at, index, event, self.names),
+            IncidentEvent::Evidence(event) => {
+                if let Some((task, number)) = self.evidence.take(at, index, event, self.names) {
+                    self.tasks.attach(task, number);
+                }
+            }
             IncidentEvent::Checks(event) => self.checked.take(at, index, event, self.names),
             IncidentEvent::Access(_) => {
                 let text = format!("{at}: {}.", words::line(event, self.names).trim_end_matches('.'));
@@ -237,7 +247,6 @@ impl<'a> Fold<'a> {
                 | RolesEvent::AskUnanswered { .. },
             )
             | IncidentEvent::Room(_)
-            | IncidentEvent::Evidence(_)
             | IncidentEvent::Claims(
                 ClaimsEvent::EndingLate { .. }
                 | ClaimsEvent::SignalSilent { .. }

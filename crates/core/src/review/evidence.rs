@@ -1,7 +1,60 @@
 //! Evidence, for the review: what was kept, by whom, and who had it in hand since. Tests: `review/tests.rs`.
 
-use super::Names;
-use crate::incident::{EvidenceEvent, evidence::event::Kept};
+use super::{EvidenceRow, Names, Sentence};
+use crate::{
+    id::TaskId,
+    incident::{EvidenceEvent, evidence::event::Kept},
+    time::Timestamp,
+};
+
+/// What the pass over the events collects of evidence.
+#[derive(Debug, Default)]
+pub(super) struct Evidence {
+    pub(super) rows: Vec<EvidenceRow>,
+    pub(super) custody: Vec<Sentence>,
+}
+
+impl Evidence {
+    /// Takes an event in. A piece that belongs to a task: which, and its number.
+    pub(super) fn take(
+        &mut self,
+        at: Timestamp,
+        index: u64,
+        event: &EvidenceEvent,
+        names: &Names<'_>,
+    ) -> Option<(TaskId, u32)> {
+        let said = |text: String| Sentence { text, log_indexes: vec![index] };
+        match event {
+            EvidenceEvent::EvidenceKept { number, by, kept } => {
+                self.rows.push(EvidenceRow {
+                    number: *number,
+                    digest: kept.digest,
+                    bytes: kept.bytes,
+                    media_type: kept.media_type.clone(),
+                    what: kept.what.clone(),
+                    source: kept.source.clone(),
+                    made: kept.made,
+                    by: names.actor(by),
+                    at,
+                    log_index: index,
+                    erased: kept.erased,
+                    custody: Vec::new(),
+                });
+                return kept.task.map(|task| (task, *number));
+            }
+            EvidenceEvent::EvidenceHandled { number, by, handling } => {
+                let row = self.rows.iter_mut().find(|row| row.number == *number);
+                if let Some(row) = row {
+                    row.custody.push(said(format!("{} {}", names.actor(by), handling.words())));
+                }
+            }
+            EvidenceEvent::EvidenceExported { .. } | EvidenceEvent::Held { .. } | EvidenceEvent::HoldLifted { .. } => {
+                self.custody.push(said(line(event, names)));
+            }
+        }
+        None
+    }
+}
 
 /// One line of the timeline.
 pub(super) fn line(event: &EvidenceEvent, names: &Names<'_>) -> String {

@@ -28,6 +28,7 @@ impl Tasks {
                 log_index: index,
                 resources: resources.iter().map(Resource::to_string).collect(),
                 claims: Vec::new(),
+                evidence: Vec::new(),
                 state: "open",
                 ending: None,
             });
@@ -60,6 +61,14 @@ impl Tasks {
             | TasksEvent::ClaimOverridden { .. }
             | TasksEvent::ClaimRenewed { .. }
             | TasksEvent::TaskOverdue { .. } => {}
+        }
+    }
+
+    /// A piece of evidence belongs to it.
+    pub(super) fn attach(&mut self, task: TaskId, number: u32) {
+        let place = self.places.get(&task).copied();
+        if let Some(row) = place.and_then(|place| self.rows.get_mut(place)) {
+            row.evidence.push(number);
         }
     }
 

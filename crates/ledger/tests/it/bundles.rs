@@ -51,6 +51,26 @@ fn one_flipped_bit_anywhere_is_refused() {
 }
 
 #[test]
+fn what_is_attached_is_there_once_and_every_change_of_it_is_refused() {
+    let all = vec![vec![0, 255, b'\n'], b"checkpoint\n".to_vec(), Vec::new(), vec![0, 255, b'\n']];
+    let whole = bundle().with_attachments(all);
+    let bytes = whole.encode();
+    assert!(bytes.starts_with(b"quarterdeck-bundle/v2\n"));
+    assert_eq!(whole.attachments().len(), 3);
+    let read = Bundle::decode(&bytes).unwrap();
+    assert_eq!((&read, read.encode()), (&whole, bytes.clone()));
+    read.verify(signer().verifier()).unwrap();
+    let begins = bytes.windows(12).position(|at| at == b"attachments ").unwrap();
+    for byte in begins..bytes.len() {
+        let mut damaged = bytes.clone();
+        damaged[byte] ^= 1 << (byte % 8);
+        let refused = Bundle::decode(&damaged).and_then(|bundle| bundle.verify(signer().verifier()));
+        assert!(refused.is_err(), "byte {byte}");
+        assert!(Bundle::decode(&bytes[..byte]).is_err(), "cut to {byte}");
+    }
+}
+
+#[test]
 fn an_event_left_out_is_seen() {
     let world = World::new(300);
     let folder = world.published_at(&[300]);

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     auth::{Caller, Role},
     http::{
-        InPath, Refused, Shared, Viewer, checks,
+        InPath, Refused, Shared, Viewer, checks, evidence,
         incidents::{open, parse},
         room::{RoomQuery, view},
         views,
@@ -92,6 +92,7 @@ pub(super) async fn render(
     let room = view(app, parse(id)?, &said, visitor.role).await?;
     let whole = app.engine.published().incident(parse(id)?).await?.ok_or(Refusal::NoSuchIncident { id: parse(id)? })?;
     let template = pages::Incident {
+        evidence: evidence::view(&whole),
         recovery: checks::view(app, &whole),
         can_validate: it.offers.iter().any(|offer| offer.command == "validate"),
         room,

@@ -219,6 +219,8 @@ pub(super) struct IncidentList {
 #[derive(Template)]
 #[template(path = "incident.html")]
 pub(super) struct Incident {
+    /// Its evidence.
+    pub evidence: api::Evidence,
     /// What it must pass before it is over.
     pub recovery: api::Checks,
     /// Whether its checks may be made now.

@@ -1,6 +1,8 @@
 //! Evidence: to keep bytes, to see what was kept, to take a copy, to compare the stored bytes with their digest. Whoever takes a copy is
 //! in its custody before they have the first byte. Tests: `tests/it/evidence.rs`, `tests/it/permissions.rs`.
 
+use std::collections::BTreeSet;
+
 use axum::{
     Json, Router,
     extract::State,
@@ -22,16 +24,18 @@ use quarterdeck_core::{
     },
 };
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 
 use super::{Asked, Bytes, InPath, Refused, Responder, Shared, Viewer, extract::parameter, incidents::parse};
 use crate::{
-    auth::Caller,
+    auth::{Caller, Role},
     engine::{Answer, Keep, Work},
 };
 
 /// Its routes.
 pub fn routes() -> Router<Shared> {
     Router::new()
+        .route("/api/v1/incidents/{id}/bundle", get(bundle))
         .route("/api/v1/incidents/{id}/evidence", get(list).post(keep))
         .route("/api/v1/incidents/{id}/evidence/{number}", get(take))
         .route("/api/v1/incidents/{id}/evidence/{number}/verify", post(verify))
@@ -157,6 +161,78 @@ pub(crate) async fn taken(
     Ok((kept, bytes))
 }
 
+/// What a bundle carries.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Carried {
+    evidence: Option<String>,
+}
+
+/// The incident's events with their proofs and the signed checkpoint, and the bytes of its evidence: for `quarterdeck verify`, offline.
+/// Whoever takes the bytes is in their custody, and must be allowed to respond.
+#[utoipa::path(get, path = "/api/v1/incidents/{id}/bundle", tag = "incidents", security(("token" = [])),
+    params(("id" = String, Path), ("evidence" = Option<String>, Query, description = "`bytes`, the default, or `digests`: without the bytes of its evidence")),
+    responses((status = 200, description = "an evidence bundle"), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody)))]
+pub async fn bundle(
+    Viewer(caller): Viewer,
+    State(app): State<Shared>,
+    InPath(id): InPath,
+    Asked(carried): Asked<Carried>,
+) -> Result<Response, Refused> {
+    let incident = parse(&id)?;
+    let bundle = match carried.evidence.as_deref() {
+        None | Some("bytes") => bundled(&app, &caller, incident).await?,
+        Some("digests") => super::log::bundle(&app, incident, Vec::new()).await?,
+        Some(other) => {
+            let other = super::extract::shortened(other);
+            return Err(Refused::bad_request(format!(
+                "parameter `evidence` with value `{other}`: want bytes or digests"
+            )));
+        }
+    };
+    let name = format!("attachment; filename=\"{incident}.qdbundle\"");
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream".to_owned()), (header::CONTENT_DISPOSITION, name)], bundle)
+        .into_response())
+}
+
+/// Bundles with bytes are made one at a time: each is in memory as a whole.
+static BUNDLING: Semaphore = Semaphore::const_new(1);
+
+/// The bundle of an incident with the bytes of its evidence. Its events say who took it out. Bytes that are not those of their digest are
+/// left out: the rest must not be held back for them, and `quarterdeck verify` says which are missing.
+pub(crate) async fn bundled(app: &Shared, caller: &Caller, id: IncidentId) -> Result<Vec<u8>, Refused> {
+    let mut digests = digests_of(&*found(app, caller, id).await?);
+    if digests.is_empty() {
+        return super::log::bundle(app, id, Vec::new()).await;
+    }
+    if caller.role < Role::Responder {
+        let message = format!("the bundle of incident {id} has the bytes of evidence: only a responder may take them");
+        return Err(Refused::new(StatusCode::FORBIDDEN, "forbidden", message).hint("ask with `evidence=digests`"));
+    }
+    let _alone = BUNDLING.acquire().await;
+    ask(app, id, EvidenceCommand::Export { by: caller.actor() }).await?;
+    loop {
+        let mut attachments = Vec::new();
+        for digest in &digests {
+            match app.store.evidence(*digest.bytes()).await? {
+                Some(bytes) if Digest::of(&bytes) == *digest => attachments.push(bytes),
+                Some(_) | None => tracing::error!(%id, %digest, "bytes of evidence are damaged or missing"),
+            }
+        }
+        let bundle = super::log::bundle(app, id, attachments).await?;
+        // What was kept or erased meanwhile is in the events, and must be in the bytes. Each round takes room that is bounded.
+        let after = digests_of(&*found(app, caller, id).await?);
+        if after == digests {
+            return Ok(bundle);
+        }
+        digests = after;
+    }
+}
+
+fn digests_of(incident: &Incident) -> BTreeSet<Digest> {
+    incident.evidence().values().filter(|item| !item.is_erased()).map(|item| item.kept.digest).collect()
+}
+
 /// Compares the stored bytes with the digest that the log has. What came of it is in the custody.
 #[utoipa::path(post, path = "/api/v1/incidents/{id}/evidence/{number}/verify", tag = "evidence", security(("token" = [])), params(("id" = String, Path), ("number" = u32, Path)),
     responses((status = 200, body = EvidenceVerified), (status = 400, body = ErrorBody), (status = 401, body = ErrorBody), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody), (status = 410, body = ErrorBody), (status = 503, body = ErrorBody)))]
@@ -225,7 +301,8 @@ fn exported(export: &Export) -> CustodyEntry {
     }
 }
 
-fn item(incident: &Incident, item: &Item) -> EvidenceItem {
+/// One of them.
+pub(crate) fn item(incident: &Incident, item: &Item) -> EvidenceItem {
     let kept = &item.kept;
     EvidenceItem {
         number: item.number,

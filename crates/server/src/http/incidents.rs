@@ -37,7 +37,6 @@ pub fn routes() -> Router<Shared> {
         .route("/api/v1/incidents/{id}", get(show))
         .route("/api/v1/incidents/{id}/timeline", get(timeline))
         .route("/api/v1/incidents/{id}/review", get(review))
-        .route("/api/v1/incidents/{id}/bundle", get(bundle))
 }
 
 /// Which incidents a list wants. An empty text is as good as none: forms send it.
@@ -232,15 +231,4 @@ pub async fn review(
         }
         Some(other) => Err(Refused::bad_request(format!("`{other}` is no format: want json, md or html"))),
     }
-}
-
-/// The incident's events with their proofs and the signed checkpoint: for `quarterdeck verify`, offline.
-#[utoipa::path(get, path = "/api/v1/incidents/{id}/bundle", tag = "incidents", security(("token" = [])), params(("id" = String, Path)),
-    responses((status = 200, description = "an evidence bundle"), (status = 401, body = ErrorBody), (status = 404, body = ErrorBody)))]
-pub async fn bundle(_: Viewer, State(app): State<Shared>, InPath(id): InPath) -> Result<Response, Refused> {
-    let incident = parse(&id)?;
-    let bundle = super::log::bundle(&app, incident).await?;
-    let name = format!("attachment; filename=\"{incident}.qdbundle\"");
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)], bundle)
-        .into_response())
 }

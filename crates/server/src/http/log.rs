@@ -89,8 +89,8 @@ pub async fn consistency(
     Ok(Json(Proof { size, hashes: hashes.iter().map(ToString::to_string).collect() }))
 }
 
-/// The evidence bundle of an incident.
-pub async fn bundle(app: &Shared, incident: IncidentId) -> Result<Vec<u8>, Refused> {
+/// The evidence bundle of an incident, with these bytes of its evidence.
+pub async fn bundle(app: &Shared, incident: IncidentId, attachments: Vec<Vec<u8>>) -> Result<Vec<u8>, Refused> {
     let head = read(&app.engine.published().head).clone();
     let Some(checkpoint) = head.checkpoint else { return Err(Refused::not_found("the log is empty")) };
     let stored = app.store.stream(&Stream::Incident(incident).to_string()).await?;
@@ -114,7 +114,7 @@ pub async fn bundle(app: &Shared, incident: IncidentId) -> Result<Vec<u8>, Refus
     let leaves: Vec<u64> = events.iter().map(|(index, _)| *index).chain([head.size.saturating_sub(1)]).collect();
     let nodes = app.engine.published().tree.around(&*app.store, leaves).await?;
     let bundle = Bundle::build(&app.key, &checkpoint, events, &nodes).map_err(|error| ours(&error))?;
-    Ok(bundle.encode())
+    Ok(bundle.with_attachments(attachments).encode())
 }
 
 impl From<NodesError> for Refused {

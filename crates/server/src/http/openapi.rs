@@ -20,13 +20,13 @@ use super::{
 #[openapi(
     info(title = "Quarterdeck", description = "Incident command for crypto operations.", license(name = "Apache-2.0")),
     paths(
-        incidents::list, incidents::show, incidents::timeline, incidents::review, incidents::bundle,
+        incidents::list, incidents::show, incidents::timeline, incidents::review,
         declare::declare, commands::command, commands::acknowledge, commands::mitigate, commands::resolve, commands::reopen,
         commands::escalate, commands::note, commands::take_role, commands::state_facts, commands::merge,
         commands::reviewed, room::show, room::events, bulk::commands, erase::erase, erase::erase_signal, erase::erase_silence,
         signals::list, signals::show, signals::detectors,
         sources::sources, sources::kinds, sources::begin_anew, wallets::wallets,
-        checks::checks, evidence::list, evidence::keep, evidence::take, evidence::verify, tasks::list, tasks::held, oncall::now, oncall::next,
+        checks::checks, evidence::list, evidence::bundle, evidence::keep, evidence::take, evidence::verify, tasks::list, tasks::held, oncall::now, oncall::next,
         log::head, log::inclusion, log::consistency,
         configuration::show, configuration::reload,
         health::live, health::ready, health::seeing, health::health, health::metrics,

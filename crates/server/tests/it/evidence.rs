@@ -3,6 +3,7 @@
 
 use quarterdeck_api::{Command, Erase, client::ClientError};
 use quarterdeck_core::{incident::evidence::Digest, limits::EVIDENCE_BYTES_MAX};
+use quarterdeck_ledger::bundle::Bundle;
 use serde_json::json;
 
 use crate::harness::{ADMIN, COMMANDER, Deck, RESPONDER, VIEWER, alert, on_every_store};
@@ -173,4 +174,90 @@ async fn many_send_large_pieces_at_once_and_each_is_kept_whole() {
         deck.finish().await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_bundle_has_the_bytes_or_the_digests_alone_and_says_who_took_them_out() {
+    on_every_store(async |deck| {
+        let id = begun(&deck).await;
+        let viewer = deck.client(VIEWER);
+        viewer.bundle(&id, true).await.unwrap();
+        let client = deck.client(RESPONDER);
+        let task = serde_json::from_value(json!({"command": "add_task", "title": "restart the signer"})).unwrap();
+        client.command(&id, &task).await.unwrap();
+        client.keep_evidence(&id, &[("what", "a log"), ("task", "1")], "text/plain", LOG.to_vec()).await.unwrap();
+        client.keep_evidence(&id, &[("what", "the same log")], "text/plain", LOG.to_vec()).await.unwrap();
+        client.keep_evidence(&id, &[("what", "a picture")], "image/png", vec![0, 1, 2]).await.unwrap();
+        assert_eq!(code(&viewer.bundle(&id, true).await.unwrap_err()), (403, "forbidden"));
+
+        let alone = Bundle::decode(&viewer.bundle(&id, false).await.unwrap()).unwrap();
+        assert!(alone.attachments().is_empty());
+        let whole = Bundle::decode(&client.bundle(&id, true).await.unwrap()).unwrap();
+        whole.verify(alone.key()).unwrap();
+        let attached: Vec<&[u8]> = whole.attachments().iter().map(|attachment| attachment.bytes.as_slice()).collect();
+        assert!(attached.len() == 2 && attached.contains(&LOG) && attached.contains(&[0, 1, 2].as_slice()));
+        client.bundle(&id, true).await.unwrap();
+        let exports = client.evidence(&id).await.unwrap().exports;
+        assert_eq!(exports.len(), 1, "twice within ten minutes is once: {exports:?}");
+        assert_eq!(exports[0].words, "took 1 to 3 out in a bundle");
+
+        let review = String::from_utf8(client.review(&id, "md").await.unwrap()).unwrap();
+        let digest = Digest::of(LOG).to_string();
+        for part in ["Evidence", &digest, "a picture", "took evidence 1 to 3 out in a bundle"] {
+            assert!(review.contains(part), "{part} in {review}");
+        }
+        deck.finish().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn in_the_console_a_text_is_pasted_a_file_sent_and_both_are_shown_as_text() {
+    let deck = Deck::start().await;
+    let id = begun(&deck).await;
+    let get = async |path: &str, token: &str| {
+        let request = deck.http.get(format!("{}{path}", deck.base)).bearer_auth(token).header("accept", "text/html");
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let post = async |token: &str, kind: &str, body: Vec<u8>| {
+        let request = deck.http.post(format!("{}/incidents/{id}/evidence", deck.base)).bearer_auth(token);
+        let request = request.header("accept", "text/html").header("content-type", kind).header("origin", &deck.base);
+        let answer = request.body(body).send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    let plain = "application/x-www-form-urlencoded";
+    let pasted = b"what=who+logged+in&text=%3Cscript%3Ealert(1)%3C/script%3E%0D%0Aline+2".to_vec();
+    assert_eq!(post(VIEWER, plain, pasted.clone()).await.0, 403);
+    assert!(post(RESPONDER, plain, pasted).await.0 < 400);
+    let mut sent = b"--x\r\nContent-Disposition: form-data; name=\"what\"\r\n\r\na picture\r\n".to_vec();
+    sent.extend(b"--x\r\nContent-Disposition: form-data; name=\"text\"\r\n\r\n\r\n");
+    sent.extend(b"--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"screen.png\"\r\n");
+    sent.extend(b"Content-Type: image/png\r\n\r\n\0\xff\r\n--x--\r\n");
+    assert!(post(RESPONDER, "multipart/form-data; boundary=x", sent).await.0 < 400);
+    let client = deck.client(RESPONDER);
+    assert_eq!(client.evidence_bytes(&id, 1).await.unwrap(), b"<script>alert(1)</script>\nline 2");
+    assert_eq!(client.evidence_bytes(&id, 2).await.unwrap(), [0, 255]);
+    let kept = client.evidence(&id).await.unwrap().items;
+    assert_eq!((kept[1].media_type.as_str(), kept[1].source.as_str()), ("image/png", "screen.png"));
+
+    // What is refused comes back with what was typed.
+    let (status, page) = post(RESPONDER, plain, b"what=&text=typed+in+vain&source=signer-2".to_vec()).await;
+    assert!(status == 422 && page.contains("typed in vain") && page.contains("signer-2"), "{status} {page}");
+    assert_eq!(post(RESPONDER, plain, b"what=nothing".to_vec()).await.0, 422);
+
+    let (status, page) = get(&format!("/incidents/{id}/evidence"), VIEWER).await;
+    assert!(status == 200 && page.contains(&kept[0].sha256) && page.contains("a picture"), "{page}");
+    assert!(!page.contains("id=\"keep-evidence\""), "a viewer keeps nothing");
+    assert!(get(&format!("/incidents/{id}/evidence"), RESPONDER).await.1.contains("id=\"keep-evidence\""));
+    assert!(get(&format!("/incidents/{id}"), VIEWER).await.1.contains("who logged in"), "the card");
+    let one = format!("/incidents/{id}/evidence/1");
+    assert_eq!(get(&one, VIEWER).await.0, 403);
+    let (status, page) = get(&one, COMMANDER).await;
+    assert!(status == 200 && page.contains("line 2") && !page.contains("<script>alert"), "{page}");
+    assert!(get(&format!("/incidents/{id}/evidence/2"), COMMANDER).await.1.contains("It is no text"));
+    assert_eq!(get(&format!("/incidents/{id}/evidence/9"), COMMANDER).await.0, 404);
+    let custody = deck.client(VIEWER).evidence(&id).await.unwrap().items.remove(0).custody;
+    assert_eq!(custody.len(), 2, "the responder, and the commander who saw the page: {custody:?}");
+    deck.finish().await;
 }

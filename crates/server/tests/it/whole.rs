@@ -46,7 +46,7 @@ async fn from_a_claim_to_a_verified_end_through_restarts() {
         let incident = deck.client(VIEWER).incident(&id).await.unwrap();
         assert_eq!(incident.summary.phase, "resolved");
         assert!(incident.timeline.iter().any(|row| row.text.contains("pausing the node")), "{:?}", incident.timeline);
-        let bundle = deck.client(VIEWER).bundle(&id).await.unwrap();
+        let bundle = deck.client(VIEWER).bundle(&id, true).await.unwrap();
         let bundle = Bundle::decode(&bundle).unwrap();
         bundle.verify(&deck.running.key).unwrap();
         assert_eq!(bundle.events().len(), incident.timeline.len());

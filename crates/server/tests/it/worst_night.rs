@@ -89,7 +89,7 @@ async fn a_commander_an_engineer_and_a_homeserver_that_dies() {
         for words in ["IN SPITE OF", "the funds move tomorrow", "the pauser has signed", "pause the bridge"] {
             assert!(review.contains(words), "`{words}` is not in it:\n{review}");
         }
-        let bundle = Bundle::decode(&deck.client(VIEWER).bundle(&id).await.unwrap()).unwrap();
+        let bundle = Bundle::decode(&deck.client(VIEWER).bundle(&id, false).await.unwrap()).unwrap();
         bundle.verify(&deck.running.key).unwrap();
         let all = format!("{:?}", bundle.events());
         assert!(!all.is_empty() && bundle.events().len() > 15, "{}", bundle.events().len());
