@@ -509,7 +509,10 @@ impl Board {
     ) -> Option<(Vec<Recorded>, Fate)> {
         let incident = self.incidents.get(&home)?;
         let repeated = match incident.hear(signal, &Ctx { now, ids, setting }) {
-            Ok(Reception::New(events)) => return Some((record(incident, events, now), Fate::Attached(home))),
+            Ok(Reception::New(mut events)) => {
+                events.extend(incident.restricted_by(signal, setting));
+                return Some((record(incident, events, now), Fate::Attached(home)));
+            }
             Ok(Reception::Known) => return Some((Vec::new(), Fate::Repeated(home))),
             Ok(Reception::Repeat(of)) => Some(of),
             Ok(Reception::Full) => None,

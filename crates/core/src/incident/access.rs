@@ -35,6 +35,9 @@ pub struct Restriction {
     pub members: Vec<Whom>,
     /// Who came in by being paged for it, by taking a role, or by breaking the glass.
     pub came: BTreeSet<PersonId>,
+    /// Who was paged for it before it was restricted, and is not inside by that: who knew of it may be the question. Neither are they
+    /// by what the escalation pages them for later: a claim of their own could make it do so.
+    pub before: BTreeSet<PersonId>,
     /// Who was put out, though a team of theirs is inside.
     pub out: BTreeSet<PersonId>,
 }
@@ -109,6 +112,7 @@ impl Access {
                     since: at,
                     members: members.clone(),
                     came: BTreeSet::new(),
+                    before: BTreeSet::new(),
                     out: BTreeSet::new(),
                 });
             }
@@ -147,9 +151,19 @@ impl Access {
         }
     }
 
-    /// Whoever is paged for it, and was not put out, comes in by that.
+    /// These were paged for it before it was restricted.
+    pub(super) fn knew(&mut self, people: impl Iterator<Item = PersonId>) {
+        if let Some(inside) = &mut self.restriction {
+            inside.before.extend(people);
+        }
+    }
+
+    /// Whoever is paged for it, and was not put out, comes in by that: for whom somebody asked, or has a task, and whom the escalation reaches
+    /// for the first time.
     pub(super) fn hears_of_paging(&mut self, event: &PagingEvent) {
-        if let PagingEvent::PageRequested { person, .. } = event {
+        let PagingEvent::PageRequested { person, ask, reason, .. } = event else { return };
+        let knew = self.restriction.as_ref().is_some_and(|inside| inside.before.contains(person));
+        if ask.is_some() || reason.task().is_some() || !knew {
             self.comes(person);
         }
     }

@@ -5,9 +5,9 @@
 use crate::{
     id::IncidentId,
     incident::{
-        Actor, ClaimsEvent, IllegalHistory, Incident, IncidentEvent, LifeEvent, PageReason, PagingEvent, Phase,
-        access::Access, checks::Checks, claims::Claims, evidence::Evidence, life::Life, paging::Paging, refusal::Named,
-        roles::Roles, room::Room, tasks::Tasks,
+        AccessEvent, Actor, ClaimsEvent, IllegalHistory, Incident, IncidentEvent, LifeEvent, PageReason, PagingEvent,
+        Phase, access::Access, checks::Checks, claims::Claims, evidence::Evidence, life::Life, paging::Paging,
+        refusal::Named, roles::Roles, room::Room, tasks::Tasks,
     },
     time::Timestamp,
 };
@@ -154,6 +154,9 @@ impl Incident {
             IncidentEvent::Evidence(event) => self.evidence.apply(at, event),
             IncidentEvent::Access(event) => {
                 self.access.apply(at, event);
+                if matches!(event, AccessEvent::Restricted { .. }) {
+                    self.access.knew(self.paging.pages.values().map(|page| page.person.clone()));
+                }
                 if self.is_abandoned() {
                     self.life.void();
                     self.claims.held = false;

@@ -163,7 +163,7 @@ fn restricted_text(incident: &Incident, kind: DeliveryKind, record: Option<&Page
             lines.push("It was handed over to another team. No answer is needed from you.".to_owned());
         }
         DeliveryKind::Page | DeliveryKind::Notice => {
-            lines.push("Restricted: what it is about is on its page, for those inside. You are.".to_owned());
+            lines.push("Restricted: what it is about is on its page, for those inside.".to_owned());
             let number = incident.severity().number();
             lines.push(format!("How bad: {number} of 5, where 1 is the worst."));
             lines.extend(record.map(|record| format!("Why you, why now: {}.", why(&record.reason))));

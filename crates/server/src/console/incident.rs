@@ -4,7 +4,7 @@ use axum::{Router, extract::State, http::StatusCode, response::Response, routing
 use quarterdeck_api as api;
 use quarterdeck_core::{
     incident::{
-        Refusal,
+        Part, Refusal,
         offer::{CommandKind, Offer},
     },
     money::Usd,
@@ -23,6 +23,7 @@ use crate::{
     http::{
         InPath, Refused, Shared, Viewer, checks, evidence,
         incidents::{open, parse},
+        inside,
         room::{RoomQuery, view},
         views,
     },
@@ -76,6 +77,9 @@ pub(super) async fn render(
     before: Option<u64>,
     attempt: Option<Attempt>,
 ) -> Result<Response, Refused> {
+    // Asked here, too: a command that is refused ends in this page, and one of them is asked by whoever is outside.
+    let whole = app.engine.published().incident(parse(id)?).await?.ok_or(Refusal::NoSuchIncident { id: parse(id)? })?;
+    inside::may_look(app, visitor, &whole, Part::Incident).await?;
     let it = views::incident(app, parse(id)?, before, visitor.role.right()).await?;
     let status = attempt.as_ref().map_or(StatusCode::OK, |attempt| attempt.refused.parts().0);
     let refused = attempt.as_ref().map(|attempt| attempt.refused.body().clone());
@@ -90,7 +94,6 @@ pub(super) async fn render(
     };
     let said = RoomQuery { before: None, limit: Some(SAID_SHOWN) };
     let room = view(app, parse(id)?, &said, visitor.role).await?;
-    let whole = app.engine.published().incident(parse(id)?).await?.ok_or(Refusal::NoSuchIncident { id: parse(id)? })?;
     let template = pages::Incident {
         evidence: evidence::view(&whole),
         recovery: checks::view(app, &whole),

@@ -16,7 +16,7 @@ use quarterdeck_core::{
     board::IncidentRow,
     id::{IdSource as _, MessageId},
     incident::{
-        Incident,
+        Incident, Part,
         line::{self, Line},
         offer::{CommandKind, FieldKind},
     },
@@ -37,6 +37,7 @@ use crate::{
         InPath, Refused, Responder, Shared, Viewer,
         commands::carry_out,
         incidents::parse,
+        inside,
         room::{Face, RoomQuery, listen, messages, room_of, view},
         views,
     },
@@ -86,8 +87,9 @@ pub(super) struct Attempt {
 pub(super) async fn render(app: &Shared, visitor: &Caller, id: &str, attempt: Attempt) -> Result<Response, Refused> {
     let Attempt { refused, typed, about, before } = attempt;
     let id = parse(id)?;
-    let room = view(app, id, &RoomQuery { before, limit: None }, visitor.role).await?;
     let incident = app.engine.published().incident(id).await?.ok_or_else(|| views::not_here(app, id))?;
+    inside::may_look(app, visitor, &incident, Part::Room).await?;
+    let room = view(app, id, &RoomQuery { before, limit: None }, visitor.role).await?;
     let status = refused.as_ref().map_or(StatusCode::OK, |refused| refused.parts().0);
     let about = match about {
         Some(about) => Some(this(app, &incident, visitor, &about, &typed).await?),

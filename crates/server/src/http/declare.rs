@@ -12,7 +12,7 @@ use quarterdeck_core::{
 };
 use quarterdeck_host::randomness::SystemIds;
 
-use super::{Body, Refused, Responder, Shared, extract::shortened, views};
+use super::{Body, Refused, Responder, Shared, extract::shortened, inside, views};
 use crate::{
     auth::{Caller, hex, source_of},
     engine::{incident_of, words},
@@ -56,7 +56,12 @@ pub async fn open(app: &Shared, caller: &Caller, declare: Declare) -> Result<Dec
         summary: views::summary(&IncidentRow::of(&incident)),
         opened: matches!(fate, Fate::Opened(_)),
         fate: fate_in_words,
-        offers: views::offers(&incident, caller.role.right()),
+        // What is asked and known of a restricted incident is for those inside, whoever declared it.
+        offers: if inside::is_inside(app, caller, &incident) {
+            views::offers(&incident, caller.role.right())
+        } else {
+            Vec::new()
+        },
     })
 }
 

@@ -14,7 +14,7 @@ use quarterdeck_core::{
     limits::ERASED_AT_ONCE_MAX,
 };
 
-use super::{Admin, Body, InPath, Refused, Shared, incidents::parse};
+use super::{Admin, Body, InPath, Refused, Shared, incidents::parse, inside};
 use crate::{
     auth::Caller,
     copies::{self, Placed},
@@ -133,6 +133,10 @@ impl Eraser<'_> {
         let mut seen = next.clone();
         while let Some(id) = next.pop_first() {
             if let Some(incident) = self.app.engine.published().incident(id).await? {
+                // Whoever is outside takes nothing out of it, and does not hear why it is held: an administrator comes in first.
+                if !inside::is_inside(self.app, self.caller, &incident) {
+                    return Err(inside::outside(&incident).into());
+                }
                 incident.may_be_erased()?;
                 next.extend(engine::next_of_kin(&incident).filter(|kin| seen.insert(*kin)));
             }

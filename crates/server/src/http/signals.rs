@@ -19,12 +19,15 @@ use super::{
     views,
 };
 use crate::{auth::Caller, engine::read};
-use quarterdeck_store::SignalFilter;
+use quarterdeck_store::{FoundSignal, SignalFilter};
 
 /// Signals in one list unless told otherwise: a screen or two.
 const LIST: usize = 100;
 /// Signals in one list at most.
 const LIST_MAX: usize = 1_000;
+
+/// Signals read for one list at most, where many of them are not shown to whoever asks.
+const LOOKED_AT_MAX: usize = 10_000;
 
 /// Their routes.
 pub fn routes() -> Router<Shared> {
@@ -70,8 +73,25 @@ async fn find(app: &Shared, caller: &Caller, query: &ListQuery) -> Result<Paged<
         may_see(app, caller, id).await?;
     }
     let limit = query.limit.unwrap_or(LIST).clamp(1, LIST_MAX);
-    let found = app.store.signals(&SignalFilter { incident, status, before, before_id, limit }).await?;
-    let last = found.last().filter(|_| found.len() == limit).map(|last| last.row);
+    // The next page begins after what is shown: an address that named what is hidden would tell of it.
+    let board = app.engine.published().board();
+    let is_shown =
+        |one: &FoundSignal| one.row.incident.is_none_or(|id| Some(id) == incident || !board.is_restricted(id));
+    let mut filter = SignalFilter { incident, status, before, before_id, limit };
+    let (mut shown, mut looked_at, mut more) = (Vec::new(), 0, true);
+    while more && shown.len() < limit && looked_at < LOOKED_AT_MAX {
+        let rows = app.store.signals(&filter).await?;
+        more = rows.len() == filter.limit;
+        looked_at += rows.len();
+        if let Some(last) = rows.last() {
+            (filter.before, filter.before_id) = (Some(last.row.observed), Some(last.row.id));
+        }
+        shown.extend(rows.into_iter().filter(&is_shown));
+    }
+    more |= shown.len() > limit;
+    shown.truncate(limit);
+    let last = shown.last().filter(|_| more).map(|last| last.row);
+    let found = shown;
     let next = last.map(|last| {
         let limit = limit.to_string();
         let (before, before_id) = (last.observed.to_string(), last.id.to_string());
@@ -130,8 +150,12 @@ pub async fn find_one(app: &Shared, caller: &Caller, id: &str, observed: Option<
         None => None,
     };
     let found = found.ok_or_else(|| Refused::not_found(format!("no signal {id}")))?;
-    if let Some(incident) = found.row.incident {
-        may_see(app, caller, incident).await?;
+    if let Some(incident) = found.row.incident
+        && let Err(refused) = may_see(app, caller, incident).await
+    {
+        // Whoever is outside does not learn that it is one of them.
+        let outside = refused.body().code == "restricted";
+        return Err(if outside { Refused::not_found(format!("no signal {id}")) } else { refused });
     }
     views::listed_signal(app.engine.published(), found).await
 }

@@ -175,7 +175,7 @@ fn addresses(path: &str, it: &Secret) -> Vec<String> {
     };
     let mut plain = BTreeSet::new();
     for id in &ids {
-        for word in ["note", "claim_task", "break-glass"] {
+        for word in ["note", "claim_task", "break_glass", "say", "let_in"] {
             plain.insert(path.replace("{id}", id).replace("{command}", word));
         }
     }
@@ -203,7 +203,7 @@ fn addresses(path: &str, it: &Secret) -> Vec<String> {
 /// Something for every door that wants a body. Nothing in it changes the restricted incidents' being restricted.
 fn body(path: &str, it: &Secret) -> (&'static str, String) {
     if !path.starts_with("/api/") && !path.starts_with("/ingest") && !path.starts_with("/v2/") {
-        return ("application/x-www-form-urlencoded", "text=hello&note=hello&reason=hello&task=1".to_owned());
+        return ("application/x-www-form-urlencoded", "text=hello&note=hello&task=1".to_owned());
     }
     let json = match path {
         "/api/v1/incidents/commands" => json!({
@@ -214,7 +214,8 @@ fn body(path: &str, it: &Secret) -> (&'static str, String) {
         "/api/v1/incidents/{id}/merge" => json!({"into": it.open}),
         "/api/v1/incidents/{id}/roles" => json!({"role": "scribe", "person": "ana"}),
         "/api/v1/incidents/{id}/facts" => json!({"facts": {"users": 5}}),
-        "/api/v1/incidents/{id}/erase" | "/api/v1/signals/{id}/erase" => json!({"reason": "", "events": [999_999]}),
+        "/api/v1/incidents/{id}/erase" => json!({"reason": "asked for", "events": [999_999]}),
+        "/api/v1/signals/{id}/erase" => json!({"reason": "asked for"}),
         "/api/v1/incidents" => json!({"title": "hello", "severity": "SEV5"}),
         "/api/v1/configuration/reload" => Value::Null,
         _ => json!({"text": "hello"}),

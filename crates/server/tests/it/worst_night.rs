@@ -7,7 +7,7 @@ use quarterdeck_ledger::bundle::Bundle;
 use serde_json::{Value, json};
 
 use crate::{
-    chat::{heard_here, heard_there, incident, join, there, until},
+    chat::{heard_here, heard_there, incident, join, there},
     harness::{COMMANDER, Deck, VIEWER, on_every_store},
     synapse::Synapse,
 };

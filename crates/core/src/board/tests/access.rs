@@ -93,6 +93,30 @@ fn inside_are_those_who_were_let_in_and_whoever_is_needed_since() {
     assert!(!desk.incident(id).admits(&token, &desk.setting.roster), "a token is nobody");
 }
 
+/// Who was paged before is not inside by that, nor by what the escalation pages them for later: they could make it do so themselves.
+#[test]
+fn whoever_knew_of_it_before_comes_in_only_if_somebody_wants_them() {
+    let mut desk = Desk::new();
+    let id = desk.open(about("web", "the signer's laptop"));
+    desk.duties();
+    desk.settle(id, &delivered());
+    let by = || Actor::Person(name("boss"));
+    let (code_name, reason, members) = (String::new(), "ann may be in it".to_owned(), vec![]);
+    desk.ask(id, Command::Access(AccessCommand::Restrict { by: by(), code_name, reason, members }));
+    let mut worse = about("web", "worse");
+    worse.facts.theft = true;
+    worse.fingerprint = Fingerprint::of(&[b"worse"]);
+    desk.raise(worse);
+    assert!(desk.duties().contains("page ann by push (SeverityRose)"), "she is paged");
+    assert_eq!(desk.inside(id), ["boss"], "and is not inside");
+    let ask = RolesCommand::Ask { by: by(), whom: "ann".to_owned(), role: None, reason: "your laptop".to_owned() };
+    desk.ask(id, Command::Roles(ask));
+    assert_eq!(desk.inside(id), ["ann", "boss"]);
+    desk.ask(id, puts_out("ann"));
+    let role = RolesCommand::Take { by: by(), role: ResponseRole::Scribe, person: name("ann") };
+    assert!(desk.refused(id, Command::Roles(role)).to_string().contains("they were put out of it"));
+}
+
 #[test]
 fn who_is_put_out_has_no_role_in_it_and_is_not_on_it() {
     let (mut desk, id) = Desk::restricted("", &["bob"]);

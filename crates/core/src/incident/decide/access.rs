@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use crate::{
     code_name,
-    id::{IncidentId, PersonId},
+    id::{IncidentId, PersonId, ServiceId},
     incident::{
         AccessCommand, AccessEvent, Actor, Ctx, Incident, IncidentEvent, Phase, Refusal, RolesEvent,
         text::{sentence, title},
     },
     limits::{CODE_NAME_BYTES_MAX, MEMBERS_MAX},
     policy::Whom,
+    setting::Setting,
     signal::Signal,
 };
 
@@ -55,13 +56,14 @@ impl Incident {
     /// The events that begin an incident, restricted from the first on where a rule of the house says so.
     pub(crate) fn open_restricted(id: IncidentId, signal: &Arc<Signal>, ctx: &Ctx<'_>) -> Vec<IncidentEvent> {
         let mut events = Self::open(signal, ctx);
-        let rule = ctx.setting.rules.restrict.iter().find(|rule| rule.fits(signal, signal.service.as_ref()));
-        events.extend(rule.map(|rule| {
-            let (by, reason) = (Actor::System, "a rule of the configuration says so".to_owned());
-            let (code_name, members) = (code_name::of(id), rule.members.clone());
-            AccessEvent::Restricted { by, code_name, reason, members }.into()
-        }));
+        events.extend(restriction(id, signal, signal.service.as_ref(), ctx.setting));
         events
+    }
+
+    /// What restricts it where a claim that joins it is one of those that the house wants restricted.
+    pub(crate) fn restricted_by(&self, signal: &Signal, setting: &Setting) -> Option<IncidentEvent> {
+        let service = signal.service.as_ref().or(self.life.service.as_ref());
+        restriction(self.life.id, signal, service, setting).filter(|_| self.restriction().is_none())
     }
 
     fn restrict(
@@ -150,6 +152,19 @@ impl Incident {
     fn is_restricted(&self) -> Result<(), Refusal> {
         if self.restriction().is_some() { Ok(()) } else { Err(Refusal::NotRestricted { id: self.life.id }) }
     }
+}
+
+/// What a rule of the house says of an incident with this signal.
+fn restriction(
+    id: IncidentId,
+    signal: &Signal,
+    service: Option<&ServiceId>,
+    setting: &Setting,
+) -> Option<IncidentEvent> {
+    let rule = setting.rules.restrict.iter().find(|rule| rule.fits(signal, service))?;
+    let (by, reason) = (Actor::System, "a rule of the configuration says so".to_owned());
+    let (code_name, members) = (code_name::of(id), rule.members.clone());
+    Some(AccessEvent::Restricted { by, code_name, reason, members }.into())
 }
 
 /// Whoever may look is somebody: a token of a program could be in anybody's hands.

@@ -38,6 +38,10 @@ impl Incident {
                 if !ctx.setting.roster.people.contains_key(&person) {
                     return Err(Refusal::NoSuchPerson { person });
                 }
+                if self.is_out(&person) {
+                    let want = "they were put out of it: let them in first".to_owned();
+                    return Err(Refusal::bad_field("person", person.as_str(), want));
+                }
                 let taken = self.roles.held.get(&role) == Some(&person);
                 Ok(if taken { Vec::new() } else { vec![RolesEvent::RoleTaken { by, role, person }.into()] })
             }
