@@ -1,7 +1,7 @@
 //! Who may look into a restricted incident, at the one door that every path of an incident goes through, whichever handler is behind it.
 //! Whoever is outside is told its code name, its severity and its phase; whoever is inside is shown what they ask for once the log has
 //! that they did. What shows several incidents asks nothing here: it shows of a restricted one what everybody may see.
-//! Tests: `tests/it/access.rs`, and for every path of the program `tests/it/leaks.rs`.
+//! Tests: below, and for every path of the program `tests/it/leaks.rs`.
 
 use std::sync::Arc;
 
