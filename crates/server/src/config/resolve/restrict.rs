@@ -35,10 +35,10 @@ pub(super) fn rules(
             );
         }
         rules.push(RestrictFrom {
-            services: services(section, nth, catalogue, mistakes),
+            services: services(section, nth, (file, catalogue), mistakes),
             detectors: detectors(section, nth, mistakes),
             key_compromise: section.key_compromise,
-            members: members(section, nth, roster, mistakes),
+            members: members(section, nth, (file, roster), mistakes),
         });
     }
     rules
@@ -47,14 +47,15 @@ pub(super) fn rules(
 fn services(
     section: &RestrictSection,
     nth: usize,
-    catalogue: &Catalogue,
+    (file, catalogue): (&File, &Catalogue),
     mistakes: &mut Mistakes<'_>,
 ) -> BTreeSet<ServiceId> {
     let mut found = BTreeSet::new();
     for text in &section.services {
         let text = text.get_ref();
         let Some(service) = mistakes.name(text, ("restrict", nth, "services")) else { continue };
-        if !catalogue.services.contains_key(&service) {
+        let is_written = file.service.iter().any(|one| one.id.get_ref() == text);
+        if !catalogue.services.contains_key(&service) && !is_written {
             let known: Vec<&str> = catalogue.services.keys().map(ServiceId::as_str).collect();
             let remedy = near::remedy(text, &known, "add a `[[service]]`");
             mistakes.add("restrict", nth, "services", format!("no service `{service}` is configured"), &remedy);
@@ -80,12 +81,33 @@ fn detectors(section: &RestrictSection, nth: usize, mistakes: &mut Mistakes<'_>)
     found
 }
 
-fn members(section: &RestrictSection, nth: usize, roster: &Roster, mistakes: &mut Mistakes<'_>) -> Vec<Whom> {
+/// Whether the file has a section of this name: one with a mistake of its own is not in the roster, and that is told there.
+fn is_written(file: &File, text: &str) -> bool {
+    let (sort, name) = text.trim().split_once(':').unwrap_or(("", text.trim()));
+    let person = || file.person.iter().any(|one| one.id.get_ref() == name);
+    let policy = || file.policy.iter().any(|one| one.id.get_ref() == name);
+    let schedule = || file.schedule.iter().any(|one| one.id.get_ref() == name);
+    match sort {
+        "" => person() || policy() || schedule(),
+        "person" => person(),
+        "policy" => policy(),
+        "schedule" => schedule(),
+        _ => false,
+    }
+}
+
+fn members(
+    section: &RestrictSection,
+    nth: usize,
+    (file, roster): (&File, &Roster),
+    mistakes: &mut Mistakes<'_>,
+) -> Vec<Whom> {
     let mut found = Vec::new();
     for text in &section.members {
         match roster.whom(text.get_ref()) {
             Some(whom) if !found.contains(&whom) => found.push(whom),
             Some(_) => {}
+            None if is_written(file, text.get_ref()) => {}
             None => {
                 let what = format!("no person, policy or schedule `{}` is configured", text.get_ref());
                 mistakes.add("restrict", nth, "members", what, "write `alice`, `policy:security` or `schedule:night`");
