@@ -30,10 +30,13 @@ mod signals;
 mod silences;
 mod sources;
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     extract::{Request, State},
     http::{StatusCode, header},
+    middleware,
     response::Response,
 };
 
@@ -45,7 +48,7 @@ use crate::{
 
 /// All pages, what they load, and what is said where there is nothing.
 pub fn routes(app: &Shared) -> Router<Shared> {
-    let routes = Router::new()
+    Router::new()
         .merge(assets::routes())
         .merge(login::routes())
         .merge(incidents::routes())
@@ -59,8 +62,10 @@ pub fn routes(app: &Shared) -> Router<Shared> {
         .merge(silences::routes())
         .merge(tasks::routes())
         .merge(oncall::routes())
-        .merge(sources::routes());
-    inside::layer(app)(routes).method_not_allowed_fallback(wrong_method).fallback(nothing_here)
+        .merge(sources::routes())
+        .layer(middleware::from_fn_with_state(Arc::clone(app), inside::guard))
+        .method_not_allowed_fallback(wrong_method)
+        .fallback(nothing_here)
 }
 
 /// Nothing at this path.

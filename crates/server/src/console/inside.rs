@@ -1,8 +1,6 @@
 //! The page of an incident for whoever may not look into it: its code name, and for an administrator the way in. Who may look is asked in
 //! `http::inside`.
 
-use std::sync::Arc;
-
 use axum::{
     extract::{MatchedPath, RawPathParams, Request, State, rejection::RawPathParamsRejection},
     http::{StatusCode, header},
@@ -28,14 +26,13 @@ pub(super) async fn guard(
     next: Next,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let came = parts.clone();
-    let request = Request::from_parts(parts, body);
+    let request = Request::from_parts(parts.clone(), body);
     let (refused, who) =
         match pass(&app, matched.as_ref().map(MatchedPath::as_str), params.as_ref().ok(), request).await {
             Passage::On(request) => return next.run(request).await,
             Passage::Ends(refused, who) => (refused, who),
         };
-    let accepts = came.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let accepts = parts.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     // A script, and whoever listens, is answered as a program is.
     if accepts.contains("application/json") || accepts.contains("text/event-stream") {
         return refused.into_response();
@@ -52,12 +49,6 @@ pub(super) async fn guard(
             };
             page(StatusCode::FORBIDDEN, &template)
         }
-        None => turn_away(&came, &app, &refused),
+        None => turn_away(&parts, &app, &refused),
     }
-}
-
-/// The guard for the routes of the console.
-pub(super) fn layer(app: &Shared) -> impl Fn(axum::Router<Shared>) -> axum::Router<Shared> {
-    let app = Arc::clone(app);
-    move |routes| routes.layer(axum::middleware::from_fn_with_state(Arc::clone(&app), guard))
 }

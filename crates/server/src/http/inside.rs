@@ -40,11 +40,16 @@ pub async fn pass(app: &Shared, matched: Option<&str>, params: Option<&RawPathPa
     let named = params.iter().find(|(name, _)| *name == "id").and_then(|(_, id)| id.parse::<IncidentId>().ok());
     // What names no incident, or one that is not there, is the handler's to refuse.
     let Some(id) = named else { return Passage::On(request) };
-    let Ok(Some(incident)) = app.engine.published().incident(id).await else { return Passage::On(request) };
     let command = params.iter().find(|(name, _)| *name == "command").map(|(_, word)| word);
-    if incident.restriction().is_none() || may_ask_from_outside(request.method(), of, command) {
+    if !app.engine.published().board().is_restricted(id) || may_ask_from_outside(request.method(), of, command) {
         return Passage::On(request);
     }
+    // Of one that cannot be read now nobody is let in: the handler might read it a moment later.
+    let incident = match app.engine.published().incident(id).await {
+        Ok(Some(incident)) => incident,
+        Ok(None) => return Passage::Ends(Refusal::NoSuchIncident { id }.into(), None),
+        Err(error) => return Passage::Ends(error.into(), None),
+    };
     let (parts, body) = request.into_parts();
     let who = match caller(&parts, app, Role::Viewer) {
         Ok(who) => who,
