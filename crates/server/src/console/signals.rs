@@ -14,7 +14,11 @@ use super::{Asked, On, frame, page, pages, query, sorry};
 use crate::{
     auth::Caller,
     engine::signals::{ReadBack, read_back},
-    http::{Refused, Shared, Viewer, incidents, signals::may_see, views},
+    http::{
+        Refused, Shared, Viewer, incidents,
+        signals::{is_hidden, may_see},
+        views,
+    },
 };
 use quarterdeck_store::SignalFilter;
 
@@ -101,7 +105,7 @@ async fn gather(
             let place = (one.row.observed, one.row.id);
             (filter.before, filter.before_id) = (Some(place.0), Some(place.1));
             // Those of a restricted incident are shown to whoever asks for them and is inside.
-            let hidden = one.row.incident.is_some_and(|id| Some(id) != inside && board.is_restricted(id));
+            let hidden = is_hidden(&board, &one.row, inside);
             if !hidden && (wanted.detector.is_empty() || is_of(&back, &wanted.detector)) {
                 found.extend(views::shown(&one.row, back));
             }

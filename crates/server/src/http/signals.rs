@@ -1,8 +1,11 @@
 //! Signals with their reasons, detectors with their parameters, and the catalogue of services.
 
+use std::time::Duration;
+
 use axum::{Json, Router, extract::State, routing::get};
 use quarterdeck_api::{Detector, ErrorBody, Param, Signal};
 use quarterdeck_core::{
+    board::Board,
     id::{BadId, IncidentId, SignalId},
     incident::Part,
     signal::SignalStatus,
@@ -19,7 +22,7 @@ use super::{
     views,
 };
 use crate::{auth::Caller, engine::read};
-use quarterdeck_store::{FoundSignal, SignalFilter};
+use quarterdeck_store::{SignalFilter, SignalRow};
 
 /// Signals in one list unless told otherwise: a screen or two.
 const LIST: usize = 100;
@@ -75,8 +78,6 @@ async fn find(app: &Shared, caller: &Caller, query: &ListQuery) -> Result<Paged<
     let limit = query.limit.unwrap_or(LIST).clamp(1, LIST_MAX);
     // The next page begins after what is shown: an address that named what is hidden would tell of it.
     let board = app.engine.published().board();
-    let is_shown =
-        |one: &FoundSignal| one.row.incident.is_none_or(|id| Some(id) == incident || !board.is_restricted(id));
     let mut filter = SignalFilter { incident, status, before, before_id, limit };
     let (mut shown, mut looked_at, mut more) = (Vec::new(), 0, true);
     while more && shown.len() < limit && looked_at < LOOKED_AT_MAX {
@@ -86,27 +87,27 @@ async fn find(app: &Shared, caller: &Caller, query: &ListQuery) -> Result<Paged<
         if let Some(last) = rows.last() {
             (filter.before, filter.before_id) = (Some(last.row.observed), Some(last.row.id));
         }
-        shown.extend(rows.into_iter().filter(&is_shown));
+        shown.extend(rows.into_iter().filter(|one| !is_hidden(&board, &one.row, incident)));
     }
     more |= shown.len() > limit;
     shown.truncate(limit);
-    let last = shown.last().filter(|_| more).map(|last| last.row);
-    let found = shown;
-    let next = last.map(|last| {
-        let limit = limit.to_string();
-        let (before, before_id) = (last.observed.to_string(), last.id.to_string());
+    // Where so much is hidden that nothing was found: on from that instant, without naming what stands there.
+    let hidden = || filter.before.map(|at| (at.plus(Duration::from_millis(1)), None));
+    let last = shown.last().map(|last| (last.row.observed, Some(last.row.id))).or_else(hidden).filter(|_| more);
+    let next = last.map(|(before, before_id)| {
+        let (limit, before, before_id) = (limit.to_string(), before.to_string(), before_id.map(|id| id.to_string()));
         address(
             "/api/v1/signals",
             &[
                 ("incident", query.incident.as_deref()),
                 ("status", query.status.as_deref()),
                 ("before", Some(&before)),
-                ("before_id", Some(&before_id)),
+                ("before_id", before_id.as_deref()),
                 ("limit", Some(&limit)),
             ],
         )
     });
-    Ok(Paged { items: views::listed_signals(app.engine.published(), &found, incident).await?, next })
+    Ok(Paged { items: views::listed_signals(app.engine.published(), &shown).await?, next })
 }
 
 fn status(word: &str) -> Result<SignalStatus, Refused> {
@@ -158,6 +159,11 @@ pub async fn find_one(app: &Shared, caller: &Caller, id: &str, observed: Option<
         return Err(if outside { Refused::not_found(format!("no signal {id}")) } else { refused });
     }
     views::listed_signal(app.engine.published(), found).await
+}
+
+/// Whether a list leaves this signal out: it is of a restricted incident, and not of `inside`, into which whoever asks may look.
+pub fn is_hidden(board: &Board, row: &SignalRow, inside: Option<IncidentId>) -> bool {
+    row.incident.is_some_and(|id| Some(id) != inside && board.is_restricted(id))
 }
 
 /// Signals of a restricted incident are for those inside.

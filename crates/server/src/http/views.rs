@@ -332,18 +332,8 @@ pub fn signal(signal: &Signal, status: SignalStatus) -> api::Signal {
 
 /// The signals of a list, without those that were erased. One whose text is not what was written is there without it, and says so: it
 /// costs only itself.
-/// Those of restricted incidents are left out, but for those of `inside`, into which whoever asks may look: the others are shown there.
-pub async fn listed_signals(
-    published: &Published,
-    found: &[FoundSignal],
-    inside: Option<IncidentId>,
-) -> Result<Vec<api::Signal>, Refused> {
-    let board = published.board();
-    let open = |one: &&FoundSignal| {
-        one.row.incident.is_none_or(|incident| Some(incident) == inside || !board.is_restricted(incident))
-    };
-    let found: Vec<FoundSignal> = found.iter().filter(open).cloned().collect();
-    let back = read_back(published, &found).await?;
+pub async fn listed_signals(published: &Published, found: &[FoundSignal]) -> Result<Vec<api::Signal>, Refused> {
+    let back = read_back(published, found).await?;
     Ok(found.iter().zip(back).filter_map(|(found, back)| shown(&found.row, back)).collect())
 }
 
