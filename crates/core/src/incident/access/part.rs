@@ -22,13 +22,11 @@ pub enum Part {
     Review,
     /// The bundle, for an outsider.
     Bundle,
-    /// Its conversation in a chat.
-    Chat,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::Incident,
         Self::Timeline,
         Self::Room,
@@ -37,7 +35,6 @@ impl Part {
         Self::Signal,
         Self::Review,
         Self::Bundle,
-        Self::Chat,
     ];
 
     /// As it is written: `the timeline`.
@@ -51,7 +48,6 @@ impl Part {
             Self::Signal => "a signal",
             Self::Review => "the review",
             Self::Bundle => "the bundle",
-            Self::Chat => "the chat",
         }
     }
 }
